@@ -1,0 +1,35 @@
+//! The words of `leap`: every type that more than one stage needs, and nothing that does anything.
+//!
+//! Reading order: [`exact`] (numbers), [`cost`] (money in four kinds and a currency), [`calendar`] (days, months,
+//! periods), [`owner`] (teams and residuals), [`focus`] (the columns of a bill), [`scope`] (what a delivery
+//! replaces), [`tables`] (the lake's tables), [`digest`], [`fault`] (errors that name file, line and remedy),
+//! [`limits`], [`invariant`].
+//!
+//! What is absent on purpose: files, network, clock, randomness, async, and floating-point numbers.
+
+#![deny(clippy::float_arithmetic)]
+
+pub mod calendar;
+pub mod cost;
+pub mod delivery;
+pub mod digest;
+pub mod exact;
+pub mod fault;
+pub mod files;
+pub mod focus;
+pub mod invariant;
+pub mod limits;
+pub mod owner;
+pub mod scope;
+pub mod tables;
+
+pub use calendar::{Day, Instant, Month, Period};
+pub use cost::{CostKind, Costs, Currency, Money, Quantity};
+pub use delivery::{Delivery, ScopeFacts};
+pub use digest::{Digest, RowsDigest};
+pub use exact::{Exact, ExactError};
+pub use fault::Fault;
+pub use files::FileRecord;
+pub use invariant::Invariant;
+pub use owner::{Owner, ResidualReason, RuleId, TeamId};
+pub use scope::{DeliveryId, Format, ScopeKey, SourceId};

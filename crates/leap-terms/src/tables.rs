@@ -1,0 +1,193 @@
+//! The tables of the lake, as Arrow schemas. Each page below is one table.
+//!
+//! Every table is partitioned by `x_LeapSource` and `x_LeapBillingPeriod` (text, `2026-09`); partition columns stand
+//! in the path, not in the files. Keys and resources are named by 16-byte digests of their content, so the same fact
+//! has the same name in every home and in any order of arrival.
+//!
+//! | table | one row is | why |
+//! |---|---|---|
+//! | `charges` | one charge, as delivered, normalised to FOCUS 1.4 names | drill-down, SQL, export, re-keying |
+//! | `keys` | one attribution key: what an owner may depend on, but the resource | rules run over keys, not charges |
+//! | `resources` | one resource: id and name | conditions on resources run once per resource |
+//! | `cube` | one day × key × resource × currency, with exact sums | reports and re-attribution read this alone |
+//! | `attribution` | one owner of a key (or of one resource under a key) over a period of days | the answer of the rules |
+//!
+//! Decimals take two columns: `C` counts 10⁻¹⁸ (Decimal128(38, 18); costs of single charges (30, 18)) and
+//! `x_LeapFineC` the digits 19 to 30 (Decimal128(38, 30), in [0, 10⁻¹⁸), null when zero). The exact value is their sum.
+
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+
+use crate::cost::CostKind;
+use crate::focus::{COLUMNS, ColumnRole, ColumnType, with_role};
+
+/// Partition column: the source's name.
+pub const SOURCE: &str = "x_LeapSource";
+/// Partition column: the billing period, `2026-09`.
+pub const BILLING_PERIOD: &str = "x_LeapBillingPeriod";
+/// Lineage: the delivery that brought the charge.
+pub const DELIVERY: &str = "x_LeapDelivery";
+/// Lineage: number of the part in its delivery, from 0.
+pub const PART: &str = "x_LeapPart";
+/// Lineage: number of the data row in its part, from 1 (the header is not counted).
+pub const ROW: &str = "x_LeapRow";
+/// Digest of an attribution key.
+pub const KEY: &str = "key";
+/// Digest of a resource; null for charges without one.
+pub const RESOURCE: &str = "resource";
+/// UTC day on which the charge period starts.
+pub const DAY: &str = "day";
+/// Number of charges folded.
+pub const ROWS: &str = "rows";
+
+/// A table of the lake.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Table {
+    /// Charges.
+    Charges,
+    /// Attribution keys.
+    Keys,
+    /// Resources.
+    Resources,
+    /// The day cube.
+    Cube,
+    /// The rules' answers.
+    Attribution,
+}
+
+impl Table {
+    /// All tables, in the order in which a publish writes them.
+    pub const ALL: [Table; 5] = [Table::Charges, Table::Keys, Table::Resources, Table::Cube, Table::Attribution];
+
+    /// The folder's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Table::Charges => "charges",
+            Table::Keys => "keys",
+            Table::Resources => "resources",
+            Table::Cube => "cube",
+            Table::Attribution => "attribution",
+        }
+    }
+
+    /// The table of that name.
+    pub fn from_name(name: &str) -> Option<Table> {
+        Table::ALL.into_iter().find(|table| table.name() == name)
+    }
+}
+
+/// The column that holds the digits 19 to 30 of a decimal column.
+pub fn fine_column(column: &str) -> String {
+    format!("x_LeapFine{column}")
+}
+
+/// The type of `C`.
+pub const COARSE: DataType = DataType::Decimal128(38, 18);
+/// The type of `C` where it is a single charge's cost.
+pub const COARSE_COST: DataType = DataType::Decimal128(30, 18);
+/// The type of `x_LeapFineC`.
+pub const FINE: DataType = DataType::Decimal128(38, 30);
+
+/// The type of instants.
+pub fn instant_type() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+/// The names of the key columns of every home, by name; a home adds the columns that its rules name.
+pub fn base_key_columns() -> Vec<String> {
+    with_role(ColumnRole::Key).map(str::to_owned).collect()
+}
+
+/// Names of the decimal columns whose sums the cube keeps: the four costs and the two quantities.
+pub fn summed_columns() -> [&'static str; 6] {
+    let [billed, effective, list, contracted] = CostKind::ALL.map(CostKind::column);
+    [billed, effective, list, contracted, "PricingQuantity", "ConsumedQuantity"]
+}
+
+/// `charges`: all FOCUS columns by name, each decimal's fine column, lineage, then `extra` (the `x_…` columns of the
+/// bill, as text).
+pub fn charges(extra: &[String]) -> SchemaRef {
+    let mut fields = Vec::new();
+    for column in &COLUMNS {
+        let data_type = match column.column_type {
+            ColumnType::Text | ColumnType::Json => DataType::Utf8,
+            ColumnType::Instant => instant_type(),
+            ColumnType::Decimal if CostKind::ALL.iter().any(|kind| kind.column() == column.name) => COARSE_COST,
+            ColumnType::Decimal => COARSE,
+        };
+        fields.push(Field::new(column.name, data_type, true));
+    }
+    for column in COLUMNS.iter().filter(|column| column.column_type == ColumnType::Decimal) {
+        fields.push(Field::new(fine_column(column.name), FINE, true));
+    }
+    fields.push(Field::new(DELIVERY, DataType::Utf8, false));
+    fields.push(Field::new(PART, DataType::Int32, false));
+    fields.push(Field::new(ROW, DataType::Int64, false));
+    fields.extend(extra.iter().map(|name| Field::new(name, DataType::Utf8, true)));
+    Arc::new(Schema::new(fields))
+}
+
+/// `keys`: the digest, then `key_columns` in their order, as text.
+pub fn keys(key_columns: &[String]) -> SchemaRef {
+    let mut fields = vec![Field::new(KEY, DataType::Binary, false)];
+    fields.extend(key_columns.iter().map(|name| Field::new(name, DataType::Utf8, true)));
+    Arc::new(Schema::new(fields))
+}
+
+/// `resources`: the digest, `ResourceId`, `ResourceName`.
+pub fn resources() -> SchemaRef {
+    let mut fields = vec![Field::new(RESOURCE, DataType::Binary, false)];
+    fields.extend(with_role(ColumnRole::Resource).map(|name| Field::new(name, DataType::Utf8, true)));
+    Arc::new(Schema::new(fields))
+}
+
+/// `cube`: day, key, resource, currency, then coarse and fine sums of [`summed_columns`], then the number of charges.
+pub fn cube() -> SchemaRef {
+    let mut fields = vec![
+        Field::new(DAY, DataType::Date32, false),
+        Field::new(KEY, DataType::Binary, false),
+        Field::new(RESOURCE, DataType::Binary, true),
+        Field::new("BillingCurrency", DataType::Utf8, false),
+    ];
+    for column in summed_columns() {
+        fields.push(Field::new(column, COARSE, false));
+        fields.push(Field::new(fine_column(column), FINE, true));
+    }
+    fields.push(Field::new(ROWS, DataType::Int64, false));
+    Arc::new(Schema::new(fields))
+}
+
+/// `attribution`: the owner of a key over `[from, until)`; `resource` is null for the key as a whole, and set where one
+/// resource under the key has another answer. `owner` is a team id or `residual:<reason>`; `rule` is null where no
+/// rule matched; `evidence` says what made the rule's answer (the tag's value, the mapping's row).
+pub fn attribution() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new(KEY, DataType::Binary, false),
+        Field::new(RESOURCE, DataType::Binary, true),
+        Field::new("from", DataType::Date32, false),
+        Field::new("until", DataType::Date32, false),
+        Field::new("owner", DataType::Utf8, false),
+        Field::new("rule", DataType::Utf8, true),
+        Field::new("evidence", DataType::Utf8, true),
+    ]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_has_its_own_name_and_no_column_twice() {
+        for schema in [charges(&["x_Discounts".to_owned()]), keys(&base_key_columns()), resources(), cube(), attribution()] {
+            let mut names: Vec<_> = schema.fields().iter().map(|field| field.name().clone()).collect();
+            let count = names.len();
+            names.sort();
+            names.dedup();
+            assert_eq!(names.len(), count);
+        }
+        for table in Table::ALL {
+            assert_eq!(Table::from_name(table.name()), Some(table));
+        }
+    }
+}

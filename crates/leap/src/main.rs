@@ -1,0 +1,2 @@
+//! leap
+fn main(){}
