@@ -1,2 +1,100 @@
-//! xtask
-fn main(){}
+//! `cargo xtask …`: what is repeatable, repeated.
+//!
+//! ```text
+//! cargo xtask demo            prepare, build, make the sample company, attribute it, prove it
+//! cargo xtask test            install what the tests need, then format, lints, tidy, all tests
+//! cargo xtask test NAME       only the tests whose names contain NAME
+//! cargo xtask tidy            the house rules
+//! cargo xtask bench intake    take in 10 million charges, beside DuckDB
+//! cargo xtask bench money     the lake's candidates for money
+//! cargo xtask fuzz TARGET     fuzz one parser (needs cargo-fuzz and a nightly toolchain)
+//! ```
+//! It builds nothing that users run and holds no business rule.
+
+mod bench;
+mod packages;
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["demo", rest @ ..] => demo(rest),
+        ["test", rest @ ..] => test(rest),
+        ["tidy"] => tidy_all(),
+        ["bench", "intake", rest @ ..] => bench::intake(rest),
+        ["bench", "money"] => bench::money(),
+        ["fuzz", target, rest @ ..] => fuzz(target, rest),
+        _ => {
+            eprintln!("usage: cargo xtask demo | test [NAME] | tidy | bench intake [--rows 10m] | bench money | fuzz TARGET");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("xtask: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The workspace's root.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace").to_owned()
+}
+
+/// Runs a command in the workspace and fails when it fails.
+fn run(command: &mut Command) -> Result<(), String> {
+    let shown = format!("{command:?}").replace('"', "");
+    eprintln!("xtask: {shown}");
+    match command.current_dir(root()).status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("{shown} ended with {status}")),
+        Err(error) => Err(format!("{shown} could not be started: {error}")),
+    }
+}
+
+fn cargo(words: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(words);
+    command
+}
+
+fn demo(rest: &[&str]) -> Result<(), String> {
+    let mut words = vec!["run", "--locked", "--package", "leap", "--", "demo"];
+    words.extend(rest);
+    run(&mut cargo(&words))
+}
+
+fn test(rest: &[&str]) -> Result<(), String> {
+    packages::install_for_tests()?;
+    if rest.is_empty() {
+        run(&mut cargo(&["fmt", "--all", "--check"]))?;
+        tidy_all()?;
+        run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))?;
+    }
+    let mut words = vec!["test", "--workspace", "--locked"];
+    if !rest.is_empty() {
+        words.push("--");
+        words.extend(rest);
+    }
+    run(&mut cargo(&words))
+}
+
+fn tidy_all() -> Result<(), String> {
+    let findings = tidy::findings(&root());
+    for finding in &findings {
+        eprintln!("tidy: {finding}");
+    }
+    if findings.is_empty() { Ok(()) } else { Err(format!("{} house rules broken", findings.len())) }
+}
+
+fn fuzz(target: &str, rest: &[&str]) -> Result<(), String> {
+    let mut command = cargo(&["+nightly", "fuzz", "run", target]);
+    command.args(rest);
+    run(&mut command)
+}

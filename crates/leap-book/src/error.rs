@@ -1,0 +1,290 @@
+//! What can go wrong with the book, told so that a person knows which book, what happened and what to do.
+//!
+//! ```text
+//! the book /home/ana/.leap/book.db is damaged: file is not a database; restore it from a backup, then run leap doctor
+//! ```
+
+use std::path::PathBuf;
+
+use leap_terms::{CostKind, Currency, DeliveryId, Money, ScopeKey};
+
+use crate::audit::AuditBreak;
+use crate::place::Place;
+
+/// An error of the book. `place` is the file's path or the server's URL without its password.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BookError {
+    /// The address is neither SQLite nor PostgreSQL, or cannot be read as one.
+    #[error("'{url}' is no address of a book: {fault}; use sqlite:/path/book.db or postgres://user@host/database")]
+    Url {
+        /// The address, without its password.
+        url: String,
+        /// What is wrong.
+        fault: String,
+    },
+    /// The file or server cannot be reached or opened.
+    #[error("could not open the book {place}: {fault}")]
+    Open {
+        /// Which book.
+        place: String,
+        /// What is wrong, with the remedy where there is one.
+        fault: String,
+        /// The database's own error.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// Another process holds the book for longer than we wait. Nothing was changed.
+    #[error("the book {place} is locked by another process; wait for it to end and try again")]
+    Locked {
+        /// Which book.
+        place: String,
+        /// The database's own error.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The database is damaged, or a record in it cannot be read as what it is.
+    #[error("the book {place} is damaged: {fault}; restore it from a backup, then run leap doctor")]
+    Damaged {
+        /// Which book.
+        place: String,
+        /// What is wrong.
+        fault: String,
+    },
+    /// The disk is full. Nothing was changed.
+    #[error("could not {doing} in the book {place}: the disk is full; free some space and try again")]
+    Full {
+        /// The operation.
+        doing: &'static str,
+        /// Which book.
+        place: String,
+        /// The database's own error.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The database holds something else.
+    #[error("{place} is a database, but no book of leap; name another file")]
+    NotABook {
+        /// Which database.
+        place: String,
+    },
+    /// A newer leap wrote the book.
+    #[error("the book {place} has schema {found}, and this leap knows schemas up to {known}; use the newer leap that wrote it")]
+    Newer {
+        /// Which book.
+        place: String,
+        /// The schema found.
+        found: i64,
+        /// The newest schema that this program knows.
+        known: i64,
+    },
+    /// A migration that was applied differs from ours of the same number.
+    #[error("the book {place} was written by another edition of leap: its schema {version} differs from ours")]
+    OtherEdition {
+        /// Which book.
+        place: String,
+        /// The first schema that differs.
+        version: i64,
+    },
+    /// A statement failed for a reason that has no name of its own.
+    #[error("could not {doing} in the book {place}")]
+    Query {
+        /// The operation.
+        doing: &'static str,
+        /// Which book.
+        place: String,
+        /// The database's own error.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The connection failed while committing: the change may or may not have been made. The head tells.
+    #[error("the connection to the book {place} failed while committing; whether the change was made is not known: run leap doctor, then try again")]
+    Unclear {
+        /// Which book.
+        place: String,
+        /// The database's own error.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// Somebody else published since the parent was read. Nothing was changed.
+    #[error("snapshot {} is no longer the newest, {} is; try again from there", number(parent), number(head))]
+    Stale {
+        /// The parent that the publish was made for.
+        parent: Option<i64>,
+        /// The newest snapshot.
+        head: Option<i64>,
+    },
+    /// There is no snapshot of that number.
+    #[error("there is no snapshot {0}")]
+    NoSnapshot(i64),
+    /// A delivery that is to be superseded is not current.
+    #[error("delivery {delivery} is not current for {scope}, so nothing can supersede it there")]
+    NotCurrent {
+        /// The scope.
+        scope: ScopeKey,
+        /// The delivery.
+        delivery: DeliveryId,
+    },
+    /// Another delivery is current for a scope, and the new one does not say that it supersedes it.
+    #[error("{scope} is held by delivery {holder}; a new delivery must supersede it")]
+    ScopeTaken {
+        /// The scope.
+        scope: ScopeKey,
+        /// The current delivery.
+        holder: DeliveryId,
+    },
+    /// A file to be removed is not live.
+    #[error("file {0} is not live, so it cannot be removed")]
+    FileNotLive(String),
+    /// A file to be added is live already, or is added twice.
+    #[error("file {0} is added twice")]
+    FileTwice(String),
+    /// A file belongs to a scope and delivery that are not current after the publish.
+    #[error("file {path} belongs to delivery {delivery}, which is not current for {scope}")]
+    FileWithoutScope {
+        /// The file.
+        path: String,
+        /// Its scope.
+        scope: ScopeKey,
+        /// Its delivery.
+        delivery: DeliveryId,
+    },
+    /// A proof does not hold: nothing is published.
+    #[error("the proof of {scope} {currency} {cost} does not hold: the difference is {difference}; nothing was published")]
+    Unproved {
+        /// The scope.
+        scope: ScopeKey,
+        /// The currency.
+        currency: Currency,
+        /// The kind of cost.
+        cost: CostKind,
+        /// attributed − accepted.
+        difference: Money,
+    },
+    /// Two files of one rule set or org have one name.
+    #[error("two files of the {kind} are named '{name}'")]
+    ConfigTwice {
+        /// `rules` or `org`.
+        kind: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// There is no such row in quarantine, or it was replayed before.
+    #[error("row {0} is not in quarantine, or was replayed before")]
+    NotQuarantined(String),
+    /// The audit trail was tampered with or damaged.
+    #[error("the audit trail of the book {place} does not hold: {broken}")]
+    Audit {
+        /// Which book.
+        place: String,
+        /// Where and how.
+        broken: AuditBreak,
+    },
+    /// A backup never overwrites.
+    #[error("could not back up the book to {0}: the file exists")]
+    BackupExists(PathBuf),
+    /// PostgreSQL has its own tool.
+    #[error("the book {place} is kept by PostgreSQL; back it up with pg_dump")]
+    BackupByServer {
+        /// Which book.
+        place: String,
+    },
+    /// The backup could not be written.
+    #[error("could not back up the book to {path}")]
+    Backup {
+        /// Where to.
+        path: PathBuf,
+        /// The system's error.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+fn number(id: &Option<i64>) -> String {
+    id.map_or_else(|| "none".to_owned(), |id| id.to_string())
+}
+
+impl BookError {
+    /// True when the same call may succeed later without anybody changing anything: exit code 75.
+    pub fn is_try_again(&self) -> bool {
+        matches!(self, BookError::Locked { .. } | BookError::Stale { .. })
+    }
+
+    /// Names the fault of a failed statement.
+    pub(crate) fn of(source: sqlx::Error, doing: &'static str, place: &Place) -> BookError {
+        let shown = place.shown().to_owned();
+        match Cause::of(&source) {
+            Cause::Locked => BookError::Locked { place: shown, source },
+            Cause::Damaged(fault) => BookError::Damaged { place: shown, fault },
+            Cause::Full => BookError::Full { doing, place: shown, source },
+            Cause::Unreachable(fault) => BookError::Open { place: shown, fault, source },
+            Cause::Lost | Cause::Other => BookError::Query { doing, place: shown, source },
+        }
+    }
+
+    /// Names the fault of a failed commit: after a lost connection or a failed write nobody knows its outcome.
+    pub(crate) fn of_commit(source: sqlx::Error, doing: &'static str, place: &Place) -> BookError {
+        match Cause::of(&source) {
+            Cause::Locked | Cause::Damaged(_) | Cause::Full => BookError::of(source, doing, place),
+            Cause::Unreachable(_) | Cause::Lost | Cause::Other => {
+                BookError::Unclear { place: place.shown().to_owned(), source }
+            }
+        }
+    }
+}
+
+/// Whose fault a database's error is.
+enum Cause {
+    Locked,
+    Damaged(String),
+    Full,
+    Unreachable(String),
+    Lost,
+    Other,
+}
+
+impl Cause {
+    fn of(error: &sqlx::Error) -> Cause {
+        match error {
+            sqlx::Error::Database(inner) => {
+                let code = inner.code().unwrap_or_default().into_owned();
+                match code.parse::<i32>() {
+                    // SQLSTATE has five characters; SQLite's result codes are integers of up to four digits.
+                    Ok(number) if code.len() < 5 => Cause::of_sqlite(number, inner.message()),
+                    _ => Cause::of_postgres(&code, inner.message()),
+                }
+            }
+            sqlx::Error::PoolTimedOut => Cause::Unreachable("no connection became free in time".to_owned()),
+            sqlx::Error::Io(inner) => Cause::Unreachable(inner.to_string()),
+            sqlx::Error::Tls(inner) => Cause::Unreachable(inner.to_string()),
+            sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_) => Cause::Lost,
+            _ => Cause::Other,
+        }
+    }
+
+    // sqlite.org/rescode.html: the low byte is the primary code.
+    fn of_sqlite(code: i32, message: &str) -> Cause {
+        match code & 0xff {
+            5 | 6 => Cause::Locked,
+            8 => Cause::Unreachable("the file or its folder is read-only".to_owned()),
+            10 => Cause::Unreachable(format!("{message}; look at the disk")),
+            11 | 26 => Cause::Damaged(message.to_owned()),
+            13 => Cause::Full,
+            14 => Cause::Unreachable("there is no such folder, or no right to write in it".to_owned()),
+            _ => Cause::Other,
+        }
+    }
+
+    // PostgreSQL manual, appendix A.
+    fn of_postgres(code: &str, message: &str) -> Cause {
+        match code {
+            "40001" | "40P01" | "55P03" => Cause::Locked,
+            "53100" => Cause::Full,
+            "XX001" | "XX002" => Cause::Damaged(message.to_owned()),
+            "28000" | "28P01" | "3D000" | "53300" | "42501" => Cause::Unreachable(message.to_owned()),
+            _ if code.starts_with("57P") => Cause::Unreachable(message.to_owned()),
+            _ if code.starts_with("08") => Cause::Lost,
+            _ => Cause::Other,
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Rows into the database, many per statement, and out of it, with a clear error for one that is not what it should be.
+//!
+//! Does not know any table: callers name columns.
+
+use std::fmt::Display;
+
+use leap_terms::Instant;
+use serde::de::DeserializeOwned;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
+
+use crate::error::BookError;
+use crate::place::Place;
+
+/// Placeholders in one statement: SQLite takes 32,766, PostgreSQL 65,535.
+const PLACEHOLDERS: usize = 30_000;
+/// Bytes of text in one statement, so that a hundred thousand quarantined rows never stand in memory twice.
+const STATEMENT_BYTES: usize = 8 << 20;
+
+/// One value to be stored.
+#[derive(Clone, Debug)]
+pub(crate) enum Cell {
+    Text(String),
+    Int(i64),
+    NoText,
+    NoInt,
+}
+
+impl Cell {
+    pub(crate) fn text(value: impl Display) -> Cell {
+        Cell::Text(value.to_string())
+    }
+
+    pub(crate) fn maybe_text(value: Option<impl Display>) -> Cell {
+        value.map_or(Cell::NoText, Cell::text)
+    }
+
+    pub(crate) fn maybe_int(value: Option<i64>) -> Cell {
+        value.map_or(Cell::NoInt, Cell::Int)
+    }
+
+    pub(crate) fn count(value: u64) -> Cell {
+        Cell::Int(count(value))
+    }
+
+    pub(crate) fn flag(value: bool) -> Cell {
+        Cell::Int(i64::from(value))
+    }
+
+    pub(crate) fn at(value: Instant) -> Cell {
+        Cell::Int(value.micros())
+    }
+
+    /// Structured text. It also carries what PostgreSQL refuses in plain text (the character NUL), escaped.
+    pub(crate) fn json(value: &impl serde::Serialize) -> Cell {
+        Cell::Text(json(value))
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Cell::Text(text) => text.len(),
+            Cell::Int(_) | Cell::NoText | Cell::NoInt => 8,
+        }
+    }
+}
+
+/// JSON text of one of our records.
+pub(crate) fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("records are made of text, numbers and lists with text keys")
+}
+
+/// A count or size as the database holds it.
+pub(crate) fn count(value: u64) -> i64 {
+    i64::try_from(value).expect("limits keep counts and sizes far below 2^63")
+}
+
+/// Text of foreign origin without the one character that PostgreSQL cannot store.
+pub(crate) fn storable(text: &str) -> String {
+    text.replace('\0', "\u{2400}")
+}
+
+/// Inserts rows of `table (columns)`, as many per statement as fit; `after` ends each statement.
+pub(crate) async fn insert(
+    connection: &mut AnyConnection,
+    table: &str,
+    columns: &[&str],
+    rows: impl IntoIterator<Item = Vec<Cell>>,
+    after: &str,
+) -> Result<(), sqlx::Error> {
+    let most = PLACEHOLDERS / columns.len();
+    let mut batch: Vec<Vec<Cell>> = Vec::new();
+    let mut bytes = 0;
+    for row in rows {
+        assert_eq!(row.len(), columns.len(), "a row of {table} has a value for each column");
+        bytes += row.iter().map(Cell::bytes).sum::<usize>();
+        batch.push(row);
+        if batch.len() == most || bytes >= STATEMENT_BYTES {
+            insert_batch(connection, table, columns, std::mem::take(&mut batch), after).await?;
+            bytes = 0;
+        }
+    }
+    if batch.is_empty() { Ok(()) } else { insert_batch(connection, table, columns, batch, after).await }
+}
+
+async fn insert_batch(
+    connection: &mut AnyConnection,
+    table: &str,
+    columns: &[&str],
+    rows: Vec<Vec<Cell>>,
+    after: &str,
+) -> Result<(), sqlx::Error> {
+    let mut sql = format!("INSERT INTO {table} ({}) VALUES ", columns.join(", "));
+    for at in 0..rows.len() {
+        sql.push_str(if at == 0 { "(" } else { ", (" });
+        sql.push_str(&placeholders(at * columns.len() + 1, columns.len()));
+        sql.push(')');
+    }
+    sql.push_str(after);
+    let single = rows.len() == 1;
+    // Only names from this crate stand in the text; every value is bound.
+    let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(single);
+    for cell in rows.into_iter().flatten() {
+        query = match cell {
+            Cell::Text(text) => query.bind(text),
+            Cell::Int(number) => query.bind(number),
+            Cell::NoText => query.bind(None::<String>),
+            Cell::NoInt => query.bind(None::<i64>),
+        };
+    }
+    query.execute(connection).await.map(|_| ())
+}
+
+/// `$5, $6, $7` for the first number 5 and three values.
+pub(crate) fn placeholders(first: usize, values: usize) -> String {
+    (first..first + values).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
+}
+
+/// One row that was read; `of` names it in errors.
+pub(crate) struct Record<'a> {
+    pub(crate) row: &'a AnyRow,
+    pub(crate) of: &'static str,
+    pub(crate) place: &'a Place,
+}
+
+impl Record<'_> {
+    pub(crate) fn text(&self, column: &str) -> Result<String, BookError> {
+        self.row.try_get(column).map_err(|error| self.damaged(column, &error))
+    }
+
+    pub(crate) fn maybe_text(&self, column: &str) -> Result<Option<String>, BookError> {
+        self.row.try_get(column).map_err(|error| self.damaged(column, &error))
+    }
+
+    pub(crate) fn int(&self, column: &str) -> Result<i64, BookError> {
+        self.row.try_get(column).map_err(|error| self.damaged(column, &error))
+    }
+
+    pub(crate) fn maybe_int(&self, column: &str) -> Result<Option<i64>, BookError> {
+        self.row.try_get(column).map_err(|error| self.damaged(column, &error))
+    }
+
+    pub(crate) fn count(&self, column: &str) -> Result<u64, BookError> {
+        u64::try_from(self.int(column)?).map_err(|error| self.damaged(column, &error))
+    }
+
+    pub(crate) fn flag(&self, column: &str) -> Result<bool, BookError> {
+        self.int(column).map(|number| number != 0)
+    }
+
+    pub(crate) fn at(&self, column: &str) -> Result<Instant, BookError> {
+        self.int(column).map(Instant::from_micros)
+    }
+
+    pub(crate) fn read<T, E: Display>(
+        &self,
+        column: &str,
+        read: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, BookError> {
+        read(&self.text(column)?).map_err(|error| self.damaged(column, &error))
+    }
+
+    pub(crate) fn maybe_read<T, E: Display>(
+        &self,
+        column: &str,
+        read: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, BookError> {
+        self.maybe_text(column)?.map(|text| read(&text).map_err(|error| self.damaged(column, &error))).transpose()
+    }
+
+    pub(crate) fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T, BookError> {
+        self.read(column, serde_json::from_str)
+    }
+
+    fn damaged(&self, column: &str, fault: &dyn Display) -> BookError {
+        BookError::Damaged { place: self.place.shown().to_owned(), fault: format!("{} of a {}: {fault}", column, self.of) }
+    }
+}

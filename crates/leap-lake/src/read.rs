@@ -1,0 +1,238 @@
+//! Reading a file of the lake, after making sure that it is the file that the book recorded.
+//!
+//! A flipped bit in Parquet goes unnoticed in most places, and an empty file reads as no rows; so size, digest and row
+//! count are compared before the first use in this process, and again when the file's size, time or inode changes.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, new_null_array};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use leap_terms::tables::{BILLING_PERIOD, SOURCE, Table};
+use leap_terms::{Digest, FileRecord};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+
+use crate::layout::{file_schema, locate};
+use crate::sums::ControlSums;
+use crate::{Lake, LakeError};
+
+/// Rows of one batch that a scan yields at most.
+const BATCH_ROWS: usize = 8_192;
+
+/// Files that were verified in this process.
+#[derive(Debug, Default)]
+pub(crate) struct Verified(Mutex<HashMap<PathBuf, Seal>>);
+
+/// What a verified file looked like.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Seal {
+    digest: Digest,
+    bytes: u64,
+    rows: u64,
+    inode: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Lake {
+    /// Reads a file. `columns` picks columns by name, in that order; `None` means all that the file stores.
+    /// `x_LeapSource` and `x_LeapBillingPeriod` are there when asked for. A column of the table that the file lacks
+    /// comes back null.
+    ///
+    /// # Errors
+    /// [`LakeError::Damaged`] when the file is not as recorded; [`LakeError::Misuse`] for a column that the table
+    /// cannot have.
+    pub fn scan(&self, file: &FileRecord, columns: Option<&[&str]>) -> Result<Batches, LakeError> {
+        let place = self.verify(file)?;
+        open(&place, file, columns)
+    }
+
+    /// Checks a file in full: size, digest, rows, and its decimal columns added up again.
+    ///
+    /// # Errors
+    /// [`LakeError::Damaged`] says what differs.
+    pub fn check(&self, file: &FileRecord) -> Result<(), LakeError> {
+        let place = locate(self.root(), file)?;
+        self.verified.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&place);
+        self.verify(file)?;
+        let schema = file_schema(file.table, &file.columns);
+        let decimals: Vec<&str> = schema
+            .fields()
+            .iter()
+            .filter(|field| matches!(field.data_type(), DataType::Decimal128(..)))
+            .map(|field| field.name().as_str())
+            .collect();
+        let batches = open(&place, file, Some(&decimals))?;
+        let mut sums = ControlSums::new(&batches.schema());
+        let mut rows = 0;
+        for batch in batches {
+            let batch = batch?;
+            sums.add(&batch);
+            rows += batch.num_rows() as u64;
+        }
+        if rows != file.rows {
+            return Err(LakeError::damaged(&file.path, format!("it holds {rows} rows, the book says {}", file.rows)));
+        }
+        if sums.fine() != file.fine {
+            return Err(LakeError::damaged(&file.path, "its fine columns are not as recorded"));
+        }
+        let totals = sums.totals();
+        if totals != file.sums {
+            let differs = |name: &&String| totals.get(*name) != file.sums.get(*name);
+            let name = totals.keys().chain(file.sums.keys()).find(differs).map_or("", String::as_str);
+            return Err(LakeError::damaged(&file.path, format!("the sum of {name} is not as recorded")));
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the file is as recorded and tells its place; cheap when it was verified before and did not
+    /// change since.
+    pub(crate) fn verify(&self, file: &FileRecord) -> Result<PathBuf, LakeError> {
+        let place = locate(self.root(), file)?;
+        let seal = seal_of(&place, file)?;
+        if self.verified.0.lock().unwrap_or_else(PoisonError::into_inner).get(&place) == Some(&seal) {
+            return Ok(place);
+        }
+        verify_bytes(&place, file)?;
+        self.verified.0.lock().unwrap_or_else(PoisonError::into_inner).insert(place.clone(), seal);
+        Ok(place)
+    }
+}
+
+fn seal_of(place: &Path, file: &FileRecord) -> Result<Seal, LakeError> {
+    let metadata = std::fs::metadata(place).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => LakeError::damaged(&file.path, "it is missing"),
+        _ => LakeError::io("look at", place, source),
+    })?;
+    if metadata.len() != file.bytes {
+        let fault = format!("it has {} bytes, the book says {}", metadata.len(), file.bytes);
+        return Err(LakeError::damaged(&file.path, fault));
+    }
+    Ok(Seal {
+        digest: file.digest,
+        bytes: file.bytes,
+        rows: file.rows,
+        inode: metadata.ino(),
+        modified: (metadata.mtime(), metadata.mtime_nsec()),
+        changed: (metadata.ctime(), metadata.ctime_nsec()),
+    })
+}
+
+fn verify_bytes(place: &Path, file: &FileRecord) -> Result<(), LakeError> {
+    let mut open = File::open(place).map_err(|source| LakeError::io("open", place, source))?;
+    let mut hasher = blake3::Hasher::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match open.read(&mut buffer).map_err(|source| LakeError::io("read", place, source))? {
+            0 => break,
+            length => hasher.update(&buffer[..length]),
+        };
+    }
+    if Digest::from_bytes(*hasher.finalize().as_bytes()) != file.digest {
+        return Err(LakeError::damaged(&file.path, "its digest is not as recorded"));
+    }
+    let rows = builder(place, file)?.metadata().file_metadata().num_rows();
+    if u64::try_from(rows) != Ok(file.rows) {
+        return Err(LakeError::damaged(&file.path, format!("it holds {rows} rows, the book says {}", file.rows)));
+    }
+    Ok(())
+}
+
+fn builder(place: &Path, file: &FileRecord) -> Result<ParquetRecordBatchReaderBuilder<File>, LakeError> {
+    let open = File::open(place).map_err(|source| LakeError::io("open", place, source))?;
+    ParquetRecordBatchReaderBuilder::try_new(open)
+        .map_err(|fault| LakeError::damaged(&file.path, format!("it is no Parquet file ({fault})")))
+}
+
+/// The type of a column of this table; partition columns and unknown `x_…` or key columns are text.
+fn field_of(table: Table, schema: &Schema, name: &str) -> Result<Field, LakeError> {
+    if let Ok(field) = schema.field_with_name(name) {
+        return Ok(field.clone());
+    }
+    match table {
+        _ if name == SOURCE || name == BILLING_PERIOD => Ok(Field::new(name, DataType::Utf8, false)),
+        Table::Charges | Table::Keys => Ok(Field::new(name, DataType::Utf8, true)),
+        Table::Resources | Table::Cube | Table::Attribution => Err(LakeError::misuse(table, format!("has no column '{name}'"))),
+    }
+}
+
+/// Opens a file that was verified or has just been written.
+pub(crate) fn open(place: &Path, file: &FileRecord, columns: Option<&[&str]>) -> Result<Batches, LakeError> {
+    let table_schema = file_schema(file.table, &file.columns);
+    let builder = builder(place, file)?;
+    let stored = builder.schema().clone();
+    let fields = match columns {
+        None => table_schema.fields().iter().map(|field| field.as_ref().clone()).collect(),
+        Some(names) => {
+            names.iter().map(|name| field_of(file.table, &table_schema, name)).collect::<Result<Vec<_>, LakeError>>()?
+        }
+    };
+    let wanted: Vec<&str> =
+        fields.iter().map(|field| field.name().as_str()).filter(|name| stored.field_with_name(name).is_ok()).collect();
+    let mask = ProjectionMask::columns(builder.parquet_schema(), wanted.iter().copied());
+    let reader = builder
+        .with_projection(mask)
+        .with_batch_size(BATCH_ROWS)
+        .build()
+        .map_err(|source| LakeError::parquet("read", place, source))?;
+    for field in &fields {
+        if let Ok(found) = stored.field_with_name(field.name())
+            && found.data_type() != field.data_type()
+        {
+            let fault = format!("column {} is {}, not {}", field.name(), found.data_type(), field.data_type());
+            return Err(LakeError::damaged(&file.path, fault));
+        }
+    }
+    Ok(Batches { reader, schema: Arc::new(Schema::new(fields)), file: file.clone() })
+}
+
+/// The rows of one file, in batches.
+pub struct Batches {
+    reader: ParquetRecordBatchReader,
+    schema: SchemaRef,
+    file: FileRecord,
+}
+
+impl Batches {
+    /// The schema of each batch.
+    pub fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn fitted(&self, batch: &RecordBatch) -> Result<RecordBatch, LakeError> {
+        let rows = batch.num_rows();
+        let array = |field: &Arc<Field>| -> ArrayRef {
+            match batch.column_by_name(field.name()) {
+                Some(array) => array.clone(),
+                None if field.name() == SOURCE => repeat(self.file.scope.source.as_str(), rows),
+                None if field.name() == BILLING_PERIOD => repeat(&self.file.scope.billing_period.to_string(), rows),
+                None => new_null_array(field.data_type(), rows),
+            }
+        };
+        let columns = self.schema.fields().iter().map(array).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
+            .map_err(|fault| LakeError::damaged(&self.file.path, fault.to_string()))
+    }
+}
+
+fn repeat(text: &str, rows: usize) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(std::iter::repeat_n(text, rows)))
+}
+
+impl Iterator for Batches {
+    type Item = Result<RecordBatch, LakeError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = self.reader.next()?;
+        Some(match batch {
+            Ok(batch) => self.fitted(&batch),
+            Err(fault) => Err(LakeError::damaged(&self.file.path, fault.to_string())),
+        })
+    }
+}

@@ -1,0 +1,180 @@
+//! Writing one Parquet file: digest and control sums are taken from what passes, not read back.
+//!
+//! The same rows give the same bytes, however the caller cut them into batches: rows are cut anew into batches of equal
+//! size, and neither clock nor version of a library goes into the file. Rows are written in the order given.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, new_null_array};
+use arrow::compute::BatchCoalescer;
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use leap_terms::tables::Table;
+use leap_terms::{DeliveryId, Digest, FileRecord, ScopeKey};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+
+use crate::layout::{file_schema, path_of};
+use crate::stage::{Shelf, Staged};
+use crate::sums::ControlSums;
+use crate::LakeError;
+
+/// Rows of one batch as the encoder sees them.
+const BATCH_ROWS: usize = 8_192;
+/// Rows of one row group: few enough to prune and to keep memory low, many enough for the dictionary to pay.
+const ROW_GROUP_ROWS: usize = 262_144;
+
+/// What passes to the file is counted and digested.
+struct DigestingFile {
+    file: BufWriter<File>,
+    hasher: blake3::Hasher,
+    bytes: u64,
+}
+
+impl Write for DigestingFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write_all(bytes)?;
+        self.hasher.update(bytes);
+        self.bytes += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// A file of the lake being written; nothing of it counts before [`FileWriter::finish`].
+pub struct FileWriter {
+    table: Table,
+    scope: ScopeKey,
+    delivery: DeliveryId,
+    columns: Vec<String>,
+    schema: SchemaRef,
+    staged: PathBuf,
+    parquet: ArrowWriter<DigestingFile>,
+    coalescer: BatchCoalescer,
+    sums: ControlSums,
+    rows: u64,
+    shelf: Arc<Shelf>,
+}
+
+impl FileWriter {
+    pub(crate) fn new(
+        table: Table,
+        scope: &ScopeKey,
+        delivery: &DeliveryId,
+        columns: &[String],
+        staged: PathBuf,
+        shelf: Arc<Shelf>,
+    ) -> Result<FileWriter, LakeError> {
+        let schema = file_schema(table, columns);
+        let file = File::create_new(&staged).map_err(|source| LakeError::io("create", &staged, source))?;
+        let file = DigestingFile { file: BufWriter::with_capacity(1 << 20, file), hasher: blake3::Hasher::new(), bytes: 0 };
+        let level = ZstdLevel::try_new(1).expect("1 is a level of zstd");
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(level))
+            .set_created_by("leap".to_owned())
+            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .build();
+        let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+        let parquet = ArrowWriter::try_new_with_options(file, schema.clone(), options)
+            .map_err(|source| LakeError::parquet("begin", &staged, source))?;
+        Ok(FileWriter {
+            table,
+            scope: scope.clone(),
+            delivery: delivery.clone(),
+            columns: columns.to_vec(),
+            coalescer: BatchCoalescer::new(schema.clone(), BATCH_ROWS),
+            sums: ControlSums::new(&schema),
+            schema,
+            staged,
+            parquet,
+            rows: 0,
+            shelf,
+        })
+    }
+
+    /// The schema of the file; batches may lack any nullable column of it.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Adds rows. Columns are found by name; those that the batch lacks are null.
+    ///
+    /// # Errors
+    /// [`LakeError::Misuse`] for a column that the table does not have, a wrong type or a missing mandatory column;
+    /// [`LakeError::Parquet`] when the disk refuses.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), LakeError> {
+        let batch = self.fitted(batch)?;
+        self.sums.add(&batch);
+        self.rows += batch.num_rows() as u64;
+        self.coalescer.push_batch(batch).map_err(|source| self.failed(source.into()))?;
+        self.drain()
+    }
+
+    fn fitted(&self, batch: &RecordBatch) -> Result<RecordBatch, LakeError> {
+        for field in batch.schema_ref().fields() {
+            if self.schema.field_with_name(field.name()).is_err() {
+                return Err(LakeError::misuse(self.table, format!("has no column '{}'", field.name())));
+            }
+        }
+        let fit = |field: &Arc<arrow::datatypes::Field>| -> Result<ArrayRef, LakeError> {
+            match batch.column_by_name(field.name()) {
+                None => Ok(new_null_array(field.data_type(), batch.num_rows())),
+                Some(array) if array.data_type() == field.data_type() => Ok(array.clone()),
+                Some(array) => Err(LakeError::misuse(
+                    self.table,
+                    format!("column '{}' is {}, not {}", field.name(), field.data_type(), array.data_type()),
+                )),
+            }
+        };
+        let columns = self.schema.fields().iter().map(fit).collect::<Result<Vec<_>, _>>()?;
+        RecordBatch::try_new(self.schema.clone(), columns).map_err(|fault| LakeError::misuse(self.table, fault.to_string()))
+    }
+
+    fn drain(&mut self) -> Result<(), LakeError> {
+        while let Some(batch) = self.coalescer.next_completed_batch() {
+            self.parquet.write(&batch).map_err(|source| LakeError::parquet("write", &self.staged, source))?;
+        }
+        Ok(())
+    }
+
+    fn failed(&self, source: parquet::errors::ParquetError) -> LakeError {
+        LakeError::parquet("write", &self.staged, source)
+    }
+
+    /// Ends the file and syncs it. The record names the place where a publish will put it.
+    ///
+    /// # Errors
+    /// [`LakeError::Parquet`] and [`LakeError::Io`] when the disk refuses; [`LakeError::Misuse`] when the same rows
+    /// were already written for this table, scope and delivery.
+    pub fn finish(mut self) -> Result<FileRecord, LakeError> {
+        self.coalescer.finish_buffered_batch().map_err(|source: ArrowError| self.failed(source.into()))?;
+        self.drain()?;
+        let mut written = self.parquet.into_inner().map_err(|source| LakeError::parquet("end", &self.staged, source))?;
+        written.flush().map_err(|source| LakeError::io("write", &self.staged, source))?;
+        written.file.get_ref().sync_all().map_err(|source| LakeError::io("sync", &self.staged, source))?;
+        let digest = Digest::from_bytes(*written.hasher.finalize().as_bytes());
+        let record = FileRecord {
+            table: self.table,
+            path: path_of(self.table, &self.scope, &self.delivery, digest),
+            scope: self.scope,
+            delivery: self.delivery,
+            bytes: written.bytes,
+            digest,
+            rows: self.rows,
+            sums: self.sums.totals(),
+            columns: self.columns,
+            fine: self.sums.fine(),
+        };
+        self.shelf.put(Staged { record: record.clone(), place: self.staged })?;
+        Ok(record)
+    }
+}

@@ -1,0 +1,5 @@
+//! Reading: answers about one snapshot. Pure functions over batches of the lake's tables.
+
+pub mod dimension;
+pub mod spend;
+pub mod tags;

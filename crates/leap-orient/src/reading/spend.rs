@@ -1,0 +1,352 @@
+//! Spend by any dimensions, from the cube: one pass over keys and cells, no charge is touched.
+//!
+//! ```text
+//! leap spend --by team,service --period 2026-09 --cost effective
+//! ```
+//! The sum over the rows of an answer is the sum over the charges that it covers, exactly, whatever the dimensions.
+
+use std::collections::{BTreeMap, HashMap};
+
+use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, RecordBatch, StringArray};
+use arrow::datatypes::{Date32Type, Decimal128Type, Int64Type};
+use leap_terms::tables::{self, fine_column};
+use leap_terms::{CostKind, Currency, Day, Exact, Money, Owner, Period, ScopeKey, TeamId};
+
+use super::dimension::{Dimension, Named};
+use super::tags::tag;
+use crate::attribute::Answers;
+
+/// By which clock of the bill a period is read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Basis {
+    /// By the day on which the charge period starts.
+    Incurred,
+    /// By the billing period's month.
+    Invoiced,
+}
+
+impl Basis {
+    /// True when a cell of this day and billing period lies in the period.
+    pub fn covers(self, period: Period, day: Day, scope: &ScopeKey) -> bool {
+        match self {
+            Basis::Incurred => period.contains(day),
+            Basis::Invoiced => period.contains(scope.billing_period.first_day()),
+        }
+    }
+
+    /// True when a scope with charges from `first` to `last` can have a cell in the period.
+    pub fn may_cover(self, period: Period, scope: &ScopeKey, first: Day, last: Day) -> bool {
+        match self {
+            Basis::Incurred => first < period.until() && period.from() <= last,
+            Basis::Invoiced => period.contains(scope.billing_period.first_day()),
+        }
+    }
+}
+
+/// Decides whether a charge is in the answer, from named columns: FOCUS columns of key and resource, `x_…` key
+/// columns, `Tags`, `AllocatedTags`, and `team`, `rule`, `source`.
+pub trait RowFilter {
+    /// The columns that it reads.
+    fn columns(&self) -> Vec<String>;
+    /// True when the charge is in; `get` gives a column's value, `None` for null.
+    fn matches(&self, get: &dyn Fn(&str) -> Option<String>) -> bool;
+}
+
+/// A question about spend.
+pub struct SpendQuery<'q> {
+    /// Dimensions, in order.
+    pub by: &'q [Named],
+    /// The period.
+    pub period: Period,
+    /// How the period is read.
+    pub basis: Basis,
+    /// Which cost.
+    pub cost: CostKind,
+    /// Which charges.
+    pub filter: Option<&'q dyn RowFilter>,
+    /// The id of the owner's ancestor of a kind, on a day.
+    pub level: &'q dyn Fn(&TeamId, &str, Day) -> Option<String>,
+}
+
+/// One row of an answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SpendRow {
+    /// One value per dimension; `None` where the charge has none.
+    pub values: Vec<Option<String>>,
+    /// Currency.
+    pub currency: Currency,
+    /// The cost.
+    pub amount: Money,
+    /// Charges.
+    pub rows: u64,
+}
+
+/// Texts by number.
+#[derive(Default)]
+struct Texts {
+    numbers: HashMap<Option<String>, u32>,
+    texts: Vec<Option<String>>,
+}
+
+impl Texts {
+    fn number(&mut self, text: Option<&str>) -> u32 {
+        // The map owns its keys; a repeated text is looked up without a copy only when it is absent or null.
+        let key = text.map(str::to_owned);
+        if let Some(number) = self.numbers.get(&key) {
+            return *number;
+        }
+        let number = u32::try_from(self.texts.len()).expect("fewer than 4 billion distinct texts fit memory");
+        self.texts.push(key.clone());
+        self.numbers.insert(key, number);
+        number
+    }
+}
+
+/// Adds up cells of many scopes.
+pub struct Spend<'q> {
+    query: SpendQuery<'q>,
+    texts: Texts,
+    sums: HashMap<Box<[u32]>, (Exact, u64)>,
+}
+
+/// What one scope's keys and resources say, while its cube is read.
+pub struct SpendScope {
+    scope: ScopeKey,
+    keys: HashMap<Vec<u8>, usize>,
+    /// Per key: one number per dimension (0 where the dimension is not the key's).
+    values: Vec<Vec<u32>>,
+    key_columns: Vec<(String, Vec<Option<String>>)>,
+    resources: HashMap<Vec<u8>, (Option<String>, Option<String>)>,
+}
+
+impl<'q> Spend<'q> {
+    /// Starts with nothing.
+    pub fn new(query: SpendQuery<'q>) -> Spend<'q> {
+        Spend { query, texts: Texts::default(), sums: HashMap::new() }
+    }
+
+    /// The key columns that the answer needs: scan `keys` with these (and `key`).
+    pub fn key_columns(&self) -> Vec<String> {
+        let mut columns: Vec<String> = Vec::new();
+        for named in self.query.by {
+            match &named.dimension {
+                Dimension::Key(column) => columns.push(column.clone()),
+                Dimension::Tag(_) => columns.extend(["AllocatedTags".to_owned(), "Tags".to_owned()]),
+                Dimension::Owner
+                | Dimension::Rule
+                | Dimension::Source
+                | Dimension::Month
+                | Dimension::Day
+                | Dimension::BillingPeriod
+                | Dimension::Level(_)
+                | Dimension::Resource(_)
+                | Dimension::Charge(_) => {}
+            }
+        }
+        if let Some(filter) = self.query.filter {
+            columns.extend(filter.columns().into_iter().filter(|column| !not_key(column)));
+        }
+        columns.sort();
+        columns.dedup();
+        columns
+    }
+
+    /// True when the answer needs the `resources` table.
+    pub fn needs_resources(&self) -> bool {
+        let filtered = self.query.filter.is_some_and(|filter| filter.columns().iter().any(|column| is_resource(column)));
+        filtered || self.query.by.iter().any(|named| matches!(named.dimension, Dimension::Resource(_)))
+    }
+
+    /// The cube's columns that the answer needs.
+    pub fn cube_columns(&self) -> Vec<String> {
+        let cost = self.query.cost.column();
+        [tables::DAY, tables::KEY, tables::RESOURCE, "BillingCurrency", cost, &fine_column(cost), tables::ROWS]
+            .map(str::to_owned)
+            .to_vec()
+    }
+
+    /// Starts one scope.
+    pub fn scope(&self, scope: &ScopeKey) -> SpendScope {
+        SpendScope {
+            scope: scope.clone(),
+            keys: HashMap::new(),
+            values: Vec::new(),
+            key_columns: if self.query.filter.is_some() {
+                self.key_columns().into_iter().map(|column| (column, Vec::new())).collect()
+            } else {
+                Vec::new()
+            },
+            resources: HashMap::new(),
+        }
+    }
+
+    /// Reads keys.
+    pub fn keys(&mut self, scope: &mut SpendScope, batch: &RecordBatch) {
+        let digests = binary(batch, tables::KEY);
+        let column = |name: &str| batch.column_by_name(name).map(ArrayRef::as_ref).and_then(as_text);
+        let columns: Vec<_> = self
+            .query
+            .by
+            .iter()
+            .map(|named| match &named.dimension {
+                Dimension::Key(name) => (column(name), None),
+                Dimension::Tag(_) => (column("AllocatedTags"), column("Tags")),
+                _ => (None, None),
+            })
+            .collect();
+        let null = self.texts.number(None);
+        for row in 0..batch.num_rows() {
+            let values = self
+                .query
+                .by
+                .iter()
+                .zip(&columns)
+                .map(|(named, (first, second))| match &named.dimension {
+                    Dimension::Key(_) => self.texts.number(first.and_then(|array| value(array, row))),
+                    Dimension::Tag(key) => {
+                        let found = first.and_then(|array| tag(value(array, row), key));
+                        let found = found.or_else(|| second.and_then(|array| tag(value(array, row), key)));
+                        self.texts.number(found.as_deref())
+                    }
+                    _ => null,
+                })
+                .collect();
+            scope.keys.insert(digests.value(row).to_vec(), scope.values.len());
+            scope.values.push(values);
+            for (name, kept) in &mut scope.key_columns {
+                kept.push(column(name).and_then(|array| value(array, row)).map(str::to_owned));
+            }
+        }
+    }
+
+    /// Reads resources, where [`Spend::needs_resources`].
+    pub fn resources(&mut self, scope: &mut SpendScope, batch: &RecordBatch) {
+        let digests = binary(batch, tables::RESOURCE);
+        let column = |name: &str| batch.column_by_name(name).map(ArrayRef::as_ref).and_then(as_text);
+        let (ids, names) = (column("ResourceId"), column("ResourceName"));
+        for row in 0..batch.num_rows() {
+            let text = |array: Option<&StringArray>| array.and_then(|array| value(array, row)).map(str::to_owned);
+            scope.resources.insert(digests.value(row).to_vec(), (text(ids), text(names)));
+        }
+    }
+
+    /// Adds cells.
+    ///
+    /// # Panics
+    /// If a cell has a key without an owner, which the proof at publish excludes.
+    pub fn cube(&mut self, scope: &SpendScope, answers: &Answers, batch: &RecordBatch) {
+        let days = batch.column_by_name(tables::DAY).expect("the cube has days").as_primitive::<Date32Type>();
+        let keys = binary(batch, tables::KEY);
+        let resources = binary(batch, tables::RESOURCE);
+        let currencies = batch.column_by_name("BillingCurrency").and_then(|array| as_text(array)).expect("the cube has currencies");
+        let cost = self.query.cost.column();
+        let coarse = batch.column_by_name(cost).expect("the cube has costs").as_primitive::<Decimal128Type>();
+        let fine = batch.column_by_name(&fine_column(cost)).map(|array| array.as_primitive::<Decimal128Type>());
+        let rows = batch.column_by_name(tables::ROWS).expect("the cube has row counts").as_primitive::<Int64Type>();
+        let mut group: Vec<u32> = Vec::new();
+        for row in 0..batch.num_rows() {
+            let day = Day::from_days(days.value(row));
+            if !self.query.basis.covers(self.query.period, day, &scope.scope) {
+                continue;
+            }
+            let resource = resources.is_valid(row).then(|| resources.value(row));
+            let key = *scope.keys.get(keys.value(row)).expect("every cell's key is in the keys table");
+            let answer = answers.find(keys.value(row), resource, day).expect("every cell has an owner");
+            if let Some(filter) = self.query.filter {
+                let get = |name: &str| scope.column(name, key, resource, answer.owner, answer.rule.map(|rule| rule.as_str()));
+                if !filter.matches(&get) {
+                    continue;
+                }
+            }
+            group.clear();
+            for (at, named) in self.query.by.iter().enumerate() {
+                let number = match &named.dimension {
+                    Dimension::Key(_) | Dimension::Tag(_) => scope.values[key][at],
+                    Dimension::Owner => self.texts.number(Some(&answer.owner.to_string())),
+                    Dimension::Rule => self.texts.number(answer.rule.map(|rule| rule.as_str())),
+                    Dimension::Source => self.texts.number(Some(scope.scope.source.as_str())),
+                    Dimension::Month => self.texts.number(Some(&day.month().to_string())),
+                    Dimension::Day => self.texts.number(Some(&day.to_string())),
+                    Dimension::BillingPeriod => self.texts.number(Some(&scope.scope.billing_period.to_string())),
+                    Dimension::Level(kind) => {
+                        let unit = match answer.owner {
+                            Owner::Team(team) => (self.query.level)(team, kind, day),
+                            Owner::Residual(_) => Some(answer.owner.to_string()),
+                        };
+                        self.texts.number(unit.as_deref())
+                    }
+                    Dimension::Resource(name) => {
+                        let found = resource.and_then(|resource| scope.resources.get(resource));
+                        let text = found.and_then(|(id, label)| if name == "ResourceId" { id.as_deref() } else { label.as_deref() });
+                        self.texts.number(text)
+                    }
+                    Dimension::Charge(name) => unreachable!("{name} is not in the cube; the caller reads the charges"),
+                };
+                group.push(number);
+            }
+            group.push(self.texts.number(Some(currencies.value(row))));
+            let amount = Exact::from_parts(coarse.value(row), fine.filter(|array| array.is_valid(row)).map_or(0, |array| array.value(row)));
+            let count = u64::try_from(rows.value(row)).expect("row counts are positive");
+            match self.sums.get_mut(group.as_slice()) {
+                Some((sum, counted)) => {
+                    *sum += amount;
+                    *counted += count;
+                }
+                None => {
+                    self.sums.insert(group.clone().into_boxed_slice(), (amount, count));
+                }
+            }
+        }
+    }
+
+    /// The rows, largest amount first, then by values; and the total per currency.
+    pub fn finish(self) -> (Vec<SpendRow>, BTreeMap<Currency, Money>) {
+        let mut totals = BTreeMap::<Currency, Money>::new();
+        let mut rows: Vec<SpendRow> = self
+            .sums
+            .into_iter()
+            .map(|(group, (amount, rows))| {
+                let mut values: Vec<_> = group.iter().map(|number| self.texts.texts[*number as usize].clone()).collect();
+                let currency = values.pop().flatten().expect("the last value of a group is its currency");
+                let currency = Currency::new(&currency).expect("the cube holds checked currencies");
+                *totals.entry(currency.clone()).or_default() += amount;
+                SpendRow { values, currency, amount, rows }
+            })
+            .collect();
+        rows.sort_by(|a, b| b.amount.cmp(&a.amount).then_with(|| a.values.cmp(&b.values)).then_with(|| a.currency.cmp(&b.currency)));
+        (rows, totals)
+    }
+}
+
+impl SpendScope {
+    fn column(&self, name: &str, key: usize, resource: Option<&[u8]>, owner: &Owner, rule: Option<&str>) -> Option<String> {
+        match name {
+            "team" => Some(owner.to_string()),
+            "rule" => rule.map(str::to_owned),
+            "source" => Some(self.scope.source.as_str().to_owned()),
+            "ResourceId" => self.resources.get(resource?)?.0.clone(),
+            "ResourceName" => self.resources.get(resource?)?.1.clone(),
+            _ => self.key_columns.iter().find(|(column, _)| column == name).and_then(|(_, values)| values[key].clone()),
+        }
+    }
+}
+
+fn is_resource(column: &str) -> bool {
+    matches!(column, "ResourceId" | "ResourceName")
+}
+
+fn not_key(column: &str) -> bool {
+    is_resource(column) || matches!(column, "team" | "rule" | "source")
+}
+
+fn as_text(array: &dyn Array) -> Option<&StringArray> {
+    array.as_any().downcast_ref::<StringArray>()
+}
+
+fn binary<'b>(batch: &'b RecordBatch, name: &str) -> &'b BinaryArray {
+    batch.column_by_name(name).unwrap_or_else(|| panic!("the table has the column {name}")).as_binary::<i32>()
+}
+
+fn value(array: &StringArray, row: usize) -> Option<&str> {
+    array.is_valid(row).then(|| array.value(row))
+}

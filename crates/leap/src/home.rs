@@ -1,0 +1,215 @@
+//! The home: one folder with `leap.toml`, the lake and the book, and one writer at a time.
+//!
+//! ```text
+//! .leap/leap.toml   settings; every one has a default
+//! .leap/book.db     the book (unless leap.toml names a PostgreSQL)
+//! .leap/lake/       the lake
+//! .leap/spool/      bills that came through standard input
+//! .leap/lock        held by the one process that writes
+//! ```
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use leap_book::Book;
+use leap_lake::Lake;
+use serde::Deserialize;
+
+use crate::failure::Failure;
+
+/// `leap.toml`.
+#[derive(Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Settings {
+    /// The book.
+    pub(crate) book: BookSettings,
+    /// Intake.
+    pub(crate) intake: IntakeSettings,
+    /// The lake.
+    pub(crate) lake: LakeSettings,
+}
+
+/// `[book]`.
+#[derive(Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct BookSettings {
+    /// A `postgres://` URL; SQLite in the home when absent.
+    pub(crate) url: Option<String>,
+}
+
+/// `[intake]`.
+#[derive(Deserialize, Clone, Debug, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct IntakeSettings {
+    /// Share of unreadable rows, in basis points, beyond which a delivery is refused.
+    pub(crate) quarantine_bps: u64,
+    /// Memory of the fold before it spills, in MiB.
+    pub(crate) memory_mib: usize,
+    /// Threads; 0 means as many as the machine has.
+    pub(crate) threads: usize,
+}
+
+impl Default for IntakeSettings {
+    fn default() -> IntakeSettings {
+        IntakeSettings { quarantine_bps: leap_terms::limits::QUARANTINED_BPS, memory_mib: 256, threads: 0 }
+    }
+}
+
+/// `[lake]`.
+#[derive(Deserialize, Clone, Debug, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LakeSettings {
+    /// Hours after which `leap doctor --collect` removes a file that no snapshot names.
+    pub(crate) orphan_grace_hours: u64,
+}
+
+impl Default for LakeSettings {
+    fn default() -> LakeSettings {
+        LakeSettings { orphan_grace_hours: 24 }
+    }
+}
+
+const SETTINGS_TEXT: &str = "\
+# leap.toml: settings of this home. Each line shows the default.
+
+[book]
+# A PostgreSQL for the book; without it the book is book.db in this folder.
+# url = \"postgres://user:password@host/database\"
+
+[intake]
+# Share of unreadable rows, in basis points (100 = 1 %), beyond which a delivery is refused.
+# quarantine_bps = 100
+# Memory of the fold before it spills to disk, in MiB.
+# memory_mib = 256
+# Threads; 0 means as many as the machine has.
+# threads = 0
+
+[lake]
+# Hours after which `leap doctor --collect` removes a file that no snapshot names.
+# orphan_grace_hours = 24
+";
+
+/// An opened home.
+pub(crate) struct Home {
+    /// The folder, absolute.
+    pub(crate) root: PathBuf,
+    /// Settings.
+    pub(crate) settings: Settings,
+    /// The lake.
+    pub(crate) lake: Lake,
+    /// The book.
+    pub(crate) book: Book,
+    /// Held while this process may write.
+    _lock: Option<File>,
+}
+
+/// What the caller wants to do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Read one snapshot.
+    Read,
+    /// Publish snapshots; at most one process at a time.
+    Write,
+}
+
+impl Home {
+    /// Makes `leap.toml` in a new or empty folder.
+    pub(crate) fn init(root: &Path) -> Result<PathBuf, Failure> {
+        make_folder(root)?;
+        let path = root.join("leap.toml");
+        if path.exists() {
+            return Err(Failure::failed(format!("{} exists already; nothing was changed", path.display())));
+        }
+        fs::write(&path, SETTINGS_TEXT).map_err(|error| failed("write", &path, &error))?;
+        Ok(path)
+    }
+
+    /// Opens a home. Reading needs one that exists; writing makes the folder.
+    pub(crate) async fn open(root: &Path, access: Access) -> Result<Home, Failure> {
+        match access {
+            Access::Write => make_folder(root)?,
+            Access::Read if !root.is_dir() => {
+                return Err(Failure::failed(format!(
+                    "there is no home at {}; take in a bill first (leap --home {0} ingest PATH), or try leap demo",
+                    root.display()
+                )));
+            }
+            Access::Read => {}
+        }
+        let root = root.canonicalize().map_err(|error| failed("open", root, &error))?;
+        let settings = read_settings(&root.join("leap.toml"))?;
+        let lock = match access {
+            Access::Write => Some(lock(&root)?),
+            Access::Read => None,
+        };
+        let url = settings.book.url.clone().unwrap_or_else(|| format!("sqlite:{}", root.join("book.db").display()));
+        let book = Book::open(&url).await.map_err(|error| Failure::from_error(&error))?;
+        let lake = Lake::open(&root.join("lake")).map_err(|error| Failure::from_error(&error))?;
+        Ok(Home { root, settings, lake, book, _lock: lock })
+    }
+
+    /// A folder inside the home, made when absent.
+    pub(crate) fn folder(&self, name: &str) -> Result<PathBuf, Failure> {
+        let path = self.root.join(name);
+        make_folder(&path)?;
+        Ok(path)
+    }
+}
+
+fn make_folder(path: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(path).map_err(|error| failed("make", path, &error))
+}
+
+/// A failure that names what could not be done to which path.
+pub(crate) fn failed(what: &str, path: &Path, error: &std::io::Error) -> Failure {
+    Failure::failed(format!("could not {what} {}: {error}", path.display()))
+}
+
+fn lock(root: &Path) -> Result<File, Failure> {
+    let path = root.join("lock");
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(|error| failed("open", &path, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Failure::try_again(format!(
+            "another process is writing to {}; wait for it to end and try again",
+            root.display()
+        ))),
+        Err(TryLockError::Error(error)) => Err(failed("lock", &path, &error)),
+    }
+}
+
+fn read_settings(path: &Path) -> Result<Settings, Failure> {
+    match fs::read_to_string(path) {
+        Ok(text) => toml::from_str(&text)
+            .map_err(|error| Failure::usage(format!("{}: {}", path.display(), error.to_string().trim_end()))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Settings::default()),
+        Err(error) => Err(failed("read", path, &error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_written_settings_are_the_defaults() {
+        let uncommented: String = SETTINGS_TEXT
+            .lines()
+            .map(|line| line.strip_prefix("# ").filter(|rest| rest.contains(" = ") && !rest.starts_with("url")).unwrap_or(line))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        assert_eq!(toml::from_str::<Settings>(&uncommented).unwrap(), Settings::default());
+        assert!(uncommented.contains("\nquarantine_bps = 100\n"));
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_refused() {
+        let error = toml::from_str::<Settings>("[intake]\nquarantine = 5\n").unwrap_err();
+        assert!(error.to_string().contains("unknown field `quarantine`"), "{error}");
+    }
+}
