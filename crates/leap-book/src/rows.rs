@@ -188,7 +188,7 @@ impl Record<'_> {
     }
 
     pub(crate) fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T, BookError> {
-        self.read(column, serde_json::from_str)
+        self.read(column, |text| serde_json::from_str(text))
     }
 
     fn damaged(&self, column: &str, fault: &dyn Display) -> BookError {

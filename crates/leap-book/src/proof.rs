@@ -1,0 +1,209 @@
+//! Proofs and totals per owner, per scope, at any snapshot.
+//!
+//! A publish brings them for the scopes that it attributed anew; for all other scopes the earlier ones go on.
+
+use leap_terms::{CostKind, Costs, Currency, Money, Owner, RuleId, ScopeKey};
+use sqlx::AnyConnection;
+
+use crate::book::Book;
+use crate::error::BookError;
+use crate::place::Place;
+use crate::rows::{self, Cell, Record};
+use crate::scope::scope_of;
+
+/// One line of a proof: attributed = accepted, for one scope, currency and kind of cost.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProofRow {
+    /// The scope.
+    pub scope: ScopeKey,
+    /// The currency.
+    pub currency: Currency,
+    /// The kind of cost.
+    pub cost: CostKind,
+    /// Charges.
+    pub rows: u64,
+    /// Σ of the accepted charges.
+    pub accepted: Money,
+    /// Σ over owners.
+    pub attributed: Money,
+    /// attributed − accepted: 0, or the publish is refused.
+    pub difference: Money,
+}
+
+/// What one owner got of a scope by one rule, in one currency.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OwnerTotal {
+    /// The scope.
+    pub scope: ScopeKey,
+    /// The owner.
+    pub owner: Owner,
+    /// The rule; `None` where none matched.
+    pub rule: Option<RuleId>,
+    /// The currency.
+    pub currency: Currency,
+    /// The four costs.
+    pub costs: Costs,
+    /// Charges.
+    pub rows: u64,
+}
+
+const TABLES: [&str; 2] = ["proof", "owner_total"];
+
+/// Ends the time of a scope's proofs and totals.
+pub(crate) async fn end(
+    connection: &mut AnyConnection,
+    place: &Place,
+    snapshot: i64,
+    scope: &ScopeKey,
+) -> Result<(), BookError> {
+    for table in TABLES {
+        let sql = format!(
+            "UPDATE {table} SET until_snapshot = $1 WHERE source = $2 AND billing_period = $3 AND until_snapshot IS NULL"
+        );
+        sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(snapshot)
+            .bind(scope.source.as_str())
+            .bind(scope.billing_period.to_string())
+            .execute(&mut *connection)
+            .await
+            .map_err(|error| BookError::of(error, "end a scope's proofs", place))?;
+    }
+    Ok(())
+}
+
+/// Records proofs and totals. Those before them were ended.
+pub(crate) async fn record(
+    connection: &mut AnyConnection,
+    place: &Place,
+    snapshot: i64,
+    proofs: &[ProofRow],
+    totals: &[OwnerTotal],
+) -> Result<(), BookError> {
+    let records = proofs.iter().map(|proof| {
+        vec![
+            Cell::Int(snapshot),
+            Cell::text(&proof.scope.source),
+            Cell::text(proof.scope.billing_period),
+            Cell::text(&proof.currency),
+            Cell::text(proof.cost),
+            Cell::count(proof.rows),
+            Cell::text(proof.accepted),
+            Cell::text(proof.attributed),
+            Cell::text(proof.difference),
+        ]
+    });
+    let columns =
+        ["from_snapshot", "source", "billing_period", "currency", "cost", "rows", "accepted", "attributed", "difference"];
+    rows::insert(connection, "proof", &columns, records, "")
+        .await
+        .map_err(|error| BookError::of(error, "record the proofs", place))?;
+    let records = totals.iter().map(|total| {
+        vec![
+            Cell::Int(snapshot),
+            Cell::text(&total.scope.source),
+            Cell::text(total.scope.billing_period),
+            Cell::text(&total.owner),
+            Cell::maybe_text(total.rule.as_ref()),
+            Cell::text(&total.currency),
+            Cell::text(total.costs.billed),
+            Cell::text(total.costs.effective),
+            Cell::text(total.costs.list),
+            Cell::text(total.costs.contracted),
+            Cell::count(total.rows),
+        ]
+    });
+    let columns = [
+        "from_snapshot",
+        "source",
+        "billing_period",
+        "owner",
+        "rule",
+        "currency",
+        "billed",
+        "effective",
+        "list",
+        "contracted",
+        "rows",
+    ];
+    rows::insert(connection, "owner_total", &columns, records, "")
+        .await
+        .map_err(|error| BookError::of(error, "record the totals per owner", place))
+}
+
+pub(crate) async fn proofs(
+    connection: &mut AnyConnection,
+    place: &Place,
+    snapshot: i64,
+) -> Result<Vec<ProofRow>, BookError> {
+    let rows =
+        sqlx::query("SELECT * FROM proof WHERE from_snapshot <= $1 AND (until_snapshot IS NULL OR until_snapshot > $1)")
+            .bind(snapshot)
+            .fetch_all(connection)
+            .await
+            .map_err(|error| BookError::of(error, "read the proofs", place))?;
+    let mut proofs = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let record = Record { row, of: "proof", place };
+        proofs.push(ProofRow {
+            scope: scope_of(&record)?,
+            currency: record.read("currency", Currency::new)?,
+            cost: record.read("cost", str::parse)?,
+            rows: record.count("rows")?,
+            accepted: record.read("accepted", amount)?,
+            attributed: record.read("attributed", amount)?,
+            difference: record.read("difference", amount)?,
+        });
+    }
+    proofs.sort_by(|a, b| (&a.scope, &a.currency, a.cost).cmp(&(&b.scope, &b.currency, b.cost)));
+    Ok(proofs)
+}
+
+/// Sums may have more digits than one charge; 20 before the point are what [`Money`] holds.
+fn amount(text: &str) -> Result<Money, leap_terms::ExactError> {
+    text.parse()
+}
+
+impl Book {
+    /// The proofs that hold at a snapshot, by scope, currency and kind of cost.
+    ///
+    /// # Errors
+    /// [`BookError`] when the book cannot be read.
+    pub async fn proofs(&self, snapshot: i64) -> Result<Vec<ProofRow>, BookError> {
+        proofs(&mut *self.connection().await?, &self.place, snapshot).await
+    }
+
+    /// What each owner has at a snapshot, by scope, owner, rule and currency.
+    ///
+    /// # Errors
+    /// [`BookError`] when the book cannot be read.
+    pub async fn owner_totals(&self, snapshot: i64) -> Result<Vec<OwnerTotal>, BookError> {
+        let rows = sqlx::query(
+            "SELECT * FROM owner_total WHERE from_snapshot <= $1 AND (until_snapshot IS NULL OR until_snapshot > $1)",
+        )
+        .bind(snapshot)
+        .fetch_all(&mut *self.connection().await?)
+        .await
+        .map_err(self.failed("read the totals per owner"))?;
+        let mut totals = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let record = Record { row, of: "owner_total", place: &self.place };
+            totals.push(OwnerTotal {
+                scope: scope_of(&record)?,
+                owner: record.read("owner", str::parse)?,
+                rule: record.maybe_read("rule", RuleId::new)?,
+                currency: record.read("currency", Currency::new)?,
+                costs: Costs {
+                    billed: record.read("billed", amount)?,
+                    effective: record.read("effective", amount)?,
+                    list: record.read("list", amount)?,
+                    contracted: record.read("contracted", amount)?,
+                },
+                rows: record.count("rows")?,
+            });
+        }
+        totals.sort_by(|a, b| {
+            (&a.scope, &a.owner, &a.rule, &a.currency).cmp(&(&b.scope, &b.owner, &b.rule, &b.currency))
+        });
+        Ok(totals)
+    }
+}

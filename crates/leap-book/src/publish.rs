@@ -1,0 +1,317 @@
+//! Publishing: the one transaction that makes a new world visible.
+//!
+//! It refuses what cannot be right before it writes (a proof with a difference, a scope held by a delivery that nothing
+//! supersedes, a file of a delivery that does not count), and inserts the snapshot row under its parent: of two writers
+//! with one parent, one wins and the other learns that it is [stale](BookError::Stale).
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use leap_terms::tables::Table;
+use leap_terms::{Delivery, DeliveryId, Digest, FileRecord, Instant, ScopeKey};
+use serde_json::{Value, json};
+use sqlx::AnyConnection;
+
+use crate::audit::{self, AuditEntry};
+use crate::book::Book;
+use crate::config::{self, ConfigFiles, ConfigKind};
+use crate::delivery::{self, NewDelivery};
+use crate::error::BookError;
+use crate::proof::{self, OwnerTotal, ProofRow};
+use crate::rows::{self, Cell};
+use crate::snapshot::{self, Snapshot};
+use crate::{files, quarantine, scope};
+
+/// A delivery to be published.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PublishedDelivery {
+    /// All that was found in it, its quarantined rows included.
+    pub delivery: Delivery,
+    /// The deliveries that it replaces, per scope. Empty for a new scope and for appending sources. It may name a
+    /// scope that the new delivery does not have.
+    pub supersedes: Vec<(ScopeKey, DeliveryId)>,
+}
+
+/// Everything that changes with one snapshot.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Publish {
+    /// The snapshot that it was made from; `None` for the first.
+    pub parent: Option<i64>,
+    /// When.
+    pub at: Instant,
+    /// Digest of the new snapshot's content.
+    pub digest: Digest,
+    /// `ingest …`, `rules apply`, `org apply`.
+    pub cause: String,
+    /// Who.
+    pub actor: String,
+    /// Deliveries that become current.
+    pub deliveries: Vec<PublishedDelivery>,
+    /// Files that become live; they lie in the lake and are synced.
+    pub add: Vec<FileRecord>,
+    /// Paths of live files that stop being live.
+    pub remove: Vec<String>,
+    /// A new rule set, when it changes.
+    pub rules: Option<ConfigFiles>,
+    /// A new org, when it changes.
+    pub org: Option<ConfigFiles>,
+    /// Proofs of all scopes that were attributed anew: they replace all earlier ones of these scopes.
+    pub proofs: Vec<ProofRow>,
+    /// What each owner got of these scopes.
+    pub owner_totals: Vec<OwnerTotal>,
+    /// The version of each table's log in the lake; tables that are not named keep their parent's.
+    pub table_versions: BTreeMap<Table, i64>,
+}
+
+impl Publish {
+    /// An empty publish, to be filled in.
+    pub fn new(
+        parent: Option<i64>,
+        digest: Digest,
+        cause: impl Into<String>,
+        actor: impl Into<String>,
+        at: Instant,
+    ) -> Publish {
+        Publish {
+            parent,
+            at,
+            digest,
+            cause: cause.into(),
+            actor: actor.into(),
+            deliveries: Vec::new(),
+            add: Vec::new(),
+            remove: Vec::new(),
+            rules: None,
+            org: None,
+            proofs: Vec::new(),
+            owner_totals: Vec::new(),
+            table_versions: BTreeMap::new(),
+        }
+    }
+
+    /// The first proof that does not hold.
+    fn check_proofs(&self) -> Result<(), BookError> {
+        let broken = self.proofs.iter().find(|proof| {
+            !proof.difference.is_zero() || proof.attributed - proof.accepted != proof.difference
+        });
+        match broken {
+            None => Ok(()),
+            Some(proof) => Err(BookError::Unproved {
+                scope: proof.scope.clone(),
+                currency: proof.currency.clone(),
+                cost: proof.cost,
+                difference: proof.attributed - proof.accepted,
+            }),
+        }
+    }
+
+    /// Digest over what becomes live and what stops: an edit of the list of files shows in the audit trail.
+    fn files_digest(&self) -> Digest {
+        let mut lines: Vec<String> =
+            self.add.iter().map(|file| format!("+ {} {} {}", file.digest, file.rows, file.path)).collect();
+        lines.extend(self.remove.iter().map(|path| format!("- {path}")));
+        lines.sort_unstable();
+        Digest::of(lines.join("\n").as_bytes())
+    }
+
+    fn audit_detail(&self, snapshot: &Snapshot) -> Value {
+        let deliveries: Vec<Value> = self
+            .deliveries
+            .iter()
+            .map(|published| {
+                let scopes: Vec<Value> = published
+                    .delivery
+                    .scopes
+                    .iter()
+                    .map(|facts| {
+                        json!({
+                            "scope": facts.scope.to_string(),
+                            "rows": facts.rows,
+                            "digest": facts.digest.to_string(),
+                        })
+                    })
+                    .collect();
+                let supersedes: Vec<Value> = published
+                    .supersedes
+                    .iter()
+                    .map(|(scope, id)| json!({ "scope": scope.to_string(), "delivery": id.as_str() }))
+                    .collect();
+                json!({ "id": published.delivery.id.as_str(), "scopes": scopes, "supersedes": supersedes })
+            })
+            .collect();
+        let mut detail = audit::snapshot_detail(snapshot);
+        detail.insert("deliveries".to_owned(), Value::from(deliveries));
+        detail.insert("files".to_owned(), Value::from(self.files_digest().to_string()));
+        detail.insert("files_added".to_owned(), Value::from(self.add.len()));
+        detail.insert("files_removed".to_owned(), Value::from(self.remove.len()));
+        Value::Object(detail)
+    }
+}
+
+impl Book {
+    /// Publishes a new snapshot: all of it or nothing. When it returns, the snapshot is on disk.
+    ///
+    /// # Errors
+    /// [`BookError::Stale`] when the parent is no longer the newest; [`BookError::Unproved`],
+    /// [`BookError::ScopeTaken`], [`BookError::NotCurrent`], [`BookError::FileTwice`], [`BookError::FileNotLive`],
+    /// [`BookError::FileWithoutScope`] and [`BookError::ConfigTwice`] for what cannot be published;
+    /// [`BookError::Unclear`] when the connection broke while committing; others when the book cannot be written.
+    pub async fn publish(&self, publish: &Publish) -> Result<Snapshot, BookError> {
+        let doing = "publish a snapshot";
+        publish.check_proofs()?;
+        let mut transaction = self.writing(doing).await?;
+        let snapshot = self.record_snapshot(&mut transaction, publish).await?;
+        self.record_deliveries(&mut transaction, publish, snapshot.id).await?;
+        files::remove(&mut transaction, &self.place, snapshot.id, &publish.remove).await?;
+        files::add(&mut transaction, &self.place, snapshot.id, &publish.add).await?;
+        self.check_files_have_scopes(&mut transaction, &publish.add).await?;
+        self.record_proofs(&mut transaction, publish, snapshot.id).await?;
+        let entry = AuditEntry {
+            at: publish.at,
+            actor: snapshot.actor.clone(),
+            action: audit::PUBLISH.to_owned(),
+            subject: format!("snapshot {}", snapshot.id),
+            detail: publish.audit_detail(&snapshot),
+        };
+        audit::append(&mut transaction, &self.place, &entry, Some(snapshot.id)).await?;
+        self.commit(transaction, doing).await?;
+        Ok(snapshot)
+    }
+
+    /// The snapshot's row, which the primary key and `UNIQUE(parent)` guard, and new versions of rules and org.
+    async fn record_snapshot(&self, connection: &mut AnyConnection, publish: &Publish) -> Result<Snapshot, BookError> {
+        let place = &self.place;
+        let head = snapshot::head(connection, place).await?;
+        let head_id = head.as_ref().map(|head| head.id);
+        if head_id != publish.parent {
+            return Err(BookError::Stale { parent: publish.parent, head: head_id });
+        }
+        let actor = rows::storable(&publish.actor);
+        let mut rules_version = head.as_ref().and_then(|head| head.rules_version);
+        let mut org_version = head.as_ref().and_then(|head| head.org_version);
+        if let Some(rules) = &publish.rules {
+            rules_version =
+                Some(config::record(connection, place, ConfigKind::Rules, rules, publish.at, &actor).await?);
+        }
+        if let Some(org) = &publish.org {
+            org_version = Some(config::record(connection, place, ConfigKind::Org, org, publish.at, &actor).await?);
+        }
+        let mut table_versions = head.map(|head| head.table_versions).unwrap_or_default();
+        table_versions.extend(publish.table_versions.iter());
+        let snapshot = Snapshot {
+            id: head_id.unwrap_or(0) + 1,
+            parent: publish.parent,
+            digest: publish.digest,
+            recorded_at: publish.at,
+            cause: rows::storable(&publish.cause),
+            actor,
+            rules_version,
+            org_version,
+            table_versions,
+        };
+        let row = vec![
+            Cell::Int(snapshot.id),
+            Cell::maybe_int(snapshot.parent),
+            Cell::text(snapshot.digest),
+            Cell::at(snapshot.recorded_at),
+            Cell::text(&snapshot.cause),
+            Cell::text(&snapshot.actor),
+            Cell::maybe_int(snapshot.rules_version),
+            Cell::maybe_int(snapshot.org_version),
+            Cell::Text(Snapshot::table_versions_text(&snapshot.table_versions)),
+        ];
+        let columns = [
+            "id",
+            "parent",
+            "digest",
+            "recorded_at",
+            "cause",
+            "actor",
+            "rules_version",
+            "org_version",
+            "table_versions",
+        ];
+        match rows::insert(connection, "snapshot", &columns, [row], "").await {
+            Ok(()) => Ok(snapshot),
+            // The lock makes it impossible; should a server ever run us without, the constraints still decide.
+            Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+                Err(BookError::Stale { parent: publish.parent, head: Some(snapshot.id) })
+            }
+            Err(error) => Err(BookError::of(error, "publish a snapshot", place)),
+        }
+    }
+
+    async fn record_deliveries(
+        &self,
+        connection: &mut AnyConnection,
+        publish: &Publish,
+        snapshot: i64,
+    ) -> Result<(), BookError> {
+        let place = &self.place;
+        // First everything that ends, so that one delivery may take over what another one of this publish gives up.
+        for (scope, delivery) in publish.deliveries.iter().flat_map(|published| &published.supersedes) {
+            scope::supersede(connection, place, snapshot, scope, delivery).await?;
+        }
+        let mut number = delivery::next_number(connection, place).await?;
+        for published in &publish.deliveries {
+            let delivery = &published.delivery;
+            let parts: Vec<Digest> = delivery.parts.iter().map(|part| part.digest).collect();
+            let new = NewDelivery {
+                number,
+                id: Some(&delivery.id),
+                outcome: None,
+                source: Some(&delivery.source),
+                format: Some(delivery.format),
+                path: &delivery.path,
+                parts: &parts,
+                reason: None,
+                recorded_at: publish.at,
+                actor: &publish.actor,
+                snapshot: Some(snapshot),
+                delivery: Some(delivery),
+            };
+            delivery::record(connection, place, &new).await?;
+            scope::record(connection, place, snapshot, number, delivery).await?;
+            quarantine::record(connection, place, number, &delivery.quarantine).await?;
+            number += 1;
+        }
+        Ok(())
+    }
+
+    async fn check_files_have_scopes(
+        &self,
+        connection: &mut AnyConnection,
+        add: &[FileRecord],
+    ) -> Result<(), BookError> {
+        let mut holders = HashMap::<&ScopeKey, Vec<DeliveryId>>::new();
+        for file in add {
+            if !holders.contains_key(&file.scope) {
+                holders.insert(&file.scope, scope::holders(connection, &self.place, &file.scope).await?);
+            }
+            if !holders[&file.scope].contains(&file.delivery) {
+                return Err(BookError::FileWithoutScope {
+                    path: file.path.clone(),
+                    scope: file.scope.clone(),
+                    delivery: file.delivery.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    async fn record_proofs(
+        &self,
+        connection: &mut AnyConnection,
+        publish: &Publish,
+        snapshot: i64,
+    ) -> Result<(), BookError> {
+        let superseded = publish.deliveries.iter().flat_map(|published| &published.supersedes).map(|(scope, _)| scope);
+        let proofs = publish.proofs.iter().map(|proof| &proof.scope);
+        let totals = publish.owner_totals.iter().map(|total| &total.scope);
+        // A superseded delivery's proof must not outlive it, whether or not a new one comes.
+        let touched: BTreeSet<&ScopeKey> = superseded.chain(proofs).chain(totals).collect();
+        for scope in touched {
+            proof::end(connection, &self.place, snapshot, scope).await?;
+        }
+        proof::record(connection, &self.place, snapshot, &publish.proofs, &publish.owner_totals).await
+    }
+}

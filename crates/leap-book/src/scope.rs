@@ -1,0 +1,259 @@
+//! Which deliveries count for which scope, at any snapshot.
+//!
+//! An overwriting source has one current delivery per scope, an appending one has several. When a publish supersedes a
+//! delivery, the scope's row gets the snapshot until which it counted; it is never deleted.
+
+use leap_terms::delivery::{Batch, Part};
+use leap_terms::{Delivery, DeliveryId, Digest, Format, Instant, ScopeFacts, ScopeKey, SourceId};
+use sqlx::AnyConnection;
+
+use crate::book::Book;
+use crate::error::BookError;
+use crate::place::Place;
+use crate::rows::{self, Cell, Record};
+
+/// A delivery that counts for a scope.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CurrentScope {
+    /// The scope.
+    pub scope: ScopeKey,
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// What it holds for the scope.
+    pub facts: ScopeFacts,
+    /// The delivery's files.
+    pub parts: Vec<Part>,
+    /// The delivery's format.
+    pub format: Format,
+    /// When it was published.
+    pub recorded_at: Instant,
+    /// The snapshot that published it.
+    pub from_snapshot: i64,
+}
+
+/// A source of which at least one delivery was published.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KnownSource {
+    /// The source.
+    pub source: SourceId,
+    /// The format.
+    pub format: Format,
+    /// All accounts ever seen in it ("billing account/sub account"), sorted.
+    pub accounts: Vec<String>,
+}
+
+const SCOPE_COLUMNS: [&str; 10] = [
+    "delivery",
+    "ordinal",
+    "delivery_id",
+    "source",
+    "billing_period",
+    "appends",
+    "rows",
+    "digest",
+    "facts",
+    "from_snapshot",
+];
+
+/// Ends a delivery's time for a scope.
+pub(crate) async fn supersede(
+    connection: &mut AnyConnection,
+    place: &Place,
+    snapshot: i64,
+    scope: &ScopeKey,
+    delivery: &DeliveryId,
+) -> Result<(), BookError> {
+    let ended = sqlx::query(
+        "UPDATE scope SET until_snapshot = $1
+         WHERE source = $2 AND billing_period = $3 AND delivery_id = $4 AND until_snapshot IS NULL",
+    )
+    .bind(snapshot)
+    .bind(scope.source.as_str())
+    .bind(scope.billing_period.to_string())
+    .bind(delivery.as_str())
+    .execute(connection)
+    .await
+    .map_err(|error| BookError::of(error, "supersede a delivery", place))?;
+    match ended.rows_affected() {
+        0 => Err(BookError::NotCurrent { scope: scope.clone(), delivery: delivery.clone() }),
+        1 => Ok(()),
+        more => Err(BookError::Damaged {
+            place: place.shown().to_owned(),
+            fault: format!("delivery {delivery} is current {more} times for {scope}"),
+        }),
+    }
+}
+
+/// The deliveries that count for a scope now.
+pub(crate) async fn holders(
+    connection: &mut AnyConnection,
+    place: &Place,
+    scope: &ScopeKey,
+) -> Result<Vec<DeliveryId>, BookError> {
+    let rows = sqlx::query(
+        "SELECT delivery_id FROM scope WHERE source = $1 AND billing_period = $2 AND until_snapshot IS NULL",
+    )
+    .bind(scope.source.as_str())
+    .bind(scope.billing_period.to_string())
+    .fetch_all(connection)
+    .await
+    .map_err(|error| BookError::of(error, "read a scope", place))?;
+    rows.iter().map(|row| Record { row, of: "scope", place }.read("delivery_id", DeliveryId::new)).collect()
+}
+
+/// Makes a delivery current for its scopes.
+pub(crate) async fn record(
+    connection: &mut AnyConnection,
+    place: &Place,
+    snapshot: i64,
+    number: i64,
+    delivery: &Delivery,
+) -> Result<(), BookError> {
+    let failed = |error| BookError::of(error, "record a delivery's scopes", place);
+    for facts in &delivery.scopes {
+        let taken = holders(connection, place, &facts.scope).await?;
+        let clash = taken.into_iter().find(|holder| !delivery.format.appends() || *holder == delivery.id);
+        if let Some(holder) = clash {
+            return Err(BookError::ScopeTaken { scope: facts.scope.clone(), holder });
+        }
+        let mut accounts: Vec<&String> = facts.accounts.iter().collect();
+        accounts.sort_unstable();
+        accounts.dedup();
+        let accounts = accounts.into_iter().map(|account| {
+            vec![
+                Cell::text(&facts.scope.source),
+                Cell::text(delivery.format),
+                Cell::text(Digest::of(account.as_bytes())),
+                Cell::Text(rows::storable(account)),
+            ]
+        });
+        rows::insert(
+            connection,
+            "source_account",
+            &["source", "format", "account_digest", "account"],
+            accounts,
+            " ON CONFLICT DO NOTHING",
+        )
+        .await
+        .map_err(failed)?;
+    }
+    let scopes = delivery.scopes.iter().enumerate().map(|(ordinal, facts)| {
+        vec![
+            Cell::Int(number),
+            Cell::Int(ordinal as i64),
+            Cell::text(&delivery.id),
+            Cell::text(&facts.scope.source),
+            Cell::text(facts.scope.billing_period),
+            Cell::flag(delivery.format.appends()),
+            Cell::count(facts.rows),
+            Cell::text(facts.digest),
+            Cell::json(facts),
+            Cell::Int(snapshot),
+        ]
+    });
+    rows::insert(connection, "scope", &SCOPE_COLUMNS, scopes, "").await.map_err(failed)
+}
+
+/// The deliveries that count at a snapshot, by scope and delivery; `only` one scope or all.
+pub(crate) async fn current(
+    connection: &mut AnyConnection,
+    place: &Place,
+    snapshot: i64,
+    only: Option<&ScopeKey>,
+) -> Result<Vec<CurrentScope>, BookError> {
+    let rows = sqlx::query(
+        "SELECT scope.source AS source, scope.billing_period AS billing_period, scope.delivery_id AS delivery_id,
+                scope.facts AS facts, scope.from_snapshot AS from_snapshot, delivery.body AS body,
+                delivery.format AS format, delivery.recorded_at AS recorded_at
+         FROM scope JOIN delivery ON delivery.number = scope.delivery
+         WHERE scope.from_snapshot <= $1 AND (scope.until_snapshot IS NULL OR scope.until_snapshot > $1)
+           AND ($2 IS NULL OR scope.source = $2) AND ($3 IS NULL OR scope.billing_period = $3)",
+    )
+    .bind(snapshot)
+    .bind(only.map(|scope| scope.source.to_string()))
+    .bind(only.map(|scope| scope.billing_period.to_string()))
+    .fetch_all(connection)
+    .await
+    .map_err(|error| BookError::of(error, "read the current scopes", place))?;
+    let mut found = Vec::new();
+    for row in &rows {
+        let record = Record { row, of: "scope", place };
+        let delivery: Delivery = record.json("body")?;
+        found.push(CurrentScope {
+            scope: scope_of(&record)?,
+            delivery: record.read("delivery_id", DeliveryId::new)?,
+            facts: record.json("facts")?,
+            parts: delivery.parts,
+            format: record.read("format", str::parse)?,
+            recorded_at: record.at("recorded_at")?,
+            from_snapshot: record.int("from_snapshot")?,
+        });
+    }
+    // Not in SQL: PostgreSQL orders text by the locale of its cluster.
+    found.sort_by(|a, b| (&a.scope, &a.delivery).cmp(&(&b.scope, &b.delivery)));
+    Ok(found)
+}
+
+/// The scope in a row's `source` and `billing_period`.
+pub(crate) fn scope_of(record: &Record<'_>) -> Result<ScopeKey, BookError> {
+    Ok(ScopeKey {
+        source: record.read("source", SourceId::new)?,
+        billing_period: record.read("billing_period", str::parse)?,
+    })
+}
+
+impl Book {
+    /// The deliveries that count at a snapshot, by scope, then by delivery; several per scope for appending sources.
+    ///
+    /// # Errors
+    /// [`BookError`] when the book cannot be read.
+    pub async fn current_scopes(&self, snapshot: i64) -> Result<Vec<CurrentScope>, BookError> {
+        current(&mut *self.connection().await?, &self.place, snapshot, None).await
+    }
+
+    /// The batches of an appending source that a scope holds at a snapshot, by name.
+    ///
+    /// # Errors
+    /// [`BookError`] when the book cannot be read.
+    pub async fn taken_batches(&self, snapshot: i64, scope: &ScopeKey) -> Result<Vec<Batch>, BookError> {
+        let current = current(&mut *self.connection().await?, &self.place, snapshot, Some(scope)).await?;
+        let mut batches: Vec<Batch> = current.into_iter().flat_map(|current| current.facts.batches).collect();
+        batches.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(batches)
+    }
+
+    /// The sources of which something was ever published, by name and format.
+    ///
+    /// # Errors
+    /// [`BookError`] when the book cannot be read.
+    pub async fn known_sources(&self) -> Result<Vec<KnownSource>, BookError> {
+        let failed = self.failed("read the known sources");
+        let mut connection = self.connection().await?;
+        let rows = sqlx::query("SELECT DISTINCT source, format FROM delivery WHERE outcome = 'accepted'")
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(&failed)?;
+        let mut sources = std::collections::BTreeMap::<(SourceId, Format), Vec<String>>::new();
+        for row in &rows {
+            let record = Record { row, of: "delivery", place: &self.place };
+            let source = (record.read("source", SourceId::new)?, record.read("format", str::parse)?);
+            sources.insert(source, Vec::new());
+        }
+        let rows = sqlx::query("SELECT source, format, account FROM source_account")
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(&failed)?;
+        for row in &rows {
+            let record = Record { row, of: "source_account", place: &self.place };
+            let source = (record.read("source", SourceId::new)?, record.read("format", str::parse)?);
+            sources.entry(source).or_default().push(record.text("account")?);
+        }
+        Ok(sources
+            .into_iter()
+            .map(|((source, format), mut accounts)| {
+                accounts.sort_unstable();
+                KnownSource { source, format, accounts }
+            })
+            .collect())
+    }
+}

@@ -1,0 +1,131 @@
+//! Snapshots: the rows that say which versions of everything belong together.
+//!
+//! Their order is their numbers, never the clock's: a clock may jump back between two of them.
+
+use std::collections::BTreeMap;
+
+use leap_terms::tables::Table;
+use leap_terms::{Digest, Instant};
+use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+
+use crate::book::Book;
+use crate::error::BookError;
+use crate::place::Place;
+use crate::rows::Record;
+
+/// One world that a reader can pin.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Snapshot {
+    /// Number, from 1, without gaps.
+    pub id: i64,
+    /// The snapshot before it; `None` for the first.
+    pub parent: Option<i64>,
+    /// Digest of its content: equal for equal facts in any order of arrival.
+    pub digest: Digest,
+    /// When it was published.
+    pub recorded_at: Instant,
+    /// What made it: `ingest september.csv.gz`, `rules apply`, `org apply`.
+    pub cause: String,
+    /// Who made it.
+    pub actor: String,
+    /// The rule set in force; `None` before the first.
+    pub rules_version: Option<i64>,
+    /// The org in force; `None` before the first.
+    pub org_version: Option<i64>,
+    /// The version of each table's log in the lake.
+    pub table_versions: BTreeMap<Table, i64>,
+}
+
+impl Snapshot {
+    pub(crate) fn table_versions_text(versions: &BTreeMap<Table, i64>) -> String {
+        let named: BTreeMap<&str, i64> = versions.iter().map(|(table, version)| (table.name(), *version)).collect();
+        crate::rows::json(&named)
+    }
+
+    fn from_row(row: &AnyRow, place: &Place) -> Result<Snapshot, BookError> {
+        let record = Record { row, of: "snapshot", place };
+        let named: BTreeMap<String, i64> = record.json("table_versions")?;
+        let table_versions = named
+            .into_iter()
+            .map(|(name, version)| match Table::from_name(&name) {
+                Some(table) => Ok((table, version)),
+                None => Err(BookError::Damaged {
+                    place: place.shown().to_owned(),
+                    fault: format!("table_versions of a snapshot: '{name}' is no table of the lake"),
+                }),
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Snapshot {
+            id: record.int("id")?,
+            parent: record.maybe_int("parent")?,
+            digest: record.read("digest", str::parse)?,
+            recorded_at: record.at("recorded_at")?,
+            cause: record.text("cause")?,
+            actor: record.text("actor")?,
+            rules_version: record.maybe_int("rules_version")?,
+            org_version: record.maybe_int("org_version")?,
+            table_versions,
+        })
+    }
+}
+
+pub(crate) async fn head(connection: &mut AnyConnection, place: &Place) -> Result<Option<Snapshot>, BookError> {
+    let row = sqlx::query("SELECT * FROM snapshot ORDER BY id DESC LIMIT 1")
+        .fetch_optional(connection)
+        .await
+        .map_err(|error| BookError::of(error, "read the newest snapshot", place))?;
+    row.map(|row| Snapshot::from_row(&row, place)).transpose()
+}
+
+pub(crate) async fn all(connection: &mut AnyConnection, place: &Place) -> Result<Vec<Snapshot>, BookError> {
+    let rows = sqlx::query("SELECT * FROM snapshot ORDER BY id")
+        .fetch_all(connection)
+        .await
+        .map_err(|error| BookError::of(error, "read the snapshots", place))?;
+    rows.iter().map(|row| Snapshot::from_row(row, place)).collect()
+}
+
+impl Book {
+    /// The newest snapshot; `None` in an empty book.
+    ///
+    /// # Errors
+    /// [`BookError`] when the book cannot be read.
+    pub async fn head(&self) -> Result<Option<Snapshot>, BookError> {
+        head(&mut *self.connection().await?, &self.place).await
+    }
+
+    /// The snapshot of that number.
+    ///
+    /// # Errors
+    /// [`BookError::NoSnapshot`] when there is none; others when the book cannot be read.
+    pub async fn snapshot(&self, id: i64) -> Result<Snapshot, BookError> {
+        let row = sqlx::query("SELECT * FROM snapshot WHERE id = $1")
+            .bind(id)
+            .fetch_optional(&mut *self.connection().await?)
+            .await
+            .map_err(self.failed("read a snapshot"))?;
+        row.map_or(Err(BookError::NoSnapshot(id)), |row| Snapshot::from_row(&row, &self.place))
+    }
+
+    /// All snapshots, oldest first.
+    ///
+    /// # Errors
+    /// [`BookError`] when the book cannot be read.
+    pub async fn snapshots(&self) -> Result<Vec<Snapshot>, BookError> {
+        all(&mut *self.connection().await?, &self.place).await
+    }
+
+    /// What was known at that moment: the last snapshot recorded at or before it.
+    ///
+    /// # Errors
+    /// [`BookError`] when the book cannot be read.
+    pub async fn snapshot_as_known_on(&self, at: Instant) -> Result<Option<Snapshot>, BookError> {
+        let row = sqlx::query("SELECT * FROM snapshot WHERE recorded_at <= $1 ORDER BY id DESC LIMIT 1")
+            .bind(at.micros())
+            .fetch_optional(&mut *self.connection().await?)
+            .await
+            .map_err(self.failed("read a snapshot"))?;
+        row.map(|row| Snapshot::from_row(&row, &self.place)).transpose()
+    }
+}
