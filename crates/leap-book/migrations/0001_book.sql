@@ -114,6 +114,7 @@ CREATE TABLE file (
     CONSTRAINT file_ends_later CHECK (removed_in IS NULL OR removed_in > added_in)
 );
 CREATE UNIQUE INDEX file_live_once ON file (path) WHERE removed_in IS NULL;
+CREATE INDEX file_live_by_scope ON file (source, billing_period, delivery_id) WHERE removed_in IS NULL;
 
 CREATE TABLE proof (
     from_snapshot BIGINT NOT NULL REFERENCES snapshot (id),

@@ -55,7 +55,12 @@ pub struct Attempt {
 
 impl Attempt {
     /// A refused delivery of which only the path is known; set further fields as far as they are.
-    pub fn refused(path: impl Into<String>, reason: impl Into<String>, actor: impl Into<String>, at: Instant) -> Attempt {
+    pub fn refused(
+        path: impl Into<String>,
+        reason: impl Into<String>,
+        actor: impl Into<String>,
+        at: Instant,
+    ) -> Attempt {
         Attempt {
             at,
             actor: actor.into(),
@@ -73,11 +78,7 @@ impl Attempt {
     /// A delivery whose facts `earlier` brought before.
     pub fn unchanged(path: impl Into<String>, earlier: DeliveryId, actor: impl Into<String>, at: Instant) -> Attempt {
         let reason = format!("delivery {earlier} brought the same before");
-        Attempt {
-            outcome: AttemptOutcome::Unchanged,
-            id: Some(earlier),
-            ..Attempt::refused(path, reason, actor, at)
-        }
+        Attempt { outcome: AttemptOutcome::Unchanged, id: Some(earlier), ..Attempt::refused(path, reason, actor, at) }
     }
 }
 

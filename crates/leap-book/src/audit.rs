@@ -24,6 +24,9 @@ use crate::snapshot::{self, Snapshot};
 /// Events read at a time.
 const PAGE: i64 = 5_000;
 
+const COLUMNS: [&str; 9] =
+    ["sequence", "recorded_at", "actor", "action", "subject", "snapshot", "detail", "previous", "digest"];
+
 /// The action of the event that each snapshot has.
 pub(crate) const PUBLISH: &str = "publish";
 
@@ -249,9 +252,7 @@ pub(crate) async fn append(
         Cell::Text(stored.previous),
         Cell::text(digest),
     ];
-    let columns =
-        ["sequence", "recorded_at", "actor", "action", "subject", "snapshot", "detail", "previous", "digest"];
-    rows::insert(connection, "audit", &columns, [row], "")
+    rows::insert(connection, "audit", &COLUMNS, row)
         .await
         .map_err(|error| BookError::of(error, "append to the audit trail", place))?;
     Ok(AuditHead { sequence: last.sequence + 1, digest })

@@ -95,3 +95,39 @@ pub(crate) async fn begin_writing<'a>(
 ) -> Result<Transaction<'a, Any>, sqlx::Error> {
     if place.is_file() { connection.begin_with("BEGIN IMMEDIATE").await } else { connection.begin().await }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publish::Publish;
+
+    #[tokio::test]
+    async fn every_connection_syncs_each_commit() {
+        use sqlx::Row;
+        let folder = tempfile::tempdir().unwrap();
+        let book = Book::open(&format!("sqlite:{}", folder.path().join("book.db").display())).await.unwrap();
+        let mut connections = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let mut connection = book.connection().await.unwrap();
+            let row = sqlx::query("SELECT synchronous, foreign_keys FROM pragma_synchronous, pragma_foreign_keys")
+                .fetch_one(&mut *connection)
+                .await
+                .unwrap();
+            let (full, on) = (2_i64, 1_i64);
+            assert_eq!((row.get::<i64, _>(0), row.get::<i64, _>(1)), (full, on));
+            let mode = sqlx::query("PRAGMA journal_mode").fetch_one(&mut *connection).await.unwrap();
+            assert_eq!(mode.get::<String, _>(0), "wal");
+            connections.push(connection);
+        }
+    }
+
+    /// Futures of the book run on any thread of a server.
+    #[expect(dead_code, reason = "it only has to compile")]
+    fn futures_can_be_sent(book: &'static Book, publish: &'static Publish) {
+        fn sent<T: Send>(_: T) {}
+        sent(book.publish(publish));
+        sent(book.record_attempts(&[]));
+        sent(book.check());
+        sent(Book::open(""));
+    }
+}

@@ -125,7 +125,8 @@ impl Book {
                 );
             }
             expected = snapshot.id + 1;
-            for (kind, named) in [(ConfigKind::Rules, snapshot.rules_version), (ConfigKind::Org, snapshot.org_version)] {
+            for (kind, named) in [(ConfigKind::Rules, snapshot.rules_version), (ConfigKind::Org, snapshot.org_version)]
+            {
                 if let Some(id) = named.filter(|id| !versions[&kind].contains(id)) {
                     findings.add(
                         FindingKind::ConfigBroken,
@@ -164,7 +165,10 @@ fn check_files(current: &[CurrentScope], live: &[FileRecord], findings: &mut Fin
         if !held.contains(&(&file.scope, &file.delivery)) {
             findings.add(
                 FindingKind::FileWithoutScope,
-                format!("file {} belongs to delivery {}, which is not current for {}", file.path, file.delivery, file.scope),
+                format!(
+                    "file {} belongs to delivery {}, which is not current for {}",
+                    file.path, file.delivery, file.scope
+                ),
             );
         }
         if file.table == Table::Charges {
@@ -224,6 +228,7 @@ fn check_proofs(current: &[CurrentScope], proofs: &[proof::ProofRow], findings: 
         }
     }
     for (scope, currency, kind) in proved.keys().filter(|key| !accepted.contains_key(*key)) {
-        findings.add(FindingKind::ProofMissing, format!("{scope} has a proof for {currency} {kind} and no such charges"));
+        findings
+            .add(FindingKind::ProofMissing, format!("{scope} has a proof for {currency} {kind} and no such charges"));
     }
 }

@@ -137,14 +137,9 @@ pub(crate) async fn record(
         .and_then(|row| row.try_get("newest"))
         .map_err(failed)?;
     let version = newest + 1;
-    let row = vec![
-        Cell::text(kind.word()),
-        Cell::Int(version),
-        Cell::text(files.digest()),
-        Cell::at(at),
-        Cell::text(actor),
-    ];
-    rows::insert(connection, "config_version", &["kind", "version", "digest", "recorded_at", "actor"], [row], "")
+    let row =
+        vec![Cell::text(kind.word()), Cell::Int(version), Cell::text(files.digest()), Cell::at(at), Cell::text(actor)];
+    rows::insert(connection, "config_version", &["kind", "version", "digest", "recorded_at", "actor"], row)
         .await
         .map_err(failed)?;
     for (ordinal, (name, content)) in files.files.iter().enumerate() {
@@ -157,7 +152,7 @@ pub(crate) async fn record(
         if known.is_none() {
             let (encoding, text) = encode(content);
             let row = vec![Cell::text(&digest), Cell::text(encoding), Cell::Text(text)];
-            rows::insert(connection, "config_content", &["digest", "encoding", "content"], [row], "")
+            rows::insert(connection, "config_content", &["digest", "encoding", "content"], row)
                 .await
                 .map_err(failed)?;
         }
@@ -168,7 +163,7 @@ pub(crate) async fn record(
             Cell::text(name),
             Cell::Text(digest),
         ];
-        rows::insert(connection, "config_file", &["kind", "version", "ordinal", "name", "digest"], [row], "")
+        rows::insert(connection, "config_file", &["kind", "version", "ordinal", "name", "digest"], row)
             .await
             .map_err(failed)?;
     }

@@ -197,7 +197,7 @@ pub(crate) async fn record(
         Cell::maybe_int(new.snapshot),
         Cell::maybe_text(body),
     ];
-    rows::insert(connection, "delivery", &COLUMNS, [row], "")
+    rows::insert(connection, "delivery", &COLUMNS, row)
         .await
         .map_err(|error| BookError::of(error, "record a delivery", place))
 }

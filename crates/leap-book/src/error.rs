@@ -69,7 +69,9 @@ pub enum BookError {
         place: String,
     },
     /// A newer leap wrote the book.
-    #[error("the book {place} has schema {found}, and this leap knows schemas up to {known}; use the newer leap that wrote it")]
+    #[error(
+        "the book {place} has schema {found}, and this leap knows schemas up to {known}; use the newer leap that wrote it"
+    )]
     Newer {
         /// Which book.
         place: String,
@@ -98,7 +100,9 @@ pub enum BookError {
         source: sqlx::Error,
     },
     /// The connection failed while committing: the change may or may not have been made. The head tells.
-    #[error("the connection to the book {place} failed while committing; whether the change was made is not known: run leap doctor, then try again")]
+    #[error(
+        "the connection to the book {place} failed while committing; whether the change was made is not known: run leap doctor, then try again"
+    )]
     Unclear {
         /// Which book.
         place: String,
@@ -149,8 +153,20 @@ pub enum BookError {
         /// Its delivery.
         delivery: DeliveryId,
     },
+    /// A superseded delivery would be counted beside its successor.
+    #[error("file {path} of delivery {delivery} is still live, but {scope} is superseded")]
+    FileOfSuperseded {
+        /// The file.
+        path: String,
+        /// The scope.
+        scope: ScopeKey,
+        /// The superseded delivery.
+        delivery: DeliveryId,
+    },
     /// A proof does not hold: nothing is published.
-    #[error("the proof of {scope} {currency} {cost} does not hold: the difference is {difference}; nothing was published")]
+    #[error(
+        "the proof of {scope} {currency} {cost} does not hold: the difference is {difference}; nothing was published"
+    )]
     Unproved {
         /// The scope.
         scope: ScopeKey,

@@ -6,13 +6,13 @@
 use std::collections::{BTreeSet, HashSet};
 
 use leap_terms::tables::Table;
-use leap_terms::{DeliveryId, FileRecord};
+use leap_terms::{DeliveryId, FileRecord, ScopeKey};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::book::Book;
 use crate::error::BookError;
 use crate::place::Place;
-use crate::rows::{self, Cell, Record};
+use crate::rows::{self, Cell, Insert, Record};
 use crate::scope::scope_of;
 
 /// Paths in one statement.
@@ -83,8 +83,10 @@ pub(crate) async fn add(
             return Err(BookError::FileTwice(path));
         }
     }
-    let records = files.iter().map(|file| {
-        vec![
+    let failed = |error| BookError::of(error, "record files", place);
+    let mut insert = Insert::into("file", &COLUMNS);
+    for file in files {
+        let row = vec![
             Cell::text(&file.path),
             Cell::Int(snapshot),
             Cell::text(file.table.name()),
@@ -97,11 +99,30 @@ pub(crate) async fn add(
             Cell::json(&file.sums),
             Cell::json(&file.columns),
             Cell::flag(file.fine),
-        ]
-    });
-    rows::insert(connection, "file", &COLUMNS, records, "")
-        .await
-        .map_err(|error| BookError::of(error, "record files", place))
+        ];
+        insert.row(connection, row).await.map_err(failed)?;
+    }
+    insert.end(connection).await.map_err(failed)
+}
+
+/// One file that is still live for a scope of a delivery, if any.
+pub(crate) async fn any_live_of(
+    connection: &mut AnyConnection,
+    place: &Place,
+    scope: &ScopeKey,
+    delivery: &DeliveryId,
+) -> Result<Option<String>, BookError> {
+    let row = sqlx::query(
+        "SELECT path FROM file
+         WHERE source = $1 AND billing_period = $2 AND delivery_id = $3 AND removed_in IS NULL LIMIT 1",
+    )
+    .bind(scope.source.as_str())
+    .bind(scope.billing_period.to_string())
+    .bind(delivery.as_str())
+    .fetch_optional(connection)
+    .await
+    .map_err(|error| BookError::of(error, "read files", place))?;
+    row.map(|row| Record { row: &row, of: "file", place }.text("path")).transpose()
 }
 
 /// Those of the paths for which a condition on `$1` holds.
@@ -127,12 +148,11 @@ pub(crate) async fn live(
     place: &Place,
     snapshot: i64,
 ) -> Result<Vec<FileRecord>, BookError> {
-    let rows =
-        sqlx::query("SELECT * FROM file WHERE added_in <= $1 AND (removed_in IS NULL OR removed_in > $1)")
-            .bind(snapshot)
-            .fetch_all(connection)
-            .await
-            .map_err(|error| BookError::of(error, "read the live files", place))?;
+    let rows = sqlx::query("SELECT * FROM file WHERE added_in <= $1 AND (removed_in IS NULL OR removed_in > $1)")
+        .bind(snapshot)
+        .fetch_all(connection)
+        .await
+        .map_err(|error| BookError::of(error, "read the live files", place))?;
     let mut files = Vec::with_capacity(rows.len());
     for row in &rows {
         let record = Record { row, of: "file", place };

@@ -109,8 +109,11 @@ impl Place {
 /// Switches a new file to write-ahead logging. The switch needs the file alone and does not wait for it by itself.
 async fn write_ahead(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
     let mode: String = sqlx::query("PRAGMA journal_mode").fetch_one(&mut *connection).await?.try_get(0)?;
+    if mode == "wal" {
+        return Ok(());
+    }
     let mut attempts = 0;
-    while mode != "wal" {
+    loop {
         match sqlx::raw_sql("PRAGMA journal_mode = WAL").execute(&mut *connection).await {
             Ok(_) => return Ok(()),
             Err(error) if attempts == BUSY_MILLISECONDS / 100 => return Err(error),
@@ -118,7 +121,6 @@ async fn write_ahead(connection: &mut AnyConnection) -> Result<(), sqlx::Error> 
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    Ok(())
 }
 
 fn percent_encoded(path: &str) -> String {

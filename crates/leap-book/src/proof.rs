@@ -8,7 +8,7 @@ use sqlx::AnyConnection;
 use crate::book::Book;
 use crate::error::BookError;
 use crate::place::Place;
-use crate::rows::{self, Cell, Record};
+use crate::rows::{Cell, Insert, Record};
 use crate::scope::scope_of;
 
 /// One line of a proof: attributed = accepted, for one scope, currency and kind of cost.
@@ -49,6 +49,23 @@ pub struct OwnerTotal {
 
 const TABLES: [&str; 2] = ["proof", "owner_total"];
 
+const PROOF_COLUMNS: [&str; 9] =
+    ["from_snapshot", "source", "billing_period", "currency", "cost", "rows", "accepted", "attributed", "difference"];
+
+const TOTAL_COLUMNS: [&str; 11] = [
+    "from_snapshot",
+    "source",
+    "billing_period",
+    "owner",
+    "rule",
+    "currency",
+    "billed",
+    "effective",
+    "list",
+    "contracted",
+    "rows",
+];
+
 /// Ends the time of a scope's proofs and totals.
 pub(crate) async fn end(
     connection: &mut AnyConnection,
@@ -79,8 +96,10 @@ pub(crate) async fn record(
     proofs: &[ProofRow],
     totals: &[OwnerTotal],
 ) -> Result<(), BookError> {
-    let records = proofs.iter().map(|proof| {
-        vec![
+    let failed = |error| BookError::of(error, "record proofs and totals", place);
+    let mut insert = Insert::into("proof", &PROOF_COLUMNS);
+    for proof in proofs {
+        let row = vec![
             Cell::Int(snapshot),
             Cell::text(&proof.scope.source),
             Cell::text(proof.scope.billing_period),
@@ -90,15 +109,13 @@ pub(crate) async fn record(
             Cell::text(proof.accepted),
             Cell::text(proof.attributed),
             Cell::text(proof.difference),
-        ]
-    });
-    let columns =
-        ["from_snapshot", "source", "billing_period", "currency", "cost", "rows", "accepted", "attributed", "difference"];
-    rows::insert(connection, "proof", &columns, records, "")
-        .await
-        .map_err(|error| BookError::of(error, "record the proofs", place))?;
-    let records = totals.iter().map(|total| {
-        vec![
+        ];
+        insert.row(connection, row).await.map_err(failed)?;
+    }
+    insert.end(connection).await.map_err(failed)?;
+    let mut insert = Insert::into("owner_total", &TOTAL_COLUMNS);
+    for total in totals {
+        let row = vec![
             Cell::Int(snapshot),
             Cell::text(&total.scope.source),
             Cell::text(total.scope.billing_period),
@@ -110,24 +127,10 @@ pub(crate) async fn record(
             Cell::text(total.costs.list),
             Cell::text(total.costs.contracted),
             Cell::count(total.rows),
-        ]
-    });
-    let columns = [
-        "from_snapshot",
-        "source",
-        "billing_period",
-        "owner",
-        "rule",
-        "currency",
-        "billed",
-        "effective",
-        "list",
-        "contracted",
-        "rows",
-    ];
-    rows::insert(connection, "owner_total", &columns, records, "")
-        .await
-        .map_err(|error| BookError::of(error, "record the totals per owner", place))
+        ];
+        insert.row(connection, row).await.map_err(failed)?;
+    }
+    insert.end(connection).await.map_err(failed)
 }
 
 pub(crate) async fn proofs(
@@ -135,12 +138,13 @@ pub(crate) async fn proofs(
     place: &Place,
     snapshot: i64,
 ) -> Result<Vec<ProofRow>, BookError> {
-    let rows =
-        sqlx::query("SELECT * FROM proof WHERE from_snapshot <= $1 AND (until_snapshot IS NULL OR until_snapshot > $1)")
-            .bind(snapshot)
-            .fetch_all(connection)
-            .await
-            .map_err(|error| BookError::of(error, "read the proofs", place))?;
+    let rows = sqlx::query(
+        "SELECT * FROM proof WHERE from_snapshot <= $1 AND (until_snapshot IS NULL OR until_snapshot > $1)",
+    )
+    .bind(snapshot)
+    .fetch_all(connection)
+    .await
+    .map_err(|error| BookError::of(error, "read the proofs", place))?;
     let mut proofs = Vec::with_capacity(rows.len());
     for row in &rows {
         let record = Record { row, of: "proof", place };

@@ -21,6 +21,9 @@ use crate::rows::{self, Cell};
 use crate::snapshot::{self, Snapshot};
 use crate::{files, quarantine, scope};
 
+const SNAPSHOT_COLUMNS: [&str; 9] =
+    ["id", "parent", "digest", "recorded_at", "cause", "actor", "rules_version", "org_version", "table_versions"];
+
 /// A delivery to be published.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PublishedDelivery {
@@ -90,9 +93,10 @@ impl Publish {
 
     /// The first proof that does not hold.
     fn check_proofs(&self) -> Result<(), BookError> {
-        let broken = self.proofs.iter().find(|proof| {
-            !proof.difference.is_zero() || proof.attributed - proof.accepted != proof.difference
-        });
+        let broken = self
+            .proofs
+            .iter()
+            .find(|proof| !proof.difference.is_zero() || proof.attributed - proof.accepted != proof.difference);
         match broken {
             None => Ok(()),
             Some(proof) => Err(BookError::Unproved {
@@ -153,7 +157,7 @@ impl Book {
     /// # Errors
     /// [`BookError::Stale`] when the parent is no longer the newest; [`BookError::Unproved`],
     /// [`BookError::ScopeTaken`], [`BookError::NotCurrent`], [`BookError::FileTwice`], [`BookError::FileNotLive`],
-    /// [`BookError::FileWithoutScope`] and [`BookError::ConfigTwice`] for what cannot be published;
+    /// [`BookError::FileWithoutScope`], [`BookError::FileOfSuperseded`] and [`BookError::ConfigTwice`] for what cannot be published;
     /// [`BookError::Unclear`] when the connection broke while committing; others when the book cannot be written.
     pub async fn publish(&self, publish: &Publish) -> Result<Snapshot, BookError> {
         let doing = "publish a snapshot";
@@ -163,7 +167,7 @@ impl Book {
         self.record_deliveries(&mut transaction, publish, snapshot.id).await?;
         files::remove(&mut transaction, &self.place, snapshot.id, &publish.remove).await?;
         files::add(&mut transaction, &self.place, snapshot.id, &publish.add).await?;
-        self.check_files_have_scopes(&mut transaction, &publish.add).await?;
+        self.check_files_have_scopes(&mut transaction, publish).await?;
         self.record_proofs(&mut transaction, publish, snapshot.id).await?;
         let entry = AuditEntry {
             at: publish.at,
@@ -219,18 +223,7 @@ impl Book {
             Cell::maybe_int(snapshot.org_version),
             Cell::Text(Snapshot::table_versions_text(&snapshot.table_versions)),
         ];
-        let columns = [
-            "id",
-            "parent",
-            "digest",
-            "recorded_at",
-            "cause",
-            "actor",
-            "rules_version",
-            "org_version",
-            "table_versions",
-        ];
-        match rows::insert(connection, "snapshot", &columns, [row], "").await {
+        match rows::insert(connection, "snapshot", &SNAPSHOT_COLUMNS, row).await {
             Ok(()) => Ok(snapshot),
             // The lock makes it impossible; should a server ever run us without, the constraints still decide.
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
@@ -277,13 +270,14 @@ impl Book {
         Ok(())
     }
 
+    /// Live files are those of current deliveries: nothing is counted twice, and nothing that does not count.
     async fn check_files_have_scopes(
         &self,
         connection: &mut AnyConnection,
-        add: &[FileRecord],
+        publish: &Publish,
     ) -> Result<(), BookError> {
         let mut holders = HashMap::<&ScopeKey, Vec<DeliveryId>>::new();
-        for file in add {
+        for file in &publish.add {
             if !holders.contains_key(&file.scope) {
                 holders.insert(&file.scope, scope::holders(connection, &self.place, &file.scope).await?);
             }
@@ -293,6 +287,13 @@ impl Book {
                     scope: file.scope.clone(),
                     delivery: file.delivery.clone(),
                 });
+            }
+        }
+        for (scope, delivery) in publish.deliveries.iter().flat_map(|published| &published.supersedes) {
+            let again = scope::holders(connection, &self.place, scope).await?.contains(delivery);
+            let left = files::any_live_of(connection, &self.place, scope, delivery).await?;
+            if let Some(path) = left.filter(|_| !again) {
+                return Err(BookError::FileOfSuperseded { path, scope: scope.clone(), delivery: delivery.clone() });
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ use crate::audit::{self, AuditEntry};
 use crate::book::Book;
 use crate::error::BookError;
 use crate::place::Place;
-use crate::rows::{self, Cell, Record};
+use crate::rows::{Cell, Insert, Record};
 
 /// Names one row in quarantine: `4/17` is the eighteenth of the delivery with number 4 in the ledger.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -74,18 +74,19 @@ pub(crate) async fn record(
     number: i64,
     quarantine: &[Quarantined],
 ) -> Result<(), BookError> {
-    let records = quarantine.iter().enumerate().map(|(ordinal, row)| {
-        vec![
+    let failed = |error| BookError::of(error, "record quarantined rows", place);
+    let mut insert = Insert::into("quarantine", &["delivery", "ordinal", "part", "part_row", "body"]);
+    for (ordinal, row) in quarantine.iter().enumerate() {
+        let row = vec![
             Cell::Int(number),
             Cell::Int(ordinal as i64),
             Cell::Int(i64::from(row.part)),
             Cell::count(row.row),
             Cell::json(row),
-        ]
-    });
-    rows::insert(connection, "quarantine", &["delivery", "ordinal", "part", "part_row", "body"], records, "")
-        .await
-        .map_err(|error| BookError::of(error, "record quarantined rows", place))
+        ];
+        insert.row(connection, row).await.map_err(failed)?;
+    }
+    insert.end(connection).await.map_err(failed)
 }
 
 impl Book {

@@ -79,27 +79,52 @@ pub(crate) fn storable(text: &str) -> String {
     text.replace('\0', "\u{2400}")
 }
 
-/// Inserts rows of `table (columns)`, as many per statement as fit; `after` ends each statement.
+/// Inserts one row of `table (columns)`.
 pub(crate) async fn insert(
     connection: &mut AnyConnection,
-    table: &str,
-    columns: &[&str],
-    rows: impl IntoIterator<Item = Vec<Cell>>,
-    after: &str,
+    table: &'static str,
+    columns: &'static [&'static str],
+    row: Vec<Cell>,
 ) -> Result<(), sqlx::Error> {
-    let most = PLACEHOLDERS / columns.len();
-    let mut batch: Vec<Vec<Cell>> = Vec::new();
-    let mut bytes = 0;
-    for row in rows {
-        assert_eq!(row.len(), columns.len(), "a row of {table} has a value for each column");
-        bytes += row.iter().map(Cell::bytes).sum::<usize>();
-        batch.push(row);
-        if batch.len() == most || bytes >= STATEMENT_BYTES {
-            insert_batch(connection, table, columns, std::mem::take(&mut batch), after).await?;
-            bytes = 0;
-        }
+    insert_batch(connection, table, columns, vec![row], "").await
+}
+
+/// Inserts many rows of `table (columns)`, as many per statement as fit.
+pub(crate) struct Insert {
+    table: &'static str,
+    columns: &'static [&'static str],
+    after: &'static str,
+    batch: Vec<Vec<Cell>>,
+    bytes: usize,
+}
+
+impl Insert {
+    pub(crate) fn into(table: &'static str, columns: &'static [&'static str]) -> Insert {
+        Insert { table, columns, after: "", batch: Vec::new(), bytes: 0 }
     }
-    if batch.is_empty() { Ok(()) } else { insert_batch(connection, table, columns, batch, after).await }
+
+    /// Rows whose key is there already are passed over.
+    pub(crate) fn or_keep(self) -> Insert {
+        Insert { after: " ON CONFLICT DO NOTHING", ..self }
+    }
+
+    /// Takes one row; now and then writes those taken.
+    pub(crate) async fn row(&mut self, connection: &mut AnyConnection, row: Vec<Cell>) -> Result<(), sqlx::Error> {
+        self.bytes += row.iter().map(Cell::bytes).sum::<usize>();
+        self.batch.push(row);
+        let full = self.batch.len() == PLACEHOLDERS / self.columns.len() || self.bytes >= STATEMENT_BYTES;
+        if full { self.write(connection).await } else { Ok(()) }
+    }
+
+    /// Writes what is left.
+    pub(crate) async fn end(mut self, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+        if self.batch.is_empty() { Ok(()) } else { self.write(connection).await }
+    }
+
+    async fn write(&mut self, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+        self.bytes = 0;
+        insert_batch(connection, self.table, self.columns, std::mem::take(&mut self.batch), self.after).await
+    }
 }
 
 async fn insert_batch(
@@ -110,7 +135,8 @@ async fn insert_batch(
     after: &str,
 ) -> Result<(), sqlx::Error> {
     let mut sql = format!("INSERT INTO {table} ({}) VALUES ", columns.join(", "));
-    for at in 0..rows.len() {
+    for (at, row) in rows.iter().enumerate() {
+        assert_eq!(row.len(), columns.len(), "a row of {table} has a value for each column");
         sql.push_str(if at == 0 { "(" } else { ", (" });
         sql.push_str(&placeholders(at * columns.len() + 1, columns.len()));
         sql.push(')');
@@ -192,6 +218,9 @@ impl Record<'_> {
     }
 
     fn damaged(&self, column: &str, fault: &dyn Display) -> BookError {
-        BookError::Damaged { place: self.place.shown().to_owned(), fault: format!("{} of a {}: {fault}", column, self.of) }
+        BookError::Damaged {
+            place: self.place.shown().to_owned(),
+            fault: format!("{} of a {}: {fault}", column, self.of),
+        }
     }
 }

@@ -10,7 +10,7 @@ use sqlx::AnyConnection;
 use crate::book::Book;
 use crate::error::BookError;
 use crate::place::Place;
-use crate::rows::{self, Cell, Record};
+use crate::rows::{self, Cell, Insert, Record};
 
 /// A delivery that counts for a scope.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -54,6 +54,8 @@ const SCOPE_COLUMNS: [&str; 10] = [
     "facts",
     "from_snapshot",
 ];
+
+const ACCOUNT_COLUMNS: [&str; 4] = ["source", "format", "account_digest", "account"];
 
 /// Ends a delivery's time for a scope.
 pub(crate) async fn supersede(
@@ -119,26 +121,21 @@ pub(crate) async fn record(
         let mut accounts: Vec<&String> = facts.accounts.iter().collect();
         accounts.sort_unstable();
         accounts.dedup();
-        let accounts = accounts.into_iter().map(|account| {
-            vec![
+        let mut insert = Insert::into("source_account", &ACCOUNT_COLUMNS).or_keep();
+        for account in accounts {
+            let row = vec![
                 Cell::text(&facts.scope.source),
                 Cell::text(delivery.format),
                 Cell::text(Digest::of(account.as_bytes())),
                 Cell::Text(rows::storable(account)),
-            ]
-        });
-        rows::insert(
-            connection,
-            "source_account",
-            &["source", "format", "account_digest", "account"],
-            accounts,
-            " ON CONFLICT DO NOTHING",
-        )
-        .await
-        .map_err(failed)?;
+            ];
+            insert.row(connection, row).await.map_err(failed)?;
+        }
+        insert.end(connection).await.map_err(failed)?;
     }
-    let scopes = delivery.scopes.iter().enumerate().map(|(ordinal, facts)| {
-        vec![
+    let mut insert = Insert::into("scope", &SCOPE_COLUMNS);
+    for (ordinal, facts) in delivery.scopes.iter().enumerate() {
+        let row = vec![
             Cell::Int(number),
             Cell::Int(ordinal as i64),
             Cell::text(&delivery.id),
@@ -149,9 +146,10 @@ pub(crate) async fn record(
             Cell::text(facts.digest),
             Cell::json(facts),
             Cell::Int(snapshot),
-        ]
-    });
-    rows::insert(connection, "scope", &SCOPE_COLUMNS, scopes, "").await.map_err(failed)
+        ];
+        insert.row(connection, row).await.map_err(failed)?;
+    }
+    insert.end(connection).await.map_err(failed)
 }
 
 /// The deliveries that count at a snapshot, by scope and delivery; `only` one scope or all.

@@ -7,7 +7,9 @@ use crate::LakeError;
 
 /// Syncs a folder, so that names made or moved in it survive.
 pub(crate) fn sync_dir(path: &Path) -> Result<(), LakeError> {
-    File::open(path).and_then(|folder| folder.sync_all()).map_err(|source| LakeError::io("sync the folder", path, source))
+    File::open(path)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|source| LakeError::io("sync the folder", path, source))
 }
 
 /// Syncs a file that someone else wrote.

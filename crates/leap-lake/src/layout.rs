@@ -78,7 +78,11 @@ pub(crate) fn locate(root: &Path, record: &FileRecord) -> Result<PathBuf, LakeEr
     let inside = path.components().all(|part| matches!(part, Component::Normal(_)))
         && path.starts_with(record.table.name())
         && path.components().count() > 1;
-    if inside { Ok(root.join(path)) } else { Err(LakeError::damaged(&record.path, "its path leads out of the table's folder")) }
+    if inside {
+        Ok(root.join(path))
+    } else {
+        Err(LakeError::damaged(&record.path, "its path leads out of the table's folder"))
+    }
 }
 
 /// The path relative to the table's folder, as the Delta log has it before encoding.

@@ -59,12 +59,14 @@ impl Lake {
     /// [`LakeError::Io`] when the folder cannot be made or resolved.
     pub fn open(root: &Path) -> Result<Lake, LakeError> {
         if !root.is_dir() {
-            std::fs::create_dir_all(root).map_err(|source| LakeError::io("make the folder of the lake", root, source))?;
+            std::fs::create_dir_all(root)
+                .map_err(|source| LakeError::io("make the folder of the lake", root, source))?;
             if let Some(parent) = root.parent().filter(|parent| !parent.as_os_str().is_empty()) {
                 durable::sync_dir(parent)?;
             }
         }
-        let root = root.canonicalize().map_err(|source| LakeError::io("resolve the folder of the lake", root, source))?;
+        let root =
+            root.canonicalize().map_err(|source| LakeError::io("resolve the folder of the lake", root, source))?;
         Ok(Lake { root: Arc::new(root), verified: Arc::default() })
     }
 

@@ -187,8 +187,10 @@ fn difference(
             let after = fields(table, before, live);
             if after.len() > count {
                 let schema = serde_json::from_value(json!({"type": "struct", "fields": after})).map_err(malformed)?;
-                let metadata =
-                    metadata.clone().with_schema(&schema).map_err(delta("widen the schema", table))?;
+                let metadata = metadata
+                    .clone()
+                    .with_schema(&schema)
+                    .map_err(|fault| LakeError::misuse(table, fault.to_string()))?;
                 actions.push(Action::Metadata(metadata));
             }
         }
@@ -246,7 +248,8 @@ fn fields(table: Table, before: Vec<Value>, live: &[&FileRecord]) -> Vec<Value> 
     let mut fields = before;
     let mut take = |schema: &Schema, nullable: bool| {
         for field in schema.fields() {
-            let allowed = !field.name().is_empty() && !field.name().contains([' ', ',', ';', '{', '}', '(', ')', '\n', '\t', '=']);
+            let allowed = !field.name().is_empty()
+                && !field.name().contains([' ', ',', ';', '{', '}', '(', ')', '\n', '\t', '=']);
             if allowed && names.insert(field.name().to_lowercase()) {
                 fields.push(json!({
                     "name": field.name(),

@@ -29,8 +29,8 @@ pub struct Collected {
 
 impl Lake {
     /// Data files for which `keep` (given the path as in [`leap_terms::FileRecord`]) is false and which were last
-    /// changed before `older_than`, by path; and stale staging folders. `keep` must hold for the files of every snapshot
-    /// that anyone may still read, not only of the last one. Files below `_delta_log` are never orphans.
+    /// changed before `older_than`, by path; and stale files of staging. `keep` must hold for the files of every snapshot
+    /// that anyone may still read, not only of the last one. Of a Delta log only what a broken write left is an orphan.
     ///
     /// # Errors
     /// [`LakeError::Io`].
@@ -41,6 +41,13 @@ impl Lake {
                 let name = relative(self.root(), path);
                 if name.ends_with(".parquet") && before(metadata, older_than) && !keep(&name) {
                     found.push(Orphan { path: name, bytes: metadata.len() });
+                }
+            })?;
+            walk(&self.root().join(table.name()).join(DELTA_LOG), &mut |path, metadata| {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                let unfinished = name.starts_with("_leap-") && name.ends_with(".tmp") || name.contains('#');
+                if unfinished && before(metadata, older_than) {
+                    found.push(Orphan { path: relative(self.root(), path), bytes: metadata.len() });
                 }
             })?;
         }
@@ -84,9 +91,8 @@ impl Lake {
 }
 
 fn before(metadata: &std::fs::Metadata, instant: Instant) -> bool {
-    let limit = u64::try_from(instant.micros()).map_or(SystemTime::UNIX_EPOCH, |micros| {
-        SystemTime::UNIX_EPOCH + Duration::from_micros(micros)
-    });
+    let limit = u64::try_from(instant.micros())
+        .map_or(SystemTime::UNIX_EPOCH, |micros| SystemTime::UNIX_EPOCH + Duration::from_micros(micros));
     metadata.modified().is_ok_and(|modified| modified < limit)
 }
 
@@ -98,9 +104,7 @@ fn entries(folder: &Path) -> Result<Vec<std::fs::DirEntry>, LakeError> {
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
-    std::fs::read_dir(folder)
-        .and_then(Iterator::collect)
-        .map_err(|source| LakeError::io("list", folder, source))
+    std::fs::read_dir(folder).and_then(Iterator::collect).map_err(|source| LakeError::io("list", folder, source))
 }
 
 fn walk(folder: &Path, visit: &mut dyn FnMut(&PathBuf, &std::fs::Metadata)) -> Result<(), LakeError> {

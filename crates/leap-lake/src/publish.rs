@@ -36,9 +36,6 @@ impl Lake {
     ) -> Result<TableVersions, LakeError> {
         let lake = self.clone();
         let listed: BTreeSet<String> = live.iter().map(|file| file.path.clone()).collect();
-        if listed.len() < live.len() {
-            return Err(LakeError::misuse(Table::Charges, "a live file is listed twice"));
-        }
         let moving = tokio::task::spawn_blocking(move || lake.move_into_place(&staging, &listed));
         moving.await.map_err(|fault| LakeError::misuse(Table::Charges, format!("publishing stopped: {fault}")))??;
         self.bring_logs_to(live, info).await
@@ -66,8 +63,10 @@ impl Lake {
                 .map(|file| layout::path_in_table(file).to_owned())
                 .collect();
             let name = table.name();
-            differences.extend(wanted.difference(&active).map(|path| format!("{name}: {path} is not in the Delta log")));
-            differences.extend(active.difference(&wanted).map(|path| format!("{name}: {path} is only in the Delta log")));
+            differences
+                .extend(wanted.difference(&active).map(|path| format!("{name}: {path} is not in the Delta log")));
+            differences
+                .extend(active.difference(&wanted).map(|path| format!("{name}: {path} is only in the Delta log")));
         }
         Ok(differences)
     }
@@ -81,7 +80,8 @@ impl Lake {
             let place = layout::locate(self.root(), &staged.record)?;
             let folder = place.parent().unwrap_or(self.root()).to_owned();
             durable::make_dirs(self.root(), &folder)?;
-            std::fs::rename(&staged.place, &place).map_err(|source| LakeError::io("move into place", &place, source))?;
+            std::fs::rename(&staged.place, &place)
+                .map_err(|source| LakeError::io("move into place", &place, source))?;
             folders.insert(folder);
         }
         for folder in folders {
@@ -91,6 +91,10 @@ impl Lake {
     }
 
     async fn bring_logs_to(&self, live: &[FileRecord], info: &PublishInfo) -> Result<TableVersions, LakeError> {
+        let mut listed = BTreeSet::new();
+        if let Some(twice) = live.iter().find(|file| !listed.insert(&file.path)) {
+            return Err(LakeError::misuse(twice.table, format!("live file {} is listed twice", twice.path)));
+        }
         for file in live {
             let place = layout::locate(self.root(), file)?;
             let found = std::fs::metadata(&place).map(|metadata| metadata.len());

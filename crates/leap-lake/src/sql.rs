@@ -82,6 +82,9 @@ impl Lake {
                 }
             })
             .map_err(|source| LakeError::io("start a thread for", self.root(), source))?;
-        answered.recv().await.unwrap_or_else(|| Err(LakeError::Sql { message: "the query's thread broke off".to_owned() }))
+        answered
+            .recv()
+            .await
+            .unwrap_or_else(|| Err(LakeError::Sql { message: "the query's thread broke off".to_owned() }))
     }
 }

@@ -19,10 +19,10 @@ use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
+use crate::LakeError;
 use crate::layout::{file_schema, path_of};
 use crate::stage::{Shelf, Staged};
 use crate::sums::ControlSums;
-use crate::LakeError;
 
 /// Rows of one batch as the encoder sees them.
 const BATCH_ROWS: usize = 8_192;
@@ -75,7 +75,8 @@ impl FileWriter {
     ) -> Result<FileWriter, LakeError> {
         let schema = file_schema(table, columns);
         let file = File::create_new(&staged).map_err(|source| LakeError::io("create", &staged, source))?;
-        let file = DigestingFile { file: BufWriter::with_capacity(1 << 20, file), hasher: blake3::Hasher::new(), bytes: 0 };
+        let file =
+            DigestingFile { file: BufWriter::with_capacity(1 << 20, file), hasher: blake3::Hasher::new(), bytes: 0 };
         let level = ZstdLevel::try_new(1).expect("1 is a level of zstd");
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(level))
@@ -136,7 +137,8 @@ impl FileWriter {
             }
         };
         let columns = self.schema.fields().iter().map(fit).collect::<Result<Vec<_>, _>>()?;
-        RecordBatch::try_new(self.schema.clone(), columns).map_err(|fault| LakeError::misuse(self.table, fault.to_string()))
+        RecordBatch::try_new(self.schema.clone(), columns)
+            .map_err(|fault| LakeError::misuse(self.table, fault.to_string()))
     }
 
     fn drain(&mut self) -> Result<(), LakeError> {
@@ -158,7 +160,8 @@ impl FileWriter {
     pub fn finish(mut self) -> Result<FileRecord, LakeError> {
         self.coalescer.finish_buffered_batch().map_err(|source: ArrowError| self.failed(source.into()))?;
         self.drain()?;
-        let mut written = self.parquet.into_inner().map_err(|source| LakeError::parquet("end", &self.staged, source))?;
+        let mut written =
+            self.parquet.into_inner().map_err(|source| LakeError::parquet("end", &self.staged, source))?;
         written.flush().map_err(|source| LakeError::io("write", &self.staged, source))?;
         written.file.get_ref().sync_all().map_err(|source| LakeError::io("sync", &self.staged, source))?;
         let digest = Digest::from_bytes(*written.hasher.finalize().as_bytes());

@@ -1,2 +1,97 @@
-//! leap
-fn main(){}
+//! `leap`: every dollar has an owner, with a proof.
+//!
+//! One match says what each command means; the modules below say how. Reading order: `cli` (what may be typed), `cycle`
+//! (one turn of the loop), `ingest`, `ownership` (rules and org), `spend`, `explain`, `verify`; then the rest.
+
+mod annotate;
+mod cli;
+mod clock;
+mod config;
+mod cycle;
+mod demo;
+mod explain;
+mod export;
+mod failure;
+mod home;
+mod ingest;
+mod output;
+mod ownership;
+mod progress;
+mod query;
+mod rows;
+mod sink;
+mod spend;
+mod trail;
+mod verify;
+mod world;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{AuditCommand, Cli, Command, ExportCommand, OrgCommand, QuarantineCommand, RulesCommand};
+use crate::failure::{Exit, Failure};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let level = match cli.verbose {
+        0 => "warn",
+        1 => "info",
+        _ => "debug",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("leap: could not start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(&cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("leap: {}", failure.message);
+            ExitCode::from(match failure.exit {
+                Exit::Failed => 1,
+                Exit::Usage => 2,
+                Exit::DataQuality => 4,
+                Exit::TryAgain => 75,
+                Exit::Interrupted => 130,
+            })
+        }
+    }
+}
+
+async fn run(cli: &Cli) -> Result<(), Failure> {
+    let home = cli.home.as_path();
+    match &cli.command {
+        Command::Demo(args) => demo::run(args).await,
+        Command::Init => {
+            let path = home::Home::init(home)?;
+            output::emit(&format!("wrote {}; next: leap ingest PATH\n", path.display()))
+        }
+        Command::Ingest(args) => ingest::run(home, args).await,
+        Command::Spend(args) => spend::run(home, args).await,
+        Command::Explain(args) => explain::run(home, args).await,
+        Command::Verify(args) => verify::run(home, args).await,
+        Command::Rules(RulesCommand::Check(args)) => ownership::check_rules(home, args).await,
+        Command::Rules(RulesCommand::Diff(args)) => ownership::diff_rules(home, args).await,
+        Command::Rules(RulesCommand::Apply(args)) => ownership::apply_rules(home, args).await,
+        Command::Rules(RulesCommand::Suggest(args)) => ownership::suggest(home, args).await,
+        Command::Rules(RulesCommand::Show(args)) => ownership::show_rules(home, args.format.format).await,
+        Command::Org(OrgCommand::Apply(args)) => ownership::apply_org(home, args).await,
+        Command::Org(OrgCommand::Show(args)) => ownership::show_org(home, args.format.format).await,
+        Command::Deliveries(args) => trail::deliveries(home, args.format.format).await,
+        Command::Quarantine(QuarantineCommand::List(args)) => trail::quarantine(home, args.format.format).await,
+        Command::Quarantine(QuarantineCommand::Replay(args)) => ingest::replay(home, args.format.format).await,
+        Command::Sql(args) => query::run(home, args).await,
+        Command::Export(ExportCommand::Focus(args)) => export::focus(home, args).await,
+        Command::Snapshots(args) => trail::snapshots(home, args.format.format).await,
+        Command::Audit(AuditCommand::List(args)) => trail::audit(home, args.format.format).await,
+        Command::Audit(AuditCommand::Verify) => trail::audit_verify(home).await,
+        Command::Backup(args) => trail::backup(home, &args.to).await,
+        Command::Doctor(args) => trail::doctor(home, args.collect, args.format.format).await,
+        Command::Sample(args) => demo::sample(args),
+    }
+}

@@ -102,7 +102,8 @@ impl ScalarUDFImpl for Annotate {
         let rows = call.number_rows;
         let arrays = call.args.into_iter().map(|value| value.into_array(rows)).collect::<Result<Vec<_>>>()?;
         // Nullability as the engine gives it; what counts are names and types.
-        let fields: Vec<Field> = self.needs.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
+        let fields: Vec<Field> =
+            self.needs.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)?;
         let columns = self.annotator.annotate(&batch).map_err(DataFusionError::Execution)?;

@@ -49,7 +49,9 @@ pub fn cell_text(array: &dyn Array, row: usize) -> Option<String> {
         DataType::Decimal128(..) => trimmed(array.as_primitive::<Decimal128Type>().value_as_string(row)),
         DataType::Decimal256(..) => trimmed(array.as_primitive::<Decimal256Type>().value_as_string(row)),
         DataType::Date32 => Day::from_days(array.as_primitive::<Date32Type>().value(row)).to_string(),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => micros(array.as_primitive::<TimestampMicrosecondType>().value(row)),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            micros(array.as_primitive::<TimestampMicrosecondType>().value(row))
+        }
         DataType::Timestamp(TimeUnit::Second, _) => {
             micros(array.as_primitive::<TimestampSecondType>().value(row).saturating_mul(1_000_000))
         }

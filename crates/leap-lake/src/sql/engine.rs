@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use datafusion::catalog::MemTable;
 use datafusion::error::DataFusionError;
-use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::SessionContext;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::object_store::{ObjectStoreRegistry, ObjectStoreUrl};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::execution::session_state::{SessionState, SessionStateDefaults as Defaults};
+use datafusion::execution::session_state::SessionState;
+use datafusion::execution::{SessionStateBuilder, SessionStateDefaults as Defaults};
 use datafusion::object_store::ObjectStore;
 use datafusion::object_store::local::LocalFileSystem;
 use datafusion::prelude::SessionConfig;
@@ -36,8 +36,19 @@ const WORKER_STACK_BYTES: usize = 16 << 20;
 const SPILL_BYTES: u64 = 32 << 30;
 /// Functions whose result may be far larger than what they are given: one call could pass every memory limit.
 const SWELLING_FUNCTIONS: [&str; 13] = [
-    "repeat", "lpad", "rpad", "space", "array_repeat", "list_repeat", "array_resize", "list_resize", "range",
-    "generate_series", "gen_series", "string_to_array", "string_to_list",
+    "repeat",
+    "lpad",
+    "rpad",
+    "space",
+    "array_repeat",
+    "list_repeat",
+    "array_resize",
+    "list_resize",
+    "range",
+    "generate_series",
+    "gen_series",
+    "string_to_array",
+    "string_to_list",
 ];
 
 /// Plans and runs one query on this thread's stack.
@@ -86,6 +97,7 @@ async fn plan_and_collect(lake: Lake, world: SqlWorld, text: &str) -> Result<Sql
     }
     let state = context.state();
     let statement = parse(&state, text)?;
+    guard::only_query_statement(&statement)?;
     let plan = state.statement_to_plan(statement).await.map_err(failed)?;
     guard::only_query(&plan)?;
     let frame = context.execute_logical_plan(plan).await.map_err(failed)?;
@@ -97,7 +109,10 @@ async fn plan_and_collect(lake: Lake, world: SqlWorld, text: &str) -> Result<Sql
         rows += batch.num_rows();
         bytes += batch.get_array_memory_size();
         if rows > SQL_ROWS {
-            return Err(LakeError::SqlLimit { limit: "SQL_ROWS", detail: format!("it returns more than {SQL_ROWS} rows") });
+            return Err(LakeError::SqlLimit {
+                limit: "SQL_ROWS",
+                detail: format!("it returns more than {SQL_ROWS} rows"),
+            });
         }
         if bytes > SQL_MEMORY_BYTES {
             let detail = format!("its answer takes more than {SQL_MEMORY_BYTES} bytes");
@@ -184,9 +199,10 @@ pub(super) fn failed(fault: DataFusionError) -> LakeError {
         return ours;
     }
     match fault.find_root() {
-        DataFusionError::ResourcesExhausted(detail) => {
-            LakeError::SqlLimit { limit: "SQL_MEMORY_BYTES", detail: detail.lines().next().unwrap_or_default().to_owned() }
-        }
+        DataFusionError::ResourcesExhausted(detail) => LakeError::SqlLimit {
+            limit: "SQL_MEMORY_BYTES",
+            detail: detail.lines().next().unwrap_or_default().to_owned(),
+        },
         _ => LakeError::Sql { message: guard::plain(&fault) },
     }
 }
@@ -213,7 +229,8 @@ impl ObjectStoreRegistry for OnlyTheLake {
     }
 
     fn get_store(&self, url: &Url) -> datafusion::error::Result<Arc<dyn ObjectStore>> {
-        if ObjectStoreUrl::parse(STORE)?.as_ref().host_str() == url.host_str() && url.scheme() == "leap" {
+        let ours = ObjectStoreUrl::parse(STORE)?;
+        if url.as_str().starts_with(ours.as_str()) {
             Ok(self.0.clone())
         } else {
             Err(DataFusionError::Plan(format!("{url} is no table of the lake")))

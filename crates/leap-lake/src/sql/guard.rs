@@ -1,12 +1,16 @@
 //! Limits on the text before anything parses it, and the decision on the plan.
 //!
 //! A flat chain of some 2,000 operators overflows DataFusion's stack and kills the process, so the text is cut into
-//! tokens and counted first. Whether a statement only reads is decided on the logical plan: texts can be disguised.
+//! tokens and counted first. Whether a statement only reads is decided on the logical plan: texts can be disguised. The
+//! parsed statement is looked at before that for the sake of clear words: what the engine cannot even plan here (it knows
+//! no file formats) should be refused by name.
 
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use leap_terms::limits::{SQL_BINARY_OPERATORS, SQL_BYTES, SQL_DEPTH, SQL_TOKENS};
@@ -15,8 +19,32 @@ use crate::LakeError;
 
 /// Words that chain expressions or relations: each may add a level to the tree.
 const CHAINING_WORDS: [&str; 26] = [
-    "AND", "OR", "XOR", "NOT", "LIKE", "ILIKE", "SIMILAR", "IN", "IS", "BETWEEN", "DIV", "COLLATE", "AT", "UNION", "EXCEPT",
-    "INTERSECT", "JOIN", "LATERAL", "CASE", "WHEN", "EXPLAIN", "ANALYZE", "INTERVAL", "PRIOR", "WITH", "EXISTS",
+    "AND",
+    "OR",
+    "XOR",
+    "NOT",
+    "LIKE",
+    "ILIKE",
+    "SIMILAR",
+    "IN",
+    "IS",
+    "BETWEEN",
+    "DIV",
+    "COLLATE",
+    "AT",
+    "UNION",
+    "EXCEPT",
+    "INTERSECT",
+    "JOIN",
+    "LATERAL",
+    "CASE",
+    "WHEN",
+    "EXPLAIN",
+    "ANALYZE",
+    "INTERVAL",
+    "PRIOR",
+    "WITH",
+    "EXISTS",
 ];
 
 /// Refuses a text that is too long, too deep or too chained.
@@ -72,6 +100,28 @@ pub(super) fn limit_text(text: &str) -> Result<(), LakeError> {
     pass("SQL_DEPTH", deepest, SQL_DEPTH, "levels of parentheses")
 }
 
+/// Refuses statements that are no query, by their name.
+pub(super) fn only_query_statement(statement: &Statement) -> Result<(), LakeError> {
+    let refused = match statement {
+        Statement::Explain(explain) => return only_query_statement(&explain.statement),
+        Statement::Statement(inner) => match inner.as_ref() {
+            SqlStatement::Query(_)
+            | SqlStatement::ExplainTable { .. }
+            | SqlStatement::ShowTables { .. }
+            | SqlStatement::ShowColumns { .. } => return Ok(()),
+            SqlStatement::Explain { statement, .. } => {
+                return only_query_statement(&Statement::Statement(statement.clone()));
+            }
+            other => other.to_string(),
+        },
+        Statement::CreateExternalTable(_) => "CREATE EXTERNAL TABLE".to_owned(),
+        Statement::CopyTo(_) => "COPY".to_owned(),
+        Statement::Reset(_) => "RESET".to_owned(),
+    };
+    let what = refused.split_whitespace().next().unwrap_or_default().trim_end_matches(';').to_owned();
+    Err(LakeError::SqlRefused { what })
+}
+
 /// Refuses every plan that is not a query all through.
 pub(super) fn only_query(plan: &LogicalPlan) -> Result<(), LakeError> {
     let mut refused = None;
@@ -117,10 +167,9 @@ fn refusal(node: &LogicalPlan) -> Option<String> {
     }
 }
 
-/// The fault without the names of the engine's layers.
+/// The first sentence of the fault, without the names of the engine's layers, settings and catalogs.
 pub(super) fn plain(fault: &DataFusionError) -> String {
-    let root = fault.find_root();
-    let text = root.strip_backtrace();
+    let text = fault.find_root().strip_backtrace();
     let known = [
         "Error during planning: ",
         "Schema error: ",
@@ -129,5 +178,39 @@ pub(super) fn plain(fault: &DataFusionError) -> String {
         "Arrow error: ",
         "This feature is not implemented: ",
     ];
-    known.iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(&text).to_owned()
+    let text = known.iter().find_map(|prefix| text.strip_prefix(prefix)).unwrap_or(&text);
+    text.lines().next().unwrap_or_default().replace("leap.lake.", "").replace('"', "")
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::prelude::SessionContext;
+
+    use super::only_query;
+
+    #[tokio::test]
+    async fn the_decision_is_made_on_the_plan() {
+        // An engine with all features, so that each text gets as far as a plan.
+        let context = SessionContext::new();
+        for (text, query) in [
+            ("SELECT 1", true),
+            ("EXPLAIN SELECT 1", true),
+            ("EXPLAIN ANALYZE SELECT 1", true),
+            ("SELECT 1 WHERE EXISTS (SELECT 2)", true),
+            ("COPY (SELECT 1) TO 'x' STORED AS CSV", false),
+            ("EXPLAIN COPY (SELECT 1) TO 'x' STORED AS CSV", false),
+            ("EXPLAIN ANALYZE COPY (SELECT 1) TO 'x' STORED AS CSV", false),
+            ("CREATE TABLE t AS SELECT 1", false),
+            ("EXPLAIN CREATE TABLE t AS SELECT 1", false),
+            ("CREATE VIEW v AS SELECT 1", false),
+            ("CREATE EXTERNAL TABLE t STORED AS CSV LOCATION 'x'", false),
+            ("DROP TABLE t", false),
+            ("SET datafusion.execution.batch_size = 1", false),
+            ("START TRANSACTION", false),
+            ("PREPARE p AS SELECT 1", false),
+        ] {
+            let plan = context.state().create_logical_plan(text).await.unwrap();
+            assert_eq!(only_query(&plan).is_ok(), query, "{text}");
+        }
+    }
 }

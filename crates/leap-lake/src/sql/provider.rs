@@ -69,7 +69,13 @@ impl StoredTable {
         let filter = state.create_physical_expr(unqualified(filter)?, &DFSchema::try_from(schema)?)?;
         let kept = filter.evaluate(&batch)?.into_array(self.files.len())?;
         let kept = kept.as_boolean_opt().ok_or_else(|| DataFusionError::Plan("a filter is no condition".to_owned()))?;
-        Ok(self.files.iter().zip(kept.iter()).filter(|(_, kept)| *kept == Some(true)).map(|(file, _)| file.clone()).collect())
+        Ok(self
+            .files
+            .iter()
+            .zip(kept.iter())
+            .filter(|(_, kept)| *kept == Some(true))
+            .map(|(file, _)| file.clone())
+            .collect())
     }
 }
 
@@ -77,7 +83,9 @@ fn unqualified(expression: Expr) -> Result<Expr> {
     use datafusion::common::tree_node::{Transformed, TreeNode};
     let strip = |expression: Expr| {
         Ok(match expression {
-            Expr::Column(column) => Transformed::yes(Expr::Column(datafusion::common::Column::new_unqualified(column.name))),
+            Expr::Column(column) => {
+                Transformed::yes(Expr::Column(datafusion::common::Column::new_unqualified(column.name)))
+            }
             other => Transformed::no(other),
         })
     };
@@ -133,7 +141,8 @@ impl TableProvider for StoredTable {
             groups[at % count].push(part.with_partition_values(values));
         }
         let groups = groups.into_iter().filter(|group| !group.is_empty()).map(FileGroup::new).collect();
-        let schema = TableSchema::new(self.file_schema.clone(), self.partitions.clone());
+        let schema =
+            TableSchema::builder(self.file_schema.clone()).with_table_partition_cols(self.partitions.clone()).build();
         let mut source = ParquetSource::new(schema);
         if let Some(filter) = conjunction(filters.to_vec()) {
             let filter = state.create_physical_expr(unqualified(filter)?, &DFSchema::try_from(self.schema.clone())?)?;

@@ -11,7 +11,8 @@ use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawFieldAccessExpr};
 use datafusion::logical_expr::{
-    ColumnarValue, ExprSchemable, GetFieldAccess, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
+    ColumnarValue, ExprSchemable, GetFieldAccess, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    lit,
 };
 
 /// The function `leap_tag(json, key)`.
@@ -67,13 +68,15 @@ impl ScalarUDFImpl for Lookup {
 
     fn invoke_with_args(&self, call: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let rows = call.number_rows;
-        let text = |value: ColumnarValue| arrow::compute::cast(&value.into_array(rows)?, &DataType::Utf8).map_err(DataFusionError::from);
+        let text = |value: ColumnarValue| {
+            arrow::compute::cast(&value.into_array(rows)?, &DataType::Utf8).map_err(DataFusionError::from)
+        };
         let [json, key] = <[ColumnarValue; 2]>::try_from(call.args)
             .map_err(|_| DataFusionError::Plan("leap_tag takes a text and a key".to_owned()))?;
         let constant = match &key {
-            ColumnarValue::Scalar(ScalarValue::Utf8(key) | ScalarValue::Utf8View(key) | ScalarValue::LargeUtf8(key)) => {
-                Some(key.clone())
-            }
+            ColumnarValue::Scalar(
+                ScalarValue::Utf8(key) | ScalarValue::Utf8View(key) | ScalarValue::LargeUtf8(key),
+            ) => Some(key.clone()),
             _ => None,
         };
         let json = text(json)?;

@@ -1,0 +1,67 @@
+//! Stories about the book, told once and played on SQLite and on PostgreSQL.
+//!
+//! PostgreSQL is started from the machine's own package in a folder of its own; without one its stories are skipped.
+
+mod damage;
+mod database;
+mod postgres;
+mod samples;
+mod stories;
+mod trail;
+
+use database::Database;
+
+/// One test per story on SQLite, and one for all of them on PostgreSQL, which takes a second to start.
+macro_rules! stories {
+    ($($module:ident :: $story:ident),* $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                $module::$story(&Database::sqlite()).await;
+            }
+        )*
+
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn every_story_holds_on_postgresql() {
+            let Some(server) = postgres::Server::start() else {
+                println!("skipped: no PostgreSQL");
+                return;
+            };
+            let database = Database::postgres(&server);
+            $(
+                println!("story: {}", stringify!($story));
+                $module::$story(&database).await;
+            )*
+        }
+    };
+}
+
+stories![
+    stories::what_is_published_reads_back_at_each_snapshot,
+    stories::a_superseded_delivery_stays_readable_at_the_older_snapshot,
+    stories::a_stale_parent_is_refused,
+    stories::of_two_racing_writers_one_wins,
+    stories::a_book_opened_by_many_at_once_is_made_once,
+    stories::an_appending_source_holds_several_deliveries_per_scope,
+    stories::the_ledger_knows_refused_and_unchanged_deliveries,
+    stories::a_redelivered_old_state_becomes_current_again,
+    stories::what_cannot_be_right_is_refused_and_leaves_no_trace,
+    stories::rules_and_org_keep_every_version,
+    stories::a_reverted_attribution_brings_the_same_file_back,
+    stories::quarantined_rows_wait_until_they_are_replayed,
+    stories::large_lists_go_in_at_once,
+    stories::any_text_comes_back,
+    stories::as_known_on_follows_numbers_not_the_clock,
+    stories::a_reader_sees_the_old_world_or_the_new_one,
+    trail::an_honest_trail_verifies,
+    trail::tampering_is_found,
+    trail::a_rewritten_or_cut_trail_differs_from_its_checkpoint,
+    damage::a_newer_schema_is_refused,
+    damage::another_editions_schema_is_refused,
+    damage::a_database_of_something_else_is_refused,
+    damage::the_check_finds_what_does_not_fit,
+    damage::a_backup_is_an_equal_book,
+    damage::a_locked_book_says_so,
+    damage::a_damaged_file_says_so,
+    damage::an_unreachable_book_says_so,
+];

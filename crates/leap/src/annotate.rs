@@ -1,0 +1,134 @@
+//! Charges with their owners: each row's key and resource are named again from its own columns, and its slice's answers
+//! looked up, so that rows, cube and reports cannot disagree about an owner.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, StringBuilder};
+use arrow::datatypes::{DataType, Field, TimestampMicrosecondType};
+use leap_lake::Annotator;
+use leap_observe::fold;
+use leap_orient::attribute::Answers;
+use leap_terms::tables::{BILLING_PERIOD, DELIVERY, SOURCE};
+use leap_terms::{Day, Instant, Owner};
+
+use crate::failure::Failure;
+use crate::world::{Open, Slice, answers};
+
+/// The owner's columns of a charge.
+pub(crate) const OWNER: &str = "x_LeapOwner";
+pub(crate) const RULE: &str = "x_LeapRule";
+pub(crate) const EVIDENCE: &str = "x_LeapEvidence";
+pub(crate) const SNAPSHOT: &str = "x_LeapSnapshot";
+
+/// Who owns a charge, and why.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Owned {
+    pub(crate) owner: Owner,
+    pub(crate) rule: Option<String>,
+    pub(crate) evidence: Option<String>,
+}
+
+struct SliceOwners {
+    key_columns: Vec<String>,
+    answers: Answers,
+}
+
+/// The answers of a snapshot, ready for rows.
+pub(crate) struct Owners {
+    slices: HashMap<(String, String, String), SliceOwners>,
+    needs: Vec<String>,
+    snapshot: String,
+}
+
+impl Owners {
+    /// Reads the answers of some slices.
+    pub(crate) fn load(slices: &[Slice], snapshot: String, open: Open) -> Result<Owners, Failure> {
+        let mut needs = BTreeMap::<String, ()>::new();
+        for fixed in ["ChargePeriodStart", "ResourceId", "ResourceName", DELIVERY, SOURCE, BILLING_PERIOD] {
+            needs.insert(fixed.to_owned(), ());
+        }
+        let mut loaded = HashMap::new();
+        for slice in slices {
+            let key_columns = slice.key_columns();
+            needs.extend(key_columns.iter().map(|column| (column.clone(), ())));
+            let name = (
+                slice.scope.source.to_string(),
+                slice.scope.billing_period.to_string(),
+                slice.delivery.to_string(),
+            );
+            loaded.insert(name, SliceOwners { key_columns, answers: answers(slice, open)? });
+        }
+        Ok(Owners { slices: loaded, needs: needs.into_keys().collect(), snapshot })
+    }
+
+    /// The columns of `charges` that [`Owners::of`] needs.
+    pub(crate) fn columns(&self) -> &[String] {
+        &self.needs
+    }
+
+    /// The owner of each row.
+    pub(crate) fn of(&self, batch: &RecordBatch) -> Result<Vec<Owned>, String> {
+        let text = |name: &str| -> Result<StringArray, String> {
+            let array = batch.column_by_name(name).ok_or_else(|| format!("a batch of charges lacks {name}"))?;
+            Ok(array.as_string::<i32>().clone())
+        };
+        let (sources, periods, deliveries) = (text(SOURCE)?, text(BILLING_PERIOD)?, text(DELIVERY)?);
+        let starts = batch.column_by_name("ChargePeriodStart").ok_or("a batch of charges lacks ChargePeriodStart")?;
+        let starts = starts.as_primitive::<TimestampMicrosecondType>();
+        let resources = fold::resource_digests(batch);
+        let mut owned = Vec::with_capacity(batch.num_rows());
+        let mut row = 0;
+        // Rows of one slice stand together; each run is keyed with the columns of its slice.
+        while row < batch.num_rows() {
+            let name = (sources.value(row), periods.value(row), deliveries.value(row));
+            let mut end = row + 1;
+            while end < batch.num_rows() && (sources.value(end), periods.value(end), deliveries.value(end)) == name {
+                end += 1;
+            }
+            let key = (name.0.to_owned(), name.1.to_owned(), name.2.to_owned());
+            let slice = self.slices.get(&key).ok_or_else(|| format!("charges of delivery {} have no answers", name.2))?;
+            let run = batch.slice(row, end - row);
+            let keys = fold::key_digests(&run, &slice.key_columns);
+            for (at, key) in keys.iter().enumerate() {
+                let day: Day = Instant::from_micros(starts.value(row + at)).day();
+                let resource = resources[row + at].as_ref().map(|digest| digest.as_slice());
+                let answer = slice
+                    .answers
+                    .find(key, resource, day)
+                    .ok_or_else(|| format!("a charge of delivery {} on {day} has no owner", name.2))?;
+                owned.push(Owned {
+                    owner: answer.owner.clone(),
+                    rule: answer.rule.map(ToString::to_string),
+                    evidence: answer.evidence.map(str::to_owned),
+                });
+            }
+            row = end;
+        }
+        Ok(owned)
+    }
+}
+
+impl Annotator for Owners {
+    fn fields(&self) -> Vec<Field> {
+        [OWNER, RULE, EVIDENCE, SNAPSHOT].map(|name| Field::new(name, DataType::Utf8, true)).to_vec()
+    }
+
+    fn needs(&self) -> Vec<String> {
+        self.needs.clone()
+    }
+
+    fn annotate(&self, batch: &RecordBatch) -> Result<Vec<ArrayRef>, String> {
+        let (mut owners, mut rules, mut evidence) = (StringBuilder::new(), StringBuilder::new(), StringBuilder::new());
+        for owned in self.of(batch)? {
+            owners.append_value(owned.owner.to_string());
+            rules.append_option(owned.rule);
+            evidence.append_option(owned.evidence);
+        }
+        let snapshots: StringArray = std::iter::repeat_n(Some(self.snapshot.as_str()), batch.num_rows()).collect();
+        let arrays: [ArrayRef; 4] =
+            [Arc::new(owners.finish()), Arc::new(rules.finish()), Arc::new(evidence.finish()), Arc::new(snapshots)];
+        debug_assert!(arrays.iter().all(|array| array.len() == batch.num_rows()));
+        Ok(arrays.to_vec())
+    }
+}

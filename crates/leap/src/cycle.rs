@@ -1,0 +1,279 @@
+//! One turn of the loop, as far as it exists: facts → owners → proof → one new snapshot.
+//!
+//! ```text
+//! observe   a delivery's facts, staged in the lake
+//! orient    an owner for every charge of the scopes that changed
+//! prove     four sums that must be one
+//! publish   files into place, then one row in the book
+//! ```
+//! Read this first; everything else is a detail of one of these lines. Deciding and acting join with later capabilities.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use leap_book::{ConfigFiles, OwnerTotal, ProofRow, Publish, PublishedDelivery, Snapshot};
+use leap_lake::{PublishInfo, Staging};
+use leap_orient::attribute::{Engine, totals_of};
+use leap_orient::proof::{self, OwnerTotals, ScopeState, WrittenSums};
+use leap_terms::tables::Table;
+use leap_terms::{Delivery, Digest, FileRecord, Instant, Month, RowsDigest, ScopeFacts, ScopeKey, SourceId};
+
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::world::{Open, Slice, World, add_totals, answers, each_batch};
+
+/// What a turn changes.
+pub(crate) struct Change {
+    /// What the audit trail says of it.
+    pub(crate) cause: String,
+    /// New deliveries, and what each supersedes.
+    pub(crate) deliveries: Vec<PublishedDelivery>,
+    /// A new rule set.
+    pub(crate) rules: Option<ConfigFiles>,
+    /// A new org.
+    pub(crate) org: Option<ConfigFiles>,
+}
+
+/// A slice whose answers are made anew in this turn.
+pub(crate) struct Fresh {
+    /// Its files, staged or published, but for the answers.
+    pub(crate) slice: Slice,
+    /// What intake found in it.
+    pub(crate) facts: ScopeFacts,
+}
+
+/// Who did it, for the audit trail.
+pub(crate) fn actor() -> String {
+    ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).filter(|name| !name.is_empty()).unwrap_or_else(|| "local".to_owned())
+}
+
+/// Writes the answers of a slice to staging and returns what each owner has of it.
+pub(crate) fn attribute(engine: &Engine, slice: &Slice, staging: &Staging, open: Open) -> Result<OwnerTotals, Failure> {
+    let mut run = engine.scope(&slice.key_columns());
+    let failed = |error: leap_orient::attribute::AttributeError| Failure::from_error(&error);
+    each_batch(slice.of(Table::Keys), None, open, |batch| run.keys(batch).map_err(failed))?;
+    if engine.reads_resources() {
+        each_batch(slice.of(Table::Resources), None, open, |batch| run.resources(batch).map_err(failed))?;
+    }
+    each_batch(slice.of(Table::Cube), None, open, |batch| run.cube(batch).map_err(failed))?;
+    let attribution = run.finish().map_err(failed)?;
+    let problem = |error: leap_lake::LakeError| Failure::from_error(&error);
+    let mut writer = staging.writer(Table::Attribution, &slice.scope, &slice.delivery, &[]).map_err(problem)?;
+    for batch in &attribution.batches {
+        writer.write(batch).map_err(problem)?;
+    }
+    writer.finish().map_err(problem)?;
+    Ok(attribution.totals)
+}
+
+/// The sums that the writers made of a slice's files.
+pub(crate) fn written(slice: &Slice, table: Table) -> WrittenSums {
+    let mut written = WrittenSums::default();
+    for file in slice.of(table) {
+        written.rows += file.rows;
+        for (column, sum) in &file.sums {
+            *written.sums.entry(column.clone()).or_default() += *sum;
+        }
+    }
+    written
+}
+
+/// Proves a slice.
+pub(crate) fn prove(fresh: &Fresh, totals: &OwnerTotals) -> Result<(), Failure> {
+    let (charges, cube) = (written(&fresh.slice, Table::Charges), written(&fresh.slice, Table::Cube));
+    proof::prove(&fresh.facts, &charges, &cube, totals).map(|_| ()).map_err(|broken| Failure::quality(broken.to_string()))
+}
+
+/// Attributes what is fresh, proves it, and publishes the new snapshot.
+pub(crate) async fn turn(
+    home: &Home,
+    world: &World,
+    engine: &Engine,
+    staging: Staging,
+    fresh: Vec<Fresh>,
+    change: Change,
+    now: Instant,
+) -> Result<Snapshot, Failure> {
+    let problem = |error: leap_lake::LakeError| Failure::from_error(&error);
+    let superseded: BTreeSet<(ScopeKey, leap_terms::DeliveryId)> =
+        change.deliveries.iter().flat_map(|published| published.supersedes.iter().cloned()).collect();
+    let replaced: BTreeSet<(ScopeKey, leap_terms::DeliveryId)> =
+        fresh.iter().map(|fresh| (fresh.slice.scope.clone(), fresh.slice.delivery.clone())).collect();
+
+    // orient: an owner for every charge of the slices that changed
+    let staged: BTreeSet<String> = staging.files().into_iter().map(|file| file.path).collect();
+    let mut totals = BTreeMap::<ScopeKey, OwnerTotals>::new();
+    let mut state = BTreeMap::<(SourceId, Month), (u64, RowsDigest)>::new();
+    {
+        let open = |file: &FileRecord, columns: Option<&[&str]>| {
+            if staged.contains(&file.path) { staging.scan(file, columns) } else { home.lake.scan(file, columns) }.map_err(problem)
+        };
+        for fresh in &fresh {
+            let owners = attribute(engine, &fresh.slice, &staging, &open)?;
+            prove(fresh, &owners)?;
+            add_totals(totals.entry(fresh.slice.scope.clone()).or_default(), &owners);
+        }
+    }
+    let touched: BTreeSet<ScopeKey> =
+        totals.keys().cloned().chain(superseded.iter().map(|(scope, _)| scope.clone())).collect();
+
+    // What stays: answers of untouched slices in touched scopes are added up again; other scopes keep the book's figures.
+    let mut facts: BTreeMap<(ScopeKey, leap_terms::DeliveryId), ScopeFacts> =
+        fresh.iter().map(|fresh| ((fresh.slice.scope.clone(), fresh.slice.delivery.clone()), fresh.facts.clone())).collect();
+    let published = crate::world::published(home);
+    for slice in world.slices() {
+        let name = (slice.scope.clone(), slice.delivery.clone());
+        if superseded.contains(&name) || replaced.contains(&name) {
+            continue;
+        }
+        if let Some(current) = world.scopes.iter().find(|current| (&current.scope, &current.delivery) == (&name.0, &name.1)) {
+            facts.insert(name, current.facts.clone());
+        }
+        if touched.contains(&slice.scope) {
+            let answers = answers(&slice, &published)?;
+            let mut owners = OwnerTotals::new();
+            each_batch(slice.of(Table::Cube), None, &published, |batch| {
+                totals_of(&answers, batch, &mut owners).map_err(|error| Failure::from_error(&error))
+            })?;
+            add_totals(totals.entry(slice.scope.clone()).or_default(), &owners);
+        }
+    }
+    for ((scope, _), facts) in &facts {
+        let (rows, digest) = state.entry((scope.source.clone(), scope.billing_period)).or_default();
+        *rows += facts.rows;
+        *digest += facts.digest;
+    }
+    if let Some(snapshot) = &world.snapshot {
+        for total in home.book.owner_totals(snapshot.id).await.map_err(|error| Failure::from_error(&error))? {
+            if !touched.contains(&total.scope) {
+                let entry = totals.entry(total.scope.clone()).or_default();
+                let folded = entry.entry((total.owner, total.rule, total.currency)).or_default();
+                folded.costs += total.costs;
+                folded.rows += total.rows;
+            }
+        }
+    }
+    proof::prove_bound(facts.values()).map_err(|broken| Failure::quality(broken.to_string()))?;
+
+    // publish: files into place, then one row in the book
+    let digest = digest(&state, &totals, world, &change);
+    let staged_now = staging.files();
+    let attributed: BTreeSet<(ScopeKey, leap_terms::DeliveryId)> = replaced.clone();
+    let rekeyed: BTreeSet<(ScopeKey, leap_terms::DeliveryId, Table)> =
+        staged_now.iter().map(|file| (file.scope.clone(), file.delivery.clone(), file.table)).collect();
+    let new_paths: BTreeSet<&String> = staged_now.iter().map(|file| &file.path).collect();
+    let mut live: Vec<FileRecord> = Vec::new();
+    let mut remove = Vec::new();
+    for file in &world.files {
+        let name = (file.scope.clone(), file.delivery.clone());
+        let again = attributed.contains(&name) && rekeyed.contains(&(file.scope.clone(), file.delivery.clone(), file.table));
+        if superseded.contains(&name) && !attributed.contains(&name) || again && !new_paths.contains(&file.path) {
+            remove.push(file.path.clone());
+        } else {
+            live.push(file.clone());
+        }
+    }
+    let known: BTreeSet<String> = live.iter().map(|file| file.path.clone()).collect();
+    let add: Vec<FileRecord> = staged_now.into_iter().filter(|file| !known.contains(&file.path)).collect();
+    live.extend(add.iter().cloned());
+    let info = PublishInfo { snapshot: Some(digest), operation: change.cause.clone(), at: now };
+    let table_versions = home.lake.publish(staging, &live, &info).await.map_err(problem)?;
+    let mut publish = Publish::new(world.snapshot.as_ref().map(|snapshot| snapshot.id), digest, change.cause, actor(), now);
+    publish.add = add;
+    publish.remove = remove;
+    publish.deliveries = change.deliveries;
+    publish.rules = change.rules;
+    publish.org = change.org;
+    publish.table_versions = table_versions;
+    for scope in &touched {
+        let owners = totals.remove(scope).unwrap_or_default();
+        publish.proofs.extend(proofs(scope, &facts, &owners));
+        publish.owner_totals.extend(owners.into_iter().map(|((owner, rule, currency), folded)| OwnerTotal {
+            scope: scope.clone(),
+            owner,
+            rule,
+            currency,
+            costs: folded.costs,
+            rows: folded.rows,
+        }));
+    }
+    home.book.publish(&publish).await.map_err(|error| match error {
+        leap_book::BookError::Stale { .. } => Failure::try_again(error.to_string()),
+        other => Failure::from_error(&other),
+    })
+}
+
+/// The proof of a scope over all its current deliveries, per currency and kind of cost.
+fn proofs(
+    scope: &ScopeKey,
+    facts: &BTreeMap<(ScopeKey, leap_terms::DeliveryId), ScopeFacts>,
+    owners: &OwnerTotals,
+) -> Vec<ProofRow> {
+    let mut accepted = BTreeMap::<leap_terms::Currency, leap_terms::Costs>::new();
+    for ((_, _), facts) in facts.iter().filter(|((other, _), _)| other == scope) {
+        for total in &facts.totals {
+            *accepted.entry(total.currency.clone()).or_default() += total.costs;
+        }
+    }
+    let mut attributed = BTreeMap::<leap_terms::Currency, proof::Folded>::new();
+    for ((_, _, currency), folded) in owners {
+        *attributed.entry(currency.clone()).or_default() += *folded;
+    }
+    let mut rows = Vec::new();
+    for (currency, costs) in accepted {
+        let folded = attributed.remove(&currency).unwrap_or_default();
+        for cost in leap_terms::CostKind::ALL {
+            rows.push(ProofRow {
+                scope: scope.clone(),
+                currency: currency.clone(),
+                cost,
+                rows: folded.rows,
+                accepted: costs[cost],
+                attributed: folded.costs[cost],
+                difference: folded.costs[cost] - costs[cost],
+            });
+        }
+    }
+    rows
+}
+
+fn digest(
+    state: &BTreeMap<(SourceId, Month), (u64, RowsDigest)>,
+    totals: &BTreeMap<ScopeKey, OwnerTotals>,
+    world: &World,
+    change: &Change,
+) -> Digest {
+    let scopes: BTreeMap<(SourceId, Month), ScopeState> = state
+        .iter()
+        .map(|(key, (rows, digest))| {
+            let scope = ScopeKey { source: key.0.clone(), billing_period: key.1 };
+            let owners = totals.get(&scope).cloned().unwrap_or_default();
+            (key.clone(), ScopeState { rows: *rows, digest: *digest, owners })
+        })
+        .collect();
+    let rules = change.rules.as_ref().map(ConfigFiles::digest).or(world.rules_digest);
+    let org = change.org.as_ref().map(ConfigFiles::digest).or(world.org_digest);
+    proof::snapshot_digest(&scopes, rules, org)
+}
+
+/// The slices of a delivery just taken in, from its staged files.
+pub(crate) fn fresh(delivery: &Delivery, staging: &Staging) -> Vec<Fresh> {
+    let files = staging.files();
+    delivery
+        .scopes
+        .iter()
+        .map(|facts| {
+            let mut by_table = BTreeMap::<Table, Vec<FileRecord>>::new();
+            for file in files.iter().filter(|file| file.scope == facts.scope && file.delivery == delivery.id) {
+                by_table.entry(file.table).or_default().push(file.clone());
+            }
+            let slice = Slice {
+                scope: facts.scope.clone(),
+                delivery: delivery.id.clone(),
+                first_day: facts.first_day,
+                last_day: facts.last_day,
+                files: by_table,
+            };
+            Fresh { slice, facts: facts.clone() }
+        })
+        .collect()
+}

@@ -1,0 +1,259 @@
+//! `leap explain`: from a team, a residual, a resource or a charge down to rule, evidence and source rows, and back up
+//! to the same total.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use leap_orient::reading::spend::Basis;
+use leap_terms::{Money, Owner, Period, TeamId};
+use serde_json::json;
+
+use crate::annotate::{Owned, Owners};
+use crate::cli::{BasisArg, ExplainArgs, OutputFormat};
+use crate::failure::Failure;
+use crate::home::{Access, Home};
+use crate::output::{Answer, Cell, amount_shown, emit, print_json, printable};
+use crate::rows::{self, charge_name, text};
+use crate::world::{World, published};
+
+/// What is to be explained.
+enum Subject {
+    Owner(Owner),
+    Resource(String),
+    Charge { delivery: String, part: usize, row: u64 },
+}
+
+struct Found {
+    charge: String,
+    file: String,
+    row: u64,
+    day: String,
+    service: String,
+    resource: String,
+    owner: Owned,
+    currency: String,
+    amount: Money,
+}
+
+pub(crate) fn basis(arg: BasisArg) -> Basis {
+    match arg {
+        BasisArg::Incurred => Basis::Incurred,
+        BasisArg::Invoiced => Basis::Invoiced,
+    }
+}
+
+/// Prints the explanation.
+pub(crate) async fn run(root: &Path, args: &ExplainArgs) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Read).await?;
+    let world = World::load(&home, None).await?;
+    let open = published(&home);
+    let slices = world.slices();
+    let subject = subject(&args.subject, &world)?;
+    let period: Option<Period> = match (&subject, args.period) {
+        (Subject::Charge { .. }, None) => None,
+        (_, Some(period)) => Some(period),
+        (_, None) => Some(world.last_period()?),
+    };
+    let owners = Owners::load(&slices, world.digest_text(), &open)?;
+    let paths: HashMap<String, Vec<String>> = world
+        .scopes
+        .iter()
+        .map(|scope| (scope.delivery.to_string(), scope.parts.iter().map(|part| part.path.clone()).collect()))
+        .collect();
+    let mut more = rows::lineage();
+    more.extend(rows::cost_columns(args.cost));
+    more.extend(["ServiceName", "BillingCurrency"].map(str::to_owned));
+    let mut found = Vec::<Found>::new();
+    let keep = args.rows.max(1);
+    let mut totals = BTreeMap::<String, (Money, u64)>::new();
+    let mut by_rule = BTreeMap::<(Option<String>, Option<String>, String), (Money, u64)>::new();
+    let mut by_service = BTreeMap::<(String, String), (Money, u64)>::new();
+    let all = args.format.format != OutputFormat::Table;
+    rows::each_charge_batch(&slices, &owners, period, basis(args.basis), &more, &open, |batch, owned, inside| {
+        for row in 0..batch.num_rows() {
+            if !inside[row] || !matches(&subject, batch, row, &owned[row]) {
+                continue;
+            }
+            let amount = rows::cost(batch, args.cost, row);
+            let currency = text(batch, "BillingCurrency", row).unwrap_or_default().to_owned();
+            let service = text(batch, "ServiceName", row).unwrap_or("(none)").to_owned();
+            add(&mut totals, currency.clone(), amount);
+            add(&mut by_rule, (owned[row].rule.clone(), owned[row].evidence.clone(), currency.clone()), amount);
+            add(&mut by_service, (service.clone(), currency.clone()), amount);
+            let (part, number) = rows::place(batch, row);
+            let delivery = text(batch, leap_terms::tables::DELIVERY, row).unwrap_or_default();
+            found.push(Found {
+                charge: charge_name(batch, row),
+                file: paths.get(delivery).and_then(|parts| parts.get(part)).cloned().unwrap_or_default(),
+                row: number,
+                day: rows::day(batch, row).to_string(),
+                service,
+                resource: text(batch, "ResourceId", row).unwrap_or_default().to_owned(),
+                owner: owned[row].clone(),
+                currency,
+                amount,
+            });
+        }
+        // For people only the largest rows stay; machines get them all.
+        if !all && found.len() > keep.saturating_mul(4).max(4096) {
+            largest(&mut found, keep);
+        }
+        Ok(())
+    })?;
+    if totals.is_empty() {
+        let when = period.map_or_else(String::new, |period| format!(" in {period}"));
+        return Err(Failure::failed(format!("nothing found for '{}'{when}", printable(&args.subject))));
+    }
+    largest(&mut found, if all { usize::MAX } else { keep });
+    print(args, &world, &subject, period, &found, &totals, &by_rule, &by_service)
+}
+
+fn add<K: Ord>(sums: &mut BTreeMap<K, (Money, u64)>, key: K, amount: Money) {
+    let (sum, count) = sums.entry(key).or_default();
+    *sum += amount;
+    *count += 1;
+}
+
+fn largest(found: &mut Vec<Found>, keep: usize) {
+    found.sort_by(|a, b| b.amount.abs().cmp(&a.amount.abs()).then_with(|| a.charge.cmp(&b.charge)));
+    found.truncate(keep);
+}
+
+/// A charge's name, a residual, a team by id, name or alias; anything else is a resource id.
+fn subject(text: &str, world: &World) -> Result<Subject, Failure> {
+    let parts: Vec<&str> = text.split(':').collect();
+    if let [delivery, part, row] = parts.as_slice()
+        && leap_terms::DeliveryId::new(delivery).is_ok()
+    {
+        let number = |text: &str| text.parse::<u64>().map_err(|_| Failure::usage(format!("'{text}' is no number in DELIVERY:PART:ROW")));
+        return Ok(Subject::Charge {
+            delivery: (*delivery).to_owned(),
+            part: usize::try_from(number(part)?).unwrap_or(usize::MAX),
+            row: number(row)?,
+        });
+    }
+    if text.starts_with("residual:") {
+        return text.parse().map(Subject::Owner).map_err(Failure::usage);
+    }
+    if world.org.units().any(|unit| unit.id.as_str() == text) {
+        return TeamId::new(text).map(|team| Subject::Owner(Owner::Team(team))).map_err(Failure::usage);
+    }
+    Ok(Subject::Resource(text.to_owned()))
+}
+
+fn matches(subject: &Subject, batch: &RecordBatch, row: usize, owned: &Owned) -> bool {
+    match subject {
+        Subject::Owner(owner) => owned.owner == *owner,
+        Subject::Resource(id) => {
+            text(batch, "ResourceId", row) == Some(id.as_str()) || text(batch, "ResourceName", row) == Some(id.as_str())
+        }
+        Subject::Charge { delivery, part, row: number } => {
+            text(batch, leap_terms::tables::DELIVERY, row) == Some(delivery.as_str()) && rows::place(batch, row) == (*part, *number)
+        }
+    }
+}
+
+#[allow(clippy::too_many_arguments, reason = "one caller; a struct would only rename the arguments")]
+fn print(
+    args: &ExplainArgs,
+    world: &World,
+    subject: &Subject,
+    period: Option<Period>,
+    found: &[Found],
+    totals: &BTreeMap<String, (Money, u64)>,
+    by_rule: &BTreeMap<(Option<String>, Option<String>, String), (Money, u64)>,
+    by_service: &BTreeMap<(String, String), (Money, u64)>,
+) -> Result<(), Failure> {
+    let columns = ["charge", "file", "row", "day", "service", "resource", "owner", "rule", "evidence", "currency", "amount"];
+    let mut rows = Answer::new("Largest source rows", &columns);
+    for each in found {
+        rows.rows.push(vec![
+            Cell::text(&each.charge),
+            Cell::text(&each.file),
+            Cell::Count(each.row),
+            Cell::text(&each.day),
+            Cell::text(&each.service),
+            Cell::text(&each.resource),
+            Cell::text(each.owner.owner.to_string()),
+            each.owner.rule.as_ref().map_or(Cell::Empty, Cell::text),
+            each.owner.evidence.as_ref().map_or(Cell::Empty, Cell::text),
+            Cell::text(&each.currency),
+            Cell::Amount(each.amount),
+        ]);
+    }
+    if args.format.format == OutputFormat::Json {
+        let totals: Vec<_> = totals
+            .iter()
+            .map(|(currency, (amount, rows))| json!({ "currency": currency, "amount": amount.to_string(), "rows": rows }))
+            .collect();
+        return print_json(&json!({
+            "snapshot": world.digest_text(),
+            "subject": args.subject,
+            "cost": args.cost.word(),
+            "period": period.map(|period| period.to_string()),
+            "steward": steward(subject, world),
+            "totals": totals,
+            "rows": rows.json_rows(),
+        }));
+    }
+    if args.format.format != OutputFormat::Table {
+        return rows.print(args.format.format);
+    }
+    let when = period.map_or_else(String::new, |period| format!(", {period}"));
+    let sums: Vec<String> =
+        totals.iter().map(|(currency, (amount, rows))| format!("{} {currency} in {rows} charges", amount_shown(*amount))).collect();
+    emit(&format!("{}: {} cost{when}: {}\n", printable(&args.subject), args.cost, sums.join(", ")))?;
+    if let Some(steward) = steward(subject, world) {
+        emit(&format!("steward: {steward}\n"))?;
+    }
+    if let Subject::Owner(Owner::Team(team)) = subject {
+        let path: Vec<String> = world.org.path(team).iter().map(|unit| unit.name.clone()).collect();
+        emit(&format!("org: {}\n", path.join(" > ")))?;
+    }
+    emit("\n")?;
+    let mut rules = Answer::new("By rule and evidence", &["rule", "evidence", "charges", "currency", "amount"]);
+    let mut sorted: Vec<_> = by_rule.iter().collect();
+    sorted.sort_by(|a, b| b.1.0.cmp(&a.1.0).then_with(|| a.0.cmp(b.0)));
+    for ((rule, evidence, currency), (amount, count)) in sorted.iter().take(20) {
+        rules.rows.push(vec![
+            Cell::text(rule.clone().unwrap_or_else(|| "(no rule)".to_owned())),
+            Cell::text(evidence.clone().unwrap_or_default()),
+            Cell::Count(*count),
+            Cell::text(currency),
+            Cell::Amount(*amount),
+        ]);
+    }
+    if sorted.len() > 20 {
+        let mut rest = BTreeMap::<&String, (Money, u64)>::new();
+        for ((_, _, currency), (amount, count)) in &sorted[20..] {
+            let entry = rest.entry(currency).or_default();
+            entry.0 += *amount;
+            entry.1 += count;
+        }
+        for (currency, (amount, count)) in rest {
+            rules.rows.push(vec![Cell::text("(rest)"), Cell::Empty, Cell::Count(count), Cell::text(currency), Cell::Amount(amount)]);
+        }
+    }
+    rules.print(OutputFormat::Table)?;
+    emit("\n")?;
+    let mut services = Answer::new("By service", &["service", "charges", "currency", "amount"]);
+    let mut sorted: Vec<_> = by_service.iter().collect();
+    sorted.sort_by(|a, b| b.1.0.cmp(&a.1.0).then_with(|| a.0.cmp(b.0)));
+    for ((service, currency), (amount, count)) in sorted.iter().take(10) {
+        services.rows.push(vec![Cell::text(service), Cell::Count(*count), Cell::text(currency), Cell::Amount(*amount)]);
+    }
+    services.print(OutputFormat::Table)?;
+    emit("\n")?;
+    rows.title = format!("Largest {} source rows", rows.rows.len());
+    rows.print(OutputFormat::Table)
+}
+
+/// The steward of a residual.
+fn steward(subject: &Subject, world: &World) -> Option<String> {
+    match subject {
+        Subject::Owner(Owner::Residual(reason)) => Some(world.rules.steward(reason).to_owned()),
+        Subject::Owner(Owner::Team(_)) | Subject::Resource(_) | Subject::Charge { .. } => None,
+    }
+}
+

@@ -1,0 +1,413 @@
+//! `leap rules …` and `leap org …`: what gives each charge its owner, checked before it is applied.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use leap_lake::Staging;
+use leap_observe::fold::Fold;
+use leap_orient::attribute::Engine;
+use leap_orient::check;
+use leap_orient::org::Org;
+use leap_orient::proof::OwnerTotals;
+use leap_orient::rules::RuleSet;
+use leap_terms::tables::{self, Table};
+use leap_terms::{Currency, FileRecord, Money, Owner};
+
+use crate::cli::{OrgApplyArgs, OutputFormat, RulesApplyArgs, RulesFileArgs, RulesSuggestArgs};
+use crate::clock;
+use crate::config;
+use crate::cycle::{self, Change, Fresh};
+use crate::failure::Failure;
+use crate::home::{Access, Home};
+use crate::output::{Answer, Cell, amount_shown, emit};
+use crate::world::{Open, Slice, World, each_batch, owned_share, published};
+
+fn problem(error: impl std::error::Error + 'static) -> Failure {
+    Failure::from_error(&error)
+}
+
+/// `leap rules apply`.
+pub(crate) async fn apply_rules(root: &Path, args: &RulesApplyArgs) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Write).await?;
+    let world = World::load(&home, None).await?;
+    let (rules, files) = config::load_rules(&args.file, &world.org)?;
+    let engine = Engine::new(&rules, &world.org);
+    let findings = findings(&home, &world, &engine)?;
+    let report = said(&findings, &args.file);
+    if !findings.is_empty() && !args.force && !world.scopes.is_empty() {
+        return Err(Failure::quality(format!(
+            "{report}\nnothing was changed; repair the rules, or apply them as they are with --force"
+        )));
+    }
+    if !report.is_empty() {
+        eprintln!("{report}");
+    }
+    if world.rules_digest == Some(files.digest()) {
+        emit("these rules are in force already; nothing was changed\n")?;
+        return Ok(());
+    }
+    let change = Change { cause: format!("rules apply {}", args.file.display()), deliveries: vec![], rules: Some(files), org: None };
+    reattribute(&home, &world, &rules, &world.org, change, args.format.format).await
+}
+
+/// `leap org apply`.
+pub(crate) async fn apply_org(root: &Path, args: &OrgApplyArgs) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Write).await?;
+    let world = World::load(&home, None).await?;
+    let (org, files) = config::load_org(&args.file)?;
+    for warning in org.warnings() {
+        eprintln!("warning: {warning}");
+    }
+    let rules = match &world.rules_files {
+        Some(version) => config::read_rules(&version.files, &org).map_err(|failure| Failure {
+            message: format!("the rules in force do not fit this org; nothing was changed\n{}", failure.message),
+            ..failure
+        })?,
+        None => RuleSet::empty(),
+    };
+    if world.org_digest == Some(files.digest()) {
+        emit("this org is in force already; nothing was changed\n")?;
+        return Ok(());
+    }
+    let change = Change { cause: format!("org apply {}", args.file.display()), deliveries: vec![], rules: None, org: Some(files) };
+    reattribute(&home, &world, &rules, &org, change, args.format.format).await
+}
+
+/// Attributes every slice anew and publishes.
+async fn reattribute(home: &Home, world: &World, rules: &RuleSet, org: &Org, change: Change, format: OutputFormat) -> Result<(), Failure> {
+    let now = clock::now();
+    let engine = Engine::new(rules, org);
+    let staging = home.lake.stage(&format!("attribute-{}", now.micros())).map_err(problem)?;
+    let mut fresh = Vec::new();
+    let open = published(home);
+    for slice in world.slices() {
+        let current = world.scopes.iter().find(|current| current.scope == slice.scope && current.delivery == slice.delivery);
+        let Some(current) = current else { continue };
+        let slice = keyed_for(home, rules, &slice, &staging, &open)?;
+        fresh.push(Fresh { slice, facts: current.facts.clone() });
+    }
+    let snapshot = cycle::turn(home, world, &engine, staging, fresh, change, now).await?;
+    let world = World::load(home, None).await?;
+    let totals = all_totals(home, &world).await?;
+    if format == OutputFormat::Json {
+        return crate::output::print_json(&serde_json::json!({ "snapshot": snapshot.digest.to_string(), "id": snapshot.id }));
+    }
+    emit(&format!("snapshot {} published; {}\n", snapshot.digest.short(), share_text(&totals)))
+}
+
+/// What each owner has, over all scopes.
+pub(crate) async fn all_totals(home: &Home, world: &World) -> Result<OwnerTotals, Failure> {
+    let mut totals = OwnerTotals::new();
+    if let Some(snapshot) = &world.snapshot {
+        for total in home.book.owner_totals(snapshot.id).await.map_err(problem)? {
+            let folded = totals.entry((total.owner, total.rule, total.currency)).or_default();
+            folded.costs += total.costs;
+            folded.rows += total.rows;
+        }
+    }
+    Ok(totals)
+}
+
+/// "93.2% of effective cost owned (USD 1,234.00 of 1,324.03)", per currency.
+pub(crate) fn share_text(totals: &OwnerTotals) -> String {
+    let shares: Vec<String> = owned_share(totals)
+        .iter()
+        .map(|(currency, (owned, all))| {
+            let (part, whole) = (owned.costs.effective, all.costs.effective);
+            format!("{} of {currency} {} effective cost owned ({})", amount_shown(part), amount_shown(whole), percent(part, whole))
+        })
+        .collect();
+    if shares.is_empty() { "no charges yet".to_owned() } else { shares.join("; ") }
+}
+
+/// A share as a percentage with one decimal, rounded down; 100.0% only when it is all.
+pub(crate) fn percent(part: Money, whole: Money) -> String {
+    match part.coarse().checked_mul(1000).zip(Some(whole.coarse())).filter(|(_, whole)| *whole != 0) {
+        Some((scaled, whole)) => {
+            let permille = scaled.div_euclid(whole);
+            format!("{}.{}%", permille / 10, (permille % 10).abs())
+        }
+        None => "-".to_owned(),
+    }
+}
+
+/// The slice with keys that hold every column the rules name; keyed anew from its charges where they do not.
+pub(crate) fn keyed_for(home: &Home, rules: &RuleSet, slice: &Slice, staging: &Staging, open: Open) -> Result<Slice, Failure> {
+    let mut columns = slice.key_columns();
+    let missing: Vec<String> = rules.key_columns().into_iter().filter(|column| !columns.contains(column)).collect();
+    if missing.is_empty() || slice.of(Table::Charges).is_empty() {
+        return Ok(slice.clone());
+    }
+    columns.extend(missing);
+    let memory = home.settings.intake.memory_mib << 20;
+    let mut fold = Fold::new(columns.clone(), &home.folder("spill")?, memory).map_err(problem)?;
+    each_batch(slice.of(Table::Charges), None, open, |batch| fold.add(batch).map_err(problem))?;
+    let mut writers = BTreeMap::new();
+    for table in [Table::Keys, Table::Resources, Table::Cube] {
+        let own: &[String] = if table == Table::Keys { &columns } else { &[] };
+        writers.insert(table, staging.writer(table, &slice.scope, &slice.delivery, own).map_err(problem)?);
+    }
+    let mut failed = None;
+    fold.finish(&mut |table, batch| {
+        if let Some(writer) = writers.get_mut(&table)
+            && failed.is_none()
+            && let Err(error) = writer.write(&batch)
+        {
+            failed = Some(error);
+        }
+    })
+    .map_err(problem)?;
+    if let Some(error) = failed {
+        return Err(problem(error));
+    }
+    let mut keyed = slice.clone();
+    for (table, writer) in writers {
+        let file: FileRecord = writer.finish().map_err(problem)?;
+        keyed.files.insert(table, vec![file]);
+    }
+    Ok(keyed)
+}
+
+/// Shadowed and dead rules over everything in the lake.
+fn findings(home: &Home, world: &World, engine: &Engine) -> Result<Vec<check::RuleFinding>, Failure> {
+    if world.scopes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let open = published(home);
+    let mut checking = check::Checking::new(engine);
+    for slice in world.slices() {
+        let mut run = checking.scope(&slice.key_columns());
+        each_batch(slice.of(Table::Keys), None, &open, |batch| run.keys(batch).map_err(problem))?;
+        each_batch(slice.of(Table::Resources), None, &open, |batch| run.resources(batch).map_err(problem))?;
+        each_batch(slice.of(Table::Cube), None, &open, |batch| run.cube(batch).map_err(problem))?;
+        checking.end(run);
+    }
+    Ok(checking.findings())
+}
+
+fn said(findings: &[check::RuleFinding], file: &Path) -> String {
+    let lines: Vec<String> = findings
+        .iter()
+        .map(|finding| match finding.line {
+            Some(line) => format!("{}:{line}: {}", file.display(), finding.message),
+            None => format!("{}: {}", file.display(), finding.message),
+        })
+        .collect();
+    lines.join("\n")
+}
+
+/// The org to check a file against: the one named, else the one in force.
+fn org_for<'w>(world: &'w World, named: Option<&PathBuf>, loaded: &'w mut Option<Org>) -> Result<&'w Org, Failure> {
+    match named {
+        Some(path) => Ok(loaded.insert(config::load_org(path)?.0)),
+        None => Ok(&world.org),
+    }
+}
+
+/// `leap rules check`.
+pub(crate) async fn check_rules(root: &Path, args: &RulesFileArgs) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Read).await?;
+    let world = World::load(&home, None).await?;
+    let mut loaded = None;
+    let org = org_for(&world, args.org.as_ref(), &mut loaded)?;
+    let (rules, _) = config::load_rules(&args.file, org)?;
+    let engine = Engine::new(&rules, org);
+    let findings = findings(&home, &world, &engine)?;
+    let totals = preview(&home, &world, &rules, &engine)?;
+    let mut answer = Answer::new(format!("Money per rule, effective cost; {}", share_text(&totals)), &["rule", "charges", "currency", "amount", "finding"]);
+    let mut per_rule = BTreeMap::<(Option<String>, Currency), (Money, u64)>::new();
+    for ((_, rule, currency), folded) in &totals {
+        let entry = per_rule.entry((rule.as_ref().map(ToString::to_string), currency.clone())).or_default();
+        entry.0 += folded.costs.effective;
+        entry.1 += folded.rows;
+    }
+    let note = |rule: &str| findings.iter().find(|finding| finding.rule.as_str() == rule).map_or(Cell::Empty, |finding| Cell::text(finding.kind.word()));
+    for rule in rules.ids() {
+        let mut any = false;
+        for ((_, currency), (amount, count)) in per_rule.iter().filter(|((id, _), _)| id.as_deref() == Some(rule.as_str())) {
+            any = true;
+            answer.rows.push(vec![Cell::text(rule.as_str()), Cell::Count(*count), Cell::text(currency.as_str()), Cell::Amount(*amount), note(rule.as_str())]);
+        }
+        if !any {
+            answer.rows.push(vec![Cell::text(rule.as_str()), Cell::Count(0), Cell::Empty, Cell::Empty, note(rule.as_str())]);
+        }
+    }
+    for ((_, currency), (amount, count)) in per_rule.iter().filter(|((id, _), _)| id.is_none()) {
+        answer.rows.push(vec![Cell::text("(no rule)"), Cell::Count(*count), Cell::text(currency.as_str()), Cell::Amount(*amount), Cell::Empty]);
+    }
+    answer.print(args.format.format)?;
+    let report = said(&findings, &args.file);
+    if !report.is_empty() {
+        eprintln!("{report}");
+    }
+    Ok(())
+}
+
+/// What each owner would have under other rules; nothing is written that stays.
+fn preview(home: &Home, world: &World, rules: &RuleSet, engine: &Engine) -> Result<OwnerTotals, Failure> {
+    let mut totals = OwnerTotals::new();
+    each_preview(home, world, rules, |slice, open| {
+        let mut run = engine.scope(&slice.key_columns());
+        each_batch(slice.of(Table::Keys), None, open, |batch| run.keys(batch).map_err(problem))?;
+        each_batch(slice.of(Table::Resources), None, open, |batch| run.resources(batch).map_err(problem))?;
+        each_batch(slice.of(Table::Cube), None, open, |batch| run.cube(batch).map_err(problem))?;
+        crate::world::add_totals(&mut totals, &run.finish().map_err(problem)?.totals);
+        Ok(())
+    })?;
+    Ok(totals)
+}
+
+/// Calls `act` for each slice, keyed as the rules need, in a staging that is thrown away.
+fn each_preview(home: &Home, world: &World, rules: &RuleSet, mut act: impl FnMut(&Slice, Open) -> Result<(), Failure>) -> Result<(), Failure> {
+    let staging = home.lake.stage(&format!("preview-{}-{}", std::process::id(), clock::now().micros())).map_err(problem)?;
+    let lake = published(home);
+    let outcome = (|| {
+        for slice in world.slices() {
+            let keyed = keyed_for(home, rules, &slice, &staging, &lake)?;
+            let staged: Vec<String> = staging.files().into_iter().map(|file| file.path).collect();
+            let open = |file: &FileRecord, columns: Option<&[&str]>| {
+                if staged.contains(&file.path) { staging.scan(file, columns).map_err(problem) } else { lake(file, columns) }
+            };
+            act(&keyed, &open)?;
+        }
+        Ok(())
+    })();
+    staging.discard().map_err(problem)?;
+    outcome
+}
+
+/// `leap rules diff`: the money that would move, owner by owner.
+pub(crate) async fn diff_rules(root: &Path, args: &RulesFileArgs) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Read).await?;
+    let world = World::load(&home, None).await?;
+    let mut loaded = None;
+    let org = org_for(&world, args.org.as_ref(), &mut loaded)?;
+    let (rules, _) = config::load_rules(&args.file, org)?;
+    let engine = Engine::new(&rules, org);
+    let lake = published(&home);
+    let mut moved = BTreeMap::<(Owner, Owner, Currency), (Money, u64)>::new();
+    each_preview(&home, &world, &rules, |slice, open| {
+        // Keyed anew, a slice's keys have other names than its stored answers: then the rules in force run once more.
+        let mut before = Engine::new(&world.rules, &world.org).scope(&slice.key_columns());
+        let mut after = engine.scope(&slice.key_columns());
+        each_batch(slice.of(Table::Keys), None, open, |batch| {
+            before.keys(batch).map_err(problem)?;
+            after.keys(batch).map_err(problem)
+        })?;
+        each_batch(slice.of(Table::Resources), None, open, |batch| {
+            before.resources(batch).map_err(problem)?;
+            after.resources(batch).map_err(problem)
+        })?;
+        each_batch(slice.of(Table::Cube), None, open, |batch| check::moved(&mut before, &mut after, batch, &mut moved).map_err(problem))
+    })?;
+    drop(lake);
+    let mut answer = Answer::new("Money that would move, effective cost", &["from", "to", "charges", "currency", "amount"]);
+    let mut rows: Vec<_> = moved.into_iter().filter(|((from, to, _), _)| from != to).collect();
+    rows.sort_by(|a, b| b.1.0.abs().cmp(&a.1.0.abs()).then_with(|| a.0.cmp(&b.0)));
+    let mut per_owner = BTreeMap::<(String, Currency), Money>::new();
+    for ((from, to, currency), (amount, count)) in rows {
+        *per_owner.entry((from.to_string(), currency.clone())).or_default() -= amount;
+        *per_owner.entry((to.to_string(), currency.clone())).or_default() += amount;
+        answer.rows.push(vec![Cell::text(from.to_string()), Cell::text(to.to_string()), Cell::Count(count), Cell::text(currency.as_str()), Cell::Amount(amount)]);
+    }
+    answer.print(args.format.format)?;
+    if args.format.format == OutputFormat::Table && !per_owner.is_empty() {
+        let sum: Money = per_owner.values().copied().sum();
+        let mut net = Answer::new("\nNet per owner", &["owner", "currency", "change"]);
+        let mut sorted: Vec<_> = per_owner.into_iter().collect();
+        sorted.sort_by(|a, b| b.1.cmp(&a.1));
+        for ((owner, currency), amount) in sorted {
+            net.rows.push(vec![Cell::text(owner), Cell::text(currency.as_str()), Cell::Amount(amount)]);
+        }
+        net.print(OutputFormat::Table)?;
+        emit(&format!("the changes add up to {sum}\n"))?;
+    }
+    Ok(())
+}
+
+/// `leap rules suggest`.
+pub(crate) async fn suggest(root: &Path, args: &RulesSuggestArgs) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Read).await?;
+    let world = World::load(&home, None).await?;
+    let open = published(&home);
+    let mut search = check::Suggesting::new(&world.org);
+    for slice in world.slices() {
+        let answers = crate::world::answers(&slice, &open)?;
+        let mut scope = search.scope(&slice.key_columns());
+        each_batch(slice.of(Table::Keys), None, &open, |batch| scope.keys(batch).map_err(problem))?;
+        each_batch(slice.of(Table::Resources), None, &open, |batch| scope.resources(batch).map_err(problem))?;
+        each_batch(slice.of(Table::Cube), None, &open, |batch| scope.cube(&answers, batch).map_err(problem))?;
+        search.end(scope);
+    }
+    let mut answer = Answer::new("Rules that would own most residual cost (effective)", &["charges", "currency", "amount", "rule"]);
+    for suggestion in search.best(args.top) {
+        answer.rows.push(vec![
+            Cell::Count(suggestion.rows),
+            Cell::text(suggestion.currency.as_str()),
+            Cell::Amount(suggestion.amount),
+            Cell::text(suggestion.yaml),
+        ]);
+    }
+    if args.format.format == OutputFormat::Table {
+        emit(&format!("{}\n", answer.title))?;
+        for row in &answer.rows {
+            let [Cell::Count(count), Cell::Text(currency), Cell::Amount(amount), Cell::Text(yaml)] = row.as_slice() else { continue };
+            emit(&format!("\n# owns {} {currency} in {count} charges\n{yaml}\n", amount_shown(*amount)))?;
+        }
+        return if answer.rows.is_empty() { emit("(nothing: no residual cost points to a team)\n") } else { Ok(()) };
+    }
+    answer.print(args.format.format)
+}
+
+/// `leap rules show`.
+pub(crate) async fn show_rules(root: &Path, format: OutputFormat) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Read).await?;
+    let world = World::load(&home, None).await?;
+    let Some(version) = &world.rules_files else {
+        return Err(Failure::failed("no rules are in force; write rules.yaml and apply it: leap rules apply rules.yaml"));
+    };
+    if format == OutputFormat::Table {
+        for (name, content) in &version.files {
+            let text = String::from_utf8_lossy(content);
+            if *name == version.files[0].0 {
+                emit(&format!("# {name}, version {} of {}, applied by {}\n{text}", version.id, version.recorded_at, version.actor))?;
+            } else {
+                emit(&format!("# {name}: {} rows\n", text.lines().count().saturating_sub(1)))?;
+            }
+        }
+        return Ok(());
+    }
+    let mut answer = Answer::new("", &["rule", "version", "digest"]);
+    for id in world.rules.ids() {
+        answer.rows.push(vec![Cell::text(id.as_str()), Cell::text(version.id.to_string()), Cell::text(version.digest.to_string())]);
+    }
+    answer.print(format)
+}
+
+/// `leap org show`.
+pub(crate) async fn show_org(root: &Path, format: OutputFormat) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Read).await?;
+    let world = World::load(&home, None).await?;
+    let mut answer = Answer::new("Org in force", &["id", "name", "kind", "parent", "aliases"]);
+    for unit in world.org.units() {
+        let depth = if format == OutputFormat::Table {
+            leap_terms::TeamId::new(unit.id.as_str()).map_or(0, |id| world.org.path(&id).len().saturating_sub(1))
+        } else {
+            0
+        };
+        answer.rows.push(vec![
+            Cell::text(format!("{}{}", "  ".repeat(depth), unit.id)),
+            Cell::text(unit.name.as_str()),
+            unit.kind.as_ref().map_or(Cell::Empty, Cell::text),
+            unit.parent.as_ref().map_or(Cell::Empty, |parent| Cell::text(parent.to_string())),
+            Cell::text(unit.aliases.join(", ")),
+        ]);
+    }
+    answer.print(format)
+}
+
+/// The key columns that a home needs now: the base ones and those that its rules name.
+pub(crate) fn extra_key_columns(rules: &RuleSet) -> Vec<String> {
+    let base = tables::base_key_columns();
+    rules.key_columns().into_iter().filter(|column| !base.contains(column)).collect()
+}

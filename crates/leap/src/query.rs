@@ -1,0 +1,78 @@
+//! `leap sql`: a read-only query over one snapshot.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use leap_lake::{LakeError, SqlWorld};
+
+use crate::annotate::Owners;
+use crate::cli::{OutputFormat, SqlArgs};
+use crate::failure::{Exit, Failure};
+use crate::home::{Access, Home};
+use crate::output::{Answer, Cell, print_json};
+use crate::world::{World, published};
+
+/// Runs the query and prints its rows.
+pub(crate) async fn run(root: &Path, args: &SqlArgs) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Read).await?;
+    let world = World::load(&home, args.snapshot).await?;
+    let text = if args.query == "-" {
+        use std::io::Read;
+        let mut text = String::new();
+        // One byte more than the limit is enough to refuse.
+        let limit = leap_terms::limits::SQL_BYTES as u64 + 1;
+        std::io::stdin().lock().take(limit).read_to_string(&mut text).map_err(|error| Failure::usage(format!("could not read the query: {error}")))?;
+        text
+    } else {
+        args.query.clone()
+    };
+    let answer = home.lake.sql(&view(&home, &world)?, &text).await.map_err(refusal)?;
+    let names: Vec<&str> = answer.columns();
+    let mut shown = Answer::new("", &names);
+    for row in answer.texts() {
+        shown.rows.push(row.into_iter().map(|text| text.map_or(Cell::Empty, Cell::Text)).collect());
+    }
+    if args.format.format == OutputFormat::Json {
+        return print_json(&serde_json::json!({ "snapshot": world.digest_text(), "rows": shown.json_rows() }));
+    }
+    shown.print(args.format.format)
+}
+
+/// What a query sees of a snapshot.
+pub(crate) fn view(home: &Home, world: &World) -> Result<SqlWorld, Failure> {
+    let slices = world.slices();
+    let owners = Owners::load(&slices, world.digest_text(), &published(home))?;
+    Ok(SqlWorld {
+        files: world.files.clone(),
+        annotate: Some(Arc::new(owners)),
+        tables: vec![("teams".to_owned(), teams(world)?)],
+        seconds: None,
+    })
+}
+
+/// The units of the org in force: id, name, kind, parent.
+fn teams(world: &World) -> Result<RecordBatch, Failure> {
+    let units: Vec<_> = world.org.units().collect();
+    let column = |get: &dyn Fn(&leap_orient::org::Unit) -> Option<String>| -> Arc<StringArray> {
+        Arc::new(units.iter().map(|unit| get(unit)).collect())
+    };
+    let schema = Schema::new(["id", "name", "kind", "parent"].map(|name| Field::new(name, DataType::Utf8, true)).to_vec());
+    let columns: Vec<arrow::array::ArrayRef> = vec![
+        column(&|unit| Some(unit.id.to_string())),
+        column(&|unit| Some(unit.name.clone())),
+        column(&|unit| unit.kind.clone()),
+        column(&|unit| unit.parent.as_ref().map(ToString::to_string)),
+    ];
+    RecordBatch::try_new(Arc::new(schema), columns).map_err(|error| Failure::from_error(&error))
+}
+
+/// A refused query is the person's to change (exit 2); anything else failed (exit 1).
+pub(crate) fn refusal(error: LakeError) -> Failure {
+    let exit = match &error {
+        LakeError::Sql { .. } | LakeError::SqlRefused { .. } | LakeError::SqlLimit { .. } => Exit::Usage,
+        _ => Exit::Failed,
+    };
+    Failure { exit, ..Failure::from_error(&error) }
+}

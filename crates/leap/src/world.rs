@@ -1,0 +1,202 @@
+//! One snapshot, pinned: its files, scopes, rules and org. A reader that holds a [`World`] sees nothing else.
+
+use std::collections::{BTreeMap, HashMap};
+
+use leap_book::{ConfigVersion, CurrentScope, Snapshot};
+use leap_lake::Batches;
+use leap_orient::attribute::Answers;
+use leap_orient::org::Org;
+use leap_orient::proof::{Folded, OwnerTotals};
+use leap_orient::rules::RuleSet;
+use leap_terms::tables::Table;
+use leap_terms::{Day, DeliveryId, Digest, FileRecord, Owner, Period, ScopeKey};
+
+use crate::config;
+use crate::failure::Failure;
+use crate::home::Home;
+
+/// A pinned snapshot.
+pub(crate) struct World {
+    /// The snapshot; `None` in a home where nothing was published yet.
+    pub(crate) snapshot: Option<Snapshot>,
+    /// Its live files.
+    pub(crate) files: Vec<FileRecord>,
+    /// Its current deliveries per scope.
+    pub(crate) scopes: Vec<CurrentScope>,
+    /// The rules in force; none at first, so that everything is residual.
+    pub(crate) rules: RuleSet,
+    /// Digest of the rules' files, when some were applied.
+    pub(crate) rules_digest: Option<Digest>,
+    /// The org in force; empty at first.
+    pub(crate) org: Org,
+    /// Digest of the org's files, when some were applied.
+    pub(crate) org_digest: Option<Digest>,
+    /// The rules' files as they were applied.
+    pub(crate) rules_files: Option<ConfigVersion>,
+    /// The org's files as they were applied.
+    pub(crate) org_files: Option<ConfigVersion>,
+}
+
+/// The files of one delivery's share of a scope.
+#[derive(Clone, Debug)]
+pub(crate) struct Slice {
+    /// The scope.
+    pub(crate) scope: ScopeKey,
+    /// The delivery.
+    pub(crate) delivery: DeliveryId,
+    /// First day of any charge.
+    pub(crate) first_day: Day,
+    /// Last day of any charge.
+    pub(crate) last_day: Day,
+    /// Files by table.
+    pub(crate) files: BTreeMap<Table, Vec<FileRecord>>,
+}
+
+impl Slice {
+    /// The slice's files of one table.
+    pub(crate) fn of(&self, table: Table) -> &[FileRecord] {
+        self.files.get(&table).map_or(&[], Vec::as_slice)
+    }
+
+    /// The key columns of its keys' files.
+    pub(crate) fn key_columns(&self) -> Vec<String> {
+        self.of(Table::Keys).first().map(|file| file.columns.clone()).unwrap_or_default()
+    }
+}
+
+impl World {
+    /// Pins the newest snapshot, or the one of this number.
+    pub(crate) async fn load(home: &Home, snapshot: Option<i64>) -> Result<World, Failure> {
+        let error = |error| Failure::from_error(&error);
+        let snapshot = match snapshot {
+            Some(id) => Some(home.book.snapshot(id).await.map_err(error)?),
+            None => home.book.head().await.map_err(error)?,
+        };
+        let Some(snapshot) = snapshot else {
+            let org = Org::empty();
+            let rules = RuleSet::empty();
+            return Ok(World {
+                snapshot: None,
+                files: vec![],
+                scopes: vec![],
+                rules,
+                rules_digest: None,
+                org,
+                org_digest: None,
+                rules_files: None,
+                org_files: None,
+            });
+        };
+        let org_files = home.book.org(snapshot.id).await.map_err(error)?;
+        let rules_files = home.book.rules(snapshot.id).await.map_err(error)?;
+        let org = match &org_files {
+            Some(version) => config::read_org(&version.files)?,
+            None => Org::empty(),
+        };
+        let rules = match &rules_files {
+            Some(version) => config::read_rules(&version.files, &org)?,
+            None => RuleSet::empty(),
+        };
+        Ok(World {
+            files: home.book.live_files(snapshot.id).await.map_err(error)?,
+            scopes: home.book.current_scopes(snapshot.id).await.map_err(error)?,
+            rules_digest: rules_files.as_ref().map(|version| version.digest),
+            org_digest: org_files.as_ref().map(|version| version.digest),
+            snapshot: Some(snapshot),
+            rules,
+            org,
+            rules_files,
+            org_files,
+        })
+    }
+
+    /// The snapshot's digest as text, or what stands for none.
+    pub(crate) fn digest_text(&self) -> String {
+        self.snapshot.as_ref().map_or_else(|| "none".to_owned(), |snapshot| snapshot.digest.to_string())
+    }
+
+    /// The slices, by scope and delivery.
+    pub(crate) fn slices(&self) -> Vec<Slice> {
+        let mut files = HashMap::<(&ScopeKey, &DeliveryId), BTreeMap<Table, Vec<FileRecord>>>::new();
+        for file in &self.files {
+            files.entry((&file.scope, &file.delivery)).or_default().entry(file.table).or_default().push(file.clone());
+        }
+        let mut slices: Vec<Slice> = self
+            .scopes
+            .iter()
+            .map(|current| Slice {
+                scope: current.scope.clone(),
+                delivery: current.delivery.clone(),
+                first_day: current.facts.first_day,
+                last_day: current.facts.last_day,
+                files: files.remove(&(&current.scope, &current.delivery)).unwrap_or_default(),
+            })
+            .collect();
+        slices.sort_by(|a, b| (&a.scope, &a.delivery).cmp(&(&b.scope, &b.delivery)));
+        slices
+    }
+
+    /// The last billing period with charges, as the default period of a question.
+    pub(crate) fn last_period(&self) -> Result<Period, Failure> {
+        self.scopes
+            .iter()
+            .map(|current| current.scope.billing_period)
+            .max()
+            .map(leap_terms::Month::period)
+            .ok_or_else(|| Failure::failed("there are no charges yet; take in a bill first: leap ingest PATH"))
+    }
+}
+
+/// Opens a file of the lake, wherever it lies: staged or published.
+pub(crate) type Open<'a> = &'a dyn Fn(&FileRecord, Option<&[&str]>) -> Result<Batches, Failure>;
+
+/// Opens published files.
+pub(crate) fn published(home: &Home) -> impl Fn(&FileRecord, Option<&[&str]>) -> Result<Batches, Failure> {
+    let lake = home.lake.clone();
+    move |file, columns| lake.scan(file, columns).map_err(|error| Failure::from_error(&error))
+}
+
+/// Feeds every batch of some files to a function.
+pub(crate) fn each_batch(
+    files: &[FileRecord],
+    columns: Option<&[&str]>,
+    open: Open,
+    mut act: impl FnMut(&arrow::array::RecordBatch) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    for file in files {
+        for batch in open(file, columns)? {
+            act(&batch.map_err(|error| Failure::from_error(&error))?)?;
+        }
+    }
+    Ok(())
+}
+
+/// The stored answers of one slice.
+pub(crate) fn answers(slice: &Slice, open: Open) -> Result<Answers, Failure> {
+    let mut answers = Answers::default();
+    each_batch(slice.of(Table::Attribution), None, open, |batch| {
+        answers.add(batch).map_err(|error| Failure::from_error(&error))
+    })?;
+    Ok(answers)
+}
+
+/// Adds one owner's figures to others.
+pub(crate) fn add_totals(into: &mut OwnerTotals, from: &OwnerTotals) {
+    for (key, folded) in from {
+        *into.entry(key.clone()).or_default() += *folded;
+    }
+}
+
+/// The share of some totals that has an owner, by currency: (owned, all).
+pub(crate) fn owned_share(totals: &OwnerTotals) -> BTreeMap<leap_terms::Currency, (Folded, Folded)> {
+    let mut shares = BTreeMap::<leap_terms::Currency, (Folded, Folded)>::new();
+    for ((owner, _, currency), folded) in totals {
+        let (owned, all) = shares.entry(currency.clone()).or_default();
+        *all += *folded;
+        match owner {
+            Owner::Team(_) => *owned += *folded,
+            Owner::Residual(_) => {}
+        }
+    }
+    shares
+}
