@@ -153,6 +153,21 @@ pub enum IntakeError {
     /// A fault in something a person wrote: a manifest.
     #[error("{0}")]
     Fault(Fault),
+    /// The delivery as a whole cannot be taken in.
+    #[error("{message}")]
+    Delivery {
+        /// What is wrong and what to do.
+        message: String,
+    },
+    /// The caller could not store facts.
+    #[error("could not stage the delivery's facts")]
+    Sink(#[source] crate::take_in::SinkError),
+    /// The fold stopped.
+    #[error("could not fold the delivery's charges")]
+    Fold(#[source] crate::fold::FoldError),
+    /// The person stopped it.
+    #[error("stopped; the state is as before")]
+    Stopped,
 }
 
 fn at(row: Option<u64>, column: &Option<String>) -> String {
@@ -164,6 +179,10 @@ fn at(row: Option<u64>, column: &Option<String>) -> String {
 }
 
 impl IntakeError {
+    pub(crate) fn io(file: &std::path::Path, source: std::io::Error) -> IntakeError {
+        IntakeError::Io { operation: "read", file: file.display().to_string(), source }
+    }
+
     pub(crate) fn malformed(file: &str, reason: impl Into<String>) -> IntakeError {
         IntakeError::Malformed { file: file.to_owned(), reason: reason.into() }
     }

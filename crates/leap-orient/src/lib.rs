@@ -1,1 +1,20 @@
-//! placeholder
+//! Orient: explanations of facts. Who owns each charge, on which day, by which rule; the proof that nothing was lost; and
+//! the answers to people's questions about it.
+//!
+//! Reading order: [`org`] (who there is), [`predicate`] (SQL conditions), [`rules`] (who owns what, as people write it),
+//! [`attribute`] (rules over facts), [`check`] (what rules do to the money, and which rule is missing), [`proof`],
+//! [`reading`] (spend and explain).
+//!
+//! What is absent on purpose: files, network, clock, randomness, and the book. Batches of the lake and contents of files are arguments.
+
+#![deny(clippy::float_arithmetic)]
+
+pub mod attribute;
+pub mod check;
+mod interner;
+pub mod org;
+pub mod predicate;
+pub mod proof;
+pub mod reading;
+pub mod rules;
+mod yaml;

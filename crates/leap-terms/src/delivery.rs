@@ -149,6 +149,10 @@ pub struct Delivery {
     pub version: Option<String>,
     /// The export's own execution id, from the manifest.
     pub execution: Option<String>,
+    /// The month that the delivery is for, strays of other months aside; `None` when it holds several whole months.
+    /// It replaces the earlier delivery of the same source and nominal period.
+    #[serde(default)]
+    pub nominal: Option<Month>,
     /// The path that the person gave or that discovery found.
     pub path: String,
     /// The files read, in order.

@@ -142,7 +142,8 @@ pub fn resources() -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// `cube`: day, key, resource, currency, then coarse and fine sums of [`summed_columns`], then the number of charges.
+/// `cube`: day, key, resource, currency, then coarse and fine sums of [`summed_columns`], then the number of charges. A
+/// quantity's sum is null where it leaves the range of an exact number (byte-seconds can).
 pub fn cube() -> SchemaRef {
     let mut fields = vec![
         Field::new(DAY, DataType::Date32, false),
@@ -151,7 +152,8 @@ pub fn cube() -> SchemaRef {
         Field::new("BillingCurrency", DataType::Utf8, false),
     ];
     for column in summed_columns() {
-        fields.push(Field::new(column, COARSE, false));
+        let is_cost = CostKind::ALL.iter().any(|kind| kind.column() == column);
+        fields.push(Field::new(column, COARSE, !is_cost));
         fields.push(Field::new(fine_column(column), FINE, true));
     }
     fields.push(Field::new(ROWS, DataType::Int64, false));

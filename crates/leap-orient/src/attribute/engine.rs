@@ -1,0 +1,271 @@
+//! Rules made ready to run: names resolved against the organisation, conditions split from resources, an index over all.
+
+use hashbrown::HashMap;
+use leap_terms::{Owner, Period, ResidualReason, TeamId};
+
+use super::features::Features;
+use super::index::{Guard, Index, guards, not_null, weight};
+use super::timeline::{Filling, NONE, Segment};
+use crate::interner::Interner;
+use crate::org::{Org, Resolved};
+use crate::predicate::{Field, Row, Text, Truth};
+use crate::rules::{Catalog, CodeOwners, Mapping, Outcome, RuleSet};
+
+const NO_RULE: u32 = 0;
+const UNKNOWN_TEAM: u32 = 1;
+const AMBIGUOUS: u32 = 2;
+/// Letters of a value that an evidence shows.
+const EVIDENCE_LETTERS: usize = 120;
+
+/// Who a name means, over all time.
+pub(super) type Who = Vec<(Period, u32)>;
+
+pub(super) enum Ready<'r> {
+    /// Owner over time, with the evidence where it is no team.
+    Team(Who, &'r str),
+    Pool(u32),
+    From(Text, String),
+    Mapping { mapping: &'r Mapping, parts: Vec<u32>, owners: Vec<Who> },
+    Catalog(Text, &'r Catalog),
+    CodeOwners(Text, &'r CodeOwners),
+}
+
+pub(super) struct ReadyRule<'r> {
+    when: Option<Truth>,
+    ready: Ready<'r>,
+    effective: Period,
+}
+
+/// A rule set and an organisation, ready to attribute.
+pub struct Engine<'r> {
+    rules: &'r RuleSet,
+    org: &'r Org,
+    pub(super) owners: Vec<Owner>,
+    numbers: HashMap<Owner, u32>,
+    pub(super) ready: Vec<ReadyRule<'r>>,
+    pub(super) features: Features<'r>,
+    pub(super) index: Index,
+}
+
+/// What a run remembers while rules are asked.
+#[derive(Default)]
+pub(super) struct Memory {
+    pub(super) evidence: Interner,
+    names: Interner,
+    who: Vec<Who>,
+}
+
+impl<'r> Engine<'r> {
+    /// Prepares rules for an organisation. A rule whose owner is no team of this organisation yields
+    /// `residual:unknown-team`.
+    pub fn new(rules: &'r RuleSet, org: &'r Org) -> Engine<'r> {
+        let reasons = [ResidualReason::NoRule, ResidualReason::UnknownTeam, ResidualReason::Ambiguous];
+        let mut owners: Vec<Owner> = reasons.into_iter().map(Owner::Residual).collect();
+        owners.extend(org.units().iter().map(|unit| Owner::Team(unit.id.clone())));
+        for rule in rules.rules() {
+            if let Outcome::Pool(pool) = &rule.outcome {
+                let owner = Owner::Residual(ResidualReason::Pool(pool.clone()));
+                if !owners.contains(&owner) {
+                    owners.push(owner);
+                }
+            }
+        }
+        let numbers = owners.iter().enumerate().map(|(at, owner)| (owner.clone(), at as u32)).collect();
+        let mut engine = Engine {
+            rules,
+            org,
+            owners,
+            numbers,
+            ready: Vec::new(),
+            features: Features::new(rules.fields()),
+            index: Index::default(),
+        };
+        for rule in rules.rules() {
+            let when = rule.when.as_ref().map(|when| when.truth.rebuild(&mut engine.features));
+            let ready = match &rule.outcome {
+                Outcome::Team(name) => Ready::Team(engine.who(name), name),
+                Outcome::Pool(pool) => {
+                    Ready::Pool(engine.numbers[&Owner::Residual(ResidualReason::Pool(pool.clone()))])
+                }
+                Outcome::From(expression) => {
+                    let shown = match &expression.text {
+                        Text::Field(at) => rules.fields().get(*at).to_string(),
+                        _ => shortened(expression.source.trim()),
+                    };
+                    Ready::From(expression.text.rebuild(&mut engine.features), shown)
+                }
+                Outcome::Mapping(mapping) => {
+                    let mut parts = Vec::new();
+                    for (at, field) in mapping.columns().iter().enumerate() {
+                        let of_resource = engine.features.is_resource(*field);
+                        parts.push(if of_resource { engine.features.mapped(mapping, at) } else { *field });
+                    }
+                    Ready::Mapping { mapping, parts, owners: mapping.owners().map(|owner| engine.who(owner)).collect() }
+                }
+                Outcome::Catalog(key, catalog) => Ready::Catalog(key.text.rebuild(&mut engine.features), catalog),
+                Outcome::CodeOwners(key, owners) => Ready::CodeOwners(key.text.rebuild(&mut engine.features), owners),
+            };
+            engine.ready.push(ReadyRule { when, ready, effective: rule.effective });
+        }
+        engine.features.seal();
+        engine.index = Index::new(engine.ready.iter().map(ReadyRule::guards));
+        engine
+    }
+
+    /// The rules it runs.
+    pub fn rules(&self) -> &'r RuleSet {
+        self.rules
+    }
+
+    /// The organisation it runs for.
+    pub fn org(&self) -> &'r Org {
+        self.org
+    }
+
+    /// The key columns that the rules read and that these keys lack: keys folded before the rules named them. Empty
+    /// when the keys can be attributed.
+    pub fn missing_columns(&self, key_columns: &[String]) -> Vec<String> {
+        let named = self.rules.fields().all().iter().filter(|field| !field.of_resource()).filter_map(|field| match field {
+            Field::Column(name) => Some(name.as_str()),
+            Field::Tag(..) => None,
+        });
+        let mut missing: Vec<String> = named.filter(|name| !key_columns.iter().any(|known| known == name)).map(str::to_owned).collect();
+        missing.sort();
+        missing
+    }
+
+    /// Who a name means, over all time.
+    fn who(&self, name: &str) -> Who {
+        let answers = self.org.resolve_always(name).into_iter();
+        answers
+            .map(|(period, resolved)| {
+                let owner = match resolved {
+                    Resolved::Team(team) => self.number(team),
+                    Resolved::Unknown => UNKNOWN_TEAM,
+                    Resolved::Ambiguous(_) => AMBIGUOUS,
+                };
+                (period, owner)
+            })
+            .collect()
+    }
+
+    fn number(&self, team: TeamId) -> u32 {
+        self.numbers[&Owner::Team(team)]
+    }
+
+    fn remembered<'m>(&self, name: &str, memory: &'m mut Memory) -> &'m Who {
+        let number = memory.names.intern(name) as usize;
+        if number == memory.who.len() {
+            memory.who.push(self.who(name));
+        }
+        &memory.who[number]
+    }
+
+    /// Asks the candidates in order; the timeline of owners for one row.
+    pub(super) fn decide(&self, row: Row<'_>, candidates: &[u32], memory: &mut Memory) -> Box<[Segment]> {
+        let mut filling = Filling::new();
+        for at in candidates {
+            let rule = &self.ready[*at as usize];
+            if filling.wants(rule.effective) && rule.holds(row) {
+                self.say(*at, row, memory, |period, owner, evidence| filling.put(period, owner, *at, evidence));
+                if filling.is_full() {
+                    break;
+                }
+            }
+        }
+        filling.finish(NO_RULE)
+    }
+
+    /// What a rule whose condition holds says: periods, owners, evidence. Nothing when it names nobody.
+    pub(super) fn say(&self, at: u32, row: Row<'_>, memory: &mut Memory, mut put: impl FnMut(Period, u32, u32)) {
+        let rule = &self.ready[at as usize];
+        let mut clipped = |period: Period, owner: u32, evidence: u32| {
+            if let Some(period) = period.intersection(rule.effective) {
+                put(period, owner, evidence);
+            }
+        };
+        match &rule.ready {
+            Ready::Team(who, name) => {
+                for (period, owner) in who {
+                    let evidence = if *owner == UNKNOWN_TEAM || *owner == AMBIGUOUS {
+                        memory.evidence.intern(&format!("owner = {}", quoted(name)))
+                    } else {
+                        NONE
+                    };
+                    clipped(*period, *owner, evidence);
+                }
+            }
+            Ready::Pool(owner) => clipped(Period::ALWAYS, *owner, NONE),
+            Ready::From(text, shown) => {
+                let Some(value) = text.value(row) else { return };
+                let name = value.trim();
+                if name.is_empty() {
+                    return;
+                }
+                let evidence = memory.evidence.intern(&format!("{shown} = {}", quoted(&value)));
+                for (period, owner) in self.remembered(name, memory) {
+                    clipped(*period, *owner, evidence);
+                }
+            }
+            Ready::Mapping { mapping, parts, owners } => {
+                for found in mapping.find(parts.iter().map(|part| row.fields[*part as usize])) {
+                    let evidence = memory.evidence.intern(&format!("{} row {}", mapping.file(), found.row));
+                    for (period, owner) in &owners[found.owner as usize] {
+                        if let Some(period) = period.intersection(found.period) {
+                            clipped(period, *owner, evidence);
+                        }
+                    }
+                }
+            }
+            Ready::Catalog(key, catalog) => {
+                let Some((owner, entity)) = key.value(row).and_then(|key| catalog.find(&key)) else { return };
+                let evidence = memory.evidence.intern(&format!("{} {entity} owner {}", catalog.file, quoted(owner)));
+                for (period, owner) in self.remembered(owner, memory) {
+                    clipped(*period, *owner, evidence);
+                }
+            }
+            Ready::CodeOwners(key, file) => {
+                let Some(path) = key.value(row) else { return };
+                let Some((owner, line)) = file.find(&path) else { return };
+                let evidence = memory.evidence.intern(&format!("{} line {line} {owner}", file.file));
+                let names = CodeOwners::names(owner);
+                let known = names.iter().find(|name| self.remembered(name, memory).iter().any(|(_, who)| *who != UNKNOWN_TEAM));
+                let name = known.or(names.last()).copied().unwrap_or(owner);
+                for (period, owner) in self.remembered(name, memory) {
+                    clipped(*period, *owner, evidence);
+                }
+            }
+        }
+    }
+}
+
+impl ReadyRule<'_> {
+    pub(super) fn holds(&self, row: Row<'_>) -> bool {
+        self.when.as_ref().is_none_or(|when| when.value(row) == Some(true))
+    }
+
+    fn guards(&self) -> Option<Vec<Guard>> {
+        let when = self.when.as_ref().and_then(guards);
+        let named = match &self.ready {
+            Ready::From(text, _) | Ready::Catalog(text, _) | Ready::CodeOwners(text, _) => not_null(text),
+            Ready::Team(..) | Ready::Pool(_) | Ready::Mapping { .. } => None,
+        };
+        match (when, named) {
+            (Some(when), Some(named)) => Some(if weight(&when) <= weight(&named) { when } else { named }),
+            (when, named) => when.or(named),
+        }
+    }
+}
+
+/// A value in single quotes, cut where it is long.
+fn quoted(value: &str) -> String {
+    format!("'{}'", shortened(value).replace('\'', "''"))
+}
+
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= EVIDENCE_LETTERS {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(EVIDENCE_LETTERS - 1).collect();
+    format!("{start}…")
+}

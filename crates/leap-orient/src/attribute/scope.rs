@@ -1,0 +1,410 @@
+//! One run over one scope: its keys, its resources, its cube; out comes the attribution.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, BinaryBuilder, Date32Array, RecordBatch, StringArray, StringBuilder};
+use hashbrown::HashMap;
+use leap_terms::{Day, Owner, RuleId, tables};
+
+use super::columns::{AttributeError, Cell, CubeRows, Currencies, binary, digest, text};
+use super::engine::{Engine, Memory};
+use super::tags::{NULL, TagReader};
+use super::timeline::{NONE, Timelines};
+use super::vectors::Vectors;
+use crate::interner::Interner;
+use crate::predicate::{Field, Row, TagSource};
+use crate::proof::{Folded, OwnerTotals};
+
+/// Rows per batch of the attribution table.
+const BATCH_ROWS: usize = 64 << 10;
+
+/// How often a rule was asked and what came of it, over distinct cases (not charges).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct RuleUse {
+    /// Cases in which it decided some day.
+    pub decides: u64,
+    /// Cases in which it would have named an owner if it had been the only rule. Counted only after [`ScopeRun::count_matches`].
+    pub matches: u64,
+    /// The rule that decided most cases in its stead, and how many.
+    pub shadow: Option<(u32, u64)>,
+}
+
+/// What a run found.
+#[derive(Debug)]
+pub struct ScopeAttribution {
+    /// Rows of the attribution table, sorted by key, resource and day: the same bytes in any order of input.
+    pub batches: Vec<RecordBatch>,
+    /// What each owner got, by owner, rule and currency.
+    pub totals: OwnerTotals,
+    /// Per rule, in the rules' order.
+    pub rules: Vec<RuleUse>,
+    /// Distinct keys.
+    pub keys: usize,
+    /// Distinct cases for which rules ran.
+    pub cases: usize,
+    /// Resources under a key whose answer differs from the key's.
+    pub exceptions: usize,
+}
+
+/// How a field of the rules is read from a batch of keys.
+#[derive(Clone, Copy)]
+enum Source {
+    Column(usize),
+    Either { allocated: usize, tags: usize },
+    Allocated(usize),
+    /// A resource's column: not of the key.
+    Resource,
+}
+
+/// A run over one scope.
+pub struct ScopeRun<'e, 'r> {
+    engine: &'e Engine<'r>,
+    sources: Vec<Source>,
+    columns: Vec<String>,
+    allocated: TagReader,
+    tags: TagReader,
+    values: Interner,
+    projections: Vectors,
+    keys: HashMap<u128, u32>,
+    classes: Vectors,
+    no_resource: u32,
+    resources: HashMap<u128, u32>,
+    memory: Memory,
+    timelines: Timelines,
+    cases: HashMap<(u32, u32), Case>,
+    exceptions: HashMap<(u128, u128), u32>,
+    currencies: Currencies,
+    totals: HashMap<(u32, u32, usize), Folded>,
+    uses: Vec<RuleUse>,
+    shadows: HashMap<(u32, u32), u64>,
+    counting: bool,
+    candidates: Vec<u32>,
+    slots: Vec<u32>,
+    truths: Vec<Option<bool>>,
+}
+
+#[derive(Clone, Copy)]
+struct Case {
+    timeline: u32,
+    counted: bool,
+}
+
+impl<'r> Engine<'r> {
+    /// Starts a run over one scope.
+    pub fn scope(&self) -> ScopeRun<'_, 'r> {
+        let fields = self.rules().fields().all();
+        let tags = |source: Option<TagSource>| {
+            let keys = fields.iter().filter_map(move |field| match field {
+                Field::Tag(of, key) if source.is_none_or(|source| source == *of) => Some(key.clone()),
+                Field::Tag(..) | Field::Column(_) => None,
+            });
+            TagReader::new(keys)
+        };
+        let (allocated, either) = (tags(None), tags(Some(TagSource::Either)));
+        let mut columns: Vec<String> = Vec::new();
+        let sources = fields.iter().map(|field| {
+            let slot = |reader: &TagReader, key: &str| reader.slot(key).expect("every tag that is read has a slot");
+            match field {
+                field if field.of_resource() => Source::Resource,
+                Field::Column(name) => {
+                    columns.push(name.clone());
+                    Source::Column(columns.len() - 1)
+                }
+                Field::Tag(TagSource::Either, key) => Source::Either { allocated: slot(&allocated, key), tags: slot(&either, key) },
+                Field::Tag(TagSource::Allocated, key) => Source::Allocated(slot(&allocated, key)),
+            }
+        });
+        let sources = sources.collect();
+        let mut run = ScopeRun {
+            engine: self,
+            sources,
+            columns,
+            allocated,
+            tags: either,
+            values: Interner::default(),
+            projections: Vectors::default(),
+            keys: HashMap::new(),
+            classes: Vectors::default(),
+            no_resource: 0,
+            resources: HashMap::new(),
+            memory: Memory::default(),
+            timelines: Timelines::default(),
+            cases: HashMap::new(),
+            exceptions: HashMap::new(),
+            currencies: Currencies::default(),
+            totals: HashMap::new(),
+            uses: vec![RuleUse::default(); self.rules().rules().len()],
+            shadows: HashMap::new(),
+            counting: false,
+            candidates: Vec::new(),
+            slots: Vec::new(),
+            truths: vec![None; self.features.truth_count()],
+        };
+        run.no_resource = run.class(None, None);
+        run
+    }
+}
+
+impl ScopeRun<'_, '_> {
+    /// Also counts where each rule would match, which costs asking every rule for every case: for `rules check`.
+    pub fn count_matches(mut self) -> Self {
+        self.counting = true;
+        self
+    }
+
+    /// Adds keys. A column that the batch lacks reads as null (see [`Engine::missing_columns`]).
+    ///
+    /// # Errors
+    /// A column of the wrong type, a digest that is none.
+    pub fn keys(&mut self, batch: &RecordBatch) -> Result<(), AttributeError> {
+        let digests = binary(batch, tables::KEY)?;
+        let optional = |name: &str| batch.column_by_name(name).map(|_| text(batch, name)).transpose();
+        let arrays = self.columns.iter().map(|name| optional(name)).collect::<Result<Vec<_>, _>>()?;
+        let reads_tags = self.sources.iter().any(|source| matches!(source, Source::Either { .. } | Source::Allocated(_)));
+        let allocated = if reads_tags { optional("AllocatedTags")? } else { None };
+        let tags = if reads_tags { optional("Tags")? } else { None };
+        let get = |array: &Option<StringArray>, row: usize| -> Option<String> {
+            array.as_ref().filter(|array| array.is_valid(row)).map(|array| array.value(row).to_owned()).filter(|text| !text.is_empty())
+        };
+        let mut list: Vec<u32> = Vec::with_capacity(self.sources.len());
+        let mut last: Option<(Option<String>, Option<String>, Vec<u32>, Vec<u32>)> = None;
+        for row in 0..batch.num_rows() {
+            let key = digest(digests.value(row), tables::KEY)?;
+            if reads_tags {
+                let texts = (get(&allocated, row), get(&tags, row));
+                if last.as_ref().is_none_or(|(a, b, ..)| (a, b) != (&texts.0, &texts.1)) {
+                    let first = self.allocated.read(texts.0.as_deref(), &mut self.values).to_vec();
+                    let second = self.tags.read(texts.1.as_deref(), &mut self.values).to_vec();
+                    last = Some((texts.0, texts.1, first, second));
+                }
+            }
+            list.clear();
+            for source in &self.sources {
+                list.push(match source {
+                    Source::Resource => NULL,
+                    Source::Column(at) => match arrays[*at].as_ref().filter(|array| array.is_valid(row)).map(|array| array.value(row)) {
+                        None | Some("") => NULL,
+                        Some(text) => self.values.intern(text),
+                    },
+                    Source::Either { allocated, tags } => last.as_ref().map_or(NULL, |(_, _, first, second)| {
+                        if first[*allocated] == NULL { second[*tags] } else { first[*allocated] }
+                    }),
+                    Source::Allocated(at) => last.as_ref().map_or(NULL, |(_, _, first, _)| first[*at]),
+                });
+            }
+            let (projection, _) = self.projections.intern(&list);
+            self.keys.insert(key, projection);
+        }
+        Ok(())
+    }
+
+    /// Adds resources. Needed only where the rules read them ([`crate::rules::RuleSet::reads_resources`]).
+    ///
+    /// # Errors
+    /// A column of the wrong type, a digest that is none.
+    pub fn resources(&mut self, batch: &RecordBatch) -> Result<(), AttributeError> {
+        if self.engine.features.is_empty() {
+            return Ok(());
+        }
+        let digests = binary(batch, tables::RESOURCE)?;
+        let (ids, names) = (text(batch, "ResourceId")?, text(batch, "ResourceName")?);
+        let get = |array: &StringArray, row: usize| array.is_valid(row).then(|| array.value(row).to_owned()).filter(|text| !text.is_empty());
+        for row in 0..batch.num_rows() {
+            let resource = digest(digests.value(row), tables::RESOURCE)?;
+            let class = self.class(get(&ids, row).as_deref(), get(&names, row).as_deref());
+            if class != self.no_resource {
+                self.resources.insert(resource, class);
+            }
+        }
+        Ok(())
+    }
+
+    fn class(&mut self, id: Option<&str>, name: Option<&str>) -> u32 {
+        let of_resource = |field: &Field| match field {
+            Field::Column(column) if column == "ResourceId" => id,
+            Field::Column(column) if column == "ResourceName" => name,
+            Field::Column(_) | Field::Tag(..) => None,
+        };
+        let fields: Vec<Option<&str>> = self.engine.rules().fields().all().iter().map(of_resource).collect();
+        let row = Row { fields: &fields, truths: &[] };
+        self.engine.features.class(row, &mut self.values, &mut self.classes, &mut self.candidates)
+    }
+
+    /// The timeline of a case, from memory or from the rules.
+    fn case(&mut self, projection: u32, class: u32, count: bool) -> u32 {
+        let known = self.cases.get(&(projection, class)).copied();
+        if let Some(case) = known
+            && (case.counted || !count)
+        {
+            return case.timeline;
+        }
+        let engine = self.engine;
+        let list = self.projections.get(projection);
+        let mut fields: Vec<Option<&str>> = Vec::with_capacity(list.len() + engine.features.text_count());
+        fields.extend(list.iter().map(|number| (*number != NULL).then(|| self.values.get(*number))));
+        fields.resize(list.len() + engine.features.text_count(), None);
+        engine.features.unpack(self.classes.get(class), &self.values, &mut fields, &mut self.truths, &mut self.slots);
+        let row = Row { fields: &fields, truths: &self.truths };
+        engine.index.candidates(row, self.slots.iter().copied(), &mut self.candidates);
+        let timeline = match known {
+            Some(case) => case.timeline,
+            None => self.timelines.intern(engine.decide(row, &self.candidates, &mut self.memory)),
+        };
+        if count {
+            let mut deciding: Vec<u32> = self.timelines.get(timeline).iter().map(|segment| segment.rule).filter(|rule| *rule != NONE).collect();
+            deciding.sort_unstable();
+            deciding.dedup();
+            for rule in &deciding {
+                self.uses[*rule as usize].decides += 1;
+            }
+            if self.counting {
+                for at in &self.candidates {
+                    let mut says = false;
+                    if engine.ready[*at as usize].holds(row) {
+                        engine.say(*at, row, &mut self.memory, |_, _, _| says = true);
+                    }
+                    if says {
+                        self.uses[*at as usize].matches += 1;
+                        if deciding.binary_search(at).is_err()
+                            && let Some(first) = deciding.first()
+                        {
+                            *self.shadows.entry((*at, *first)).or_default() += 1;
+                        }
+                    }
+                }
+            }
+        }
+        self.cases.insert((projection, class), Case { timeline, counted: count });
+        timeline
+    }
+
+    /// The answer for one cell, and its exception noted.
+    pub(super) fn settle(&mut self, cell: &Cell) -> Result<(u32, u32), AttributeError> {
+        let projection = *self.keys.get(&cell.key).ok_or(AttributeError::UnknownKey(cell.key))?;
+        let class = cell.resource.and_then(|resource| self.resources.get(&resource)).copied().unwrap_or(self.no_resource);
+        let timeline = self.case(projection, class, true);
+        if class != self.no_resource
+            && let Some(resource) = cell.resource
+            && timeline != self.case(projection, self.no_resource, false)
+        {
+            self.exceptions.insert((cell.key, resource), timeline);
+        }
+        let segment = self.timelines.on(timeline, cell.day);
+        Ok((segment.owner, segment.rule))
+    }
+
+    /// Adds cells of the cube; all their keys and resources must have been added before.
+    ///
+    /// # Errors
+    /// A cell whose key is unknown, a column of the wrong type.
+    pub fn cube(&mut self, batch: &RecordBatch) -> Result<(), AttributeError> {
+        let rows = CubeRows::new(batch)?;
+        for at in 0..rows.len() {
+            let cell = rows.cell(at, &mut self.currencies)?;
+            let (owner, rule) = self.settle(&cell)?;
+            *self.totals.entry((owner, rule, cell.currency)).or_default() += cell.folded;
+        }
+        Ok(())
+    }
+
+    /// The rows of the attribution table, and the totals.
+    pub fn finish(mut self) -> ScopeAttribution {
+        let mut keys: Vec<(u128, u32)> = self.keys.iter().map(|(key, projection)| (*key, *projection)).collect();
+        keys.sort_unstable();
+        let mut exceptions: Vec<(u128, u128, u32)> =
+            self.exceptions.iter().map(|((key, resource), timeline)| (*key, *resource, *timeline)).collect();
+        exceptions.sort_unstable();
+        let mut rows = Rows { batches: Vec::new(), keys: BinaryBuilder::new(), resources: BinaryBuilder::new(), answers: Vec::new() };
+        let mut next = 0;
+        for (key, projection) in &keys {
+            let timeline = self.case(*projection, self.no_resource, false);
+            rows.put(&self, *key, None, timeline);
+            while let Some((_, resource, timeline)) = exceptions.get(next).filter(|(of, ..)| of == key) {
+                rows.put(&self, *key, Some(*resource), *timeline);
+                next += 1;
+            }
+        }
+        assert_eq!(next, exceptions.len(), "every exception has a key");
+        rows.flush(&self);
+        let mut totals = OwnerTotals::new();
+        for ((owner, rule, currency), folded) in &self.totals {
+            let owner = self.engine.owners[*owner as usize].clone();
+            *totals.entry((owner, self.rule(*rule), self.currencies.all[*currency].clone())).or_default() += *folded;
+        }
+        for ((rule, by), cases) in &self.shadows {
+            let shadow = &mut self.uses[*rule as usize].shadow;
+            let better = shadow.is_none_or(|(other, most)| (*cases, std::cmp::Reverse(*by)) > (most, std::cmp::Reverse(other)));
+            if better {
+                *shadow = Some((*by, *cases));
+            }
+        }
+        ScopeAttribution {
+            batches: rows.batches,
+            totals,
+            rules: self.uses,
+            keys: keys.len(),
+            cases: self.cases.len(),
+            exceptions: exceptions.len(),
+        }
+    }
+
+    pub(super) fn owner(&self, number: u32) -> &Owner {
+        &self.engine.owners[number as usize]
+    }
+
+    fn rule(&self, number: u32) -> Option<RuleId> {
+        (number != NONE).then(|| self.engine.rules().rules()[number as usize].id.clone())
+    }
+}
+
+/// The attribution table being written.
+struct Rows {
+    batches: Vec<RecordBatch>,
+    keys: BinaryBuilder,
+    resources: BinaryBuilder,
+    answers: Vec<super::timeline::Segment>,
+}
+
+impl Rows {
+    fn put(&mut self, run: &ScopeRun<'_, '_>, key: u128, resource: Option<u128>, timeline: u32) {
+        for segment in run.timelines.get(timeline) {
+            self.keys.append_value(key.to_be_bytes());
+            self.resources.append_option(resource.map(u128::to_be_bytes));
+            self.answers.push(*segment);
+            if self.answers.len() == BATCH_ROWS {
+                self.flush(run);
+            }
+        }
+    }
+
+    fn flush(&mut self, run: &ScopeRun<'_, '_>) {
+        if self.answers.is_empty() {
+            return;
+        }
+        let mut owners = StringBuilder::new();
+        let mut rules = StringBuilder::new();
+        let mut evidence = StringBuilder::new();
+        let owner_texts: Vec<String> = run.engine.owners.iter().map(Owner::to_string).collect();
+        for segment in &self.answers {
+            owners.append_value(&owner_texts[segment.owner as usize]);
+            let rule = (segment.rule != NONE).then(|| run.engine.rules().rules()[segment.rule as usize].id.as_str());
+            rules.append_option(rule);
+            evidence.append_option((segment.evidence != NONE).then(|| run.memory.evidence.get(segment.evidence)));
+        }
+        let days = |day: fn(&super::timeline::Segment) -> Day| {
+            Arc::new(Date32Array::from_iter_values(self.answers.iter().map(|segment| day(segment).days()))) as ArrayRef
+        };
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(self.keys.finish()),
+            Arc::new(self.resources.finish()),
+            days(|segment| segment.from),
+            days(|segment| segment.until),
+            Arc::new(owners.finish()),
+            Arc::new(rules.finish()),
+            Arc::new(evidence.finish()),
+        ];
+        let batch = RecordBatch::try_new(tables::attribution(), columns).expect("the columns are those of the table");
+        self.batches.push(batch);
+        self.answers.clear();
+    }
+}

@@ -1,0 +1,1 @@
+//! What to say about rules once they have met the data.
