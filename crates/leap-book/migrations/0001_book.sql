@@ -73,6 +73,7 @@ CREATE TABLE scope (
     delivery_id TEXT NOT NULL,
     source TEXT NOT NULL,
     billing_period TEXT NOT NULL,
+    nominal TEXT NOT NULL,
     appends BIGINT NOT NULL CONSTRAINT scope_appends CHECK (appends IN (0, 1)),
     rows BIGINT NOT NULL,
     digest TEXT NOT NULL,
@@ -85,7 +86,7 @@ CREATE TABLE scope (
 );
 CREATE UNIQUE INDEX scope_delivery_current_once ON scope (source, billing_period, delivery_id)
     WHERE until_snapshot IS NULL;
-CREATE UNIQUE INDEX scope_overwriting_current_once ON scope (source, billing_period)
+CREATE UNIQUE INDEX scope_overwriting_current_once ON scope (source, billing_period, nominal)
     WHERE until_snapshot IS NULL AND appends = 0;
 
 CREATE TABLE source_account (

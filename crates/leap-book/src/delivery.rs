@@ -170,6 +170,7 @@ pub(crate) async fn record(
             format: delivery.format,
             version: delivery.version.clone(),
             execution: delivery.execution.clone(),
+            nominal: delivery.nominal,
             path: delivery.path.clone(),
             parts: delivery.parts.clone(),
             rows: delivery.rows,

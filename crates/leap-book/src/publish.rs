@@ -276,12 +276,12 @@ impl Book {
         connection: &mut AnyConnection,
         publish: &Publish,
     ) -> Result<(), BookError> {
-        let mut holders = HashMap::<&ScopeKey, Vec<DeliveryId>>::new();
+        let mut holders = HashMap::<&ScopeKey, Vec<(DeliveryId, String)>>::new();
         for file in &publish.add {
             if !holders.contains_key(&file.scope) {
                 holders.insert(&file.scope, scope::holders(connection, &self.place, &file.scope).await?);
             }
-            if !holders[&file.scope].contains(&file.delivery) {
+            if !holders[&file.scope].iter().any(|(holder, _)| *holder == file.delivery) {
                 return Err(BookError::FileWithoutScope {
                     path: file.path.clone(),
                     scope: file.scope.clone(),
@@ -290,7 +290,7 @@ impl Book {
             }
         }
         for (scope, delivery) in publish.deliveries.iter().flat_map(|published| &published.supersedes) {
-            let again = scope::holders(connection, &self.place, scope).await?.contains(delivery);
+            let again = scope::holders(connection, &self.place, scope).await?.iter().any(|(holder, _)| holder == delivery);
             let left = files::any_live_of(connection, &self.place, scope, delivery).await?;
             if let Some(path) = left.filter(|_| !again) {
                 return Err(BookError::FileOfSuperseded { path, scope: scope.clone(), delivery: delivery.clone() });

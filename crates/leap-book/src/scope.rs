@@ -1,10 +1,10 @@
 //! Which deliveries count for which scope, at any snapshot.
 //!
-//! An overwriting source has one current delivery per scope, an appending one has several. When a publish supersedes a
+//! An overwriting source has one current delivery per scope and nominal period, an appending one has several. When a publish supersedes a
 //! delivery, the scope's row gets the snapshot until which it counted; it is never deleted.
 
 use leap_terms::delivery::{Batch, Part};
-use leap_terms::{Delivery, DeliveryId, Digest, Format, Instant, ScopeFacts, ScopeKey, SourceId};
+use leap_terms::{Delivery, DeliveryId, Digest, Format, Instant, Month, ScopeFacts, ScopeKey, SourceId};
 use sqlx::AnyConnection;
 
 use crate::book::Book;
@@ -21,6 +21,8 @@ pub struct CurrentScope {
     pub delivery: DeliveryId,
     /// What it holds for the scope.
     pub facts: ScopeFacts,
+    /// The month that the delivery is for ([`Delivery::nominal`]).
+    pub nominal: Option<Month>,
     /// The delivery's files.
     pub parts: Vec<Part>,
     /// The delivery's format.
@@ -42,12 +44,13 @@ pub struct KnownSource {
     pub accounts: Vec<String>,
 }
 
-const SCOPE_COLUMNS: [&str; 10] = [
+const SCOPE_COLUMNS: [&str; 11] = [
     "delivery",
     "ordinal",
     "delivery_id",
     "source",
     "billing_period",
+    "nominal",
     "appends",
     "rows",
     "digest",
@@ -86,21 +89,31 @@ pub(crate) async fn supersede(
     }
 }
 
-/// The deliveries that count for a scope now.
+/// The month that a delivery stands for in a scope: deliveries that stand for different months share a scope.
+fn nominal_of(delivery: &Delivery, scope: &ScopeKey) -> Month {
+    delivery.nominal.unwrap_or(scope.billing_period)
+}
+
+/// The deliveries that count for a scope now, each with the month that it stands for.
 pub(crate) async fn holders(
     connection: &mut AnyConnection,
     place: &Place,
     scope: &ScopeKey,
-) -> Result<Vec<DeliveryId>, BookError> {
+) -> Result<Vec<(DeliveryId, String)>, BookError> {
     let rows = sqlx::query(
-        "SELECT delivery_id FROM scope WHERE source = $1 AND billing_period = $2 AND until_snapshot IS NULL",
+        "SELECT delivery_id, nominal FROM scope WHERE source = $1 AND billing_period = $2 AND until_snapshot IS NULL",
     )
     .bind(scope.source.as_str())
     .bind(scope.billing_period.to_string())
     .fetch_all(connection)
     .await
     .map_err(|error| BookError::of(error, "read a scope", place))?;
-    rows.iter().map(|row| Record { row, of: "scope", place }.read("delivery_id", DeliveryId::new)).collect()
+    rows.iter()
+        .map(|row| {
+            let record = Record { row, of: "scope", place };
+            Ok((record.read("delivery_id", DeliveryId::new)?, record.read("nominal", |text| Ok::<String, String>(text.to_owned()))?))
+        })
+        .collect()
 }
 
 /// Makes a delivery current for its scopes.
@@ -114,8 +127,11 @@ pub(crate) async fn record(
     let failed = |error| BookError::of(error, "record a delivery's scopes", place);
     for facts in &delivery.scopes {
         let taken = holders(connection, place, &facts.scope).await?;
-        let clash = taken.into_iter().find(|holder| !delivery.format.appends() || *holder == delivery.id);
-        if let Some(holder) = clash {
+        let nominal = nominal_of(delivery, &facts.scope).to_string();
+        let clash = taken
+            .into_iter()
+            .find(|(holder, other)| *holder == delivery.id || !delivery.format.appends() && *other == nominal);
+        if let Some((holder, _)) = clash {
             return Err(BookError::ScopeTaken { scope: facts.scope.clone(), holder });
         }
         let mut accounts: Vec<&String> = facts.accounts.iter().collect();
@@ -141,6 +157,7 @@ pub(crate) async fn record(
             Cell::text(&delivery.id),
             Cell::text(&facts.scope.source),
             Cell::text(facts.scope.billing_period),
+            Cell::text(nominal_of(delivery, &facts.scope)),
             Cell::flag(delivery.format.appends()),
             Cell::count(facts.rows),
             Cell::text(facts.digest),
@@ -181,6 +198,7 @@ pub(crate) async fn current(
             scope: scope_of(&record)?,
             delivery: record.read("delivery_id", DeliveryId::new)?,
             facts: record.json("facts")?,
+            nominal: delivery.nominal,
             parts: delivery.parts,
             format: record.read("format", str::parse)?,
             recorded_at: record.at("recorded_at")?,

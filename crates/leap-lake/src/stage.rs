@@ -110,6 +110,17 @@ impl Staging {
         read::open(&place, file, columns)
     }
 
+    /// Forgets and removes the files finished so far, to begin anew. Writers that are not finished go with their drop.
+    ///
+    /// # Errors
+    /// [`LakeError::Io`].
+    pub fn forget(&self) -> Result<(), LakeError> {
+        for staged in self.take() {
+            std::fs::remove_file(&staged.place).map_err(|source| LakeError::io("remove", &staged.place, source))?;
+        }
+        Ok(())
+    }
+
     /// Removes everything.
     ///
     /// # Errors

@@ -73,7 +73,9 @@ pub enum IntakeError {
         source: std::io::Error,
     },
     /// A part without a byte, or without a header.
-    #[error("part '{file}' is empty: it has no header; a bill without charges still has one, so the upload is unfinished")]
+    #[error(
+        "part '{file}' is empty: it has no header; a bill without charges still has one, so the upload is unfinished"
+    )]
     Empty {
         /// The part.
         file: String,
@@ -113,12 +115,12 @@ pub enum IntakeError {
         remedy: &'static str,
     },
     /// The columns are those of no format that leap knows.
-    #[error("cannot tell the format of part '{file}': its columns fit none of {known}\n  nearest: {nearest}, but it lacks {missing}\n  found: {found}")]
+    #[error(
+        "cannot tell the format of part '{file}': its columns fit none of FOCUS 1.0 to 1.4, AWS Cost and Usage Report (legacy), AWS CUR 2.0, OCI cost report, GCP detailed billing export, Azure cost details\n  nearest: {nearest}, but it lacks {missing}\n  found: {found}"
+    )]
     UnknownFormat {
         /// The part.
         file: String,
-        /// The formats known.
-        known: String,
         /// The format with the most telling columns present.
         nearest: String,
         /// The telling columns that are absent.
@@ -127,7 +129,9 @@ pub enum IntakeError {
         found: String,
     },
     /// One column name twice, where each can mean the same FOCUS column.
-    #[error("part '{file}' has the column '{column}' twice: which one counts is a guess; export it again with each column once")]
+    #[error(
+        "part '{file}' has the column '{column}' twice: which one counts is a guess; export it again with each column once"
+    )]
     ColumnTwice {
         /// The part.
         file: String,
@@ -135,7 +139,9 @@ pub enum IntakeError {
         column: String,
     },
     /// Rows show that the part is another kind than its header and name promised.
-    #[error("part '{file}' was read as {taken_for}, but data row {row} can only be {really}: {evidence}; rename the file so that its name says '{hint}'")]
+    #[error(
+        "part '{file}' was read as {taken_for}, but data row {row} can only be {really}: {evidence}; rename the file so that its name says '{hint}'"
+    )]
     WrongKind {
         /// The part.
         file: String,
@@ -152,7 +158,7 @@ pub enum IntakeError {
     },
     /// A fault in something a person wrote: a manifest.
     #[error("{0}")]
-    Fault(Fault),
+    Fault(Box<Fault>),
     /// The delivery as a whole cannot be taken in.
     #[error("{message}")]
     Delivery {
@@ -189,5 +195,11 @@ impl IntakeError {
 
     pub(crate) fn truncated(file: &str, ends: impl Into<String>) -> IntakeError {
         IntakeError::Truncated { file: file.to_owned(), ends: ends.into() }
+    }
+}
+
+impl From<Fault> for IntakeError {
+    fn from(fault: Fault) -> IntakeError {
+        IntakeError::Fault(Box::new(fault))
     }
 }

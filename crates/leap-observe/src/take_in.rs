@@ -22,7 +22,7 @@ use leap_terms::{Delivery, DeliveryId, Digest, Format, Month, RowsDigest, ScopeF
 use crate::decode::{Detected, PartReader, RawChunk, ReadOptions, detect_as};
 use crate::discover::Candidate;
 use crate::error::IntakeError;
-use crate::fold::{Fold, Hashed, hash};
+use crate::fold::{Fold, FoldError, Hashed, hash};
 use crate::map::{MapFailure, MapOptions, Mapped, Notes, PartPlan, map_chunk};
 
 /// Smallest hashes of row ids that a scope keeps.
@@ -344,6 +344,10 @@ struct Done {
     outcome: Result<(Mapped, Hashed), MapFailure>,
 }
 
+/// Chunks under way at once, per mapping thread: enough that no thread waits while an earlier chunk is slow, few enough
+/// that what waits for it stays small.
+const CHUNKS_PER_THREAD: usize = 4;
+
 /// Takes the delivery in. `taken` lists the batches of an appending source that are in already.
 ///
 /// # Errors
@@ -438,21 +442,24 @@ fn pass(prepared: &Prepared, options: &MapOptions, context: &Context, mut sink: 
     };
     let threads = context.threads.max(1);
     let outcome = std::thread::scope(|scope| {
-        let (work_in, work) = bounded::<Work>(threads * 2);
-        let (done_in, done) = bounded::<Done>(threads * 2);
+        let under_way = threads * CHUNKS_PER_THREAD;
+        let (work_in, work) = bounded::<Work>(under_way);
+        let (done_in, done) = bounded::<Done>(under_way);
+        // The reader puts a permit in before each chunk; the collector takes it out when the chunk's turn is over.
+        let (permit_in, permits) = bounded::<()>(under_way);
         let reader = {
             let stop = &stop;
-            scope.spawn(move || read_parts(prepared, context, &work_in, stop))
+            scope.spawn(move || read_parts(prepared, context, &permit_in, &work_in, stop))
         };
         for _ in 0..threads {
             let (work, done_in, plans, key_columns, stop) = (work.clone(), done_in.clone(), &plans, &key_columns, &stop);
             scope.spawn(move || map_chunks(&work, &done_in, plans, key_columns, stop));
         }
         drop((work, done_in));
-        let collected = collect(&done, prepared, context, &key_columns, &mut pass, &mut sink);
+        let collected = collect(&done, &permits, prepared, context, &key_columns, &mut pass, &mut sink);
         stop.store(true, Ordering::Relaxed);
         // Whoever still waits to hand something over finds nobody, and ends.
-        drop(done);
+        drop((done, permits));
         let read = reader.join().unwrap_or_else(|_| Err(IntakeError::Delivery { message: "the reader broke off".to_owned() }));
         collected?;
         read.map_err(MapFailure::Refuse)
@@ -465,7 +472,13 @@ fn pass(prepared: &Prepared, options: &MapOptions, context: &Context, mut sink: 
     Ok(pass)
 }
 
-fn read_parts(prepared: &Prepared, context: &Context, work: &Sender<Work>, stop: &AtomicBool) -> Result<(), IntakeError> {
+fn read_parts(
+    prepared: &Prepared,
+    context: &Context,
+    permits: &Sender<()>,
+    work: &Sender<Work>,
+    stop: &AtomicBool,
+) -> Result<(), IntakeError> {
     let mut number = 0;
     for (at, part) in prepared.parts.iter().enumerate() {
         let mut reader = PartReader::open(&part.path, &part.detected, &context.read)?;
@@ -481,7 +494,7 @@ fn read_parts(prepared: &Prepared, context: &Context, work: &Sender<Work>, stop:
             let read = reader.stored_bytes_read();
             context.progress.advance(read.saturating_sub(told));
             told = read;
-            if work.send(Work::Chunk { number, part: at, chunk }).is_err() {
+            if permits.send(()).is_err() || work.send(Work::Chunk { number, part: at, chunk }).is_err() {
                 return Ok(());
             }
             number += 1;
@@ -501,9 +514,19 @@ fn map_chunks(work: &Receiver<Work>, done: &Sender<Done>, plans: &[PartPlan], ke
         if stop.load(Ordering::Relaxed) {
             return;
         }
-        let outcome = map_chunk(&plans[part], chunk).map(|mapped| {
-            let hashed = hash(&mapped.batch, key_columns);
-            (mapped, hashed)
+        // A defect in a mapping costs this delivery, never the program.
+        let mapping = std::panic::AssertUnwindSafe(|| {
+            map_chunk(&plans[part], chunk).map(|mapped| {
+                let hashed = hash(&mapped.batch, key_columns);
+                (mapped, hashed)
+            })
+        });
+        let outcome = std::panic::catch_unwind(mapping).unwrap_or_else(|_| {
+            let message = format!(
+                "{}: a defect of leap stopped the reading of chunk {number}; please report it with the message above",
+                plans[part].file
+            );
+            Err(MapFailure::Refuse(IntakeError::Delivery { message }))
         });
         if done.send(Done { number, part, outcome }).is_err() {
             return;
@@ -513,6 +536,7 @@ fn map_chunks(work: &Receiver<Work>, done: &Sender<Done>, plans: &[PartPlan], ke
 
 fn collect(
     done: &Receiver<Done>,
+    permits: &Receiver<()>,
     prepared: &Prepared,
     context: &Context,
     key_columns: &[String],
@@ -525,6 +549,8 @@ fn collect(
         waiting.insert(one.number, one);
         while let Some(one) = waiting.remove(&next) {
             next += 1;
+            // Never empty: each chunk's permit was put in before the chunk.
+            let _permit = permits.try_recv();
             let (mapped, hashed) = one.outcome?;
             pass.parts[one.part] += mapped.rows_read;
             pass.take(mapped, &hashed, prepared, context, key_columns, sink).map_err(MapFailure::Refuse)?;
@@ -562,8 +588,8 @@ impl Pass {
                 .iter()
                 .enumerate()
                 .map(|(row, other)| {
-                    let known = mapped.batch_names.as_ref().is_some_and(|names| skip.contains(&(month, names[row].to_string())));
-                    *other == month && !known
+                    let known = || mapped.batch_names.as_ref().is_some_and(|names| skip.contains(&(month, names[row].to_string())));
+                    *other == month && (skip.is_empty() || !known())
                 })
                 .collect();
             let in_month = mapped.billing_periods.iter().filter(|other| **other == month).count();
@@ -605,14 +631,24 @@ impl Pass {
             }
             sink.write(Table::Charges, month, &batch).map_err(IntakeError::Sink)?;
             if !self.folds.contains_key(&month) {
-                // A delivery is mostly of one month; strays get a small share of the memory.
-                let memory = if self.folds.is_empty() { context.memory } else { context.memory / 8 };
                 let spill = context.spill.join(format!("{}-{month}", prepared.id));
-                let fold = Fold::new(key_columns.to_vec(), &spill, memory).map_err(IntakeError::Fold)?;
+                let fold = Fold::new(key_columns.to_vec(), &spill, context.memory).map_err(IntakeError::Fold)?;
                 self.folds.insert(month, fold);
             }
             let fold = self.folds.get_mut(&month).expect("the fold was just made");
             fold.add_hashed(&batch, &hashed).map_err(IntakeError::Fold)?;
+            self.share_memory(context.memory).map_err(IntakeError::Fold)?;
+        }
+        Ok(())
+    }
+
+    /// All months of a delivery share one memory: while they hold more, the one that holds most spills.
+    fn share_memory(&mut self, memory: usize) -> Result<(), FoldError> {
+        while self.folds.values().map(Fold::held).sum::<usize>() > memory {
+            match self.folds.values_mut().max_by_key(|fold| fold.held()) {
+                Some(fold) if fold.held() > 0 => fold.spill()?,
+                Some(_) | None => break,
+            }
         }
         Ok(())
     }
@@ -663,6 +699,7 @@ fn finish(prepared: &Prepared, pass: Pass, context: &Context, sink: &mut dyn Fac
             message: format!("{} has no charges; an empty month must still have a row, such as a charge of 0", prepared.candidate.path),
         });
     }
+    complete(prepared, &pass.parts, read)?;
     let mut scopes = Vec::new();
     for (month, fold) in pass.folds {
         let key_columns = fold.key_columns().to_vec();
@@ -721,9 +758,41 @@ fn finish(prepared: &Prepared, pass: Pass, context: &Context, sink: &mut dyn Fac
     })
 }
 
+/// Refuses what a manifest promised otherwise, and a part that came twice.
+fn complete(prepared: &Prepared, rows: &[u64], read: u64) -> Result<(), IntakeError> {
+    if let Some((parts, expected)) = prepared.candidate.expected_rows
+        && parts == prepared.parts.len()
+        && expected != read
+    {
+        return Err(IntakeError::Delivery {
+            message: format!(
+                "{} has {read} data rows instead of the {expected} that its manifest promises; the upload is unfinished, or the manifest is of another run",
+                prepared.candidate.path
+            ),
+        });
+    }
+    // Azure's actual and amortised export of a month without commitments may be the same bytes.
+    let mut seen = BTreeMap::<(Format, Digest), &LookedAt>::new();
+    for (part, _) in prepared.parts.iter().zip(rows).filter(|(_, rows)| **rows > 0) {
+        if let Some(first) = seen.insert((part.detected.format, part.digest), part) {
+            return Err(IntakeError::Delivery {
+                message: format!(
+                    "{} and {} are the same bytes, and their charges would count twice; remove the copy",
+                    first.path.display(),
+                    part.path.display()
+                ),
+            });
+        }
+    }
+    Ok(())
+}
+
 /// The month that a delivery is for: the one it is named after, else the one of nine tenths of its rows.
 fn nominal(hint: Option<Month>, scopes: &[ScopeFacts]) -> Option<Month> {
     let rows: u64 = scopes.iter().map(|facts| facts.rows).sum();
     hint.or_else(|| scopes.iter().find(|facts| facts.rows * 10 >= rows * 9).map(|facts| facts.scope.billing_period))
 }
 
+
+#[cfg(test)]
+mod tests;

@@ -32,9 +32,12 @@ pub(crate) fn read_org(files: &Files) -> Result<Org, Failure> {
         texts.push((name.as_str(), text(name, bytes)?));
     }
     match texts.as_slice() {
-        [] => Ok(Org::empty()),
+        [] => Ok(Org::default()),
         [(name, text)] if !is_backstage(text) => Org::from_yaml(name, text).map_err(faults),
-        many => Org::from_backstage(many).map_err(faults),
+        many => {
+            let owned: Vec<(String, String)> = many.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+            Org::from_backstage(&owned).map_err(faults)
+        }
     }
 }
 
@@ -44,7 +47,7 @@ fn is_backstage(text: &str) -> bool {
 
 /// Reads the rules from their files.
 pub(crate) fn read_rules(files: &Files, org: &Org) -> Result<RuleSet, Failure> {
-    let Some((name, bytes)) = files.first() else { return Ok(RuleSet::empty()) };
+    let Some((name, bytes)) = files.first() else { return Ok(RuleSet::default()) };
     let others = |path: &str| {
         files
             .iter()

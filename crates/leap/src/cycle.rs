@@ -12,7 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use leap_book::{ConfigFiles, OwnerTotal, ProofRow, Publish, PublishedDelivery, Snapshot};
 use leap_lake::{PublishInfo, Staging};
-use leap_orient::attribute::{Engine, totals_of};
+use leap_orient::attribute::Engine;
+use leap_orient::reading::totals;
 use leap_orient::proof::{self, OwnerTotals, ScopeState, WrittenSums};
 use leap_terms::tables::Table;
 use leap_terms::{Delivery, Digest, FileRecord, Instant, Month, RowsDigest, ScopeFacts, ScopeKey, SourceId};
@@ -47,15 +48,15 @@ pub(crate) fn actor() -> String {
 }
 
 /// Writes the answers of a slice to staging and returns what each owner has of it.
-pub(crate) fn attribute(engine: &Engine, slice: &Slice, staging: &Staging, open: Open) -> Result<OwnerTotals, Failure> {
-    let mut run = engine.scope(&slice.key_columns());
+pub(crate) fn attribute(engine: &Engine<'_>, slice: &Slice, staging: &Staging, open: Open) -> Result<OwnerTotals, Failure> {
+    let mut run = engine.scope();
     let failed = |error: leap_orient::attribute::AttributeError| Failure::from_error(&error);
     each_batch(slice.of(Table::Keys), None, open, |batch| run.keys(batch).map_err(failed))?;
-    if engine.reads_resources() {
+    if engine.rules().reads_resources() {
         each_batch(slice.of(Table::Resources), None, open, |batch| run.resources(batch).map_err(failed))?;
     }
     each_batch(slice.of(Table::Cube), None, open, |batch| run.cube(batch).map_err(failed))?;
-    let attribution = run.finish().map_err(failed)?;
+    let attribution = run.finish();
     let problem = |error: leap_lake::LakeError| Failure::from_error(&error);
     let mut writer = staging.writer(Table::Attribution, &slice.scope, &slice.delivery, &[]).map_err(problem)?;
     for batch in &attribution.batches {
@@ -87,7 +88,7 @@ pub(crate) fn prove(fresh: &Fresh, totals: &OwnerTotals) -> Result<(), Failure> 
 pub(crate) async fn turn(
     home: &Home,
     world: &World,
-    engine: &Engine,
+    engine: &Engine<'_>,
     staging: Staging,
     fresh: Vec<Fresh>,
     change: Change,
@@ -132,7 +133,7 @@ pub(crate) async fn turn(
             let answers = answers(&slice, &published)?;
             let mut owners = OwnerTotals::new();
             each_batch(slice.of(Table::Cube), None, &published, |batch| {
-                totals_of(&answers, batch, &mut owners).map_err(|error| Failure::from_error(&error))
+                totals::add(&answers, batch, &mut owners).map_err(|error| Failure::from_error(&error))
             })?;
             add_totals(totals.entry(slice.scope.clone()).or_default(), &owners);
         }

@@ -136,7 +136,7 @@ fn subject(text: &str, world: &World) -> Result<Subject, Failure> {
     if text.starts_with("residual:") {
         return text.parse().map(Subject::Owner).map_err(Failure::usage);
     }
-    if world.org.units().any(|unit| unit.id.as_str() == text) {
+    if world.org.units().iter().any(|unit| unit.id.as_str() == text) {
         return TeamId::new(text).map(|team| Subject::Owner(Owner::Team(team))).map_err(Failure::usage);
     }
     Ok(Subject::Resource(text.to_owned()))

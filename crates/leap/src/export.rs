@@ -17,6 +17,9 @@ use leap_lake::cell_text;
 use leap_terms::focus::{COLUMNS, ColumnType};
 use leap_terms::tables::{Table, fine_column};
 use leap_terms::{Exact, Owner};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
 
 use crate::annotate::{EVIDENCE, OWNER, Owned, Owners, RULE, SNAPSHOT};
 use crate::cli::{ExportFocusArgs, ExportFormat};
@@ -129,7 +132,7 @@ fn exact_texts(coarse: &ArrayRef, fine: &ArrayRef) -> Result<ArrayRef, Failure> 
 /// Where the export goes: standard output, or a file that is renamed when it is whole.
 enum Sink {
     Csv { out: Box<dyn Write>, place: Option<Place> },
-    Parquet { out: Box<leap_lake::ExportWriter>, place: Place },
+    Parquet { out: Box<ArrowWriter<File>>, place: Place },
 }
 
 struct Place {
@@ -174,7 +177,8 @@ impl Sink {
             (ExportFormat::Parquet, None) => Err(Failure::usage("a Parquet export needs --output FILE")),
             (ExportFormat::Parquet, Some(path)) => {
                 let place = Place::new(path);
-                let out = leap_lake::ExportWriter::new(place.create()?, &columns.schema()).map_err(|error| Failure::from_error(&error))?;
+                let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+                let out = ArrowWriter::try_new(place.create()?, columns.schema(), Some(properties)).map_err(|error| Failure::from_error(&error))?;
                 Ok(Sink::Parquet { out: Box::new(out), place })
             }
         }
@@ -212,7 +216,7 @@ impl Sink {
                 place.map_or(Ok(()), |place| place.keep())
             }
             Sink::Parquet { out, place } => {
-                out.finish().map_err(|error| Failure::from_error(&error))?;
+                out.close().map_err(|error| Failure::from_error(&error))?;
                 place.keep()
             }
         }

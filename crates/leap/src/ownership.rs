@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use leap_lake::Staging;
 use leap_observe::fold::Fold;
-use leap_orient::attribute::Engine;
+use leap_orient::attribute::{Answers, DiffRun, Engine, Moved, ScopeAttribution};
 use leap_orient::check;
 use leap_orient::org::Org;
 use leap_orient::proof::OwnerTotals;
 use leap_orient::rules::RuleSet;
 use leap_terms::tables::{self, Table};
-use leap_terms::{Currency, FileRecord, Money, Owner};
+use leap_terms::{CostKind, Currency, FileRecord, Money};
 
 use crate::cli::{OrgApplyArgs, OutputFormat, RulesApplyArgs, RulesFileArgs, RulesSuggestArgs};
 use crate::clock;
@@ -32,8 +32,8 @@ pub(crate) async fn apply_rules(root: &Path, args: &RulesApplyArgs) -> Result<()
     let world = World::load(&home, None).await?;
     let (rules, files) = config::load_rules(&args.file, &world.org)?;
     let engine = Engine::new(&rules, &world.org);
-    let findings = findings(&home, &world, &engine)?;
-    let report = said(&findings, &args.file);
+    let findings = findings(&rules, &runs(&home, &world, &rules, &engine)?);
+    let report = said(&findings);
     if !findings.is_empty() && !args.force && !world.scopes.is_empty() {
         return Err(Failure::quality(format!(
             "{report}\nnothing was changed; repair the rules, or apply them as they are with --force"
@@ -63,7 +63,7 @@ pub(crate) async fn apply_org(root: &Path, args: &OrgApplyArgs) -> Result<(), Fa
             message: format!("the rules in force do not fit this org; nothing was changed\n{}", failure.message),
             ..failure
         })?,
-        None => RuleSet::empty(),
+        None => RuleSet::default(),
     };
     if world.org_digest == Some(files.digest()) {
         emit("this org is in force already; nothing was changed\n")?;
@@ -134,7 +134,7 @@ pub(crate) fn percent(part: Money, whole: Money) -> String {
 /// The slice with keys that hold every column the rules name; keyed anew from its charges where they do not.
 pub(crate) fn keyed_for(home: &Home, rules: &RuleSet, slice: &Slice, staging: &Staging, open: Open) -> Result<Slice, Failure> {
     let mut columns = slice.key_columns();
-    let missing: Vec<String> = rules.key_columns().into_iter().filter(|column| !columns.contains(column)).collect();
+    let missing: Vec<String> = rules.extra_columns().into_iter().filter(|column| !columns.contains(column)).collect();
     if missing.is_empty() || slice.of(Table::Charges).is_empty() {
         return Ok(slice.clone());
     }
@@ -147,19 +147,11 @@ pub(crate) fn keyed_for(home: &Home, rules: &RuleSet, slice: &Slice, staging: &S
         let own: &[String] = if table == Table::Keys { &columns } else { &[] };
         writers.insert(table, staging.writer(table, &slice.scope, &slice.delivery, own).map_err(problem)?);
     }
-    let mut failed = None;
-    fold.finish(&mut |table, batch| {
-        if let Some(writer) = writers.get_mut(&table)
-            && failed.is_none()
-            && let Err(error) = writer.write(&batch)
-        {
-            failed = Some(error);
-        }
+    fold.finish(&mut |table, batch| match writers.get_mut(&table) {
+        Some(writer) => writer.write(&batch).map_err(|error| Box::new(error) as Box<dyn std::error::Error + Send + Sync>),
+        None => Ok(()),
     })
     .map_err(problem)?;
-    if let Some(error) = failed {
-        return Err(problem(error));
-    }
     let mut keyed = slice.clone();
     for (table, writer) in writers {
         let file: FileRecord = writer.finish().map_err(problem)?;
@@ -168,32 +160,27 @@ pub(crate) fn keyed_for(home: &Home, rules: &RuleSet, slice: &Slice, staging: &S
     Ok(keyed)
 }
 
-/// Shadowed and dead rules over everything in the lake.
-fn findings(home: &Home, world: &World, engine: &Engine) -> Result<Vec<check::RuleFinding>, Failure> {
-    if world.scopes.is_empty() {
-        return Ok(Vec::new());
-    }
-    let open = published(home);
-    let mut checking = check::Checking::new(engine);
-    for slice in world.slices() {
-        let mut run = checking.scope(&slice.key_columns());
-        each_batch(slice.of(Table::Keys), None, &open, |batch| run.keys(batch).map_err(problem))?;
-        each_batch(slice.of(Table::Resources), None, &open, |batch| run.resources(batch).map_err(problem))?;
-        each_batch(slice.of(Table::Cube), None, &open, |batch| run.cube(batch).map_err(problem))?;
-        checking.end(run);
-    }
-    Ok(checking.findings())
+/// One run of the rules per slice, counting what each rule would match; nothing is written that stays.
+fn runs(home: &Home, world: &World, rules: &RuleSet, engine: &Engine<'_>) -> Result<Vec<ScopeAttribution>, Failure> {
+    let mut runs = Vec::new();
+    each_preview(home, world, rules, |slice, open| {
+        let mut run = engine.scope().count_matches();
+        each_batch(slice.of(Table::Keys), None, open, |batch| run.keys(batch).map_err(problem))?;
+        each_batch(slice.of(Table::Resources), None, open, |batch| run.resources(batch).map_err(problem))?;
+        each_batch(slice.of(Table::Cube), None, open, |batch| run.cube(batch).map_err(problem))?;
+        runs.push(run.finish());
+        Ok(())
+    })?;
+    Ok(runs)
 }
 
-fn said(findings: &[check::RuleFinding], file: &Path) -> String {
-    let lines: Vec<String> = findings
-        .iter()
-        .map(|finding| match finding.line {
-            Some(line) => format!("{}:{line}: {}", file.display(), finding.message),
-            None => format!("{}: {}", file.display(), finding.message),
-        })
-        .collect();
-    lines.join("\n")
+/// Shadowed and dead rules over everything in the lake.
+fn findings(rules: &RuleSet, runs: &[ScopeAttribution]) -> Vec<check::RuleFinding> {
+    if runs.is_empty() { Vec::new() } else { check::check(rules, &runs.iter().collect::<Vec<_>>()) }
+}
+
+fn said(findings: &[check::RuleFinding]) -> String {
+    findings.iter().map(|finding| finding.fault().to_string()).collect::<Vec<_>>().join("\n")
 }
 
 /// The org to check a file against: the one named, else the one in force.
@@ -212,8 +199,12 @@ pub(crate) async fn check_rules(root: &Path, args: &RulesFileArgs) -> Result<(),
     let org = org_for(&world, args.org.as_ref(), &mut loaded)?;
     let (rules, _) = config::load_rules(&args.file, org)?;
     let engine = Engine::new(&rules, org);
-    let findings = findings(&home, &world, &engine)?;
-    let totals = preview(&home, &world, &rules, &engine)?;
+    let runs = runs(&home, &world, &rules, &engine)?;
+    let findings = findings(&rules, &runs);
+    let mut totals = OwnerTotals::new();
+    for run in &runs {
+        crate::world::add_totals(&mut totals, &run.totals);
+    }
     let mut answer = Answer::new(format!("Money per rule, effective cost; {}", share_text(&totals)), &["rule", "charges", "currency", "amount", "finding"]);
     let mut per_rule = BTreeMap::<(Option<String>, Currency), (Money, u64)>::new();
     for ((_, rule, currency), folded) in &totals {
@@ -222,7 +213,7 @@ pub(crate) async fn check_rules(root: &Path, args: &RulesFileArgs) -> Result<(),
         entry.1 += folded.rows;
     }
     let note = |rule: &str| findings.iter().find(|finding| finding.rule.as_str() == rule).map_or(Cell::Empty, |finding| Cell::text(finding.kind.word()));
-    for rule in rules.ids() {
+    for rule in rules.rules().iter().map(|rule| &rule.id) {
         let mut any = false;
         for ((_, currency), (amount, count)) in per_rule.iter().filter(|((id, _), _)| id.as_deref() == Some(rule.as_str())) {
             any = true;
@@ -236,25 +227,11 @@ pub(crate) async fn check_rules(root: &Path, args: &RulesFileArgs) -> Result<(),
         answer.rows.push(vec![Cell::text("(no rule)"), Cell::Count(*count), Cell::text(currency.as_str()), Cell::Amount(*amount), Cell::Empty]);
     }
     answer.print(args.format.format)?;
-    let report = said(&findings, &args.file);
+    let report = said(&findings);
     if !report.is_empty() {
         eprintln!("{report}");
     }
     Ok(())
-}
-
-/// What each owner would have under other rules; nothing is written that stays.
-fn preview(home: &Home, world: &World, rules: &RuleSet, engine: &Engine) -> Result<OwnerTotals, Failure> {
-    let mut totals = OwnerTotals::new();
-    each_preview(home, world, rules, |slice, open| {
-        let mut run = engine.scope(&slice.key_columns());
-        each_batch(slice.of(Table::Keys), None, open, |batch| run.keys(batch).map_err(problem))?;
-        each_batch(slice.of(Table::Resources), None, open, |batch| run.resources(batch).map_err(problem))?;
-        each_batch(slice.of(Table::Cube), None, open, |batch| run.cube(batch).map_err(problem))?;
-        crate::world::add_totals(&mut totals, &run.finish().map_err(problem)?.totals);
-        Ok(())
-    })?;
-    Ok(totals)
 }
 
 /// Calls `act` for each slice, keyed as the rules need, in a staging that is thrown away.
@@ -284,28 +261,21 @@ pub(crate) async fn diff_rules(root: &Path, args: &RulesFileArgs) -> Result<(), 
     let org = org_for(&world, args.org.as_ref(), &mut loaded)?;
     let (rules, _) = config::load_rules(&args.file, org)?;
     let engine = Engine::new(&rules, org);
-    let lake = published(&home);
-    let mut moved = BTreeMap::<(Owner, Owner, Currency), (Money, u64)>::new();
+    let in_force = Engine::new(&world.rules, &world.org);
+    let mut diff = DiffRun::new(&in_force, &engine);
     each_preview(&home, &world, &rules, |slice, open| {
-        // Keyed anew, a slice's keys have other names than its stored answers: then the rules in force run once more.
-        let mut before = Engine::new(&world.rules, &world.org).scope(&slice.key_columns());
-        let mut after = engine.scope(&slice.key_columns());
-        each_batch(slice.of(Table::Keys), None, open, |batch| {
-            before.keys(batch).map_err(problem)?;
-            after.keys(batch).map_err(problem)
-        })?;
-        each_batch(slice.of(Table::Resources), None, open, |batch| {
-            before.resources(batch).map_err(problem)?;
-            after.resources(batch).map_err(problem)
-        })?;
-        each_batch(slice.of(Table::Cube), None, open, |batch| check::moved(&mut before, &mut after, batch, &mut moved).map_err(problem))
+        diff.next_scope();
+        each_batch(slice.of(Table::Keys), None, open, |batch| diff.keys(batch).map_err(problem))?;
+        each_batch(slice.of(Table::Resources), None, open, |batch| diff.resources(batch).map_err(problem))?;
+        each_batch(slice.of(Table::Cube), None, open, |batch| diff.cube(batch).map_err(problem))
     })?;
-    drop(lake);
     let mut answer = Answer::new("Money that would move, effective cost", &["from", "to", "charges", "currency", "amount"]);
-    let mut rows: Vec<_> = moved.into_iter().filter(|((from, to, _), _)| from != to).collect();
-    rows.sort_by(|a, b| b.1.0.abs().cmp(&a.1.0.abs()).then_with(|| a.0.cmp(&b.0)));
+    let mut rows: Vec<_> = diff.moved().into_iter().filter(|moved| moved.from != moved.to).collect();
+    let size = |moved: &Moved| moved.folded.costs.effective.abs();
+    rows.sort_by(|a, b| size(b).cmp(&size(a)).then_with(|| (&a.from, &a.to, &a.currency).cmp(&(&b.from, &b.to, &b.currency))));
     let mut per_owner = BTreeMap::<(String, Currency), Money>::new();
-    for ((from, to, currency), (amount, count)) in rows {
+    for Moved { from, to, currency, folded } in rows {
+        let (amount, count) = (folded.costs.effective, folded.rows);
         *per_owner.entry((from.to_string(), currency.clone())).or_default() -= amount;
         *per_owner.entry((to.to_string(), currency.clone())).or_default() += amount;
         answer.rows.push(vec![Cell::text(from.to_string()), Cell::text(to.to_string()), Cell::Count(count), Cell::text(currency.as_str()), Cell::Amount(amount)]);
@@ -330,23 +300,31 @@ pub(crate) async fn suggest(root: &Path, args: &RulesSuggestArgs) -> Result<(), 
     let home = Home::open(root, Access::Read).await?;
     let world = World::load(&home, None).await?;
     let open = published(&home);
-    let mut search = check::Suggesting::new(&world.org);
-    for slice in world.slices() {
-        let answers = crate::world::answers(&slice, &open)?;
-        let mut scope = search.scope(&slice.key_columns());
-        each_batch(slice.of(Table::Keys), None, &open, |batch| scope.keys(batch).map_err(problem))?;
-        each_batch(slice.of(Table::Resources), None, &open, |batch| scope.resources(batch).map_err(problem))?;
-        each_batch(slice.of(Table::Cube), None, &open, |batch| scope.cube(&answers, batch).map_err(problem))?;
-        search.end(scope);
+    let mut stored = Answers::new();
+    let slices = world.slices();
+    for slice in &slices {
+        each_batch(slice.of(Table::Attribution), None, &open, |batch| stored.add(batch).map_err(problem))?;
+    }
+    let mut search = check::SuggestRun::new(&world.org, &stored, CostKind::Effective);
+    for (table, add) in [
+        (Table::Cube, check::SuggestRun::cube as fn(&mut check::SuggestRun<'_>, &arrow::array::RecordBatch) -> _),
+        (Table::Keys, check::SuggestRun::keys),
+        (Table::Resources, check::SuggestRun::resources),
+    ] {
+        for slice in &slices {
+            each_batch(slice.of(table), None, &open, |batch| add(&mut search, batch).map_err(problem))?;
+        }
     }
     let mut answer = Answer::new("Rules that would own most residual cost (effective)", &["charges", "currency", "amount", "rule"]);
-    for suggestion in search.best(args.top) {
-        answer.rows.push(vec![
-            Cell::Count(suggestion.rows),
-            Cell::text(suggestion.currency.as_str()),
-            Cell::Amount(suggestion.amount),
-            Cell::text(suggestion.yaml),
-        ]);
+    for suggestion in search.finish(args.top) {
+        for (currency, amount) in &suggestion.owns {
+            answer.rows.push(vec![
+                Cell::Count(suggestion.rows),
+                Cell::text(currency.as_str()),
+                Cell::Amount(*amount),
+                Cell::text(suggestion.yaml.as_str()),
+            ]);
+        }
     }
     if args.format.format == OutputFormat::Table {
         emit(&format!("{}\n", answer.title))?;
@@ -378,7 +356,7 @@ pub(crate) async fn show_rules(root: &Path, format: OutputFormat) -> Result<(), 
         return Ok(());
     }
     let mut answer = Answer::new("", &["rule", "version", "digest"]);
-    for id in world.rules.ids() {
+    for id in world.rules.rules().iter().map(|rule| &rule.id) {
         answer.rows.push(vec![Cell::text(id.as_str()), Cell::text(version.id.to_string()), Cell::text(version.digest.to_string())]);
     }
     answer.print(format)
@@ -398,7 +376,7 @@ pub(crate) async fn show_org(root: &Path, format: OutputFormat) -> Result<(), Fa
         answer.rows.push(vec![
             Cell::text(format!("{}{}", "  ".repeat(depth), unit.id)),
             Cell::text(unit.name.as_str()),
-            unit.kind.as_ref().map_or(Cell::Empty, Cell::text),
+            Cell::text(unit.kind.as_str()),
             unit.parent.as_ref().map_or(Cell::Empty, |parent| Cell::text(parent.to_string())),
             Cell::text(unit.aliases.join(", ")),
         ]);
@@ -409,5 +387,5 @@ pub(crate) async fn show_org(root: &Path, format: OutputFormat) -> Result<(), Fa
 /// The key columns that a home needs now: the base ones and those that its rules name.
 pub(crate) fn extra_key_columns(rules: &RuleSet) -> Vec<String> {
     let base = tables::base_key_columns();
-    rules.key_columns().into_iter().filter(|column| !base.contains(column)).collect()
+    rules.extra_columns().into_iter().filter(|column| !base.contains(column)).collect()
 }

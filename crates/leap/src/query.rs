@@ -54,7 +54,7 @@ pub(crate) fn view(home: &Home, world: &World) -> Result<SqlWorld, Failure> {
 
 /// The units of the org in force: id, name, kind, parent.
 fn teams(world: &World) -> Result<RecordBatch, Failure> {
-    let units: Vec<_> = world.org.units().collect();
+    let units: Vec<_> = world.org.units().iter().collect();
     let column = |get: &dyn Fn(&leap_orient::org::Unit) -> Option<String>| -> Arc<StringArray> {
         Arc::new(units.iter().map(|unit| get(unit)).collect())
     };
@@ -62,7 +62,7 @@ fn teams(world: &World) -> Result<RecordBatch, Failure> {
     let columns: Vec<arrow::array::ArrayRef> = vec![
         column(&|unit| Some(unit.id.to_string())),
         column(&|unit| Some(unit.name.clone())),
-        column(&|unit| unit.kind.clone()),
+        column(&|unit| Some(unit.kind.clone())),
         column(&|unit| unit.parent.as_ref().map(ToString::to_string)),
     ];
     RecordBatch::try_new(Arc::new(schema), columns).map_err(|error| Failure::from_error(&error))

@@ -91,4 +91,10 @@ impl FactSink for StagedSink<'_> {
         let open = self.writers.get_mut(&(table, month)).expect("the writer was just opened");
         open.writer.write(&batch).map_err(sunk)
     }
+
+    fn reset(&mut self) -> Result<(), SinkError> {
+        // Files already finished stay in staging under names that no record names; the publish leaves them behind.
+        self.writers.clear();
+        self.staging.forget().map_err(SinkError::new)
+    }
 }

@@ -36,7 +36,7 @@ pub(crate) async fn run(root: &Path, args: &SpendArgs) -> Result<(), Failure> {
     let world = World::load(&home, args.snapshot).await?;
     let key_columns = world.slices().first().map(super::world::Slice::key_columns).unwrap_or_else(tables::base_key_columns);
     let extra: Vec<String> = extra_columns(&world);
-    let by = dimension::parse(&args.by, &key_columns, &world.org.kinds(), &extra).map_err(Failure::usage)?;
+    let by = dimension::parse(&args.by, &key_columns, &world.org.kinds().iter().map(ToString::to_string).collect::<Vec<_>>(), &extra).map_err(Failure::usage)?;
     if by.is_empty() {
         return Err(Failure::usage("name at least one dimension, such as --by team"));
     }
@@ -48,7 +48,7 @@ pub(crate) async fn run(root: &Path, args: &SpendArgs) -> Result<(), Failure> {
         None => world.last_period()?,
     };
     let filter = match &args.filter {
-        Some(text) => Some(leap_orient::predicate::Filter::parse(text, &extra).map_err(|fault| Failure::usage(fault.to_string()))?),
+        Some(text) => Some(leap_orient::reading::filter::Filter::parse(text).map_err(|fault| Failure::usage(fault.to_string()))?),
         None => None,
     };
     let question = Question {
@@ -169,7 +169,7 @@ async fn ask(home: &Home, world: &World, question: &Question<'_>, period: Period
 
 fn from_cube(home: &Home, world: &World, question: &Question, period: Period) -> Result<Rows, Failure> {
     let open = published(home);
-    let level = |team: &TeamId, kind: &str, _day: Day| world.org.path(team).into_iter().find(|unit| unit.kind.as_deref() == Some(kind)).map(|unit| unit.id.to_string());
+    let level = |team: &TeamId, kind: &str, _day: Day| world.org.level(team, kind).map(|unit| unit.id.to_string());
     let query = SpendQuery { by: question.by, period, basis: question.basis, cost: question.cost, filter: question.filter, level: &level };
     let mut spend = Spend::new(query);
     for slice in world.slices() {
@@ -265,7 +265,7 @@ async fn from_charges(home: &Home, world: &World, question: &Question<'_>, perio
 
 fn level_of(world: &World, owner: &str, kind: &str) -> Option<String> {
     match TeamId::new(owner) {
-        Ok(team) => world.org.path(&team).into_iter().find(|unit| unit.kind.as_deref() == Some(kind)).map(|unit| unit.id.to_string()),
+        Ok(team) => world.org.level(&team, kind).map(|unit| unit.id.to_string()),
         Err(_) => Some(owner.to_owned()),
     }
 }

@@ -198,7 +198,18 @@ fn audit_delivery(
         .collect();
     let twin = |format: Format| parts.iter().any(|part| part.format == format);
     // Of an appending source only the batches that this delivery was the first to bring are its own.
-    let own: BTreeSet<String> = scopes.iter().flat_map(|scope| scope.facts.batches.iter().map(|batch| batch.name.clone())).collect();
+    let name = |scope: &CurrentScope| {
+        let month = scope.scope.billing_period;
+        scope.facts.batches.iter().map(move |batch| (month, batch.name.clone())).collect::<Vec<_>>()
+    };
+    let own: BTreeSet<(Month, String)> = scopes.iter().flat_map(|scope| name(scope)).collect();
+    let others_batches: BTreeSet<(Month, String)> = world
+        .scopes
+        .iter()
+        .filter(|scope| scope.scope.source == scopes[0].scope.source && scope.format.appends())
+        .flat_map(name)
+        .filter(|batch| !own.contains(batch))
+        .collect();
     let rules_text = world.rules_files.as_ref().and_then(|version| version.files.first()).map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned());
     let org_text = world.org_files.as_ref().filter(|version| version.files.len() == 1).map(|version| String::from_utf8_lossy(&version.files[0].1).into_owned());
     let others = |name: &str| {
@@ -207,9 +218,11 @@ fn audit_delivery(
     };
     let options = AuditOptions {
         twin_present: twin(Format::AzureActual) && twin(Format::AzureAmortized),
-        rules: rules_text.as_deref().map(|text| (text, &others as &dyn Fn(&str) -> Option<Vec<u8>>)),
-        org: org_text.as_deref(),
-        only_batches: if parts.first().is_some_and(|part| part.format.appends()) { Some(&own) } else { None },
+        // Without rules everything is residual, which the auditor is to find by itself.
+        rules: Some((rules_text.as_deref().unwrap_or("rules: []\n"), &others)),
+        org: Some(org_text.as_deref().unwrap_or("units: []\n")),
+        skip_batches: (!others_batches.is_empty()).then_some(&others_batches),
+        ..AuditOptions::default()
     };
     let result = audit(&raw, &options).map_err(|error| Failure::quality(format!("the auditor could not read a raw file: {error}")))?;
     let source = scopes[0].scope.source.clone();
@@ -226,7 +239,7 @@ fn audit_delivery(
         let scope = ScopeKey { source: source.clone(), billing_period: month };
         for (owner, owned) in totals.by_owner {
             let entry = audited.entry((scope.clone(), owner, currency.clone())).or_default();
-            for (at, cost) in owned.costs().into_iter().enumerate() {
+            for (at, cost) in owned.costs.iter().enumerate() {
                 entry[at] += amount(cost.to_string())?;
             }
         }

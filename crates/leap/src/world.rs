@@ -73,8 +73,8 @@ impl World {
             None => home.book.head().await.map_err(error)?,
         };
         let Some(snapshot) = snapshot else {
-            let org = Org::empty();
-            let rules = RuleSet::empty();
+            let org = Org::default();
+            let rules = RuleSet::default();
             return Ok(World {
                 snapshot: None,
                 files: vec![],
@@ -91,11 +91,11 @@ impl World {
         let rules_files = home.book.rules(snapshot.id).await.map_err(error)?;
         let org = match &org_files {
             Some(version) => config::read_org(&version.files)?,
-            None => Org::empty(),
+            None => Org::default(),
         };
         let rules = match &rules_files {
             Some(version) => config::read_rules(&version.files, &org)?,
-            None => RuleSet::empty(),
+            None => RuleSet::default(),
         };
         Ok(World {
             files: home.book.live_files(snapshot.id).await.map_err(error)?,

@@ -35,6 +35,7 @@ pub(crate) fn delivery(name: &str, source: &str, billing_period: &str, cost: &st
         format,
         version: Some("1.2".to_owned()),
         execution: None,
+        nominal: None,
         path: format!("bills/{name}.csv.gz"),
         parts: vec![Part {
             path: format!("bills/{name}.csv.gz"),

@@ -13,8 +13,8 @@ use leap_terms::Format;
 use leap_terms::fault::nearest;
 use leap_terms::focus::{COLUMNS, FocusVersion};
 
-use super::reader::{PartReader, RawChunk, ReadOptions};
 use super::Detected;
+use super::reader::{PartReader, RawChunk, ReadOptions};
 use crate::error::IntakeError;
 use crate::map::azure::{AzureColumns, Evidence, canonical};
 
@@ -24,10 +24,15 @@ fn telling(format: Format) -> &'static [&'static str] {
         Format::Focus => &["billedcost", "chargeperiodstart", "billingcurrency", "chargecategory"],
         Format::AwsCurLegacy => &["lineitem/unblendedcost", "lineitem/lineitemtype", "lineitem/usagestartdate"],
         Format::AwsCur2 => &["line_item_unblended_cost", "line_item_line_item_type", "line_item_usage_start_date"],
-        Format::AzureActual | Format::AzureAmortized => {
-            &["costinbillingcurrency|cost|pretaxcost", "date|usagedatetime", "metercategory", "subscriptionid|subscriptionguid"]
+        Format::AzureActual | Format::AzureAmortized => &[
+            "costinbillingcurrency|cost|pretaxcost",
+            "date|usagedatetime",
+            "metercategory",
+            "subscriptionid|subscriptionguid",
+        ],
+        Format::GcpDetailed => {
+            &["billing_account_id", "usage_start_time", "cost", "currency", "service.description|service.id"]
         }
-        Format::GcpDetailed => &["billing_account_id", "usage_start_time", "cost", "currency", "service.description|service.id"],
         Format::OciCost => &["lineitem/intervalusagestart", "cost/mycost", "cost/currencycode"],
     }
 }
@@ -51,12 +56,22 @@ pub fn tell(names: &[String], file: &str) -> Result<(Format, Option<FocusVersion
     let lower: Vec<String> = names.iter().map(|name| name.trim().to_lowercase()).collect();
     let azure: Vec<String> = names.iter().map(|name| canonical(name)).collect();
     let mut best: Option<(usize, usize, Format, Vec<&'static str>)> = None;
-    let order = [Format::Focus, Format::AwsCurLegacy, Format::AwsCur2, Format::OciCost, Format::GcpDetailed, Format::AzureActual];
+    let order = [
+        Format::Focus,
+        Format::AwsCurLegacy,
+        Format::AwsCur2,
+        Format::OciCost,
+        Format::GcpDetailed,
+        Format::AzureActual,
+    ];
     for format in order {
         let present = if format == Format::AzureActual { &azure } else { &lower };
         let wanted = telling(format);
-        let missing: Vec<&'static str> =
-            wanted.iter().copied().filter(|names| !names.split('|').any(|name| present.iter().any(|have| have == name))).collect();
+        let missing: Vec<&'static str> = wanted
+            .iter()
+            .copied()
+            .filter(|names| !names.split('|').any(|name| present.iter().any(|have| have == name)))
+            .collect();
         if missing.is_empty() {
             let version = (format == Format::Focus).then(|| focus_version(&lower));
             return Ok((format, version));
@@ -73,10 +88,8 @@ pub fn tell(names: &[String], file: &str) -> Result<(Format, Option<FocusVersion
     let first: Vec<&str> = names.iter().take(8).map(String::as_str).collect();
     let more = names.len().saturating_sub(first.len());
     let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let known: Vec<&str> = order.iter().map(|format| title(*format)).collect();
     Err(IntakeError::UnknownFormat {
         file: file.to_owned(),
-        known: known.join(", "),
         nearest: if found == 0 { "none".to_owned() } else { title(format).to_owned() },
         missing: missing.iter().map(|names| spell(format, names)).collect::<Vec<_>>().join(", "),
         found: format!("{}{tail}", first.join(", ")),
@@ -86,7 +99,11 @@ pub fn tell(names: &[String], file: &str) -> Result<(Format, Option<FocusVersion
 /// A telling column as its provider writes it.
 fn spell(format: Format, names: &str) -> String {
     let name = |name: &str| match format {
-        Format::Focus => COLUMNS.iter().find(|column| column.name.eq_ignore_ascii_case(name)).map_or(name, |column| column.name).to_owned(),
+        Format::Focus => COLUMNS
+            .iter()
+            .find(|column| column.name.eq_ignore_ascii_case(name))
+            .map_or(name, |column| column.name)
+            .to_owned(),
         Format::AwsCurLegacy
         | Format::AwsCur2
         | Format::AzureActual
@@ -100,7 +117,8 @@ fn spell(format: Format, names: &str) -> String {
 /// The oldest version that has all the FOCUS columns of the bill; 1.4 dropped `ProviderName`.
 fn focus_version(lower: &[String]) -> FocusVersion {
     let has = |name: &str| lower.iter().any(|have| have.eq_ignore_ascii_case(name));
-    let newest = COLUMNS.iter().filter(|column| has(column.name)).map(|column| column.since).max().unwrap_or(FocusVersion::V1_0);
+    let newest =
+        COLUMNS.iter().filter(|column| has(column.name)).map(|column| column.since).max().unwrap_or(FocusVersion::V1_0);
     if !has("ProviderName") && has("ServiceProviderName") { FocusVersion::V1_4 } else { newest }
 }
 
@@ -112,7 +130,11 @@ const AZURE_CHUNKS: usize = 64;
 /// Source of the rules: Microsoft's "Understand cost details fields"; amortised exports spread reservation purchases
 /// over usage and have `UnusedReservation` and `UnusedSavingsPlan` rows but no purchase of a commitment; actual ones
 /// have the purchases and bill covered usage 0.
-pub(crate) fn tell_azure_kind(path: &Path, detected: &mut Detected, manifest_says: Option<Format>) -> Result<(), IntakeError> {
+pub(crate) fn tell_azure_kind(
+    path: &Path,
+    detected: &mut Detected,
+    manifest_says: Option<Format>,
+) -> Result<(), IntakeError> {
     if let Some(format @ (Format::AzureActual | Format::AzureAmortized)) = manifest_says {
         detected.format = format;
         detected.told_by = Some("the manifest");
@@ -146,7 +168,11 @@ pub(crate) fn tell_azure_kind(path: &Path, detected: &mut Detected, manifest_say
             (true, true) | (false, false) => None,
         }
     });
-    detected.told_by = Some(if named.is_some() { "its name" } else { "nothing: without commitments both kinds are alike, actual cost is assumed" });
+    detected.told_by = Some(if named.is_some() {
+        "its name"
+    } else {
+        "nothing: without commitments both kinds are alike, actual cost is assumed"
+    });
     detected.format = named.unwrap_or(Format::AzureActual);
     Ok(())
 }

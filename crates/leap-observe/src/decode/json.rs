@@ -162,29 +162,27 @@ impl<'a> Reader<'a> {
         while matches!(self.peek(), Some(b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9')) {
             self.at += 1;
         }
-        Ok(Json::Number(&self.text[start..self.at]))
+        let text = &self.text[start..self.at];
+        if is_number(text.as_bytes()) {
+            return Ok(Json::Number(text));
+        }
+        self.at = start;
+        self.fail("a number")
     }
 
     fn string(&mut self, quote: u8) -> Result<Cow<'a, str>, JsonError> {
         self.at += 1;
         let start = self.at;
         let bytes = self.text.as_bytes();
-        loop {
-            match memchr::memchr2(quote, b'\\', &bytes[self.at..]) {
-                None => {
-                    self.at = bytes.len();
-                    return self.fail("a closing quote");
-                }
-                Some(distance) => {
-                    self.at += distance;
-                    if bytes[self.at] == quote {
-                        let text = &self.text[start..self.at];
-                        self.at += 1;
-                        return Ok(Cow::Borrowed(text));
-                    }
-                    break;
-                }
-            }
+        let Some(distance) = memchr::memchr2(quote, b'\\', &bytes[self.at..]) else {
+            self.at = bytes.len();
+            return self.fail("a closing quote");
+        };
+        self.at += distance;
+        if bytes[self.at] == quote {
+            let text = &self.text[start..self.at];
+            self.at += 1;
+            return Ok(Cow::Borrowed(text));
         }
         let mut owned = self.text[start..self.at].to_owned();
         loop {
@@ -245,6 +243,30 @@ impl<'a> Reader<'a> {
             None => self.fail("hexadecimal digits"),
         }
     }
+}
+
+/// RFC 8259: an optional minus, digits without a leading zero, decimals, exponent.
+fn is_number(text: &[u8]) -> bool {
+    let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let mut rest = text.strip_prefix(b"-").unwrap_or(text);
+    let whole = digits(rest);
+    if whole == 0 || whole > 1 && rest[0] == b'0' {
+        return false;
+    }
+    rest = &rest[whole..];
+    if let Some(after) = rest.strip_prefix(b".") {
+        let count = digits(after);
+        if count == 0 {
+            return false;
+        }
+        rest = &after[count..];
+    }
+    if let [b'e' | b'E', after @ ..] = rest {
+        let after = after.strip_prefix(b"-").or_else(|| after.strip_prefix(b"+")).unwrap_or(after);
+        let count = digits(after);
+        return count > 0 && count == after.len();
+    }
+    rest.is_empty()
 }
 
 /// Appends a JSON string.
@@ -398,5 +420,8 @@ mod tests {
         assert_eq!(canonical("{\"a\" 1}", Spelling::Strict), Err("no JSON: a colon expected at byte 5".to_owned()));
         assert_eq!(canonical("\"abc", Spelling::Strict), Err("no JSON: a closing quote expected at byte 4".to_owned()));
         assert!(canonical(&"[".repeat(100_000), Spelling::Strict).is_err());
+        for wrong in ["-", "1-2", "01", "1.", "1e", "1e+", "--1", "1.2.3", "+1"] {
+            assert!(canonical(wrong, Spelling::Strict).is_err(), "{wrong}");
+        }
     }
 }

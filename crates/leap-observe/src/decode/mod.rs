@@ -111,7 +111,8 @@ pub fn detect_as(path: &Path, manifest_says: Option<Format>) -> Result<Detected,
         });
     }
     let (format, focus_version) = formats::tell(&header.names, &file)?;
-    let mut detected = Detected { format, focus_version, container, compression, header: Arc::new(header), told_by: None };
+    let mut detected =
+        Detected { format, focus_version, container, compression, header: Arc::new(header), told_by: None };
     if matches!(format, Format::AzureActual | Format::AzureAmortized) {
         formats::tell_azure_kind(path, &mut detected, manifest_says)?;
     }

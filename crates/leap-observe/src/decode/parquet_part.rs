@@ -8,7 +8,7 @@ use std::path::Path;
 use arrow::datatypes::{DataType, Fields};
 use arrow::record_batch::RecordBatch;
 use leap_terms::limits;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use super::{Header, json, stream};
 use crate::error::{IntakeError, Limit};
@@ -20,17 +20,32 @@ pub const BATCH_ROWS: usize = 8192;
 fn guarded<T>(file: &str, decode: impl FnOnce() -> Result<T, String>) -> Result<T, IntakeError> {
     match catch_unwind(AssertUnwindSafe(decode)) {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(reason)) if reason.contains("EOF") || reason.contains("Corrupt footer") || reason.contains("file size") || reason.contains("Invalid Parquet file") => {
+        Ok(Err(reason))
+            if reason.contains("EOF")
+                || reason.contains("Corrupt footer")
+                || reason.contains("file size")
+                || reason.contains("Invalid Parquet file") =>
+        {
             Err(IntakeError::truncated(file, format!("has no complete Parquet footer or pages ({reason})")))
         }
-        Ok(Err(reason)) => Err(IntakeError::malformed(file, format!("its Parquet data is damaged ({reason}); copy or export it again"))),
-        Err(_) => Err(IntakeError::malformed(file, "its Parquet data is damaged (the decoder gave up); copy or export it again")),
+        Ok(Err(reason)) => Err(IntakeError::malformed(
+            file,
+            format!("its Parquet data is damaged ({reason}); copy or export it again"),
+        )),
+        Err(_) => Err(IntakeError::malformed(
+            file,
+            "its Parquet data is damaged (the decoder gave up); copy or export it again",
+        )),
     }
 }
 
 fn builder(path: &Path, file: &str) -> Result<ParquetRecordBatchReaderBuilder<File>, IntakeError> {
     let opened = stream::open(path, file)?;
-    guarded(file, || ParquetRecordBatchReaderBuilder::try_new(opened).map_err(|error| error.to_string()))
+    // Parquet's own types are what counts; the Arrow schema that some writers embed is one more thing to be damaged.
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    guarded(file, || {
+        ParquetRecordBatchReaderBuilder::try_new_with_options(opened, options).map_err(|error| error.to_string())
+    })
 }
 
 /// Columns of the file, structs as dotted names.
@@ -106,7 +121,10 @@ impl ParquetPart {
         match &batch {
             Some(batch) => self.read += batch.num_rows() as u64,
             None if self.read != self.rows => {
-                return Err(IntakeError::truncated(&self.file, format!("holds {} of the {} rows that its footer promises", self.read, self.rows)));
+                return Err(IntakeError::truncated(
+                    &self.file,
+                    format!("holds {} of the {} rows that its footer promises", self.read, self.rows),
+                ));
             }
             None => {}
         }
@@ -115,6 +133,10 @@ impl ParquetPart {
 
     /// An estimate from the rows read: Parquet is not read from front to back.
     pub(crate) fn bytes_read(&self) -> u64 {
-        if self.rows == 0 { self.bytes } else { (u128::from(self.bytes) * u128::from(self.read) / u128::from(self.rows)) as u64 }
+        if self.rows == 0 {
+            self.bytes
+        } else {
+            (u128::from(self.bytes) * u128::from(self.read) / u128::from(self.rows)) as u64
+        }
     }
 }

@@ -148,7 +148,13 @@ impl PartReader {
     /// [`IntakeError`]: damaged, cut off, or beyond a limit.
     pub fn next_chunk(&mut self) -> Result<Option<RawChunk>, IntakeError> {
         if (self.options.out_of_time)() {
-            return Err(self.too_much(None, format!("not been read to its end in time ({} rows so far)", self.rows), Limit::PartSeconds, limits::PART_SECONDS, "split the export into smaller parts"));
+            return Err(self.too_much(
+                None,
+                format!("not been read to its end in time ({} rows so far)", self.rows),
+                Limit::PartSeconds,
+                limits::PART_SECONDS,
+                "split the export into smaller parts",
+            ));
         }
         let first_row = self.rows + 1;
         let (chunk, count) = match &mut self.source {
@@ -166,12 +172,25 @@ impl PartReader {
         };
         self.rows += count;
         if self.rows > limits::ROWS_PER_PART {
-            return Err(self.too_much(None, format!("{} rows", self.rows), Limit::RowsPerPart, limits::ROWS_PER_PART, "split the export into smaller parts"));
+            return Err(self.too_much(
+                None,
+                format!("{} rows", self.rows),
+                Limit::RowsPerPart,
+                limits::ROWS_PER_PART,
+                "split the export into smaller parts",
+            ));
         }
         Ok(Some(chunk))
     }
 
-    fn too_much(&self, row: Option<u64>, found: String, limit: Limit, allowed: u64, remedy: &'static str) -> IntakeError {
+    fn too_much(
+        &self,
+        row: Option<u64>,
+        found: String,
+        limit: Limit,
+        allowed: u64,
+        remedy: &'static str,
+    ) -> IntakeError {
         IntakeError::TooMuch { file: self.file.clone(), row, column: None, found, limit, allowed, remedy }
     }
 
@@ -200,20 +219,40 @@ impl PartReader {
                     }
                     if cut.longest_field > limits::FIELD_BYTES {
                         let row = before + cut.longest_at + 1;
-                        return Err(self.too_much(Some(row), format!("a field of {} bytes or more", cut.longest_field), Limit::FieldBytes, limits::FIELD_BYTES as u64, "a quote is probably not closed"));
+                        return Err(self.too_much(
+                            Some(row),
+                            format!("a field of {} bytes or more", cut.longest_field),
+                            Limit::FieldBytes,
+                            limits::FIELD_BYTES as u64,
+                            "a quote is probably not closed",
+                        ));
                     }
                     if open > limits::ROW_BYTES {
-                        return Err(self.too_much(Some(before + 1), format!("a row of {open} bytes or more"), Limit::RowBytes, limits::ROW_BYTES as u64, "a quote is probably not closed"));
+                        return Err(self.too_much(
+                            Some(before + 1),
+                            format!("a row of {open} bytes or more"),
+                            Limit::RowBytes,
+                            limits::ROW_BYTES as u64,
+                            "a quote is probably not closed",
+                        ));
                     }
                 }
                 Rows::Json(splitter) => {
                     // The splitter hands out whole objects, one a line; `pending` is what it has not seen yet.
                     let mut lines = Vec::with_capacity(pending.len());
                     let raw = std::mem::take(pending);
-                    let count = splitter.split(&raw, &mut lines).map_err(|reason| IntakeError::malformed(&self.file, reason))?;
+                    let count = splitter
+                        .split(&raw, &mut lines)
+                        .map_err(|reason| IntakeError::malformed(&self.file, reason))?;
                     let open = splitter.open_bytes();
                     if open > limits::ROW_BYTES {
-                        return Err(self.too_much(Some(before + count + 1), format!("a row of {open} bytes or more"), Limit::RowBytes, limits::ROW_BYTES as u64, "a brace or a quote is probably not closed"));
+                        return Err(self.too_much(
+                            Some(before + count + 1),
+                            format!("a row of {open} bytes or more"),
+                            Limit::RowBytes,
+                            limits::ROW_BYTES as u64,
+                            "a brace or a quote is probably not closed",
+                        ));
                     }
                     let mut count = count;
                     if *ended {
@@ -225,7 +264,7 @@ impl PartReader {
                     complete = 0;
                 }
             }
-            if complete > 0 && (complete >= CHUNK_BYTES || *ended) || complete >= CHUNK_BYTES {
+            if complete >= CHUNK_BYTES || complete > 0 && *ended {
                 let rest = pending.split_off(complete);
                 let bytes = std::mem::replace(pending, rest);
                 *scanned = pending.len();
@@ -314,7 +353,9 @@ impl ObjectSplitter {
             if self.depth == 0 {
                 match byte {
                     _ if byte.is_ascii_whitespace() => continue,
-                    _ if self.closed => return Err("something follows the list of objects; one list is one part".to_owned()),
+                    _ if self.closed => {
+                        return Err("something follows the list of objects; one list is one part".to_owned());
+                    }
                     b'[' if !self.opened => self.opened = true,
                     b']' if self.opened => self.closed = true,
                     b',' if self.comma_due => self.comma_due = false,
@@ -322,12 +363,22 @@ impl ObjectSplitter {
                         self.depth = 1;
                         self.object.push(byte);
                     }
-                    _ => return Err(format!("its list holds something other than objects (near '{}')", char::from(byte).escape_default())),
+                    _ => {
+                        return Err(format!(
+                            "its list holds something other than objects (near '{}')",
+                            char::from(byte).escape_default()
+                        ));
+                    }
                 }
                 continue;
             }
             if self.in_text {
-                self.object.push(byte);
+                // A bare line break inside a string is no JSON, but harmless once it is escaped: one object, one line.
+                match (byte, self.escaped) {
+                    (b'\n', false) => self.object.extend_from_slice(b"\\n"),
+                    (b'\n', true) => self.object.push(b'n'),
+                    _ => self.object.push(byte),
+                }
                 if self.escaped {
                     self.escaped = false;
                 } else if byte == b'\\' {

@@ -160,7 +160,10 @@ impl Rows {
             at += 1;
             if ended {
                 let only = rows.fields.len() == first_field + 1;
-                let blank = only && rows.fields.last().is_some_and(|(from, to)| from == to) && bytes[start] != b'"';
+                // The same rule as the cutter's: nothing but carriage returns.
+                let bare =
+                    |(from, to): &(u32, u32)| bytes[*from as usize..*to as usize].iter().all(|byte| *byte == b'\r');
+                let blank = only && rows.fields.last().is_some_and(bare) && bytes[start] != b'"';
                 if blank {
                     rows.fields.pop();
                 } else {
@@ -273,7 +276,10 @@ mod tests {
 
     #[test]
     fn quotes_newlines_and_blank_lines_are_read_as_spreadsheets_write_them() {
-        assert_eq!(fields("a,\"b, \"\"c\"\"\",\r\n\r\n\"x\ny\",5\" disk\n"), [vec!["a", "b, \"c\"", ""], vec!["x\ny", "5\" disk"]]);
+        assert_eq!(
+            fields("a,\"b, \"\"c\"\"\",\r\n\r\n\"x\ny\",5\" disk\n"),
+            [vec!["a", "b, \"c\"", ""], vec!["x\ny", "5\" disk"]]
+        );
         assert_eq!(fields("\"\"\n"), [[""]]);
         assert_eq!(fields("a,"), [["a", ""]]);
         assert_eq!(fields("\"é\"\"é\"é,\"\"\"\""), [["é\"éé", "\""]]);
@@ -308,6 +314,15 @@ mod tests {
             let at = cut.min(text.len());
             let records = cutter.scan(&text.as_bytes()[..at], false).records + cutter.scan(&text.as_bytes()[at..], false).records;
             prop_assert_eq!(records, table.len() as u64);
+        }
+
+        #[test]
+        fn cutter_and_rows_agree_on_any_text(text in "[a,\"\n\ré]{0,40}") {
+            let mut bytes = text.clone().into_bytes();
+            let rows = Rows::cut(&mut bytes, b',').len() as u64;
+            let mut cutter = Cutter::new(b',');
+            let cut = cutter.scan(text.as_bytes(), false);
+            prop_assert_eq!(rows, cut.records + u64::from(cutter.inside_record()));
         }
     }
 }

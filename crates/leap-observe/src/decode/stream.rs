@@ -27,10 +27,11 @@ pub(crate) fn open(path: &Path, file: &str) -> Result<File, IntakeError> {
 /// Compression, and whether the part is Parquet.
 pub(crate) fn magic(path: &Path, file: &str) -> Result<(Compression, bool), IntakeError> {
     let mut first = Vec::with_capacity(4);
-    open(path, file)?
-        .take(4)
-        .read_to_end(&mut first)
-        .map_err(|source| IntakeError::Io { operation: "read", file: file.to_owned(), source })?;
+    open(path, file)?.take(4).read_to_end(&mut first).map_err(|source| IntakeError::Io {
+        operation: "read",
+        file: file.to_owned(),
+        source,
+    })?;
     if first.is_empty() {
         return Err(IntakeError::Empty { file: file.to_owned() });
     }
@@ -96,8 +97,11 @@ impl TextStream {
             Compression::None => Decoder::Plain(buffered),
             Compression::Gzip => Decoder::Gzip(Box::new(flate2::bufread::MultiGzDecoder::new(buffered))),
             Compression::Zstd => Decoder::Zstd(Box::new(
-                zstd::stream::read::Decoder::with_buffer(buffered)
-                    .map_err(|source| IntakeError::Io { operation: "open", file: file.to_owned(), source })?,
+                zstd::stream::read::Decoder::with_buffer(buffered).map_err(|source| IntakeError::Io {
+                    operation: "open",
+                    file: file.to_owned(),
+                    source,
+                })?,
             )),
         };
         Ok(TextStream { decoder, stored, out: 0, file: file.to_owned() })
@@ -157,7 +161,10 @@ impl TextStream {
         } else {
             IntakeError::malformed(
                 &self.file,
-                format!("its {what} stream is damaged after {} bytes of text, or something else follows it ({error}); copy it again", self.out),
+                format!(
+                    "its {what} stream is damaged after {} bytes of text, or something else follows it ({error}); copy it again",
+                    self.out
+                ),
             )
         }
     }
@@ -174,8 +181,11 @@ impl TextStream {
             Decoder::Gzip(reader) => reader.into_inner(),
             Decoder::Zstd(reader) => reader.finish(),
         };
-        io::copy(&mut reader, &mut io::sink())
-            .map_err(|source| IntakeError::Io { operation: "read", file: self.file.clone(), source })?;
+        io::copy(&mut reader, &mut io::sink()).map_err(|source| IntakeError::Io {
+            operation: "read",
+            file: self.file.clone(),
+            source,
+        })?;
         let stored = lock(&self.stored);
         Ok((stored.bytes, Digest::from_bytes(*stored.hasher.finalize().as_bytes())))
     }
@@ -234,7 +244,10 @@ fn json_header(text: &[u8], file: &str, array: bool) -> Result<Header, IntakeErr
         }
     }
     if names.is_empty() {
-        return Err(IntakeError::malformed(file, "it starts like JSON, but no object is complete in its first MiB; one object per line, or one list of objects, is read"));
+        return Err(IntakeError::malformed(
+            file,
+            "it starts like JSON, but no object is complete in its first MiB; one object per line, or one list of objects, is read",
+        ));
     }
     Ok(Header { names, floats: Vec::new() })
 }
@@ -242,7 +255,10 @@ fn json_header(text: &[u8], file: &str, array: bool) -> Result<Header, IntakeErr
 fn csv_header(text: &[u8], file: &str, whole: bool) -> Result<(Container, Header), IntakeError> {
     let newline = memchr::memchr(b'\n', text);
     if newline.is_none() && memchr::memchr(b'\r', text).is_some() {
-        return Err(IntakeError::malformed(file, "its lines end in carriage returns alone (old Macintosh text); save it with line feeds"));
+        return Err(IntakeError::malformed(
+            file,
+            "its lines end in carriage returns alone (old Macintosh text); save it with line feeds",
+        ));
     }
     let first_line = &text[..newline.unwrap_or(text.len())];
     let delimiter = [b',', b';', b'\t']
@@ -268,8 +284,9 @@ fn csv_header(text: &[u8], file: &str, whole: bool) -> Result<(Container, Header
     };
     let mut record = text[..end].to_vec();
     let rows = Rows::cut(&mut record, delimiter);
-    let record = std::str::from_utf8(&record)
-        .map_err(|error| IntakeError::malformed(file, format!("its header is no UTF-8 text at byte {}", error.valid_up_to())))?;
+    let record = std::str::from_utf8(&record).map_err(|error| {
+        IntakeError::malformed(file, format!("its header is no UTF-8 text at byte {}", error.valid_up_to()))
+    })?;
     if rows.is_empty() {
         return Err(IntakeError::Empty { file: file.to_owned() });
     }

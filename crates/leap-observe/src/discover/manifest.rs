@@ -30,6 +30,8 @@ pub(super) struct Manifest {
     /// Sorts deliveries of one scope, oldest first.
     pub(super) sequence: String,
     pub(super) format: Option<Format>,
+    /// Data rows of all parts together.
+    pub(super) rows: Option<u64>,
     /// An empty manifest: a sign that all files beside it are there.
     pub(super) complete_without_list: bool,
     cur_legacy: bool,
@@ -56,7 +58,7 @@ impl Manifest {
             });
         }
         let text = fs::read_to_string(path).map_err(|source| IntakeError::io(path, source))?;
-        if text.trim().is_empty() {
+        if text.trim().is_empty() && path.file_name().is_some_and(|name| name == "manifest.json") {
             // Microsoft's FinOps toolkit writes an empty manifest.json when all files are there.
             return Ok(Some(Manifest { complete_without_list: true, ..Manifest::default() }));
         }
@@ -91,13 +93,15 @@ impl Manifest {
                 .iter()
                 .map(|blob| Some(ManifestFile { name: text(&blob["blobName"])?, bytes: blob["byteCount"].as_u64() }))
                 .collect::<Option<Vec<_>>>()?;
+            let scope = text(&json["exportConfig"]["resourceId"]).and_then(|id| azure_scope(&id));
             let kind = text(&json["exportConfig"]["type"]).unwrap_or_default().to_lowercase();
             return Some(Manifest {
                 files,
                 count: json["blobCount"].as_u64().and_then(|count| usize::try_from(count).ok()),
                 billing_period: month(&json["runInfo"]["startDate"]),
-                // Actual and amortised exports of one scope are one source: the account in the rows names it.
-                source: None,
+                // Actual and amortised exports of one scope are one source, so the scope names it and not the export.
+                source: scope,
+                rows: json["dataRowCount"].as_u64(),
                 execution: text(&json["runInfo"]["runId"]),
                 sequence: text(&json["runInfo"]["submittedTime"]).unwrap_or_default(),
                 format: match kind.as_str() {
@@ -131,6 +135,16 @@ impl Manifest {
         }
         None
     }
+}
+
+/// `/providers/Microsoft.Billing/billingAccounts/8611537/…/providers/Microsoft.CostManagement/exports/x` → `8611537`, as
+/// the rows would name it; `/subscriptions/<guid>/…` → `subscriptions/<guid>`: two subscriptions of one account are two
+/// sources.
+fn azure_scope(id: &str) -> Option<String> {
+    let scope = id.split("/providers/Microsoft.CostManagement/").next()?.trim_matches('/');
+    let scope = scope.strip_prefix("providers/Microsoft.Billing/").unwrap_or(scope);
+    let scope = scope.strip_prefix("billingAccounts/").unwrap_or(scope);
+    (!scope.is_empty()).then(|| scope.to_owned())
 }
 
 /// The month of `2026-09-01T00:00:00Z`, `20240101T000000.000Z`, `2026-09`.

@@ -2,6 +2,10 @@
 
 use super::*;
 
+/// The header of a FOCUS bill, as far as it takes to tell it.
+const BILL: &str = "BilledCost,ChargePeriodStart,BillingCurrency,ChargeCategory\n";
+const AZURE: &str = "Cost,Date,MeterCategory,SubscriptionId\n";
+
 fn make(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
@@ -23,10 +27,10 @@ fn names(candidate: &Candidate) -> Vec<String> {
 #[test]
 fn numbered_files_are_parts_and_others_are_deliveries_of_their_own() {
     let folder = make(&[
-        ("export-00001.csv.gz", "x"),
-        ("export-00002.csv.gz", "x"),
-        ("focus-2026-08.csv", "x"),
-        ("focus-2026-09.csv", "x"),
+        ("export-00001.csv", BILL),
+        ("export-00002.csv", BILL),
+        ("focus-2026-09-11.csv", BILL),
+        ("focus-2026-09-12.csv", BILL),
         ("README.md", "x"),
         (".hidden.csv", "x"),
     ]);
@@ -92,6 +96,132 @@ fn an_absent_path_is_an_error_and_an_empty_folder_a_refusal() {
 
 #[test]
 fn azure_twins_in_one_folder_are_one_delivery() {
-    let folder = make(&[("EA_ActualCost_Small.csv", "x"), ("EA_AmortizedCost_Small.csv", "x")]);
+    let folder = make(&[("EA_ActualCost_Small.csv", AZURE), ("EA_AmortizedCost_Small.csv", AZURE)]);
     assert_eq!(found(&folder).len(), 1);
+}
+
+#[test]
+fn data_exports_keep_manifest_and_data_apart() {
+    let manifest = |file: &str| format!(r#"{{"executionId":"e","exportArn":"arn:aws:bcm-data-exports:us-east-1:123:export/cur-1","dataFiles":["s3://bucket/pre/cur/data/BILLING_PERIOD=2026-09/{file}"]}}"#);
+    let folder = make(&[
+        ("cur/metadata/BILLING_PERIOD=2026-09/cur-Manifest.json", &manifest("cur-00001.csv")),
+        ("cur/data/BILLING_PERIOD=2026-09/cur-00001.csv", BILL),
+        ("cur/data/BILLING_PERIOD=2026-09/cur-00002.csv", BILL),
+    ]);
+    let found = discover(&[folder.path().to_owned()], &DiscoverOptions::default()).unwrap();
+    assert_eq!(found.candidates.len(), 1, "{:#?}", found.candidates);
+    let one = &found.candidates[0];
+    assert_eq!((names(one), one.refusal.clone()), (vec!["cur-00001.csv".to_owned()], None));
+    assert_eq!((one.source_hint.as_deref(), one.billing_period_hint), (Some("123/cur-1"), Month::new(2026, 9)));
+    // What an earlier execution left behind is no delivery of its own.
+    assert!(found.ignored.iter().any(|(path, why)| path.ends_with("cur-00002.csv") && why.contains("not named")), "{:?}", found.ignored);
+}
+
+#[test]
+fn new_executions_are_deliveries_oldest_first() {
+    let manifest = |run: &str| format!(r#"{{"executionId":"{run}","dataFiles":["s3://b/cur/data/BILLING_PERIOD=2026-09/{run}/cur-00001.csv"]}}"#);
+    let (old, new) = ("2026-09-09T10:00:00Z-aa", "2026-09-10T01:00:00Z-bb");
+    let file = |kind: &str, run: &str, name: &str| format!("cur/{kind}/BILLING_PERIOD=2026-09/{run}/{name}");
+    let folder = make(&[
+        (&file("metadata", new, "cur-Manifest.json"), &manifest(new)),
+        (&file("data", new, "cur-00001.csv"), BILL),
+        (&file("metadata", old, "cur-Manifest.json"), &manifest(old)),
+        (&file("data", old, "cur-00001.csv"), BILL),
+        ("cur/metadata/BILLING_PERIOD=2026-09/cur-Manifest.json", &manifest(new)),
+    ]);
+    let runs: Vec<_> = found(&folder).into_iter().map(|candidate| candidate.execution.unwrap()).collect();
+    assert_eq!(runs, [old, new]);
+}
+
+#[test]
+fn a_missing_part_is_not_found_in_another_delivery() {
+    let manifest = r#"{"dataFiles":["export-00001.csv"]}"#;
+    let folder = make(&[("export-00001.csv", BILL), ("late/Manifest.json", manifest)]);
+    let candidates = found(&folder);
+    let refused: Vec<_> = candidates.iter().filter_map(|candidate| candidate.refusal.clone()).collect();
+    assert_eq!((candidates.len(), refused.len()), (2, 1));
+    assert!(refused[0].contains("'export-00001.csv' is missing"), "{refused:?}");
+}
+
+#[test]
+fn a_part_named_twice_is_not_counted_twice() {
+    let folder = make(&[("Manifest.json", r#"{"dataFiles":["a.csv","b/../a.csv"]}"#), ("a.csv", BILL)]);
+    assert!(found(&folder)[0].refusal.clone().unwrap().contains("outside"));
+    let folder = make(&[("Manifest.json", r#"{"dataFiles":["a.csv","s3://bucket/a.csv"]}"#), ("a.csv", BILL)]);
+    assert!(found(&folder)[0].refusal.clone().unwrap().contains("twice"));
+}
+
+#[test]
+fn superseded_assemblies_are_told_and_rivals_refused() {
+    let manifest = |assembly: &str| format!(r#"{{"assemblyId":"{assembly}","account":"1","reportName":"cur","billingPeriod":{{"start":"20180801T000000.000Z"}},"reportKeys":["cur/20180801-20180901/{assembly}/cur-1.csv"]}}"#);
+    let (new, old) = (manifest("new"), manifest("old"));
+    let mut files: Vec<(&str, &str)> = vec![
+        ("20180801-20180901/new/cur-Manifest.json", &new),
+        ("20180801-20180901/new/cur-1.csv", BILL),
+        ("20180801-20180901/old/cur-Manifest.json", &old),
+        ("20180801-20180901/old/cur-1.csv", BILL),
+    ];
+    let rivals = found(&make(&files));
+    assert!(rivals.len() == 2 && rivals.iter().all(|one| one.refusal.as_ref().unwrap().contains("assemblies")), "{rivals:#?}");
+    files.push(("20180801-20180901/cur-Manifest.json", &new));
+    let folder = make(&files);
+    let found = discover(&[folder.path().to_owned()], &DiscoverOptions::default()).unwrap();
+    assert_eq!(found.candidates.len(), 1);
+    assert!(found.candidates[0].parts[0].path.ends_with("new/cur-1.csv"));
+    assert!(found.ignored.iter().any(|(path, why)| path.ends_with("old/cur-Manifest.json") && why.contains("superseded")));
+}
+
+#[test]
+fn what_is_no_bill_is_passed_over_and_a_damaged_bill_is_not() {
+    let folder = make(&[
+        ("truth.json", r#"{"steps": []}"#),
+        ("owners.csv", "resource_id,team\n"),
+        ("LICENSE", "words"),
+        ("bill.csv", BILL),
+        ("cut.csv.gz", ""),
+    ]);
+    let found = discover(&[folder.path().to_owned()], &DiscoverOptions::default()).unwrap();
+    let bills: Vec<_> = found.candidates.iter().flat_map(names).collect();
+    assert_eq!(bills, ["bill.csv", "cut.csv.gz"]);
+    assert_eq!(found.ignored.len(), 3, "{:?}", found.ignored);
+}
+
+#[test]
+fn two_exports_may_share_a_folder() {
+    let folder = make(&[
+        ("a-Manifest.json", r#"{"dataFiles":["a.csv"]}"#),
+        ("b-Manifest.json", r#"{"dataFiles":["b.csv"]}"#),
+        ("a.csv", BILL),
+        ("b.csv", BILL),
+    ]);
+    assert_eq!(found(&folder).iter().flat_map(names).collect::<Vec<_>>(), ["a.csv", "b.csv"]);
+}
+
+#[test]
+fn the_staged_deliveries_are_found_in_order_with_the_broken_one_named() {
+    let deliveries = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/focus/restate-1.2"));
+    if !deliveries.exists() {
+        eprintln!("skipped: {} is absent", deliveries.display());
+        return;
+    }
+    let found = discover(&[deliveries.to_owned()], &DiscoverOptions::default()).unwrap();
+    assert_eq!(found.candidates.len(), 10);
+    let refusals: Vec<_> = found.candidates.iter().filter_map(|one| one.refusal.as_deref()).collect();
+    assert_eq!(refusals.len(), 1);
+    assert!(refusals[0].contains("004-sep-day20-partial-upload") && refusals[0].contains("'export-00002.csv.gz' is missing"), "{refusals:?}");
+    let september: Vec<_> = found.candidates.iter().filter(|one| one.billing_period_hint == Month::new(2026, 9)).map(|one| one.order.1.clone()).collect();
+    assert!(september.is_sorted() && september.len() == 7);
+}
+
+#[test]
+fn the_staged_cur_bucket_is_one_delivery() {
+    let bucket = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/focus/aws-cur-legacy/bucket"));
+    if !bucket.exists() {
+        eprintln!("skipped: {} is absent", bucket.display());
+        return;
+    }
+    let found = discover(&[bucket.to_owned()], &DiscoverOptions::default()).unwrap();
+    assert_eq!(found.candidates.len(), 1, "{:#?}", found.candidates);
+    assert_eq!(names(&found.candidates[0]), ["koku-local-1.csv.gz"]);
+    assert_eq!(found.candidates[0].source_hint.as_deref(), Some("6568388779672/koku-local"));
 }

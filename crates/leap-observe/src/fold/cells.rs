@@ -1,111 +1,257 @@
-//! Cells of the cube: a day, key, resource and currency, and exact sums.
+//! The cells of the cube: day × key × resource × currency, with exact sums.
+//!
+//! A cell is 144 bytes; the digits 19 to 30 of its sums, which few bills have, stand apart. On disk and at the end a cell
+//! is a key whose bytes sort as (day, key, resource, currency) and a value of packed sums.
 
+use std::io;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryBuilder, Date32Builder, Decimal128Array, Decimal128Builder, Int64Builder, PrimitiveArray,
-    RecordBatch, StringBuilder,
+    Array, ArrayRef, AsArray, BinaryBuilder, Date32Builder, Decimal128Array, Decimal128Builder, Int64Builder, RecordBatch,
+    StringBuilder,
 };
 use arrow::datatypes::{DataType, Decimal128Type};
+use hashbrown::{HashMap, HashTable};
+use leap_terms::exact::FINE_PER_COARSE;
 use leap_terms::tables::{self, fine_column};
-use leap_terms::{Costs, Exact};
+use leap_terms::{CostKind, Exact};
 
 use super::FoldError;
+use super::runs::Entries;
 
-/// What a cell weighs in memory, with its place in the map.
-pub(super) const HELD_BYTES: usize = 320;
-const COLUMNS: usize = 6;
-const SUM_BYTES: usize = 24;
+/// Summed columns: four costs, then two quantities.
+pub(super) const COLUMNS: usize = 6;
+const COSTS: usize = CostKind::ALL.len();
 
-/// The name of a cell, its currency by number.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Cell {
+/// The place of a charge in the cube; its currency by number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Place {
     pub(super) day: i32,
     pub(super) key: u128,
     pub(super) resource: Option<u128>,
-    pub(super) currency: u16,
+    pub(super) currency: u32,
 }
 
-impl Cell {
-    /// Bytes that sort as (day, key, resource, currency), charges without resource first.
-    pub(super) fn bytes(&self, currency: &str) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(40 + currency.len());
-        // Flipping the sign bit makes the order of bytes the order of days.
-        bytes.extend((self.day as u32 ^ 0x8000_0000).to_be_bytes());
-        bytes.extend(self.key.to_be_bytes());
-        match self.resource {
-            Some(resource) => {
-                bytes.push(1);
-                bytes.extend(resource.to_be_bytes());
-            }
-            None => bytes.push(0),
-        }
-        bytes.extend(currency.as_bytes());
-        bytes
+/// Sums of some charges.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Sums {
+    pub(super) coarse: [i128; COLUMNS],
+    /// In `[0, 10¹²)`.
+    pub(super) fine: [i64; COLUMNS],
+    /// Bit per column: its sum left the range of an exact number. The bound on the sum of absolute costs excludes that for
+    /// costs; a quantity in byte-seconds can, and is then null rather than wrong.
+    pub(super) lost: u8,
+    pub(super) rows: u64,
+}
+
+#[derive(Debug)]
+struct Cell {
+    key: u128,
+    resource: u128,
+    coarse: [i128; COLUMNS],
+    rows: u64,
+    day: i32,
+    currency: u32,
+    has_resource: bool,
+    lost: u8,
+}
+
+/// The cells in memory.
+#[derive(Default)]
+pub(super) struct Cells {
+    table: HashTable<u32>,
+    cells: Vec<Cell>,
+    fine: HashMap<u32, [i64; COLUMNS]>,
+}
+
+fn spread(day: i32, key: u128, resource: u128, currency: u32) -> u64 {
+    // Digests are as good as random; day and currency are small, so they are spread by a multiplication.
+    (key as u64) ^ ((resource >> 64) as u64) ^ (day as u32 as u64 | u64::from(currency) << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+fn add_to(coarse: &mut i128, lost: &mut u8, at: usize, more: i128) {
+    match coarse.checked_add(more) {
+        Some(sum) => *coarse = sum,
+        None => *lost |= 1 << at,
     }
 }
 
-/// Exact sums of the four costs and two quantities, and the number of charges.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Sums {
-    columns: [Exact; COLUMNS],
-    /// Bit per column: its sum left the range of an exact number. Bounds exclude that for costs; a quantity in
-    /// byte-seconds can, and is then null rather than wrong.
-    lost: u8,
-    rows: u64,
+impl Cells {
+    /// Bytes held.
+    pub(super) fn held(&self) -> usize {
+        self.table.capacity() * 6 + self.cells.capacity() * size_of::<Cell>() + self.fine.capacity() * (size_of::<[i64; COLUMNS]>() + 8)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.cells.is_empty()
+    }
+
+    /// True when the numbers of the cells are used up; spill then, whatever the memory.
+    pub(super) fn is_full(&self) -> bool {
+        self.cells.len() >= u32::MAX as usize - 1
+    }
+
+    /// Adds one charge.
+    pub(super) fn add(&mut self, place: Place, coarse: &[i128; COLUMNS], fine: &[i64; COLUMNS]) {
+        let resource = place.resource.unwrap_or(0);
+        let hash = spread(place.day, place.key, resource, place.currency);
+        let cells = &self.cells;
+        let known = self.table.find(hash, |at| {
+            let cell = &cells[*at as usize];
+            cell.key == place.key
+                && cell.day == place.day
+                && cell.currency == place.currency
+                && cell.resource == resource
+                && cell.has_resource == place.resource.is_some()
+        });
+        let number = match known {
+            Some(number) => *number,
+            None => {
+                let number = self.cells.len() as u32;
+                self.cells.push(Cell {
+                    key: place.key,
+                    resource,
+                    coarse: [0; COLUMNS],
+                    rows: 0,
+                    day: place.day,
+                    currency: place.currency,
+                    has_resource: place.resource.is_some(),
+                    lost: 0,
+                });
+                let cells = &self.cells;
+                self.table.insert_unique(hash, number, |at| {
+                    let cell = &cells[*at as usize];
+                    spread(cell.day, cell.key, cell.resource, cell.currency)
+                });
+                number
+            }
+        };
+        let cell = &mut self.cells[number as usize];
+        cell.rows += 1;
+        for at in 0..COLUMNS {
+            add_to(&mut cell.coarse[at], &mut cell.lost, at, coarse[at]);
+        }
+        if fine.iter().any(|digits| *digits != 0) {
+            let sums = self.fine.entry(number).or_default();
+            for at in 0..COLUMNS {
+                sums[at] += fine[at];
+                if sums[at] >= FINE_PER_COARSE {
+                    sums[at] -= FINE_PER_COARSE;
+                    add_to(&mut cell.coarse[at], &mut cell.lost, at, 1);
+                }
+            }
+        }
+    }
+
+    /// The cells in order; `currencies` are the codes by number.
+    pub(super) fn sorted<'c>(&'c self, currencies: &'c [String]) -> SortedCells<'c> {
+        let mut order: Vec<u32> = (0..self.cells.len() as u32).collect();
+        order.sort_unstable_by(|a, b| {
+            let (a, b) = (&self.cells[*a as usize], &self.cells[*b as usize]);
+            let (one, other) = (&currencies[a.currency as usize], &currencies[b.currency as usize]);
+            (a.day, a.key, a.has_resource, a.resource, one).cmp(&(b.day, b.key, b.has_resource, b.resource, other))
+        });
+        SortedCells { cells: self, currencies, order, at: 0 }
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        *self = Cells::default();
+    }
+}
+
+/// Cells in their order.
+pub(super) struct SortedCells<'c> {
+    cells: &'c Cells,
+    currencies: &'c [String],
+    order: Vec<u32>,
+    at: usize,
+}
+
+impl Entries for SortedCells<'_> {
+    fn next(&mut self, key: &mut Vec<u8>, value: &mut Vec<u8>) -> io::Result<bool> {
+        key.clear();
+        value.clear();
+        let Some(number) = self.order.get(self.at) else { return Ok(false) };
+        self.at += 1;
+        let cell = &self.cells.cells[*number as usize];
+        let place = Place {
+            day: cell.day,
+            key: cell.key,
+            resource: cell.has_resource.then_some(cell.resource),
+            currency: cell.currency,
+        };
+        place.write(&self.currencies[cell.currency as usize], key);
+        let fine = self.cells.fine.get(number).copied().unwrap_or_default();
+        Sums { coarse: cell.coarse, fine, lost: cell.lost, rows: cell.rows }.write(value);
+        Ok(true)
+    }
+}
+
+impl Place {
+    /// Bytes that sort as (day, key, resource, currency), charges without resource first.
+    pub(super) fn write(&self, currency: &str, out: &mut Vec<u8>) {
+        // Flipping the sign bit makes the order of bytes the order of days.
+        out.extend((self.day as u32 ^ 0x8000_0000).to_be_bytes());
+        out.extend(self.key.to_be_bytes());
+        match self.resource {
+            Some(resource) => {
+                out.push(1);
+                out.extend(resource.to_be_bytes());
+            }
+            None => out.push(0),
+        }
+        out.extend(currency.as_bytes());
+    }
 }
 
 impl Sums {
+    /// Adds other sums of the same cell.
     pub(super) fn add(&mut self, other: &Sums) {
         self.lost |= other.lost;
-        for (at, (sum, value)) in self.columns.iter_mut().zip(other.columns).enumerate() {
-            match sum.checked_add(value) {
-                Some(added) => *sum = added,
-                None => self.lost |= 1 << at,
+        self.rows += other.rows;
+        for at in 0..COLUMNS {
+            add_to(&mut self.coarse[at], &mut self.lost, at, other.coarse[at]);
+            self.fine[at] += other.fine[at];
+            if self.fine[at] >= FINE_PER_COARSE {
+                self.fine[at] -= FINE_PER_COARSE;
+                add_to(&mut self.coarse[at], &mut self.lost, at, 1);
             }
         }
-        assert!(self.lost & 0b1111 == 0, "costs are bounded, so their sums stay in range");
-        self.rows += other.rows;
     }
 
-    pub(super) fn costs(&self) -> Costs {
-        let [billed, effective, list, contracted, ..] = self.columns;
-        Costs { billed, effective, list, contracted }
-    }
-
-    pub(super) fn bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(COLUMNS * SUM_BYTES + 8);
-        for sum in self.columns {
-            bytes.extend(sum.coarse().to_le_bytes());
-            bytes.extend(sum.fine().to_le_bytes());
+    /// Bytes: rows, lost columns, which columns have fine digits, then the sums.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        out.extend(self.rows.to_le_bytes());
+        out.push(self.lost);
+        let mask = (0..COLUMNS).filter(|at| self.fine[*at] != 0).fold(0_u8, |mask, at| mask | 1 << at);
+        out.push(mask);
+        for sum in self.coarse {
+            out.extend(sum.to_le_bytes());
         }
-        bytes.extend(self.rows.to_le_bytes());
-        bytes.push(self.lost);
-        bytes
+        for digits in self.fine.iter().filter(|digits| **digits != 0) {
+            out.extend(digits.to_le_bytes());
+        }
     }
 
-    pub(super) fn from_bytes(bytes: &[u8]) -> Sums {
-        let mut sums = Sums::default();
-        for (at, sum) in sums.columns.iter_mut().enumerate() {
-            let from = at * SUM_BYTES;
-            let coarse = i128::from_le_bytes(bytes[from..from + 16].try_into().expect("sixteen bytes"));
-            let fine = i64::from_le_bytes(bytes[from + 16..from + SUM_BYTES].try_into().expect("eight bytes"));
-            *sum = Exact::from_parts(coarse, i128::from(fine));
+    /// From the bytes of [`Sums::write`].
+    pub(super) fn read(bytes: &[u8]) -> Sums {
+        fn take<'b, const N: usize>(bytes: &mut &'b [u8]) -> &'b [u8; N] {
+            let (head, rest) = bytes.split_first_chunk::<N>().expect("a run holds what was written to it");
+            *bytes = rest;
+            head
         }
-        let from = COLUMNS * SUM_BYTES;
-        sums.rows = u64::from_le_bytes(bytes[from..from + 8].try_into().expect("eight bytes"));
-        sums.lost = bytes[from + 8];
+        let mut bytes = bytes;
+        let rows = u64::from_le_bytes(*take(&mut bytes));
+        let [lost, mask] = *take(&mut bytes);
+        let mut sums = Sums { rows, lost, ..Sums::default() };
+        for sum in &mut sums.coarse {
+            *sum = i128::from_le_bytes(*take(&mut bytes));
+        }
+        for at in (0..COLUMNS).filter(|at| mask & 1 << at != 0) {
+            sums.fine[at] = i64::from_le_bytes(*take(&mut bytes));
+        }
         sums
-    }
-}
-
-/// The absolute values of some costs.
-pub(super) fn absolute(costs: Costs) -> Costs {
-    Costs {
-        billed: costs.billed.abs(),
-        effective: costs.effective.abs(),
-        list: costs.list.abs(),
-        contracted: costs.contracted.abs(),
     }
 }
 
@@ -125,15 +271,22 @@ impl<'b> Numbers<'b> {
         };
         let mut columns = [(None, None); COLUMNS];
         for (slot, name) in columns.iter_mut().zip(tables::summed_columns()) {
-            *slot = (find(name)?, find(&fine_column(name))?);
+            let coarse = find(name)?;
+            let fine = find(&fine_column(name))?.filter(|array| array.null_count() < array.len());
+            *slot = (coarse, fine);
         }
         Ok(Numbers { columns })
     }
 
-    /// One charge as sums of one.
-    pub(super) fn row(&self, row: usize) -> Sums {
-        let value = |array: Option<&PrimitiveArray<Decimal128Type>>| array.filter(|array| array.is_valid(row)).map_or(0, |array| array.value(row));
-        Sums { columns: self.columns.map(|(coarse, fine)| Exact::from_parts(value(coarse), value(fine))), lost: 0, rows: 1 }
+    /// The exact numbers of one charge; null counts as zero.
+    pub(super) fn row(&self, row: usize) -> ([i128; COLUMNS], [i64; COLUMNS]) {
+        let value = |array: Option<&Decimal128Array>| array.filter(|array| array.is_valid(row)).map_or(0, |array| array.value(row));
+        let (mut coarse, mut fine) = ([0; COLUMNS], [0; COLUMNS]);
+        for (at, (whole, digits)) in self.columns.iter().enumerate() {
+            let number = Exact::from_parts(value(*whole), value(*digits));
+            (coarse[at], fine[at]) = (number.coarse(), number.fine());
+        }
+        (coarse, fine)
     }
 }
 
@@ -152,17 +305,17 @@ impl CellBatch {
         self.sums.len()
     }
 
-    /// Adds a cell by its bytes (see [`Cell::bytes`]).
-    pub(super) fn push(&mut self, cell: &[u8], sums: &Sums) {
-        let day = u32::from_be_bytes(cell[..4].try_into().expect("four bytes")) ^ 0x8000_0000;
-        self.days.append_value(day as i32);
-        self.keys.append_value(&cell[4..20]);
-        let currency = if cell[20] == 1 {
-            self.resources.append_value(&cell[21..37]);
-            &cell[37..]
+    /// Adds a cell by the bytes of [`Place::write`].
+    pub(super) fn push(&mut self, place: &[u8], sums: &Sums) {
+        let (day, rest) = place.split_first_chunk::<4>().expect("a place begins with its day");
+        self.days.append_value((u32::from_be_bytes(*day) ^ 0x8000_0000) as i32);
+        self.keys.append_value(&rest[..16]);
+        let currency = if rest[16] == 1 {
+            self.resources.append_value(&rest[17..33]);
+            &rest[33..]
         } else {
             self.resources.append_null();
-            &cell[21..]
+            &rest[17..]
         };
         self.currencies.append_value(std::str::from_utf8(currency).expect("a currency is text"));
         self.sums.push(*sums);
@@ -181,13 +334,16 @@ impl CellBatch {
             let mut coarse = Decimal128Builder::new().with_data_type(tables::COARSE);
             let mut fine = Decimal128Builder::new().with_data_type(tables::FINE);
             for sums in &sums {
-                if sums.lost & (1 << at) != 0 {
+                // The column holds 38 digits, a little less than 128 bits.
+                let fits = sums.coarse[at].unsigned_abs() < 10_u128.pow(38);
+                if sums.lost & (1 << at) != 0 || !fits {
+                    assert!(at >= COSTS, "costs are bounded, so their sums stay in range");
                     coarse.append_null();
                     fine.append_null();
                     continue;
                 }
-                coarse.append_value(sums.columns[at].coarse());
-                match sums.columns[at].fine() {
+                coarse.append_value(sums.coarse[at]);
+                match sums.fine[at] {
                     0 => fine.append_null(),
                     digits => fine.append_value(i128::from(digits)),
                 }

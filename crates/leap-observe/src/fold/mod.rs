@@ -13,24 +13,32 @@ mod digests;
 mod runs;
 #[cfg(test)]
 mod tests;
+mod texts;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder, RecordBatch, StringArray, StringBuilder};
-use arrow::datatypes::TimestampMicrosecondType;
+use arrow::datatypes::{SchemaRef, TimestampMicrosecondType};
 use leap_terms::delivery::CurrencyTotals;
+use leap_terms::exact::COARSE_PER_WHOLE;
+use leap_terms::limits::SNAPSHOT_ABSOLUTE_WHOLE;
 use leap_terms::tables::{self, Table};
-use leap_terms::{Costs, Currency, Day, Instant, RowsDigest};
+use leap_terms::{CostKind, Costs, Currency, Day, Exact, Instant, RowsDigest};
 
-use self::cells::{Cell, CellBatch, Numbers, Sums};
+use self::cells::{CellBatch, Cells, Numbers, Place, Sums};
 pub use self::digests::{Hashed, hash, key_digests, resource_digests, row_digests};
+use self::runs::{Entries, RUNS_AT_ONCE, Run, RunWriter, merge};
+use self::texts::{Texts, unpack};
 
 /// Rows per batch of output.
 const OUTPUT_ROWS: usize = 8192;
 /// Pairs of accounts that are kept.
 const ACCOUNTS: usize = 100_000;
+const RESOURCE_COLUMNS: [&str; 2] = ["ResourceId", "ResourceName"];
+const ACCOUNT_COLUMNS: [&str; 2] = ["BillingAccountId", "SubAccountId"];
 
 /// Why the fold stopped.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +55,18 @@ pub enum FoldError {
     /// A batch lacks a column that every charge has, or has one of a wrong type.
     #[error("a batch of charges has no usable column {0}")]
     Column(String),
+    /// So much money that sums over it could wrap.
+    #[error(
+        "the {kind} costs in {currency} add up to more than the limit SNAPSHOT_ABSOLUTE_WHOLE = {limit} allows; no real bill does, so look at the amounts"
+    )]
+    TooLarge {
+        /// The kind of cost.
+        kind: CostKind,
+        /// The currency.
+        currency: Currency,
+        /// The limit, in whole units of currency.
+        limit: i128,
+    },
     /// The receiver of the output failed.
     #[error("could not store the fold's output")]
     Output(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -55,8 +75,8 @@ pub enum FoldError {
     Arrow(#[from] arrow::error::ArrowError),
 }
 
-impl From<std::io::Error> for FoldError {
-    fn from(source: std::io::Error) -> FoldError {
+impl From<io::Error> for FoldError {
+    fn from(source: io::Error) -> FoldError {
         FoldError::Spill { path: PathBuf::new(), source }
     }
 }
@@ -74,58 +94,76 @@ pub struct FoldTotals {
     pub first_day: Day,
     /// Last day of any charge.
     pub last_day: Day,
-    /// Distinct "billing account/sub account", sorted.
+    /// Distinct "billing account/sub account", sorted; of more than 100,000 the smallest.
     pub accounts: Vec<String>,
+}
+
+/// Sums of one currency.
+struct Money {
+    currency: Currency,
+    costs: Costs,
+    absolute: Costs,
 }
 
 /// Folds the charges of one scope.
 pub struct Fold {
     key_columns: Vec<String>,
-    spill: PathBuf,
+    /// True when the accounts are part of the key, so that new accounts only come with new keys.
+    accounts_in_key: bool,
+    folder: PathBuf,
     memory: usize,
-    held: usize,
-    keys: HashMap<u128, Box<[u8]>>,
-    resources: HashMap<u128, Box<[u8]>>,
-    cells: HashMap<Cell, Sums>,
-    currencies: Vec<String>,
-    runs: BTreeMap<Table, Vec<PathBuf>>,
+    keys: Texts,
+    resources: Texts,
+    cells: Cells,
+    runs: BTreeMap<Table, Vec<Run>>,
+    /// By number: codes, and sums.
+    codes: Vec<String>,
+    money: Vec<Money>,
     rows: u64,
     digest: RowsDigest,
-    totals: BTreeMap<Currency, (Costs, Costs)>,
     days: Option<(Day, Day)>,
     accounts: BTreeSet<String>,
-    last_account: (String, String),
+}
+
+impl std::fmt::Debug for Fold {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Fold({} rows, {} bytes held)", self.rows, self.held())
+    }
 }
 
 impl Fold {
-    /// Starts with nothing. `spill` is an existing folder of its own for this fold; `memory` is in bytes.
+    /// Starts with nothing. `spill` is a folder for runs, made where absent; `memory` is in bytes.
     ///
     /// # Errors
     /// [`FoldError::Spill`] when the folder cannot be made.
     pub fn new(key_columns: Vec<String>, spill: &Path, memory: usize) -> Result<Fold, FoldError> {
         std::fs::create_dir_all(spill).map_err(|source| FoldError::Spill { path: spill.to_owned(), source })?;
         Ok(Fold {
+            accounts_in_key: ACCOUNT_COLUMNS.iter().all(|name| key_columns.iter().any(|key| key == name)),
             key_columns,
-            spill: spill.to_owned(),
-            memory: memory.max(1 << 16),
-            held: 0,
-            keys: HashMap::new(),
-            resources: HashMap::new(),
-            cells: HashMap::new(),
-            currencies: Vec::new(),
+            folder: spill.to_owned(),
+            memory,
+            keys: Texts::default(),
+            resources: Texts::default(),
+            cells: Cells::default(),
             runs: BTreeMap::new(),
+            codes: Vec::new(),
+            money: Vec::new(),
             rows: 0,
             digest: RowsDigest::default(),
-            totals: BTreeMap::new(),
             days: None,
             accounts: BTreeSet::new(),
-            last_account: Default::default(),
         })
     }
 
     /// The columns of the keys.
     pub fn key_columns(&self) -> &[String] {
         &self.key_columns
+    }
+
+    /// Bytes held in memory.
+    pub fn held(&self) -> usize {
+        self.keys.held() + self.resources.held() + self.cells.held()
     }
 
     /// Folds a batch of charges.
@@ -145,103 +183,118 @@ impl Fold {
         let starts = batch
             .column_by_name("ChargePeriodStart")
             .and_then(|array| array.as_primitive_opt::<TimestampMicrosecondType>())
+            .filter(|array| array.null_count() == 0)
             .ok_or_else(|| FoldError::Column("ChargePeriodStart".to_owned()))?;
         let currencies = text(batch, "BillingCurrency").ok_or_else(|| FoldError::Column("BillingCurrency".to_owned()))?;
-        let (payers, accounts) = (text(batch, "BillingAccountId"), text(batch, "SubAccountId"));
         let numbers = Numbers::of(batch)?;
         let key_columns: Vec<Option<&StringArray>> = self.key_columns.iter().map(|name| text(batch, name)).collect();
-        let resource_columns = [text(batch, "ResourceId"), text(batch, "ResourceName")];
-        let mut currency: Option<(usize, Currency)> = None;
+        let resource_columns = RESOURCE_COLUMNS.map(|name| text(batch, name));
+        let account_columns = ACCOUNT_COLUMNS.map(|name| text(batch, name));
+        let mut last_currency = "";
+        let mut currency = 0_u32;
         for row in 0..batch.num_rows() {
             let day = Instant::from_micros(starts.value(row)).day();
             self.days = Some(self.days.map_or((day, day), |(first, last)| (first.min(day), last.max(day))));
             let code = currencies.value(row);
-            let same = currency.as_ref().is_some_and(|(number, _)| self.currencies[*number] == code);
-            if !same {
-                let number = self.currencies.iter().position(|known| known == code).unwrap_or_else(|| {
-                    self.currencies.push(code.to_owned());
-                    self.currencies.len() - 1
-                });
-                let checked = Currency::new(code).map_err(|_| FoldError::Column("BillingCurrency".to_owned()))?;
-                currency = Some((number, checked));
+            if code != last_currency || code.is_empty() {
+                currency = self.currency(code)?;
+                last_currency = code;
             }
-            let (number, code) = currency.as_ref().expect("the currency was just set");
-            let sums = numbers.row(row);
-            let costs = sums.costs();
-            match self.totals.get_mut(code) {
-                Some((total, absolute)) => {
-                    *total += costs;
-                    *absolute += cells::absolute(costs);
-                }
-                None => {
-                    self.totals.insert(code.clone(), (costs, cells::absolute(costs)));
-                }
+            let (coarse, fine) = numbers.row(row);
+            let money = &mut self.money[currency as usize];
+            for (at, kind) in CostKind::ALL.into_iter().enumerate() {
+                let cost = Exact::from_parts(coarse[at], i128::from(fine[at]));
+                money.costs[kind] += cost;
+                money.absolute[kind] += cost.abs();
             }
             let (key, resource) = (hashed.keys[row], hashed.resources[row]);
-            if !self.keys.contains_key(&key) {
-                let values = packed(&key_columns, row);
-                self.held += values.len() + 64;
-                self.keys.insert(key, values);
+            let new_key = self.keys.add(key, &key_columns, row);
+            if let Some(resource) = resource {
+                self.resources.add(resource, &resource_columns, row);
             }
-            if let Some(resource) = resource
-                && !self.resources.contains_key(&resource)
-            {
-                let values = packed(&resource_columns, row);
-                self.held += values.len() + 64;
-                self.resources.insert(resource, values);
+            self.cells.add(Place { day: day.days(), key, resource, currency }, &coarse, &fine);
+            if new_key || !self.accounts_in_key && (row == 0 || differs(&account_columns, row)) {
+                self.account(&account_columns, row);
             }
-            let cell = Cell { day: day.days(), key, resource, currency: u16::try_from(*number).map_err(|_| FoldError::Column("BillingCurrency".to_owned()))? };
-            match self.cells.get_mut(&cell) {
-                Some(known) => known.add(&sums),
-                None => {
-                    self.held += cells::HELD_BYTES;
-                    self.cells.insert(cell, sums);
-                }
-            }
-            self.account(payers.map_or("", |array| array.value(row)), accounts.map_or("", |array| array.value(row)));
-            self.rows += 1;
             self.digest += RowsDigest::from_bits(hashed.rows[row]);
         }
-        if self.held > self.memory { self.spill() } else { Ok(()) }
+        self.rows += batch.num_rows() as u64;
+        self.check_bound()?;
+        if self.held() > self.memory || self.cells.is_full() { self.spill() } else { Ok(()) }
     }
 
-    fn account(&mut self, payer: &str, account: &str) {
-        if (self.last_account.0.as_str(), self.last_account.1.as_str()) == (payer, account) && !self.accounts.is_empty() {
-            return;
+    /// The number of a currency.
+    fn currency(&mut self, code: &str) -> Result<u32, FoldError> {
+        let currency = Currency::new(code).map_err(|_| FoldError::Column("BillingCurrency".to_owned()))?;
+        let number = self.codes.iter().position(|known| known == currency.as_str()).unwrap_or_else(|| {
+            self.codes.push(currency.as_str().to_owned());
+            self.money.push(Money { currency, costs: Costs::default(), absolute: Costs::default() });
+            self.codes.len() - 1
+        });
+        u32::try_from(number).map_err(|_| FoldError::Column("BillingCurrency".to_owned()))
+    }
+
+    /// Stops before any sum of costs can leave its range: one batch adds far less than what lies beyond the bound.
+    fn check_bound(&self) -> Result<(), FoldError> {
+        let bound = SNAPSHOT_ABSOLUTE_WHOLE * COARSE_PER_WHOLE;
+        for money in &self.money {
+            for kind in CostKind::ALL {
+                if money.absolute[kind].coarse() >= bound {
+                    let currency = money.currency.clone();
+                    return Err(FoldError::TooLarge { kind, currency, limit: SNAPSHOT_ABSOLUTE_WHOLE });
+                }
+            }
         }
-        self.last_account = (payer.to_owned(), account.to_owned());
-        if self.accounts.len() < ACCOUNTS {
-            self.accounts.insert(format!("{payer}/{account}"));
+        Ok(())
+    }
+
+    fn account(&mut self, columns: &[Option<&StringArray>; 2], row: usize) {
+        let [payer, account] = columns.map(|column| value(column, row));
+        self.accounts.insert(format!("{payer}/{account}"));
+        if self.accounts.len() > ACCOUNTS {
+            self.accounts.pop_last();
         }
     }
 
-    fn take_texts(map: &mut HashMap<u128, Box<[u8]>>) -> Vec<runs::Entry> {
-        let mut entries: Vec<runs::Entry> =
-            std::mem::take(map).into_iter().map(|(digest, values)| (digest.to_be_bytes().to_vec(), values.into_vec())).collect();
-        entries.sort_unstable();
-        entries
+    /// Writes everything held to sorted runs on disk.
+    ///
+    /// # Errors
+    /// [`FoldError::Spill`].
+    pub fn spill(&mut self) -> Result<(), FoldError> {
+        self.write_runs().map_err(|source| FoldError::Spill { path: self.folder.clone(), source })
     }
 
-    fn take_cells(&mut self) -> Vec<runs::Entry> {
-        let currencies = &self.currencies;
-        let mut entries: Vec<runs::Entry> = std::mem::take(&mut self.cells)
-            .into_iter()
-            .map(|(cell, sums)| (cell.bytes(&currencies[usize::from(cell.currency)]), sums.bytes()))
-            .collect();
-        entries.sort_unstable();
-        entries
-    }
-
-    fn spill(&mut self) -> Result<(), FoldError> {
-        let number = self.runs.get(&Table::Cube).map_or(0, Vec::len);
-        let (keys, resources) = (Self::take_texts(&mut self.keys), Self::take_texts(&mut self.resources));
-        let cells = self.take_cells();
-        for (table, entries) in [(Table::Keys, keys), (Table::Resources, resources), (Table::Cube, cells)] {
-            let path = self.spill.join(format!("{}-{number}.run", table.name()));
-            let path = runs::write(&path, entries.into_iter()).map_err(|source| FoldError::Spill { path: self.spill.clone(), source })?;
-            self.runs.entry(table).or_default().push(path);
+    fn write_runs(&mut self) -> io::Result<()> {
+        let mut made = Vec::new();
+        if !self.keys.is_empty() {
+            let mut writer = RunWriter::create(&self.folder, Table::Keys.name())?;
+            self.keys.spill(self.key_columns.len(), self.memory / 4, &mut writer)?;
+            made.push((Table::Keys, writer.finish()?));
         }
-        self.held = 0;
+        if !self.resources.is_empty() {
+            let mut writer = RunWriter::create(&self.folder, Table::Resources.name())?;
+            self.resources.spill(RESOURCE_COLUMNS.len(), self.memory / 4, &mut writer)?;
+            made.push((Table::Resources, writer.finish()?));
+        }
+        if !self.cells.is_empty() {
+            let mut writer = RunWriter::create(&self.folder, Table::Cube.name())?;
+            let (mut key, mut value) = (Vec::new(), Vec::new());
+            let mut entries = self.cells.sorted(&self.codes);
+            while entries.next(&mut key, &mut value)? {
+                writer.push(&key, &value)?;
+            }
+            drop(entries);
+            self.cells.clear();
+            made.push((Table::Cube, writer.finish()?));
+        }
+        for (table, run) in made {
+            let runs = self.runs.entry(table).or_default();
+            runs.push(run);
+            if runs.len() >= RUNS_AT_ONCE {
+                let one = merge_runs(&self.folder, table, runs)?;
+                *runs = vec![one];
+            }
+        }
         Ok(())
     }
 
@@ -254,72 +307,131 @@ impl Fold {
         out: &mut dyn FnMut(Table, RecordBatch) -> Result<(), Box<dyn std::error::Error + Send + Sync>>,
     ) -> Result<FoldTotals, FoldError> {
         let mut emit = |table: Table, batch: RecordBatch| out(table, batch).map_err(FoldError::Output);
-        let keys = Self::take_texts(&mut self.keys);
-        let schema = tables::keys(&self.key_columns);
-        self.texts(Table::Keys, keys, &schema, &mut emit)?;
-        let resources = Self::take_texts(&mut self.resources);
-        self.texts(Table::Resources, resources, &tables::resources(), &mut emit)?;
-        let cells = self.take_cells();
+        let none = Vec::new();
+        let runs = |table: Table| self.runs.get(&table).unwrap_or(&none).as_slice();
+
+        let width = self.key_columns.len();
+        let mut texts = TextBatch::new(Table::Keys, tables::keys(&self.key_columns));
+        merge::<FoldError>(runs(Table::Keys), Some(Box::new(self.keys.sorted(width))), |key, value| texts.push(key, value, &mut emit))?;
+        texts.flush(&mut emit)?;
+        self.keys = Texts::default();
+
+        let mut texts = TextBatch::new(Table::Resources, tables::resources());
+        let memory = self.resources.sorted(RESOURCE_COLUMNS.len());
+        merge::<FoldError>(runs(Table::Resources), Some(Box::new(memory)), |key, value| texts.push(key, value, &mut emit))?;
+        texts.flush(&mut emit)?;
+        self.resources = Texts::default();
+
         let mut batch = CellBatch::default();
-        let runs = self.runs.get(&Table::Cube).cloned().unwrap_or_default();
-        runs::merged::<FoldError>(&runs, cells, |cell, values| {
-            let mut sums = Sums::default();
-            for value in &values {
-                sums.add(&Sums::from_bytes(value));
+        let mut cell = (Vec::new(), Sums::default());
+        let memory = self.cells.sorted(&self.codes);
+        merge::<FoldError>(runs(Table::Cube), Some(Box::new(memory)), |key, value| {
+            let sums = Sums::read(value);
+            if cell.0 == key {
+                cell.1.add(&sums);
+                return Ok(());
             }
-            batch.push(cell, &sums);
+            if !cell.0.is_empty() {
+                batch.push(&cell.0, &cell.1);
+            }
+            cell.0.clear();
+            cell.0.extend(key);
+            cell.1 = sums;
             if batch.len() == OUTPUT_ROWS { emit(Table::Cube, batch.take()?) } else { Ok(()) }
         })?;
-        if batch.len() > 0 {
+        if !cell.0.is_empty() {
+            batch.push(&cell.0, &cell.1);
             emit(Table::Cube, batch.take()?)?;
         }
-        for path in self.runs.values().flatten() {
-            // A run that stays is litter, not an error: the folder is removed with the staging.
-            let _ = std::fs::remove_file(path);
-        }
+
         let (first_day, last_day) = self.days.unwrap_or((Day::EARLIEST, Day::EARLIEST));
+        let mut totals: Vec<CurrencyTotals> = self
+            .money
+            .into_iter()
+            .map(|money| CurrencyTotals { currency: money.currency, costs: money.costs, absolute: money.absolute })
+            .collect();
+        totals.sort_by(|a, b| a.currency.cmp(&b.currency));
         Ok(FoldTotals {
             rows: self.rows,
             digest: self.digest,
-            totals: self.totals.into_iter().map(|(currency, (costs, absolute))| CurrencyTotals { currency, costs, absolute }).collect(),
+            totals,
             first_day,
             last_day,
             accounts: self.accounts.into_iter().collect(),
         })
     }
+}
 
-    fn texts(
-        &self,
-        table: Table,
-        memory: Vec<runs::Entry>,
-        schema: &arrow::datatypes::SchemaRef,
-        emit: &mut dyn FnMut(Table, RecordBatch) -> Result<(), FoldError>,
-    ) -> Result<(), FoldError> {
-        let width = schema.fields().len() - 1;
-        let mut digests = BinaryBuilder::new();
-        let mut columns: Vec<StringBuilder> = (0..width).map(|_| StringBuilder::new()).collect();
-        let mut rows = 0;
-        let mut flush = |digests: &mut BinaryBuilder, columns: &mut Vec<StringBuilder>| -> Result<(), FoldError> {
-            let mut arrays: Vec<ArrayRef> = vec![Arc::new(digests.finish())];
-            arrays.extend(columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef));
-            emit(table, RecordBatch::try_new(schema.clone(), arrays)?)
-        };
-        let runs = self.runs.get(&table).cloned().unwrap_or_default();
-        runs::merged::<FoldError>(&runs, memory, |digest, values| {
-            digests.append_value(digest);
-            let mut packed = values[0].as_slice();
-            for column in &mut columns {
-                let (value, rest) = unpack(packed);
-                column.append_option(value);
-                packed = rest;
+/// Many runs as one, equal keys as one entry.
+fn merge_runs(folder: &Path, table: Table, runs: &[Run]) -> io::Result<Run> {
+    let mut writer = RunWriter::create(folder, table.name())?;
+    let (mut last_key, mut last_value): (Vec<u8>, Vec<u8>) = (Vec::new(), Vec::new());
+    merge::<io::Error>(runs, None, |key, value| {
+        if last_key != key {
+            if !last_key.is_empty() {
+                writer.push(&last_key, &last_value)?;
             }
-            rows += 1;
-            if rows % OUTPUT_ROWS == 0 { flush(&mut digests, &mut columns) } else { Ok(()) }
-        })?;
-        if rows % OUTPUT_ROWS != 0 {
-            flush(&mut digests, &mut columns)?;
+            last_key.clear();
+            last_key.extend(key);
+            last_value.clear();
+            last_value.extend(value);
+        } else if table == Table::Cube {
+            let mut sums = Sums::read(&last_value);
+            sums.add(&Sums::read(value));
+            last_value.clear();
+            sums.write(&mut last_value);
         }
         Ok(())
+    })?;
+    if !last_key.is_empty() {
+        writer.push(&last_key, &last_value)?;
+    }
+    writer.finish()
+}
+
+/// Distinct rows of texts on their way out.
+struct TextBatch {
+    table: Table,
+    schema: SchemaRef,
+    last: Vec<u8>,
+    digests: BinaryBuilder,
+    columns: Vec<StringBuilder>,
+    rows: usize,
+}
+
+type Emit<'e> = &'e mut dyn FnMut(Table, RecordBatch) -> Result<(), FoldError>;
+
+impl TextBatch {
+    fn new(table: Table, schema: SchemaRef) -> TextBatch {
+        let columns = (1..schema.fields().len()).map(|_| StringBuilder::new()).collect();
+        TextBatch { table, schema, last: Vec::new(), digests: BinaryBuilder::new(), columns, rows: 0 }
+    }
+
+    fn push(&mut self, digest: &[u8], packed: &[u8], emit: Emit) -> Result<(), FoldError> {
+        if self.last == digest {
+            return Ok(());
+        }
+        self.last.clear();
+        self.last.extend(digest);
+        self.digests.append_value(digest);
+        let mut packed = packed;
+        for column in &mut self.columns {
+            let (value, rest) = unpack(packed);
+            column.append_option(value);
+            packed = rest;
+        }
+        self.rows += 1;
+        if self.rows == OUTPUT_ROWS { self.flush(emit) } else { Ok(()) }
+    }
+
+    fn flush(&mut self, emit: Emit) -> Result<(), FoldError> {
+        if self.rows == 0 {
+            return Ok(());
+        }
+        let mut arrays: Vec<ArrayRef> = vec![Arc::new(self.digests.finish())];
+        arrays.extend(self.columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef));
+        self.rows = 0;
+        emit(self.table, RecordBatch::try_new(self.schema.clone(), arrays)?)
     }
 }
 
@@ -327,30 +439,11 @@ fn text<'b>(batch: &'b RecordBatch, name: &str) -> Option<&'b StringArray> {
     batch.column_by_name(name).and_then(|array| array.as_string_opt::<i32>())
 }
 
-const NULL: u32 = u32::MAX;
-
-/// The values of one row, each with its length.
-fn packed(columns: &[Option<&StringArray>], row: usize) -> Box<[u8]> {
-    let mut out = Vec::with_capacity(256);
-    for column in columns {
-        let value = column.filter(|array| array.is_valid(row)).map(|array| array.value(row)).filter(|value| !value.is_empty());
-        match value {
-            Some(value) => {
-                out.extend(u32::try_from(value.len()).expect("a field is bounded far below 4 GiB").to_le_bytes());
-                out.extend(value.as_bytes());
-            }
-            None => out.extend(NULL.to_le_bytes()),
-        }
-    }
-    out.into_boxed_slice()
+/// A text, empty where it is null or the column is absent.
+fn value<'b>(column: Option<&'b StringArray>, row: usize) -> &'b str {
+    column.filter(|array| array.is_valid(row)).map_or("", |array| array.value(row))
 }
 
-fn unpack(packed: &[u8]) -> (Option<&str>, &[u8]) {
-    let (length, rest) = packed.split_at(4);
-    let length = u32::from_le_bytes([length[0], length[1], length[2], length[3]]);
-    if length == NULL {
-        return (None, rest);
-    }
-    let (value, rest) = rest.split_at(length as usize);
-    (Some(std::str::from_utf8(value).expect("packed values were text")), rest)
+fn differs(columns: &[Option<&StringArray>; 2], row: usize) -> bool {
+    columns.iter().any(|column| value(*column, row) != value(*column, row - 1))
 }

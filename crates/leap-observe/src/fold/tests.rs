@@ -38,8 +38,6 @@ use leap_terms::tables::fine_column;
 fn folded(charges: &[Charge], chunk: usize, memory: usize) -> (BTreeMap<Table, RecordBatch>, FoldTotals) {
     let folder = tempfile::tempdir().unwrap();
     let mut fold = Fold::new(vec!["SubAccountId".to_owned()], folder.path(), memory).unwrap();
-    // The smallest memory that the fold accepts is far above these tests: force it.
-    fold.memory = memory;
     for part in charges.chunks(chunk.max(1)) {
         fold.add(&batch(part)).unwrap();
     }
@@ -110,21 +108,74 @@ fn accounts_and_days_are_told() {
 
 #[test]
 fn a_quantity_beyond_every_bound_is_null_and_costs_stay() {
-    let mut sums = Sums::default();
-    let huge = leap_terms::Exact::from_parts(i128::MAX - 1, 0);
-    let mut bytes = vec![0; 4 * 24];
+    let mut cells = Cells::default();
+    let place = Place { day: 0, key: 1, resource: None, currency: 0 };
     for _ in 0..2 {
-        bytes.extend(huge.coarse().to_le_bytes());
-        bytes.extend(huge.fine().to_le_bytes());
+        cells.add(place, &[5, 5, 5, 5, i128::MAX - 1, 7], &[0; 6]);
     }
-    bytes.extend(1_u64.to_le_bytes());
-    bytes.push(0);
-    let one = Sums::from_bytes(&bytes);
-    sums.add(&one);
-    sums.add(&one);
+    let (mut key, mut sums) = (Vec::new(), Vec::new());
+    let codes = ["USD".to_owned()];
+    assert!(cells.sorted(&codes).next(&mut key, &mut sums).unwrap());
     let mut batch = CellBatch::default();
-    batch.push(&Cell { day: 0, key: 1, resource: None, currency: 0 }.bytes("USD"), &sums);
+    batch.push(&key, &Sums::read(&sums));
     let batch = batch.take().unwrap();
     assert!(batch.column_by_name("PricingQuantity").unwrap().is_null(0));
+    assert!(batch.column_by_name("ConsumedQuantity").unwrap().is_valid(0));
     assert!(batch.column_by_name("BilledCost").unwrap().is_valid(0));
+}
+
+#[test]
+fn fine_digits_carry_into_coarse_ones_in_memory_and_on_disk() {
+    let charge: Charge = (0, 0, None, true, 0, u16::MAX);
+    let mut cells = Cells::default();
+    let place = Place { day: 0, key: 1, resource: Some(0), currency: 0 };
+    for _ in 0..3 {
+        cells.add(place, &[1, 0, 0, 0, 0, 0], &[600_000_000_000, 0, 0, 0, 0, 1]);
+    }
+    let (mut key, mut bytes) = (Vec::new(), Vec::new());
+    let codes = ["USD".to_owned()];
+    cells.sorted(&codes).next(&mut key, &mut bytes).unwrap();
+    let mut sums = Sums::read(&bytes);
+    assert_eq!((sums.coarse[0], sums.fine, sums.rows), (4, [800_000_000_000, 0, 0, 0, 0, 3], 3));
+    sums.add(&Sums::read(&bytes));
+    assert_eq!((sums.coarse[0], sums.fine[0]), (9, 600_000_000_000));
+    assert_eq!(folded(&[charge; 9], 2, 1).0, folded(&[charge; 9], 9, usize::MAX).0);
+}
+
+#[test]
+fn more_keys_than_memory_and_more_runs_than_files_give_the_same() {
+    let charges: Vec<Charge> =
+        (0..6000_u32).map(|at| ((at % 30) as u8, (at % 200) as u8, Some((at * 7 % 5000) as u16), true, i64::from(at), 0)).collect();
+    let plain = folded(&charges, 6000, usize::MAX);
+    // Each batch spills: 600 runs, merged on the way.
+    let tight = folded(&charges, 10, 1);
+    assert_eq!(plain, tight);
+    assert_eq!(plain.0[&Table::Resources].num_rows(), 5000);
+    assert!(plain.0[&Table::Cube].num_rows() > 5000);
+}
+
+#[test]
+fn an_absurd_bill_stops_the_fold_before_a_sum_can_wrap() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut fold = Fold::new(vec!["SubAccountId".to_owned()], folder.path(), usize::MAX).unwrap();
+    let batch = batch(&[(0, 1, None, true, 1, 0)]);
+    let huge: Decimal128Array = [Some(10_i128.pow(30) - 1)].into_iter().collect();
+    let mut columns = batch.columns().to_vec();
+    let at = batch.schema().index_of("BilledCost").unwrap();
+    columns[at] = Arc::new(huge.with_data_type(COARSE_COST));
+    let row = RecordBatch::try_new(batch.schema(), columns).unwrap();
+    let rows = concat_batches(&row.schema(), std::iter::repeat_n(&row, 10_000)).unwrap();
+    let stopped = (0..1000).find_map(|_| fold.add(&rows).err()).expect("10^6 times 10^12 is the bound");
+    assert!(stopped.to_string().contains("SNAPSHOT_ABSOLUTE_WHOLE"), "{stopped}");
+}
+
+#[test]
+fn of_many_accounts_the_smallest_are_kept_in_any_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut fold = Fold::new(ACCOUNT_COLUMNS.map(str::to_owned).to_vec(), folder.path(), usize::MAX).unwrap();
+    for at in (0..ACCOUNTS + 5).rev() {
+        let array = StringArray::from(vec![format!("{at:09}")]);
+        fold.account(&[Some(&array), None], 0);
+    }
+    assert_eq!((fold.accounts.len(), fold.accounts.first().map(String::as_str)), (ACCOUNTS, Some("000000000/")));
 }

@@ -80,7 +80,12 @@ impl LineItemType {
             "Tax" => LineItemType::Tax,
             "Credit" => LineItemType::Credit,
             "Refund" => LineItemType::Refund,
-            "BundledDiscount" | "EdpDiscount" | "PrivateRateDiscount" | "RiVolumeDiscount" | "SppDiscount" | "Discount"
+            "BundledDiscount"
+            | "EdpDiscount"
+            | "PrivateRateDiscount"
+            | "RiVolumeDiscount"
+            | "SppDiscount"
+            | "Discount"
             | "DistributorDiscount" => LineItemType::Discount,
             "FlatRateSubscription" => LineItemType::FlatRateSubscription,
             _ => return None,
@@ -127,7 +132,9 @@ impl LineItemType {
             | LineItemType::SavingsPlanCoveredUsage
             | LineItemType::SavingsPlanNegation
             | LineItemType::Discount => "Usage-Based",
-            LineItemType::SavingsPlanRecurringFee | LineItemType::RiFee | LineItemType::FlatRateSubscription => "Recurring",
+            LineItemType::SavingsPlanRecurringFee | LineItemType::RiFee | LineItemType::FlatRateSubscription => {
+                "Recurring"
+            }
             LineItemType::SavingsPlanUpfrontFee
             | LineItemType::Fee
             | LineItemType::Tax
@@ -189,7 +196,6 @@ struct Columns {
     sku: Option<usize>,
     service_code: Option<usize>,
     product: Option<usize>,
-    term: Option<usize>,
     unit: Option<usize>,
     public_cost: Option<usize>,
     public_rate: Option<usize>,
@@ -259,7 +265,6 @@ impl AwsPlan {
             sku: find.take("productsku"),
             service_code: find.take("productservicecode"),
             product: find.peek("product"),
-            term: find.peek("pricingterm"),
             unit: find.take("pricingunit"),
             public_cost: find.peek("pricingpublicondemandcost"),
             public_rate: find.take("pricingpublicondemandrate"),
@@ -280,7 +285,10 @@ impl AwsPlan {
         let mut category_columns = Vec::new();
         for (place, name) in names.iter().enumerate() {
             let lower = name.to_ascii_lowercase();
-            let key = |prefix: &str| (lower.starts_with(prefix) && name.len() > prefix.len()).then(|| tag_key(&name[prefix.len()..]).to_owned());
+            let key = |prefix: &str| {
+                (lower.starts_with(prefix) && name.len() > prefix.len())
+                    .then(|| tag_key(&name[prefix.len()..]).to_owned())
+            };
             if let Some(key) = key("resourcetags/").or_else(|| key("resource_tags_")) {
                 tag_columns.push((place, key));
                 find.mark(place);
@@ -295,7 +303,8 @@ impl AwsPlan {
             extra_columns.push((place, extras.len()));
             extras.push(name);
         }
-        let raw = |place: Option<usize>, fallback: &str| place.map_or(fallback, |place| names[place].as_str()).to_owned();
+        let raw =
+            |place: Option<usize>, fallback: &str| place.map_or(fallback, |place| names[place].as_str()).to_owned();
         let mut tallies = vec![
             (raw(columns.unblended, "lineItem/UnblendedCost"), CostKind::Billed),
             (raw(columns.unblended, "lineItem/UnblendedCost"), CostKind::Effective),
@@ -336,19 +345,32 @@ impl AwsPlan {
     }
 
     /// Maps a row that has begun.
-    pub(crate) fn map_row(&self, row: &RowIn<'_>, options: &MapOptions, sheet: &mut Sheet) -> Result<Outcome, RowFault> {
+    pub(crate) fn map_row(
+        &self,
+        row: &RowIn<'_>,
+        options: &MapOptions,
+        sheet: &mut Sheet,
+    ) -> Result<Outcome, RowFault> {
         let c = &self.columns;
         let kind_text = row.get(c.line_item_type);
         let type_name = c.line_item_type.map_or("lineItem/LineItemType", |place| self.names[place].as_str());
-        let kind = LineItemType::read(kind_text)
-            .ok_or_else(|| RowFault::new(type_name, kind_text, "is no LineItemType that leap knows; what it costs whom would be a guess"))?;
-        let currency_text = Some(row.get(c.currency)).filter(|text| !text.is_empty()).unwrap_or(row.get(c.pricing_currency));
+        let kind = LineItemType::read(kind_text).ok_or_else(|| {
+            RowFault::new(
+                type_name,
+                kind_text,
+                "is no LineItemType that leap knows; what it costs whom would be a guess",
+            )
+        })?;
+        let currency_text =
+            Some(row.get(c.currency)).filter(|text| !text.is_empty()).unwrap_or(row.get(c.pricing_currency));
         let currency_name = c.currency.map_or("lineItem/CurrencyCode", |place| self.names[place].as_str());
         if currency_text.is_empty() {
             return Err(RowFault::new(currency_name, "", "is null; a charge without it has no place in any report"));
         }
-        let currency = sheet.currency(currency_text).map_err(|reason| RowFault::new(currency_name, currency_text, reason))?;
-        let start = sheet.need_instant(&self.names, c.start, row.number, row.get(c.start), "lineItem/UsageStartDate")?;
+        let currency =
+            sheet.currency(currency_text).map_err(|reason| RowFault::new(currency_name, currency_text, reason))?;
+        let start =
+            sheet.need_instant(&self.names, c.start, row.number, row.get(c.start), "lineItem/UsageStartDate")?;
         let end = match row.get(c.end) {
             "" => {
                 sheet.saw(Quirk::NoChargePeriodEnd, usize::MAX, row.number, "");
@@ -361,7 +383,9 @@ impl AwsPlan {
                 sheet.saw(Quirk::NoBillingPeriod, usize::MAX, row.number, "");
                 options.fallback_billing_period.unwrap_or_else(|| Instant::from_micros(start).day().month())
             }
-            text => Instant::from_micros(sheet.need_instant(&self.names, c.period_start, row.number, text, "")?).day().month(),
+            text => Instant::from_micros(sheet.need_instant(&self.names, c.period_start, row.number, text, "")?)
+                .day()
+                .month(),
         };
         let unblended = match self.cost(row, c.unblended, sheet)? {
             Some(cost) => cost,
@@ -374,7 +398,8 @@ impl AwsPlan {
         let ri_effective = self.cost(row, c.ri_effective, sheet)?;
         let public = self.cost(row, c.public_cost, sheet)?;
         let amount = sheet.read_number(&self.names, c.amount, row.number, row.get(c.amount), QUANTITY_WHOLE_DIGITS)?;
-        let public_rate = sheet.read_number(&self.names, c.public_rate, row.number, row.get(c.public_rate), QUANTITY_WHOLE_DIGITS)?;
+        let public_rate =
+            sheet.read_number(&self.names, c.public_rate, row.number, row.get(c.public_rate), QUANTITY_WHOLE_DIGITS)?;
         let (billed, billed_reason) = match kind {
             LineItemType::SavingsPlanCoveredUsage => (Money::ZERO, COVERED),
             LineItemType::DiscountedUsage => (Money::ZERO, DISCOUNTED),
@@ -387,7 +412,9 @@ impl AwsPlan {
             let reason = if split { SPLIT } else { NEGATION };
             sheet.tally(0, currency, unblended, Money::ZERO, reason);
             sheet.tally(1, currency, unblended, Money::ZERO, reason);
-            for (tally, raw) in [(self.sp_tally, sp_effective), (self.ri_tally, ri_effective), (self.list_tally, public)] {
+            for (tally, raw) in
+                [(self.sp_tally, sp_effective), (self.ri_tally, ri_effective), (self.list_tally, public)]
+            {
                 if let Some(tally) = tally {
                     sheet.tally(tally, currency, raw.unwrap_or_default(), Money::ZERO, reason);
                 }
@@ -493,7 +520,9 @@ impl AwsPlan {
 
     fn texts(&self, kind: LineItemType, row: &RowIn<'_>, sheet: &mut Sheet, earlier_month: bool) {
         let c = &self.columns;
-        let first = |places: &[Option<usize>]| places.iter().map(|place| row.get(*place)).find(|text| !text.is_empty()).unwrap_or("");
+        let first = |places: &[Option<usize>]| {
+            places.iter().map(|place| row.get(*place)).find(|text| !text.is_empty()).unwrap_or("")
+        };
         let product = Product::read(row.get(c.product));
         let or_product = |text: &str, names: &[&str]| -> String {
             if text.is_empty() { product.get(names) } else { text.to_owned() }
@@ -644,14 +673,25 @@ impl<'a> Product<'a> {
 /// The service category of a product code, for the services that make up most bills; others are `Other`.
 fn service_category(code: &str) -> &'static str {
     match code {
-        "AmazonEC2" | "AWSLambda" | "AmazonECS" | "AmazonEKS" | "AmazonLightsail" | "AWSBatch" | "ElasticMapReduce" => "Compute",
+        "AmazonEC2" | "AWSLambda" | "AmazonECS" | "AmazonEKS" | "AmazonLightsail" | "AWSBatch" | "ElasticMapReduce" => {
+            "Compute"
+        }
         "AmazonS3" | "AmazonGlacier" | "AmazonEFS" | "AmazonFSx" | "AWSBackup" | "AmazonECR" => "Storage",
-        "AmazonRDS" | "AmazonDynamoDB" | "AmazonElastiCache" | "AmazonDocDB" | "AmazonNeptune" | "AmazonMemoryDB" => "Databases",
-        "AmazonVPC" | "AWSELB" | "AmazonCloudFront" | "AmazonRoute53" | "AWSDataTransfer" | "AWSDirectConnect" | "AmazonApiGateway" => "Networking",
-        "AmazonCloudWatch" | "AWSCloudTrail" | "AWSConfig" | "AWSSystemsManager" | "AWSCloudFormation" => "Management and Governance",
+        "AmazonRDS" | "AmazonDynamoDB" | "AmazonElastiCache" | "AmazonDocDB" | "AmazonNeptune" | "AmazonMemoryDB" => {
+            "Databases"
+        }
+        "AmazonVPC" | "AWSELB" | "AmazonCloudFront" | "AmazonRoute53" | "AWSDataTransfer" | "AWSDirectConnect"
+        | "AmazonApiGateway" => "Networking",
+        "AmazonCloudWatch" | "AWSCloudTrail" | "AWSConfig" | "AWSSystemsManager" | "AWSCloudFormation" => {
+            "Management and Governance"
+        }
         "AWSQueueService" | "AmazonSNS" | "AWSEvents" | "AmazonStates" | "AmazonMQ" => "Integration",
-        "awskms" | "AWSSecretsManager" | "AmazonGuardDuty" | "awswaf" | "AmazonInspectorV2" | "AWSSecurityHub" => "Security",
-        "AWSGlue" | "AmazonAthena" | "AmazonRedshift" | "AmazonKinesis" | "AmazonES" | "AmazonQuickSight" => "Analytics",
+        "awskms" | "AWSSecretsManager" | "AmazonGuardDuty" | "awswaf" | "AmazonInspectorV2" | "AWSSecurityHub" => {
+            "Security"
+        }
+        "AWSGlue" | "AmazonAthena" | "AmazonRedshift" | "AmazonKinesis" | "AmazonES" | "AmazonQuickSight" => {
+            "Analytics"
+        }
         "AmazonSageMaker" | "AmazonBedrock" | "AmazonRekognition" | "comprehend" => "AI and Machine Learning",
         "AWSCodePipeline" | "CodeBuild" | "AWSCodeCommit" | "AWSXRay" => "Developer Tools",
         "AmazonCognito" | "AWSDirectoryService" => "Identity",

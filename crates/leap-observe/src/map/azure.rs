@@ -95,7 +95,8 @@ const GERMAN: [(&str, &str); 58] = [
 pub fn canonical(name: &str) -> String {
     let name = name.trim();
     let inner = name.split_once('(').and_then(|(_, rest)| rest.split_once(')')).map_or(name, |(inner, _)| inner);
-    let bare: String = inner.chars().filter(|letter| !matches!(letter, ' ' | '-' | '_')).flat_map(char::to_lowercase).collect();
+    let bare: String =
+        inner.chars().filter(|letter| !matches!(letter, ' ' | '-' | '_')).flat_map(char::to_lowercase).collect();
     let english = GERMAN.iter().find(|(german, _)| *german == bare).map_or(bare.as_str(), |(_, english)| english);
     match english {
         "instanceid" => "resourceid",
@@ -182,7 +183,9 @@ impl ChargeType {
             "unusedreservation" | "unusedsavingsplan" => ChargeType::Unused,
             "purchase" | "kauf" => ChargeType::Purchase,
             "refund" => ChargeType::Refund,
-            "adjustment" | "roundingadjustment" | "accountupdate" | "debitadjustment" | "creditadjustment" => ChargeType::Adjustment,
+            "adjustment" | "roundingadjustment" | "accountupdate" | "debitadjustment" | "creditadjustment" => {
+                ChargeType::Adjustment
+            }
             "tax" => ChargeType::Tax,
             "credit" | "azurecredit" => ChargeType::Credit,
             _ => return None,
@@ -328,7 +331,12 @@ impl AzurePlan {
         }
         let kind = if self.amortized { "amortized" } else { "actual" };
         if let Some(told_by) = detected.told_by {
-            notes.of_file(part, &format!("Azure cost details taken for {kind} cost"), None, Some(format!("told by {told_by}")));
+            notes.of_file(
+                part,
+                &format!("Azure cost details taken for {kind} cost"),
+                None,
+                Some(format!("told by {told_by}")),
+            );
         }
         if self.columns.currency.is_none() {
             notes.of_file(part, "the file has no currency column: its currency is XXX (ISO 4217 for none)", None, None);
@@ -342,13 +350,17 @@ impl AzurePlan {
         let currency_text = match c.currency {
             None => "XXX",
             Some(place) if row.cells[place].is_empty() => {
-                return Err(RowFault::new(&names[place], "", "is null; a charge without it has no place in any report"));
+                return Err(RowFault::new(
+                    &names[place],
+                    "",
+                    "is null; a charge without it has no place in any report",
+                ));
             }
             Some(place) => row.cells[place],
         };
-        let currency = sheet
-            .currency(currency_text)
-            .map_err(|reason| RowFault::new(c.currency.map_or("", |place| names[place].as_str()), currency_text, reason))?;
+        let currency = sheet.currency(currency_text).map_err(|reason| {
+            RowFault::new(c.currency.map_or("", |place| names[place].as_str()), currency_text, reason)
+        })?;
         let day = sheet.need_instant(names, c.date, row.number, row.get(c.date), "Date")?;
         let day = Instant::from_micros(day).day();
         let month = match row.get(c.period_start) {
@@ -356,7 +368,9 @@ impl AzurePlan {
                 sheet.saw(Quirk::NoBillingPeriod, usize::MAX, row.number, "");
                 plan.options.fallback_billing_period.unwrap_or(day.month())
             }
-            text => Instant::from_micros(sheet.need_instant(names, c.period_start, row.number, text, "")?).day().month(),
+            text => {
+                Instant::from_micros(sheet.need_instant(names, c.period_start, row.number, text, "")?).day().month()
+            }
         };
         let charge_text = row.get(c.charge_type);
         let charge = ChargeType::read(charge_text).ok_or_else(|| {
@@ -384,7 +398,9 @@ impl AzurePlan {
                 Money::ZERO
             }
         };
-        let number = |place: Option<usize>, sheet: &mut Sheet| sheet.read_number(names, place, row.number, row.get(place), QUANTITY_WHOLE_DIGITS);
+        let number = |place: Option<usize>, sheet: &mut Sheet| {
+            sheet.read_number(names, place, row.number, row.get(place), QUANTITY_WHOLE_DIGITS)
+        };
         let quantity = number(c.quantity, sheet)?;
         let unit_price = number(c.unit_price, sheet)?;
         let effective_price = number(c.effective_price, sheet)?;
@@ -451,12 +467,15 @@ impl AzurePlan {
         let (quantity, unit_price) = (quantity?, unit_price?);
         let (whole, rounded) = product(unit_price, quantity, QUANTITY_WHOLE_DIGITS)?;
         let mut agrees_with = vec![whole];
-        if let Some((by_effective, _)) = effective_price.and_then(|price| product(price, quantity, QUANTITY_WHOLE_DIGITS)) {
+        if let Some((by_effective, _)) =
+            effective_price.and_then(|price| product(price, quantity, QUANTITY_WHOLE_DIGITS))
+        {
             agrees_with.push(by_effective);
         }
         let places = block_places(row.get(self.columns.unit));
         let undivided = agrees_with.iter().any(|total| about_equal(*total, cost));
-        let divided = places > 0 && agrees_with.iter().any(|total| shift(*total, places).is_some_and(|total| about_equal(total, cost)));
+        let divided = places > 0
+            && agrees_with.iter().any(|total| shift(*total, places).is_some_and(|total| about_equal(total, cost)));
         let contracted = if divided && !undivided { shift(whole, places)? } else { whole };
         if rounded {
             sheet.saw(Quirk::RoundedProduct, self.columns.unit_price.unwrap_or(usize::MAX), row.number, "");
@@ -488,7 +507,10 @@ impl AzurePlan {
             sheet.text(provider, "Microsoft");
         }
         let azure = row.get(c.publisher_type).eq_ignore_ascii_case("azure") || row.get(c.publisher_type).is_empty();
-        sheet.text(at("PublisherName"), &first(row.get(c.publisher), if azure { "Microsoft" } else { row.get(c.publisher_type) }));
+        sheet.text(
+            at("PublisherName"),
+            &first(row.get(c.publisher), if azure { "Microsoft" } else { row.get(c.publisher_type) }),
+        );
         sheet.text(at("ChargeCategory"), charge.category());
         if charge == ChargeType::Refund {
             sheet.text(at("ChargeClass"), "Correction");
@@ -534,7 +556,9 @@ impl AzurePlan {
         let pricing = match charge {
             ChargeType::Usage | ChargeType::Unused if committed || charge == ChargeType::Unused => "Committed",
             ChargeType::Usage if model.eq_ignore_ascii_case("spot") => "Dynamic",
-            ChargeType::Usage | ChargeType::Purchase if model.eq_ignore_ascii_case("ondemand") || committed => "Standard",
+            ChargeType::Usage | ChargeType::Purchase if model.eq_ignore_ascii_case("ondemand") || committed => {
+                "Standard"
+            }
             ChargeType::Usage
             | ChargeType::Unused
             | ChargeType::Purchase
@@ -545,7 +569,8 @@ impl AzurePlan {
         };
         sheet.text(at("PricingCategory"), pricing);
         if committed || charge == ChargeType::Unused {
-            let plan = model.to_ascii_lowercase().starts_with("savings") || row.get(c.charge_type).to_ascii_lowercase().contains("savings");
+            let plan = model.to_ascii_lowercase().starts_with("savings")
+                || row.get(c.charge_type).to_ascii_lowercase().contains("savings");
             sheet.text(at("CommitmentDiscountId"), &first(row.get(c.benefit), row.get(c.reservation)).to_lowercase());
             sheet.text(at("CommitmentDiscountName"), &first(row.get(c.benefit_name), row.get(c.reservation_name)));
             sheet.text(at("CommitmentDiscountCategory"), if plan { "Spend" } else { "Usage" });
@@ -553,7 +578,11 @@ impl AzurePlan {
             let status = match charge {
                 ChargeType::Unused => "Unused",
                 ChargeType::Usage => "Used",
-                ChargeType::Purchase | ChargeType::Refund | ChargeType::Adjustment | ChargeType::Tax | ChargeType::Credit => "",
+                ChargeType::Purchase
+                | ChargeType::Refund
+                | ChargeType::Adjustment
+                | ChargeType::Tax
+                | ChargeType::Credit => "",
             };
             sheet.text(at("CommitmentDiscountStatus"), status);
         }
@@ -569,7 +598,9 @@ impl AzurePlan {
 /// `10K` → 4, `1 Hour` → 0, `100 Hours` → 2; only powers of ten divide exactly, and others have not been seen to need it.
 fn block_places(unit: &str) -> u32 {
     let digits: String = unit.trim().chars().take_while(char::is_ascii_digit).collect();
-    let Some(zeros) = digits.strip_prefix('1').filter(|zeros| zeros.bytes().all(|digit| digit == b'0')) else { return 0 };
+    let Some(zeros) = digits.strip_prefix('1').filter(|zeros| zeros.bytes().all(|digit| digit == b'0')) else {
+        return 0;
+    };
     let rest = unit.trim()[digits.len()..].trim_start();
     let word: String = rest.chars().take_while(|letter| letter.is_alphanumeric()).collect();
     let thousands = match word.as_str() {
@@ -594,13 +625,33 @@ fn resource_type(resource: &str) -> String {
 
 fn service_category(service: &str, family: &str) -> &'static str {
     match service {
-        "Virtual Machines" | "Azure App Service" | "Functions" | "Container Instances" | "Azure Kubernetes Service" | "Virtual Machines Licenses" => "Compute",
+        "Virtual Machines"
+        | "Azure App Service"
+        | "Functions"
+        | "Container Instances"
+        | "Azure Kubernetes Service"
+        | "Virtual Machines Licenses" => "Compute",
         "Storage" | "Backup" | "Azure NetApp Files" | "Container Registry" => "Storage",
-        "Virtual Network" | "Load Balancer" | "Bandwidth" | "VPN Gateway" | "Azure DNS" | "Application Gateway" | "Content Delivery Network" => "Networking",
-        "SQL Database" | "SQL Managed Instance" | "Azure Cosmos DB" | "Azure Database for MySQL" | "Azure Database for PostgreSQL" | "Redis Cache" => "Databases",
+        "Virtual Network"
+        | "Load Balancer"
+        | "Bandwidth"
+        | "VPN Gateway"
+        | "Azure DNS"
+        | "Application Gateway"
+        | "Content Delivery Network" => "Networking",
+        "SQL Database"
+        | "SQL Managed Instance"
+        | "Azure Cosmos DB"
+        | "Azure Database for MySQL"
+        | "Azure Database for PostgreSQL"
+        | "Redis Cache" => "Databases",
         "Log Analytics" | "Azure Monitor" | "Automation" => "Management and Governance",
-        "Key Vault" | "Advanced Threat Protection" | "Microsoft Defender for Cloud" | "Sentinel" | "Azure Firewall" => "Security",
-        "Azure Databricks" | "Azure Synapse Analytics" | "Azure Data Factory v2" | "Event Hubs" | "HDInsight" => "Analytics",
+        "Key Vault" | "Advanced Threat Protection" | "Microsoft Defender for Cloud" | "Sentinel" | "Azure Firewall" => {
+            "Security"
+        }
+        "Azure Databricks" | "Azure Synapse Analytics" | "Azure Data Factory v2" | "Event Hubs" | "HDInsight" => {
+            "Analytics"
+        }
         "Azure Machine Learning" | "Cognitive Services" | "Azure OpenAI" => "AI and Machine Learning",
         "Service Bus" | "Logic Apps" | "API Management" | "Event Grid" => "Integration",
         _ => match family {

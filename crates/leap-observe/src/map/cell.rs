@@ -80,7 +80,9 @@ impl Quirk {
             Quirk::TagsAsList => "tags written as a list of keys and values read as an object",
             Quirk::TagTwice => "one key twice in the tags: the last one kept",
             Quirk::TagsUnreadable => "unreadable tags kept as text in x_UnreadableTags",
-            Quirk::NoBillingPeriod => "row without billing period put into the manifest's period, else the month of the charge",
+            Quirk::NoBillingPeriod => {
+                "row without billing period put into the manifest's period, else the month of the charge"
+            }
             Quirk::NoChargePeriodEnd => "charge period without end taken to end where it starts",
             Quirk::Placeholder => "the placeholder Unassigned read as null",
             Quirk::FloatCost => "cost column is a float in the Parquet file",

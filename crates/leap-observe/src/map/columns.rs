@@ -3,9 +3,7 @@
 //! Decimals of any precision, instants of any unit, dates, dictionaries, views; structs by dotted names; maps and
 //! lists as JSON. A float becomes its shortest text that reads back as the same float.
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, Decimal128Array, Int64Array, StringArray, StringBuilder, make_array,
-};
+use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Int64Array, StringArray, StringBuilder, make_array};
 use arrow::buffer::NullBuffer;
 use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{DataType, Date32Type, Float32Type, Float64Type, Int64Type, TimeUnit};
@@ -51,7 +49,11 @@ pub(crate) fn text_at(column: &StringArray, row: usize) -> &str {
 }
 
 /// Every column of the header as text.
-pub(crate) fn as_texts(names: &[String], batch: &RecordBatch, file: &str) -> Result<Vec<Option<StringArray>>, IntakeError> {
+pub(crate) fn as_texts(
+    names: &[String],
+    batch: &RecordBatch,
+    file: &str,
+) -> Result<Vec<Option<StringArray>>, IntakeError> {
     names.iter().map(|name| resolve(batch, name).map(|array| texts(&array, name, file)).transpose()).collect()
 }
 
@@ -86,7 +88,11 @@ fn texts(array: &ArrayRef, name: &str, file: &str) -> Result<StringArray, Intake
                 if zoned { text } else { text.trim_end_matches('Z').to_owned() }
             }))
         }
-        DataType::Map(..) | DataType::Struct(_) | DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => {
+        DataType::Map(..)
+        | DataType::Struct(_)
+        | DataType::List(_)
+        | DataType::LargeList(_)
+        | DataType::FixedSizeList(..) => {
             let mut out = StringBuilder::new();
             for row in 0..array.len() {
                 if array.is_null(row) {
@@ -102,7 +108,8 @@ fn texts(array: &ArrayRef, name: &str, file: &str) -> Result<StringArray, Intake
         DataType::Null => Ok(StringArray::new_null(array.len())),
         _ => {
             let options = CastOptions { safe: false, ..CastOptions::default() };
-            let text = cast_with_options(array, &DataType::Utf8, &options).map_err(|error| refuse(error.to_string()))?;
+            let text =
+                cast_with_options(array, &DataType::Utf8, &options).map_err(|error| refuse(error.to_string()))?;
             Ok(text.as_string::<i32>().clone())
         }
     }
@@ -116,9 +123,19 @@ fn micros(array: &ArrayRef) -> Result<Int64Array, arrow::error::ArrowError> {
     cast(&unit, &DataType::Int64).map(|array| array.as_primitive::<Int64Type>().clone())
 }
 
-fn write_json(array: &ArrayRef, row: usize, name: &str, file: &str, depth: usize, out: &mut String) -> Result<(), IntakeError> {
+fn write_json(
+    array: &ArrayRef,
+    row: usize,
+    name: &str,
+    file: &str,
+    depth: usize,
+    out: &mut String,
+) -> Result<(), IntakeError> {
     if depth > json::DEPTH {
-        return Err(IntakeError::malformed(file, format!("its column '{name}' nests deeper than {} levels", json::DEPTH)));
+        return Err(IntakeError::malformed(
+            file,
+            format!("its column '{name}' nests deeper than {} levels", json::DEPTH),
+        ));
     }
     if array.is_null(row) {
         out.push_str("null");
@@ -158,7 +175,11 @@ fn write_json(array: &ArrayRef, row: usize, name: &str, file: &str, depth: usize
         other => {
             let text = texts(&array.slice(row, 1), name, file)?;
             let finite = !matches!(text.value(0), "NaN" | "inf" | "-inf");
-            if other.is_numeric() && finite { out.push_str(text.value(0)) } else { json::write_text(text.value(0), out) }
+            if other.is_numeric() && finite {
+                out.push_str(text.value(0))
+            } else {
+                json::write_text(text.value(0), out)
+            }
         }
     }
     Ok(())
@@ -205,7 +226,9 @@ impl Typed {
             let Some(array) = resolve(batch, name) else { return Ok(None) };
             Ok(Some(match array.data_type() {
                 DataType::Timestamp(_, zone) => {
-                    let refuse = |error: arrow::error::ArrowError| IntakeError::malformed(file, format!("its column '{name}' cannot be read: {error}"));
+                    let refuse = |error: arrow::error::ArrowError| {
+                        IntakeError::malformed(file, format!("its column '{name}' cannot be read: {error}"))
+                    };
                     TypedColumn::Instant { micros: micros(&array).map_err(refuse)?, zoned: zone.is_some() }
                 }
                 // Precision up to 28 leaves room for the shift to 18 decimals in 128 bits.

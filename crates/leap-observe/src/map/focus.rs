@@ -65,8 +65,12 @@ impl FocusPlan {
         let mut places: [Option<usize>; COLUMNS.len()] = [None; COLUMNS.len()];
         let mut finder = names::Finder::new(&raw_names, |name| name.trim().to_lowercase());
         for (column, place) in COLUMNS.iter().zip(&mut places) {
-            let same: Vec<usize> =
-                raw_names.iter().enumerate().filter(|(_, name)| name.trim().eq_ignore_ascii_case(column.name)).map(|(at, _)| at).collect();
+            let same: Vec<usize> = raw_names
+                .iter()
+                .enumerate()
+                .filter(|(_, name)| name.trim().eq_ignore_ascii_case(column.name))
+                .map(|(at, _)| at)
+                .collect();
             if same.len() > 1 {
                 return Err(IntakeError::ColumnTwice { file: file.to_owned(), column: column.name.to_owned() });
             }
@@ -103,7 +107,8 @@ impl FocusPlan {
             .collect();
         targets.extend(rest.iter().enumerate().map(|(at, (place, _))| (*place, Target::Extra(at))));
         let version = detected.focus_version.unwrap_or(FocusVersion::V1_0);
-        let lacking = mandatory(version).map(|column| column.name).filter(|name| places[at_run_time(name)].is_none()).collect();
+        let lacking =
+            mandatory(version).map(|column| column.name).filter(|name| places[at_run_time(name)].is_none()).collect();
         // Tallies stand in the order of CostKind::ALL.
         tallies.sort_by_key(|(_, kind)| *kind);
         Ok(FocusPlan {
@@ -129,10 +134,20 @@ impl FocusPlan {
             notes.of_file(part, "mandatory FOCUS column is not in the file", Some(name), None);
         }
         if self.provider.is_some() && self.service_provider.is_none() {
-            notes.of_file(part, "ServiceProviderName and HostProviderName taken from ProviderName (FOCUS before 1.3)", Some("ProviderName"), None);
+            notes.of_file(
+                part,
+                "ServiceProviderName and HostProviderName taken from ProviderName (FOCUS before 1.3)",
+                Some("ProviderName"),
+                None,
+            );
         }
         if self.provider.is_none() && self.service_provider.is_some() {
-            notes.of_file(part, "ProviderName taken from ServiceProviderName (FOCUS 1.4)", Some("ServiceProviderName"), None);
+            notes.of_file(
+                part,
+                "ProviderName taken from ServiceProviderName (FOCUS 1.4)",
+                Some("ServiceProviderName"),
+                None,
+            );
         }
         for (kind, given) in CostKind::ALL.into_iter().zip(self.given) {
             if !given {
@@ -142,7 +157,12 @@ impl FocusPlan {
     }
 
     /// Maps a row of text cells that has begun.
-    pub(crate) fn map_row(&self, row: &RowIn<'_>, options: &MapOptions, sheet: &mut Sheet) -> Result<Outcome, RowFault> {
+    pub(crate) fn map_row(
+        &self,
+        row: &RowIn<'_>,
+        options: &MapOptions,
+        sheet: &mut Sheet,
+    ) -> Result<Outcome, RowFault> {
         self.map(row.number, options, sheet, |place| Cell::Text(row.cells.get(place).copied().unwrap_or("")))
     }
 
@@ -159,7 +179,8 @@ impl FocusPlan {
                 }
                 Err(fault) => {
                     sheet.abandon();
-                    let cells: Vec<String> = (0..self.raw_names.len()).map(|place| spell(typed.cell(place, row))).collect();
+                    let cells: Vec<String> =
+                        (0..self.raw_names.len()).map(|place| spell(typed.cell(place, row))).collect();
                     let mut raw = String::new();
                     write_record(cells.iter().map(String::as_str), b',', &mut raw);
                     sheet.quarantine(number, fault, raw);
@@ -190,9 +211,8 @@ impl FocusPlan {
                 Cell::Text(text) => text,
                 Cell::Instant(..) | Cell::Number(_) => "",
             };
-            let fault = |reason: String| {
-                RowFault { column: Some(self.raw_names[*place].clone()), value: spell(cell), reason }
-            };
+            let fault =
+                |reason: String| RowFault { column: Some(self.raw_names[*place].clone()), value: spell(cell), reason };
             match *target {
                 Target::Text(column) => match cell {
                     Cell::Text(text) => sheet.text(column, text),
@@ -216,7 +236,9 @@ impl FocusPlan {
                             micros
                         }
                         Cell::Number(_) => return Err(fault("is a number where a date should be".to_owned())),
-                        Cell::Text(text) => sheet.read_instant(*place, number, text).map_err(|rule| fault(rule.to_owned()))?,
+                        Cell::Text(text) => {
+                            sheet.read_instant(*place, number, text).map_err(|rule| fault(rule.to_owned()))?
+                        }
                     };
                     sheet.instant(column, micros);
                     match column {
@@ -232,7 +254,8 @@ impl FocusPlan {
                     sheet.number(column, value);
                 }
                 Target::Cost(kind) => {
-                    costs[kind as usize] = Some(self.number(cell, COST_WHOLE_DIGITS, *place, number, sheet).map_err(fault)?);
+                    costs[kind as usize] =
+                        Some(self.number(cell, COST_WHOLE_DIGITS, *place, number, sheet).map_err(fault)?);
                 }
                 Target::Currency => currency = Some(sheet.currency(text).map_err(fault)?),
                 Target::Category => {
@@ -240,7 +263,9 @@ impl FocusPlan {
                     match CHARGE_CATEGORIES.iter().find(|known| **known == text) {
                         Some(known) => sheet.text(CATEGORY, known),
                         None => {
-                            return Err(fault("is none of the charge categories Usage, Purchase, Tax, Credit, Adjustment".to_owned()));
+                            return Err(fault(
+                                "is none of the charge categories Usage, Purchase, Tax, Credit, Adjustment".to_owned(),
+                            ));
                         }
                     }
                 }
@@ -272,7 +297,14 @@ impl FocusPlan {
         Ok(Outcome::Accepted(month))
     }
 
-    fn number(&self, cell: Cell<'_>, whole_digits: u32, place: usize, number: u64, sheet: &mut Sheet) -> Result<Exact, String> {
+    fn number(
+        &self,
+        cell: Cell<'_>,
+        whole_digits: u32,
+        place: usize,
+        number: u64,
+        sheet: &mut Sheet,
+    ) -> Result<Exact, String> {
         match cell {
             Cell::Number(value) => {
                 let bound = 10_i128.pow(whole_digits);
@@ -328,7 +360,8 @@ impl FocusPlan {
         all.list = if self.given[2] { list.unwrap_or_default() } else { all.contracted };
         for (tally, (_, kind)) in self.tallies.iter().enumerate() {
             if costs[*kind as usize].is_none() {
-                let place = self.targets.iter().find(|(_, target)| matches!(target, Target::Cost(have) if have == kind));
+                let place =
+                    self.targets.iter().find(|(_, target)| matches!(target, Target::Cost(have) if have == kind));
                 sheet.saw(Quirk::NullCost, place.map_or(usize::MAX, |(place, _)| *place), number, "");
             }
             sheet.tally(tally, currency, all[*kind], all[*kind], "");

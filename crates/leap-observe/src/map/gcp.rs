@@ -138,14 +138,20 @@ impl GcpPlan {
     }
 
     /// Maps a row that has begun.
-    pub(crate) fn map_row(&self, row: &RowIn<'_>, options: &MapOptions, sheet: &mut Sheet) -> Result<Outcome, RowFault> {
+    pub(crate) fn map_row(
+        &self,
+        row: &RowIn<'_>,
+        options: &MapOptions,
+        sheet: &mut Sheet,
+    ) -> Result<Outcome, RowFault> {
         let c = &self.columns;
         let names = &self.names;
         let currency_text = row.get(c.currency);
         if currency_text.is_empty() {
             return Err(RowFault::new("currency", "", "is null; a charge without it has no place in any report"));
         }
-        let currency = sheet.currency(currency_text).map_err(|reason| RowFault::new("currency", currency_text, reason))?;
+        let currency =
+            sheet.currency(currency_text).map_err(|reason| RowFault::new("currency", currency_text, reason))?;
         let start = sheet.need_instant(names, c.start, row.number, row.get(c.start), "usage_start_time")?;
         let end = match row.get(c.end) {
             "" => {
@@ -159,7 +165,9 @@ impl GcpPlan {
                 sheet.saw(Quirk::NoBillingPeriod, usize::MAX, row.number, "");
                 options.fallback_billing_period.unwrap_or_else(|| Instant::from_micros(start).day().month())
             }
-            text => cell::month(text).ok_or_else(|| RowFault::new("invoice.month", text, "is no month such as 202011"))?,
+            text => {
+                cell::month(text).ok_or_else(|| RowFault::new("invoice.month", text, "is no month such as 202011"))?
+            }
         };
         let cost = match sheet.read_number(names, c.cost, row.number, row.get(c.cost), COST_WHOLE_DIGITS)? {
             Some(cost) => cost,
@@ -169,23 +177,40 @@ impl GcpPlan {
             }
         };
         let list = sheet.read_number(names, c.list, row.number, row.get(c.list), COST_WHOLE_DIGITS)?;
-        let number = |place: Option<usize>, sheet: &mut Sheet| sheet.read_number(names, place, row.number, row.get(place), QUANTITY_WHOLE_DIGITS);
+        let number = |place: Option<usize>, sheet: &mut Sheet| {
+            sheet.read_number(names, place, row.number, row.get(place), QUANTITY_WHOLE_DIGITS)
+        };
         let amount = number(c.amount, sheet)?;
         let pricing_amount = number(c.pricing_amount, sheet)?;
-        let (parts, credits_text) = credits(row.get(c.credits)).map_err(|reason| RowFault::new("credits", row.get(c.credits), reason))?;
+        let (parts, credits_text) =
+            credits(row.get(c.credits)).map_err(|reason| RowFault::new("credits", row.get(c.credits), reason))?;
         let category = match row.get(c.cost_type) {
-            "" | "regular" if row.get(c.sku).starts_with("Commitment v") || row.get(c.sku).starts_with("Commitment - ") || row.get(c.sku).starts_with("Commitment: ") => "Purchase",
+            "" | "regular"
+                if row.get(c.sku).starts_with("Commitment v")
+                    || row.get(c.sku).starts_with("Commitment - ")
+                    || row.get(c.sku).starts_with("Commitment: ") =>
+            {
+                "Purchase"
+            }
             "" | "regular" => "Usage",
             "tax" => "Tax",
             "adjustment" | "rounding_error" => "Adjustment",
-            other => return Err(RowFault::new("cost_type", other, "is no cost type that leap knows (regular, tax, adjustment, rounding_error)")),
+            other => {
+                return Err(RowFault::new(
+                    "cost_type",
+                    other,
+                    "is no cost type that leap knows (regular, tax, adjustment, rounding_error)",
+                ));
+            }
         };
         let billed: Money = cost + parts.iter().map(|(_, amount)| *amount).sum::<Money>();
         if let Some(export_time) = c.export_time {
             let text = row.cells[export_time];
             let canonical: Arc<str> = match text {
                 "" => Arc::from(""),
-                text => Instant::from_micros(sheet.need_instant(names, c.export_time, row.number, text, "")?).to_string().into(),
+                text => Instant::from_micros(sheet.need_instant(names, c.export_time, row.number, text, "")?)
+                    .to_string()
+                    .into(),
             };
             let same = sheet.batch_names.last().filter(|last| ***last == *canonical).cloned();
             sheet.batch_names.push(same.unwrap_or(canonical));
@@ -222,7 +247,9 @@ impl GcpPlan {
 
     fn texts(&self, category: &str, row: &RowIn<'_>, sheet: &mut Sheet, credits: &str) {
         let c = &self.columns;
-        let first = |places: &[Option<usize>]| places.iter().map(|place| row.get(*place)).find(|text| !text.is_empty()).unwrap_or("");
+        let first = |places: &[Option<usize>]| {
+            places.iter().map(|place| row.get(*place)).find(|text| !text.is_empty()).unwrap_or("")
+        };
         sheet.text(at("BillingAccountId"), row.get(c.account));
         sheet.text(at("SubAccountId"), row.get(c.project));
         sheet.text(at("SubAccountName"), row.get(c.project_name));
@@ -298,8 +325,11 @@ impl GcpPlan {
     }
 }
 
+/// What the credits of a row add up to, by reason.
+type Amounts = Vec<(&'static str, Money)>;
+
 /// Amounts by reason, and the canonical text of the list ("" without credits).
-fn credits(text: &str) -> Result<(Vec<(&'static str, Money)>, String), String> {
+fn credits(text: &str) -> Result<(Amounts, String), String> {
     if text.is_empty() || text == "[]" {
         return Ok((Vec::new(), String::new()));
     }
@@ -333,11 +363,17 @@ fn service_category(service: &str) -> &'static str {
     match service {
         "Compute Engine" | "Kubernetes Engine" | "Cloud Run" | "Cloud Functions" | "App Engine" => "Compute",
         "Cloud Storage" | "Cloud Filestore" | "Artifact Registry" | "Container Registry" => "Storage",
-        "Cloud SQL" | "Cloud Spanner" | "Cloud Bigtable" | "Cloud Firestore" | "Cloud Memorystore for Redis" => "Databases",
+        "Cloud SQL" | "Cloud Spanner" | "Cloud Bigtable" | "Cloud Firestore" | "Cloud Memorystore for Redis" => {
+            "Databases"
+        }
         "Networking" | "Cloud DNS" | "Cloud CDN" => "Networking",
-        "BigQuery" | "Cloud Dataflow" | "Cloud Dataproc" | "BigQuery Reservation API" | "BigQuery Storage API" => "Analytics",
+        "BigQuery" | "Cloud Dataflow" | "Cloud Dataproc" | "BigQuery Reservation API" | "BigQuery Storage API" => {
+            "Analytics"
+        }
         "Cloud Pub/Sub" | "Workflows" => "Integration",
-        "Stackdriver Logging" | "Cloud Logging" | "Stackdriver Monitoring" | "Cloud Monitoring" | "Support" => "Management and Governance",
+        "Stackdriver Logging" | "Cloud Logging" | "Stackdriver Monitoring" | "Cloud Monitoring" | "Support" => {
+            "Management and Governance"
+        }
         "Security Command Center" | "Cloud Key Management Service (KMS)" | "Secret Manager" => "Security",
         "Vertex AI" | "Gemini API" => "AI and Machine Learning",
         "Cloud Build" | "Source Repository" => "Developer Tools",

@@ -20,6 +20,7 @@ pub mod oci;
 pub mod product;
 pub(crate) mod sheet;
 pub mod tags;
+pub mod trial;
 
 use std::sync::Arc;
 
@@ -284,7 +285,12 @@ pub(crate) fn each_row(detected: &Detected, chunk: RawChunk, visit: &mut dyn FnM
     });
 }
 
-fn for_rows(detected: &Detected, file: &str, chunk: RawChunk, visit: &mut dyn FnMut(SheetRow<'_>)) -> Result<(), IntakeError> {
+fn for_rows(
+    detected: &Detected,
+    file: &str,
+    chunk: RawChunk,
+    visit: &mut dyn FnMut(SheetRow<'_>),
+) -> Result<(), IntakeError> {
     match (chunk, detected.container) {
         (RawChunk::Text { bytes, first_row }, Container::Csv { delimiter }) => {
             csv_rows(detected, file, bytes, first_row, delimiter, visit)
@@ -297,7 +303,9 @@ fn for_rows(detected: &Detected, file: &str, chunk: RawChunk, visit: &mut dyn Fn
             let mut cells: Vec<&str> = Vec::with_capacity(texts.len());
             for row in 0..batch.num_rows() {
                 cells.clear();
-                cells.extend(texts.iter().map(|column| column.as_ref().map_or("", |column| columns::text_at(column, row))));
+                cells.extend(
+                    texts.iter().map(|column| column.as_ref().map_or("", |column| columns::text_at(column, row))),
+                );
                 visit_row(&mut cells, first_row + row as u64, &[], None, None, b',', visit);
             }
             Ok(())
@@ -328,7 +336,8 @@ fn visit_row<'a>(
     let cells: &[&'a str] = cells;
     let raw = || {
         let mut text = String::new();
-        let delivered = cells.iter().enumerate().map(|(place, cell)| if null_words.contains(&place) { "NULL" } else { cell });
+        let delivered =
+            cells.iter().enumerate().map(|(place, cell)| if null_words.contains(&place) { "NULL" } else { cell });
         write_record(delivered, delimiter, &mut text);
         text
     };
@@ -383,7 +392,10 @@ fn csv_rows(
                 fault = Some(RowFault {
                     column: None,
                     value: (*beyond).to_owned(),
-                    reason: format!("row has {} fields, the header {width}: which column is which would be a guess", fields.len()),
+                    reason: format!(
+                        "row has {} fields, the header {width}: which column is which would be a guess",
+                        fields.len()
+                    ),
                 });
             } else {
                 cells.truncate(width);
@@ -404,7 +416,8 @@ fn json_rows(
 ) -> Result<(), IntakeError> {
     let text = utf8(&bytes, file, first_row)?;
     let names = &detected.header.names;
-    let places: hashbrown::HashMap<&str, usize> = names.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
+    let places: hashbrown::HashMap<&str, usize> =
+        names.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect();
     let mut owned: Vec<String> = vec![String::new(); names.len()];
     for (at, line) in text.lines().enumerate() {
         let number = first_row + at as u64;
@@ -426,7 +439,9 @@ fn json_rows(
                 });
                 None
             }
-            Ok(_) => Some(RowFault { column: None, value: line.to_owned(), reason: "row is no JSON object".to_owned() }),
+            Ok(_) => {
+                Some(RowFault { column: None, value: line.to_owned(), reason: "row is no JSON object".to_owned() })
+            }
             Err(error) => Some(RowFault { column: None, value: line.to_owned(), reason: error.to_string() }),
         };
         if let Some((column, length)) = too_long {
@@ -459,4 +474,4 @@ pub(crate) fn month_bounds(month: Month) -> (i64, i64) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -103,6 +103,9 @@ mod tests {
         let names = ["a b".to_owned(), "a/b".to_owned(), "A_B".to_owned(), "c".to_owned()];
         let mut finder = Finder::new(&names, str::to_lowercase);
         assert_eq!(finder.take("c"), Some(3));
-        assert_eq!(finder.rest(&[]).into_iter().map(|(_, name)| name).collect::<Vec<_>>(), ["x_a_b", "x_a_b_2", "x_A_B_3"]);
+        assert_eq!(
+            finder.rest(&[]).into_iter().map(|(_, name)| name).collect::<Vec<_>>(),
+            ["x_a_b", "x_a_b_2", "x_A_B_3"]
+        );
     }
 }

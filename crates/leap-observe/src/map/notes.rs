@@ -110,7 +110,12 @@ impl Notes {
         let mut assumptions: Vec<Assumption> = self
             .of_rows
             .into_iter()
-            .map(|((what, column), seen)| Assumption { what, column, rows: seen.rows, example: Some(seen.example).filter(|text| !text.is_empty()) })
+            .map(|((what, column), seen)| Assumption {
+                what,
+                column,
+                rows: seen.rows,
+                example: Some(seen.example).filter(|text| !text.is_empty()),
+            })
             .chain(self.of_files.into_iter().map(|((what, column), files)| Assumption {
                 what,
                 column,

@@ -121,9 +121,15 @@ impl OciPlan {
         let names = &self.names;
         let currency_text = row.get(c.currency);
         if currency_text.is_empty() {
-            return Err(RowFault::new("cost/currencyCode", "", "is null; a charge without it has no place in any report"));
+            return Err(RowFault::new(
+                "cost/currencyCode",
+                "",
+                "is null; a charge without it has no place in any report",
+            ));
         }
-        let currency = sheet.currency(currency_text).map_err(|reason| RowFault::new("cost/currencyCode", currency_text, reason))?;
+        let currency = sheet
+            .currency(currency_text)
+            .map_err(|reason| RowFault::new("cost/currencyCode", currency_text, reason))?;
         let start = sheet.need_instant(names, c.start, row.number, row.get(c.start), "lineItem/intervalUsageStart")?;
         let end = match row.get(c.end) {
             "" => {
@@ -140,8 +146,11 @@ impl OciPlan {
                 Money::ZERO
             }
         };
-        let overage = sheet.read_number(names, c.overage, row.number, row.get(c.overage), COST_WHOLE_DIGITS)?.unwrap_or_default();
-        let number = |place: Option<usize>, sheet: &mut Sheet| sheet.read_number(names, place, row.number, row.get(place), QUANTITY_WHOLE_DIGITS);
+        let overage =
+            sheet.read_number(names, c.overage, row.number, row.get(c.overage), COST_WHOLE_DIGITS)?.unwrap_or_default();
+        let number = |place: Option<usize>, sheet: &mut Sheet| {
+            sheet.read_number(names, place, row.number, row.get(place), QUANTITY_WHOLE_DIGITS)
+        };
         let quantity = number(c.quantity, sheet)?;
         let quantity_overage = number(c.quantity_overage, sheet)?;
         let consumed = number(c.consumed, sheet)?;
@@ -178,7 +187,13 @@ impl OciPlan {
         sheet.text(at("SubAccountId"), row.get(c.compartment));
         sheet.text(at("SubAccountName"), row.get(c.compartment_name));
         sheet.text(at("SubAccountType"), "Compartment");
-        for name in [at("ProviderName"), at("ServiceProviderName"), at("HostProviderName"), at("PublisherName"), at("InvoiceIssuerName")] {
+        for name in [
+            at("ProviderName"),
+            at("ServiceProviderName"),
+            at("HostProviderName"),
+            at("PublisherName"),
+            at("InvoiceIssuerName"),
+        ] {
             sheet.text(name, "Oracle");
         }
         sheet.text(at("ChargeCategory"), "Usage");
@@ -194,7 +209,8 @@ impl OciPlan {
         sheet.text(at("AvailabilityZone"), row.get(c.zone));
         sheet.text(at("ResourceId"), row.get(c.resource));
         sheet.text(at("SkuId"), row.get(c.sku));
-        let unit = [c.sku_unit, c.unit].into_iter().map(|place| row.get(place)).find(|text| !text.is_empty()).unwrap_or("");
+        let unit =
+            [c.sku_unit, c.unit].into_iter().map(|place| row.get(place)).find(|text| !text.is_empty()).unwrap_or("");
         sheet.text(at("PricingUnit"), unit);
         sheet.text(at("ConsumedUnit"), unit);
         let pairs = self

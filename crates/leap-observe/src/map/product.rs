@@ -78,7 +78,15 @@ mod tests {
         assert_eq!(times("0.32085564", "0.0187"), Some(("0.006000000468".to_owned(), false)));
         assert_eq!(times("-8", "0.146"), Some(("-1.168".to_owned(), false)));
         assert_eq!(times("0", "5"), Some(("0".to_owned(), false)));
-        assert_eq!(times("0.000000000000001", "0.0000000000000015"), Some(("0.0000000000000000000000000000015".parse::<Exact>().map_or("0.000000000000000000000000000002".to_owned(), |e| e.to_string()), true)));
+        assert_eq!(
+            times("0.000000000000001", "0.0000000000000015"),
+            Some((
+                "0.0000000000000000000000000000015"
+                    .parse::<Exact>()
+                    .map_or("0.000000000000000000000000000002".to_owned(), |e| e.to_string()),
+                true
+            ))
+        );
         assert_eq!(times("10000000000", "1000"), None);
         assert_eq!(shift("5.748".parse().unwrap(), 4).map(|n| n.to_string()).as_deref(), Some("0.0005748"));
         assert!(about_equal("1".parse().unwrap(), "1.005".parse().unwrap()));

@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Decimal128Array, Int32Array, Int64Array, StringBuilder, TimestampMicrosecondArray};
+use arrow::array::{
+    ArrayRef, BooleanArray, Decimal128Array, Int32Array, Int64Array, StringBuilder, TimestampMicrosecondArray,
+};
 use arrow::buffer::NullBuffer;
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Field, Schema};
@@ -253,14 +255,18 @@ impl Sheet {
 
     pub(crate) fn number(&mut self, column: usize, value: Exact) {
         let row = self.row();
-        if let Column::Numbers(numbers) = self.columns[column].get_or_insert_with(|| Column::Numbers(Numbers::default())) {
+        if let Column::Numbers(numbers) =
+            self.columns[column].get_or_insert_with(|| Column::Numbers(Numbers::default()))
+        {
             numbers.set(row, value);
         }
     }
 
     pub(crate) fn instant(&mut self, column: usize, micros: i64) {
         let row = self.row();
-        if let Column::Instants(instants) = self.columns[column].get_or_insert_with(|| Column::Instants(Instants::default())) {
+        if let Column::Instants(instants) =
+            self.columns[column].get_or_insert_with(|| Column::Instants(Instants::default()))
+        {
             instants.set(row, micros);
         }
     }
@@ -320,7 +326,10 @@ impl Sheet {
                 }
                 Err(()) => {
                     self.saw(Quirk::TagsUnreadable, raw_place, number, raw);
-                    self.extra_named(if column == at("Tags") { "x_UnreadableTags" } else { "x_UnreadableAllocatedTags" }, raw);
+                    self.extra_named(
+                        if column == at("Tags") { "x_UnreadableTags" } else { "x_UnreadableAllocatedTags" },
+                        raw,
+                    );
                     return;
                 }
             };
@@ -339,7 +348,11 @@ impl Sheet {
 
     /// Notes that an assumption was made on a row; `raw_place` is the input column.
     pub(crate) fn saw(&mut self, quirk: Quirk, raw_place: usize, number: u64, example: &str) {
-        let saw = self.saw.entry((quirk, raw_place)).or_insert_with(|| Saw { rows: 0, first: number, example: shorten(example, 80) });
+        let saw = self.saw.entry((quirk, raw_place)).or_insert_with(|| Saw {
+            rows: 0,
+            first: number,
+            example: shorten(example, 80),
+        });
         saw.rows += 1;
     }
 
@@ -363,7 +376,14 @@ impl Sheet {
     }
 
     /// Reads a number of an input column and notes what was assumed; `None` for null.
-    pub(crate) fn read_number(&mut self, names: &[String], raw_place: Option<usize>, number: u64, text: &str, whole_digits: u32) -> Result<Option<Exact>, RowFault> {
+    pub(crate) fn read_number(
+        &mut self,
+        names: &[String],
+        raw_place: Option<usize>,
+        number: u64,
+        text: &str,
+        whole_digits: u32,
+    ) -> Result<Option<Exact>, RowFault> {
         let (Some(place), false) = (raw_place, text.is_empty()) else { return Ok(None) };
         match cell::number(text, whole_digits) {
             Ok((value, exponent)) => {
@@ -377,7 +397,14 @@ impl Sheet {
     }
 
     /// Reads the instant of a column that a charge cannot do without.
-    pub(crate) fn need_instant(&mut self, names: &[String], raw_place: Option<usize>, number: u64, text: &str, title: &str) -> Result<i64, RowFault> {
+    pub(crate) fn need_instant(
+        &mut self,
+        names: &[String],
+        raw_place: Option<usize>,
+        number: u64,
+        text: &str,
+        title: &str,
+    ) -> Result<i64, RowFault> {
         match raw_place {
             Some(place) if !text.is_empty() => {
                 self.read_instant(place, number, text).map_err(|rule| RowFault::new(&names[place], text, rule))
@@ -406,7 +433,9 @@ impl Sheet {
 
     pub(crate) fn set_currency(&mut self, place: usize) {
         let row = self.row();
-        if let Column::Texts(texts) = self.columns[at("BillingCurrency")].get_or_insert_with(|| Column::Texts(Texts::default())) {
+        if let Column::Texts(texts) =
+            self.columns[at("BillingCurrency")].get_or_insert_with(|| Column::Texts(Texts::default()))
+        {
             texts.set(row, self.currencies[place].1.as_str());
         }
     }

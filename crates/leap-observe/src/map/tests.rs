@@ -76,7 +76,8 @@ impl Whole {
 
     /// `raw column → kind: raw, mapped`.
     fn mapping(&self, raw: &str, kind: &str) -> (String, String) {
-        let found: Vec<_> = self.mappings.iter().filter(|one| one.raw_column == raw && one.cost.word() == kind).collect();
+        let found: Vec<_> =
+            self.mappings.iter().filter(|one| one.raw_column == raw && one.cost.word() == kind).collect();
         assert_eq!(found.len(), 1, "{raw} {kind}: {:?}", self.mappings);
         (found[0].raw_total.to_string(), found[0].mapped_total.to_string())
     }
@@ -142,7 +143,9 @@ pub(crate) fn map_file_with(path: &Path, mut options: MapOptions) -> Result<Whol
                 Ok(mapped) => {
                     whole.batches.push(mapped.batch);
                     whole.months.extend(mapped.billing_periods);
-                    whole.batch_names.extend(mapped.batch_names.unwrap_or_default().iter().map(|name| name.to_string()));
+                    whole
+                        .batch_names
+                        .extend(mapped.batch_names.unwrap_or_default().iter().map(|name| name.to_string()));
                     whole.row_ids.extend(mapped.row_ids.unwrap_or_default());
                     whole.rows_read += mapped.rows_read;
                     whole.dropped += mapped.dropped;

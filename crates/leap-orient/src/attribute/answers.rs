@@ -95,7 +95,7 @@ impl Answers {
             }
         }
         all.sort_by_key(|segment| segment.from);
-        let number = self.timelines.intern(all.into_boxed_slice());
+        let number = self.timelines.intern(&all);
         match resource {
             None => self.keys.insert(key, number),
             Some(resource) => self.resources.insert((key, resource), number),

@@ -162,8 +162,8 @@ impl<'r> Engine<'r> {
     }
 
     /// Asks the candidates in order; the timeline of owners for one row.
-    pub(super) fn decide(&self, row: Row<'_>, candidates: &[u32], memory: &mut Memory) -> Box<[Segment]> {
-        let mut filling = Filling::new();
+    pub(super) fn decide<'f>(&self, row: Row<'_>, candidates: &[u32], memory: &mut Memory, filling: &'f mut Filling) -> &'f [Segment] {
+        filling.start();
         for at in candidates {
             let rule = &self.ready[*at as usize];
             if filling.wants(rule.effective) && rule.holds(row) {

@@ -31,6 +31,8 @@ mod timeline;
 mod vectors;
 
 #[cfg(test)]
+pub(crate) mod bills;
+#[cfg(test)]
 mod naive;
 #[cfg(test)]
 mod tests;
@@ -41,4 +43,4 @@ pub use diff::{DiffRun, Moved};
 pub use engine::Engine;
 pub use scope::{RuleUse, ScopeAttribution, ScopeRun};
 
-pub(crate) use columns::{CubeRows, binary, text};
+pub(crate) use columns::{CubeRows, Currencies, binary, text};

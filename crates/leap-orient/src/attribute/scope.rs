@@ -9,7 +9,7 @@ use leap_terms::{Day, Owner, RuleId, tables};
 use super::columns::{AttributeError, Cell, CubeRows, Currencies, binary, digest, text};
 use super::engine::{Engine, Memory};
 use super::tags::{NULL, TagReader};
-use super::timeline::{NONE, Timelines};
+use super::timeline::{Filling, NONE, Timelines};
 use super::vectors::Vectors;
 use crate::interner::Interner;
 use crate::predicate::{Field, Row, TagSource};
@@ -70,6 +70,7 @@ pub struct ScopeRun<'e, 'r> {
     no_resource: u32,
     resources: HashMap<u128, u32>,
     memory: Memory,
+    filling: Filling,
     timelines: Timelines,
     cases: HashMap<(u32, u32), Case>,
     exceptions: HashMap<(u128, u128), u32>,
@@ -128,6 +129,7 @@ impl<'r> Engine<'r> {
             no_resource: 0,
             resources: HashMap::new(),
             memory: Memory::default(),
+            filling: Filling::default(),
             timelines: Timelines::default(),
             cases: HashMap::new(),
             exceptions: HashMap::new(),
@@ -163,33 +165,32 @@ impl ScopeRun<'_, '_> {
         let reads_tags = self.sources.iter().any(|source| matches!(source, Source::Either { .. } | Source::Allocated(_)));
         let allocated = if reads_tags { optional("AllocatedTags")? } else { None };
         let tags = if reads_tags { optional("Tags")? } else { None };
-        let get = |array: &Option<StringArray>, row: usize| -> Option<String> {
-            array.as_ref().filter(|array| array.is_valid(row)).map(|array| array.value(row).to_owned()).filter(|text| !text.is_empty())
-        };
+        fn get(array: &Option<StringArray>, row: usize) -> Option<&str> {
+            array.as_ref().filter(|array| array.is_valid(row)).map(|array| array.value(row)).filter(|text| !text.is_empty())
+        }
         let mut list: Vec<u32> = Vec::with_capacity(self.sources.len());
-        let mut last: Option<(Option<String>, Option<String>, Vec<u32>, Vec<u32>)> = None;
+        let mut last: Option<(Option<&str>, Option<&str>)> = None;
+        self.keys.reserve(batch.num_rows());
         for row in 0..batch.num_rows() {
             let key = digest(digests.value(row), tables::KEY)?;
             if reads_tags {
                 let texts = (get(&allocated, row), get(&tags, row));
-                if last.as_ref().is_none_or(|(a, b, ..)| (a, b) != (&texts.0, &texts.1)) {
-                    let first = self.allocated.read(texts.0.as_deref(), &mut self.values).to_vec();
-                    let second = self.tags.read(texts.1.as_deref(), &mut self.values).to_vec();
-                    last = Some((texts.0, texts.1, first, second));
+                if last != Some(texts) {
+                    self.allocated.read(texts.0, &mut self.values);
+                    self.tags.read(texts.1, &mut self.values);
+                    last = Some(texts);
                 }
             }
             list.clear();
             for source in &self.sources {
                 list.push(match source {
                     Source::Resource => NULL,
-                    Source::Column(at) => match arrays[*at].as_ref().filter(|array| array.is_valid(row)).map(|array| array.value(row)) {
-                        None | Some("") => NULL,
-                        Some(text) => self.values.intern(text),
+                    Source::Column(at) => get(&arrays[*at], row).map_or(NULL, |text| self.values.intern(text)),
+                    Source::Either { allocated, tags } => match self.allocated.value(*allocated) {
+                        NULL => self.tags.value(*tags),
+                        value => value,
                     },
-                    Source::Either { allocated, tags } => last.as_ref().map_or(NULL, |(_, _, first, second)| {
-                        if first[*allocated] == NULL { second[*tags] } else { first[*allocated] }
-                    }),
-                    Source::Allocated(at) => last.as_ref().map_or(NULL, |(_, _, first, _)| first[*at]),
+                    Source::Allocated(at) => self.allocated.value(*at),
                 });
             }
             let (projection, _) = self.projections.intern(&list);
@@ -248,7 +249,7 @@ impl ScopeRun<'_, '_> {
         engine.index.candidates(row, self.slots.iter().copied(), &mut self.candidates);
         let timeline = match known {
             Some(case) => case.timeline,
-            None => self.timelines.intern(engine.decide(row, &self.candidates, &mut self.memory)),
+            None => self.timelines.intern(engine.decide(row, &self.candidates, &mut self.memory, &mut self.filling)),
         };
         if count {
             let mut deciding: Vec<u32> = self.timelines.get(timeline).iter().map(|segment| segment.rule).filter(|rule| *rule != NONE).collect();
@@ -316,6 +317,7 @@ impl ScopeRun<'_, '_> {
         exceptions.sort_unstable();
         let mut rows = Rows { batches: Vec::new(), keys: BinaryBuilder::new(), resources: BinaryBuilder::new(), answers: Vec::new() };
         let mut next = 0;
+        self.cases.reserve(keys.len().min(self.projections.len()));
         for (key, projection) in &keys {
             let timeline = self.case(*projection, self.no_resource, false);
             rows.put(&self, *key, None, timeline);

@@ -20,6 +20,11 @@ pub(super) struct TagReader {
     slots: HashMap<String, usize>,
     remembered: HashMap<Box<str>, u32>,
     lists: Vectors,
+    /// Values of the text just read.
+    current: Vec<u32>,
+    /// How often memory was asked, and how often it knew.
+    asked: u64,
+    knew: u64,
 }
 
 impl TagReader {
@@ -29,35 +34,49 @@ impl TagReader {
             let next = slots.len();
             slots.entry(key).or_insert(next);
         }
-        TagReader { slots, remembered: HashMap::new(), lists: Vectors::default() }
+        let current = vec![NULL; slots.len()];
+        TagReader { slots, remembered: HashMap::new(), lists: Vectors::default(), current, asked: 0, knew: 0 }
     }
 
     pub(super) fn slot(&self, key: &str) -> Option<usize> {
         self.slots.get(key).copied()
     }
 
-    /// Numbers of the values in the order of the slots.
-    pub(super) fn read(&mut self, json: Option<&str>, values: &mut Interner) -> &[u32] {
+    /// Reads a JSON text; [`TagReader::value`] then gives its values.
+    pub(super) fn read(&mut self, json: Option<&str>, values: &mut Interner) {
         let json = json.unwrap_or("");
-        let list = match self.remembered.get(json) {
-            Some(list) => *list,
-            None => {
-                let mut out = vec![NULL; self.slots.len()];
-                if !json.is_empty() {
-                    let visitor = Wanted { slots: &self.slots, values, out: &mut out };
-                    // What is no JSON object has no tags; intake has checked it.
-                    let _ = serde_json::Deserializer::from_str(json).deserialize_map(visitor);
-                }
-                if self.remembered.len() >= REMEMBERED {
-                    self.remembered.clear();
-                    self.lists = Vectors::default();
-                }
-                let (list, _) = self.lists.intern(&out);
-                self.remembered.insert(json.into(), list);
-                list
+        // Tags that differ on every key (names of hosts) are not worth remembering.
+        let remembers = self.asked < 4_096 || self.knew * 8 > self.asked;
+        if remembers {
+            self.asked += 1;
+            if let Some(list) = self.remembered.get(json) {
+                self.knew += 1;
+                self.current.clear();
+                self.current.extend_from_slice(self.lists.get(*list));
+                return;
             }
-        };
-        self.lists.get(list)
+        }
+        self.current.fill(NULL);
+        if json.len() > 2 && !self.slots.is_empty() {
+            let visitor = Wanted { slots: &self.slots, values, out: &mut self.current };
+            // What is no JSON object has no tags; intake has checked it.
+            if serde_json::Deserializer::from_str(json).deserialize_map(visitor).is_err() {
+                self.current.fill(NULL);
+            }
+        }
+        if remembers {
+            if self.remembered.len() >= REMEMBERED {
+                self.remembered.clear();
+                self.lists = Vectors::default();
+            }
+            let (list, _) = self.lists.intern(&self.current);
+            self.remembered.insert(json.into(), list);
+        }
+    }
+
+    /// The number of the value in a slot of the text just read.
+    pub(super) fn value(&self, slot: usize) -> u32 {
+        self.current[slot]
     }
 }
 
@@ -119,9 +138,9 @@ mod tests {
         let mut reader = TagReader::new(keys.clone().into_iter());
         let mut values = Interner::default();
         let json = r#"{"Team":"x","a":true,"b":1.50,"e":"","esc":"a\"\u00e4","n":null,"o":{"x":[1]},"z":{"a":"no"}}"#;
-        let list = reader.read(Some(json), &mut values).to_vec();
+        reader.read(Some(json), &mut values);
         let value = |key: &str| {
-            let number = list[reader.slot(key).unwrap()];
+            let number = reader.value(reader.slot(key).unwrap());
             (number != NULL).then(|| values.get(number).to_owned())
         };
         assert_eq!(value("a").as_deref(), Some("true"));
@@ -133,7 +152,8 @@ mod tests {
         assert_eq!(value("Team").as_deref(), Some("x"));
         assert_eq!(value("o").as_deref(), Some("{\"x\":[1]}"));
         for bad in [None, Some(""), Some("[]"), Some("{\"a\":"), Some("x")] {
-            assert!(reader.read(bad, &mut values).iter().all(|number| *number == NULL));
+            reader.read(bad, &mut values);
+            assert!((0..keys.len()).all(|slot| reader.value(slot) == NULL), "{bad:?}");
         }
     }
 }

@@ -16,15 +16,20 @@ pub(super) struct Segment {
     pub(super) evidence: u32,
 }
 
-/// Fills all time, first come first served.
+/// Fills all time, first come first served. Made once and used for case after case, to spare allocations.
+#[derive(Default)]
 pub(super) struct Filling {
     open: Vec<Period>,
+    still: Vec<Period>,
     segments: Vec<Segment>,
 }
 
 impl Filling {
-    pub(super) fn new() -> Filling {
-        Filling { open: vec![Period::ALWAYS], segments: Vec::new() }
+    /// Starts anew: no day has an answer.
+    pub(super) fn start(&mut self) {
+        self.open.clear();
+        self.open.push(Period::ALWAYS);
+        self.segments.clear();
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -38,35 +43,35 @@ impl Filling {
 
     /// Gives the days of the period that have no answer yet this one.
     pub(super) fn put(&mut self, period: Period, owner: u32, rule: u32, evidence: u32) {
-        let mut still = Vec::new();
+        self.still.clear();
         for open in self.open.drain(..) {
             match open.intersection(period) {
-                None => still.push(open),
+                None => self.still.push(open),
                 Some(taken) => {
                     self.segments.push(Segment { from: taken.from(), until: taken.until(), owner, rule, evidence });
-                    still.extend(Period::new(open.from(), taken.from()));
-                    still.extend(Period::new(taken.until(), open.until()));
+                    self.still.extend(Period::new(open.from(), taken.from()));
+                    self.still.extend(Period::new(taken.until(), open.until()));
                 }
             }
         }
-        self.open = still;
+        std::mem::swap(&mut self.open, &mut self.still);
     }
 
     /// The timeline: every day once, equal neighbors merged.
-    pub(super) fn finish(mut self, otherwise: u32) -> Box<[Segment]> {
-        self.put(Period::ALWAYS, otherwise, NONE, NONE);
-        self.segments.sort_by_key(|segment| segment.from);
-        let mut merged: Vec<Segment> = Vec::with_capacity(self.segments.len());
-        for segment in self.segments {
-            match merged.last_mut() {
-                Some(last) if (last.owner, last.rule, last.evidence) == (segment.owner, segment.rule, segment.evidence) => {
-                    assert_eq!(last.until, segment.from, "a timeline has no gap");
-                    last.until = segment.until;
-                }
-                _ => merged.push(segment),
-            }
+    pub(super) fn finish(&mut self, otherwise: u32) -> &[Segment] {
+        if !self.is_full() {
+            self.put(Period::ALWAYS, otherwise, NONE, NONE);
         }
-        merged.into_boxed_slice()
+        self.segments.sort_unstable_by_key(|segment| segment.from);
+        self.segments.dedup_by(|next, last| {
+            assert_eq!(last.until, next.from, "a timeline has no gap");
+            let same = (last.owner, last.rule, last.evidence) == (next.owner, next.rule, next.evidence);
+            if same {
+                last.until = next.until;
+            }
+            same
+        });
+        &self.segments
     }
 }
 
@@ -78,13 +83,13 @@ pub(super) struct Timelines {
 }
 
 impl Timelines {
-    pub(super) fn intern(&mut self, timeline: Box<[Segment]>) -> u32 {
-        match self.numbers.get(&timeline) {
+    pub(super) fn intern(&mut self, timeline: &[Segment]) -> u32 {
+        match self.numbers.get(timeline) {
             Some(number) => *number,
             None => {
                 let number = u32::try_from(self.all.len()).expect("fewer than 2^32 timelines");
-                self.all.push(timeline.clone());
-                self.numbers.insert(timeline, number);
+                self.all.push(timeline.into());
+                self.numbers.insert(timeline.into(), number);
                 number
             }
         }

@@ -45,7 +45,7 @@ impl Pattern {
             Err(error) => {
                 let text = error.to_string();
                 let last = text.lines().last().unwrap_or("it does not parse");
-                Err(last.trim_start_matches("error: ").to_owned())
+                Err(last.trim_start_matches("error: ").trim_end_matches('.').to_owned())
             }
         }
     }
@@ -475,9 +475,12 @@ fn borrow<'a>(text: Cow<'a, str>, cut: impl FnOnce(&str) -> &str) -> Cow<'a, str
     match text {
         Cow::Borrowed(text) => {
             let part = cut(text);
+            if part.is_empty() {
+                return Cow::Borrowed("");
+            }
             // The part lies inside the text: find it there again, to keep the longer lifetime.
             let from = part.as_ptr() as usize - text.as_ptr() as usize;
-            if part.is_empty() { Cow::Borrowed("") } else { Cow::Borrowed(&text[from..from + part.len()]) }
+            Cow::Borrowed(&text[from..from + part.len()])
         }
         Cow::Owned(text) => Cow::Owned(cut(&text).to_owned()),
     }

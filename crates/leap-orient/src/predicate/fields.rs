@@ -58,9 +58,21 @@ pub(crate) fn role(name: &str) -> ColumnRole {
 pub struct Fields {
     fields: Vec<Field>,
     numbers: HashMap<Field, u32>,
+    owners: bool,
 }
 
 impl Fields {
+    /// For filters of reports, which may also read the answer: `team`, `rule` and `source`.
+    pub fn with_owners() -> Fields {
+        Fields { owners: true, ..Fields::default() }
+    }
+
+    /// The name of a part of the answer, where this set may read it.
+    pub(crate) fn answer(&self, word: &str) -> Option<String> {
+        let word = word.to_ascii_lowercase();
+        (self.owners && matches!(word.as_str(), "team" | "rule" | "source")).then_some(word)
+    }
+
     /// The number of a field; a new field gets the next.
     pub fn number(&mut self, field: Field) -> u32 {
         match self.numbers.get(&field) {
@@ -103,7 +115,7 @@ pub(crate) enum Named {
 pub(crate) fn look_up(name: &str, quoted: bool) -> Result<Named, (String, Option<String>)> {
     let Some(column) = COLUMNS.iter().find(|column| column.name.eq_ignore_ascii_case(name)) else {
         let shown = name.escape_debug();
-        if name.len() > 2 && name[..2].eq_ignore_ascii_case("x_") {
+        if name.len() > 2 && name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("x_")) {
             if name.len() > 6 && name.get(2..6).is_some_and(|part| part.eq_ignore_ascii_case("leap")) {
                 let why = format!("'{shown}' is made by leap and is no fact of a charge");
                 return Err((why, Some("name a column of the bill".to_owned())));

@@ -56,7 +56,8 @@ pub(super) fn call(parser: &mut Parser<'_>, name: &str, from: usize) -> Result<A
     let mut arguments = parser.arguments()?;
     if arguments.len() < *least || arguments.len() > *most {
         let count = if least == most { least.to_string() } else { format!("{least} to {most}") };
-        let message = format!("{lower} takes {count} arguments, found {}", arguments.len());
+        let noun = if *most == 1 { "argument" } else { "arguments" };
+        let message = format!("{lower} takes {count} {noun}, found {}", arguments.len());
         return Err(parser.error_of_call(from, name, message, Some(format!("write {written}"))));
     }
     let mut rest = arguments.split_off(1).into_iter();

@@ -134,6 +134,8 @@ impl<'a> Parser<'a> {
 
     fn shown(&self) -> String {
         match self.tokens.get(self.at) {
+            // A text in quotes needs no further quotes around it.
+            Some(token) if self.source[token.from..].starts_with(['\'', '"']) => self.source[token.from..token.until].to_owned(),
             Some(token) => format!("'{}'", self.source[token.from..token.until].escape_debug()),
             None => "the end".to_owned(),
         }
@@ -579,7 +581,10 @@ impl<'a> Parser<'a> {
         }
         self.at += 1;
         let until = self.last();
-        let named = look_up(word, quoted).map_err(|(message, help)| PredicateError { help, ..self.error(from, until, message) })?;
+        let named = match self.fields.answer(word) {
+            Some(name) => Named::Column(name),
+            None => look_up(word, quoted).map_err(|(message, help)| PredicateError { help, ..self.error(from, until, message) })?,
+        };
         let field = match named {
             Named::Column(name) => {
                 if self.peek() == Some(&Token::LBracket) {

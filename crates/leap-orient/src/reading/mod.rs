@@ -1,5 +1,7 @@
 //! Reading: answers about one snapshot. Pure functions over batches of the lake's tables.
 
 pub mod dimension;
+pub mod filter;
 pub mod spend;
 pub mod tags;
+pub mod totals;

@@ -14,7 +14,7 @@ use leap_terms::{Day, Fault, Period, limits};
 use super::read::owner_fault;
 use crate::interner::Interner;
 use crate::org::Org;
-use crate::predicate::{Field, Fields, parse_field};
+use crate::predicate::{Fields, parse_field};
 
 const NONE: u32 = u32::MAX;
 /// Between the parts of a composite key, and what stands for null. Neither occurs in a bill.
@@ -228,11 +228,6 @@ impl Mapping {
             let part = self.keys.get(key).split(SEPARATOR).nth(column).expect("a key has a part per column");
             (part.chars().next() != Some(NULL)).then_some(part)
         })
-    }
-
-    /// `ResourceId = 'i-0123'`: the key of a row, for evidence.
-    pub(crate) fn named(&self, fields: &Fields) -> Vec<Field> {
-        self.columns.iter().map(|column| fields.get(*column).clone()).collect()
     }
 }
 

@@ -149,8 +149,7 @@ impl Reader<'_> {
         let effective = match map.get("effective") {
             None | Some(Value::Null) => Period::ALWAYS,
             Some(value) => effective(value).unwrap_or_else(|message| {
-                let path: &[&str] = if message.contains("until") { &["effective", "until"] } else { &["effective"] };
-                self.faults.push(self.places.fault(at, path, message));
+                self.faults.push(self.places.fault(at, &["effective"], message));
                 Period::ALWAYS
             }),
         };

@@ -42,10 +42,6 @@ impl Amount {
         self.pico
     }
 
-    pub(crate) fn is_zero(self) -> bool {
-        self == Amount::ZERO
-    }
-
     /// Counts 10⁻²⁸; the last two of thirty decimals are never used by the generator.
     pub(crate) fn in_28_decimals(self) -> i128 {
         i128::from(self.pico) * 10_000_000_000_000_000 + i128::from(self.sub) / 100
@@ -79,7 +75,11 @@ impl Neg for Amount {
     type Output = Amount;
 
     fn neg(self) -> Amount {
-        if self.sub == 0 { Amount { pico: -self.pico, sub: 0 } } else { Amount { pico: -self.pico - 1, sub: SUB as i64 - self.sub } }
+        if self.sub == 0 {
+            Amount { pico: -self.pico, sub: 0 }
+        } else {
+            Amount { pico: -self.pico - 1, sub: SUB as i64 - self.sub }
+        }
     }
 }
 
@@ -96,10 +96,6 @@ impl Total {
         Money::from_parts(self.pico * 1_000_000, self.sub)
     }
 
-    pub(crate) fn is_zero(self) -> bool {
-        self.money().is_zero()
-    }
-
     /// The sum in whole units, rounded down.
     pub(crate) fn whole(self) -> i128 {
         self.pico.div_euclid(PICO)
@@ -111,7 +107,11 @@ impl Total {
         let pico = self.pico + self.sub.div_euclid(SUB);
         let sub = self.sub.rem_euclid(SUB);
         let lift = (cent - pico.rem_euclid(cent)) % cent;
-        if sub == 0 { Amount::from_pico(lift as i64) } else { Amount { pico: (if lift == 0 { cent } else { lift }) as i64 - 1, sub: (SUB - sub) as i64 } }
+        if sub == 0 {
+            Amount::from_pico(lift as i64)
+        } else {
+            Amount { pico: (if lift == 0 { cent } else { lift }) as i64 - 1, sub: (SUB - sub) as i64 }
+        }
     }
 
     pub(crate) fn pico(self) -> i128 {
@@ -296,7 +296,17 @@ mod tests {
 
     #[test]
     fn every_spelling_is_the_same_number() {
-        for (mantissa, decimals) in [(815, 4), (-815, 4), (0, 0), (12, 0), (1_200_000, 2), (1, 12), (-1, 28), (123_456_789_012_345_678_901, 20), (-5_000_000_000_000_000_001, 18)] {
+        for (mantissa, decimals) in [
+            (815, 4),
+            (-815, 4),
+            (0, 0),
+            (12, 0),
+            (1_200_000, 2),
+            (1, 12),
+            (-1, 28),
+            (123_456_789_012_345_678_901, 20),
+            (-5_000_000_000_000_000_001, 18),
+        ] {
             let number = Decimal::new(mantissa, decimals);
             let amount = Amount::from_decimal(number);
             let mut plain = Vec::new();
@@ -309,7 +319,7 @@ mod tests {
                 total += amount;
                 assert_eq!(read, total.money(), "{spelt}");
                 total += -amount;
-                assert!(total.is_zero());
+                assert!(total.money().is_zero());
             }
         }
     }

@@ -281,7 +281,11 @@ mod tests {
             assert!(names.insert((service.cloud, service.name)), "{} twice", service.name);
             for meter in service.meters {
                 assert!(meter.price.parse::<leap_terms::Exact>().is_ok());
-                assert!(meter.price.split_once('.').is_none_or(|(_, decimals)| decimals.len() <= 10), "{}", meter.price);
+                assert!(
+                    meter.price.split_once('.').is_none_or(|(_, decimals)| decimals.len() <= 10),
+                    "{}",
+                    meter.price
+                );
             }
         }
     }

@@ -112,12 +112,12 @@ fn text(value: Option<&str>) -> Cell<'_> {
     value.map_or(Cell::Null, Cell::Text)
 }
 
-impl<'a> Bill<'a> {
+impl Bill<'_> {
     fn month(&self) -> Month {
         self.lines.month
     }
 
-    fn quantity(&self, line: &'a Line) -> Option<Decimal> {
+    fn quantity(&self, line: &Line) -> Option<Decimal> {
         match &line.estimate {
             Some(estimate) if self.estimated => Some(estimate.0),
             _ => line.quantity,
@@ -133,7 +133,7 @@ impl<'a> Bill<'a> {
     }
 
     /// The cell of a line in a column.
-    pub(crate) fn cell(&self, plan: ColumnPlan, line: &'a Line) -> Cell<'a> {
+    pub(crate) fn cell<'b>(&'b self, plan: ColumnPlan, line: &'b Line) -> Cell<'b> {
         let world = self.world;
         let payer = &world.payers[self.lines.cloud];
         let cloud = payer.cloud;
@@ -166,7 +166,13 @@ impl<'a> Bill<'a> {
                 LineKind::Credit | LineKind::ResourceCredit => "Credit",
                 LineKind::Adjustment => "Adjustment",
             }),
-            Field::ChargeClass => if line.correction { Cell::Text("Correction") } else { Cell::Null },
+            Field::ChargeClass => {
+                if line.correction {
+                    Cell::Text("Correction")
+                } else {
+                    Cell::Null
+                }
+            }
             Field::ChargeDescription => text(line.description.or(meter.map(|meter| meter.description.as_str()))),
             Field::ChargeFrequency => Cell::Text(match line.kind {
                 LineKind::Usage | LineKind::Covered | LineKind::Unused => "Usage-Based",
@@ -174,18 +180,47 @@ impl<'a> Bill<'a> {
                 LineKind::Fee | LineKind::Support => "Recurring",
                 LineKind::Tax | LineKind::Credit | LineKind::ResourceCredit | LineKind::Adjustment => "One-Time",
             }),
-            Field::CommitmentDiscountCategory => if slot.is_some() { Cell::Text("Spend") } else { Cell::Null },
+            Field::CommitmentDiscountCategory => {
+                if slot.is_some() {
+                    Cell::Text("Spend")
+                } else {
+                    Cell::Null
+                }
+            }
             Field::CommitmentDiscountId => text(commitment.map(|commitment| commitment.id.as_str())),
             Field::CommitmentDiscountName => text(slot.map(|slot| slot.name.as_str())),
             Field::CommitmentDiscountStatus => match line.kind {
                 LineKind::Covered => Cell::Text("Used"),
                 LineKind::Unused => Cell::Text("Unused"),
-                LineKind::Usage | LineKind::Fee | LineKind::Support | LineKind::Tax | LineKind::Credit | LineKind::ResourceCredit
+                LineKind::Usage
+                | LineKind::Fee
+                | LineKind::Support
+                | LineKind::Tax
+                | LineKind::Credit
+                | LineKind::ResourceCredit
                 | LineKind::Adjustment => Cell::Null,
             },
-            Field::CommitmentDiscountType => if slot.is_some() { Cell::Text("Savings Plan") } else { Cell::Null },
-            Field::CommitmentDiscountQuantity => if covers { Cell::Cost(line.costs[1]) } else { Cell::Null },
-            Field::CommitmentDiscountUnit => if covers { Cell::Text("USD") } else { Cell::Null },
+            Field::CommitmentDiscountType => {
+                if slot.is_some() {
+                    Cell::Text("Savings Plan")
+                } else {
+                    Cell::Null
+                }
+            }
+            Field::CommitmentDiscountQuantity => {
+                if covers {
+                    Cell::Cost(line.costs[1])
+                } else {
+                    Cell::Null
+                }
+            }
+            Field::CommitmentDiscountUnit => {
+                if covers {
+                    Cell::Text("USD")
+                } else {
+                    Cell::Null
+                }
+            }
             Field::ConsumedQuantity if metered => self.quantity(line).map_or(Cell::Null, Cell::Number),
             Field::ConsumedUnit | Field::PricingUnit if metered => {
                 text(service.zip(meter).map(|(service, meter)| service.meters[meter.words].unit))
@@ -194,7 +229,13 @@ impl<'a> Bill<'a> {
             Field::ListUnitPrice if metered => meter.map_or(Cell::Null, |meter| Cell::Number(meter.price)),
             Field::ContractedUnitPrice if metered => meter.map_or(Cell::Null, |meter| Cell::Number(meter.contracted)),
             Field::PricingCategory => match line.kind {
-                LineKind::Usage if service.zip(meter).is_some_and(|(service, meter)| service.meters[meter.words].name.contains("Spot")) => Cell::Text("Dynamic"),
+                LineKind::Usage
+                    if service
+                        .zip(meter)
+                        .is_some_and(|(service, meter)| service.meters[meter.words].name.contains("Spot")) =>
+                {
+                    Cell::Text("Dynamic")
+                }
                 LineKind::Usage => Cell::Text("Standard"),
                 LineKind::Covered | LineKind::Unused => Cell::Text("Committed"),
                 LineKind::Fee | LineKind::Support => Cell::Text("Standard"),
@@ -218,10 +259,26 @@ impl<'a> Bill<'a> {
             Field::SkuPriceId => text(meter.map(|meter| meter.sku_price.as_str())),
             Field::SubAccountId => text(line.account.map(|account| world.accounts[account].id.as_str())),
             Field::SubAccountName => text(line.account.map(|account| world.accounts[account].name.as_str())),
-            Field::SubAccountType => if line.account.is_some() { Cell::Text(cloud.sub_account_type()) } else { Cell::Null },
-            Field::x_Operation => if metered { Cell::Text("Run") } else { Cell::Null },
+            Field::SubAccountType => {
+                if line.account.is_some() {
+                    Cell::Text(cloud.sub_account_type())
+                } else {
+                    Cell::Null
+                }
+            }
+            Field::x_Operation => {
+                if metered {
+                    Cell::Text("Run")
+                } else {
+                    Cell::Null
+                }
+            }
             Field::x_ServiceCode => text(resource.map(|resource| self.service_codes[resource.service].as_str())),
-            Field::ConsumedQuantity | Field::ConsumedUnit | Field::PricingUnit | Field::ListUnitPrice | Field::ContractedUnitPrice
+            Field::ConsumedQuantity
+            | Field::ConsumedUnit
+            | Field::PricingUnit
+            | Field::ListUnitPrice
+            | Field::ContractedUnitPrice
             | Field::Absent => Cell::Null,
         }
     }
@@ -237,9 +294,15 @@ impl<'a> Bill<'a> {
                 super::catalog::Cloud::Azure => ("Azure savings plan for compute", "Compute", "Other (Compute)"),
                 super::catalog::Cloud::Gcp => ("Committed use discounts", "Compute", "Other (Compute)"),
             },
-            (None, LineKind::Usage | LineKind::Covered | LineKind::Tax | LineKind::Credit | LineKind::ResourceCredit | LineKind::Adjustment) => {
-                (cloud.provider(), "Other", "Other (Other)")
-            }
+            (
+                None,
+                LineKind::Usage
+                | LineKind::Covered
+                | LineKind::Tax
+                | LineKind::Credit
+                | LineKind::ResourceCredit
+                | LineKind::Adjustment,
+            ) => (cloud.provider(), "Other", "Other (Other)"),
         }
     }
 }

@@ -68,7 +68,9 @@ pub(crate) fn schedule(first: Month, months: i32, restatements: bool) -> Vec<Pla
             let age = months - 1 - at;
             let stages: Vec<Stage> = match (restatements, age) {
                 (false, _) => vec![Stage::Final],
-                (true, 0) if cloud == 0 => vec![Stage::Day(5), Stage::Day(12), Stage::Day(20), Stage::MonthEnd, Stage::Final],
+                (true, 0) if cloud == 0 => {
+                    vec![Stage::Day(5), Stage::Day(12), Stage::Day(20), Stage::MonthEnd, Stage::Final]
+                }
                 (true, 0) => vec![Stage::Day(12), Stage::Day(20), Stage::MonthEnd],
                 (true, 1) => vec![Stage::Day(5), Stage::Day(12), Stage::Day(20), Stage::MonthEnd, Stage::Final],
                 (true, 2 | 3) => vec![Stage::Day(12), Stage::MonthEnd, Stage::Final],
@@ -91,11 +93,20 @@ pub(crate) fn schedule(first: Month, months: i32, restatements: bool) -> Vec<Pla
     }
     dated.sort();
     let last = |cloud: usize, at: i32| dated.iter().rposition(|(_, of, month, _)| *of == cloud && *month == at);
-    let current: Vec<usize> = (0..Cloud::ALL.len()).flat_map(|cloud| (0..months).filter_map(move |at| Some((cloud, at)))).filter_map(|(cloud, at)| last(cloud, at)).collect();
+    let current: Vec<usize> = (0..Cloud::ALL.len())
+        .flat_map(|cloud| (0..months).filter_map(move |at| Some((cloud, at))))
+        .filter_map(|(cloud, at)| last(cloud, at))
+        .collect();
     let mut planned: Vec<Planned> = dated
         .iter()
         .enumerate()
-        .map(|(sequence, (_, cloud, at, stage))| Planned { sequence: sequence + 1, cloud: *cloud, at: *at, stage: *stage, current: false })
+        .map(|(sequence, (_, cloud, at, stage))| Planned {
+            sequence: sequence + 1,
+            cloud: *cloud,
+            at: *at,
+            stage: *stage,
+            current: false,
+        })
         .collect();
     for at in current {
         planned[at].current = true;
@@ -171,7 +182,12 @@ fn select<'a>(world: &World, all: &'a MonthLines, stage: Stage) -> (Vec<&'a Line
 }
 
 /// Writes one delivery.
-pub(crate) fn deliver(world: &World, all: &MonthLines, planned: &Planned, writing: &Writing<'_>) -> io::Result<Written> {
+pub(crate) fn deliver(
+    world: &World,
+    all: &MonthLines,
+    planned: &Planned,
+    writing: &Writing<'_>,
+) -> io::Result<Written> {
     let payer = &world.payers[planned.cloud];
     let label = format!("{:03}-{}-{}-{}", planned.sequence, payer.cloud.word(), all.month, planned.stage.label());
     let path = writing.folder.join(&label);
@@ -198,7 +214,13 @@ pub(crate) fn deliver(world: &World, all: &MonthLines, planned: &Planned, writin
         for (row, line) in lines.iter().enumerate() {
             owners.add(line, bill.costs(line));
             if planned.current {
-                rows.push(RowTruth { part: part as u32, row: row as u64 + 1, truth: line.truth, outcome: line.outcome, rule: line.rule });
+                rows.push(RowTruth {
+                    part: part as u32,
+                    row: row as u64 + 1,
+                    truth: line.truth,
+                    outcome: line.outcome,
+                    rule: line.rule,
+                });
             }
         }
     }
@@ -229,10 +251,8 @@ fn invoice_id(cloud: Cloud, month: Month, suffix: &str) -> String {
 
 fn manifest(month: Month, planned: &Planned, writing: &Writing<'_>, files: &[PathBuf]) -> String {
     let (compression, content_type) = writing.container.manifest_words();
-    let names: Vec<String> = files
-        .iter()
-        .map(|file| format!("  \"{}\"", file.file_name().unwrap_or_default().to_string_lossy()))
-        .collect();
+    let names: Vec<String> =
+        files.iter().map(|file| format!("  \"{}\"", file.file_name().unwrap_or_default().to_string_lossy())).collect();
     let execution = Random::fork(writing.seed, &[4, planned.sequence as u64]).hex(12);
     format!(
         "{{\n \"billingPeriod\": {{\n  \"end\": \"{}T00:00:00Z\",\n  \"start\": \"{}T00:00:00Z\"\n }},\n \"compression\": \"{compression}\",\n \"contentType\": \"{content_type}\",\n \"dataFiles\": [\n{}\n ],\n \"executionId\": \"{execution}\",\n \"focusVersion\": \"{}\",\n \"sequence\": {},\n \"timeGranularity\": \"DAILY\"\n}}\n",

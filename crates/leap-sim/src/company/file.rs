@@ -116,14 +116,26 @@ impl TextFile {
 }
 
 /// Writes the lines into one file.
-pub(crate) fn write(path: &Path, container: Container, bill: &Bill<'_>, columns: &[ColumnPlan], lines: &[&Line]) -> io::Result<()> {
+pub(crate) fn write(
+    path: &Path,
+    container: Container,
+    bill: &Bill<'_>,
+    columns: &[ColumnPlan],
+    lines: &[&Line],
+) -> io::Result<()> {
     match container {
         Container::CsvGz | Container::Csv | Container::CsvZst => write_csv(path, container, bill, columns, lines),
         Container::Parquet => write_parquet(path, bill, columns, lines),
     }
 }
 
-fn write_csv(path: &Path, container: Container, bill: &Bill<'_>, columns: &[ColumnPlan], lines: &[&Line]) -> io::Result<()> {
+fn write_csv(
+    path: &Path,
+    container: Container,
+    bill: &Bill<'_>,
+    columns: &[ColumnPlan],
+    lines: &[&Line],
+) -> io::Result<()> {
     let mut file = TextFile::create(path, container)?;
     let mut text = Vec::with_capacity(1 << 18);
     text.extend_from_slice(columns.iter().map(|column| column.name).collect::<Vec<_>>().join(",").as_bytes());
@@ -236,7 +248,9 @@ fn write_parquet(path: &Path, bill: &Bill<'_>, columns: &[ColumnPlan], lines: &[
                 ColumnKind::Text => ColumnBuilder::Text(StringBuilder::new()),
                 ColumnKind::Cost => ColumnBuilder::Decimal(Decimal128Builder::new().with_data_type(COST_TYPE)),
                 ColumnKind::Number => ColumnBuilder::Decimal(Decimal128Builder::new().with_data_type(NUMBER_TYPE)),
-                ColumnKind::Instant => ColumnBuilder::Instant(TimestampMicrosecondBuilder::new().with_data_type(instant_type())),
+                ColumnKind::Instant => {
+                    ColumnBuilder::Instant(TimestampMicrosecondBuilder::new().with_data_type(instant_type()))
+                }
             };
             for line in lines {
                 let cell = bill.cell(*column, line);

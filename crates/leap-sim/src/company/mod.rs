@@ -181,10 +181,11 @@ pub fn make(options: &CompanyOptions, dir: &Path) -> io::Result<Company> {
     for outcome in outcomes {
         written.extend(outcome.written);
         for (id, sums) in outcome.commitments {
-            let all = commitments.entry(id).or_default();
+            let all =
+                commitments.entry(id).or_insert_with(|| CommitmentSums { whole: true, ..CommitmentSums::default() });
             all.billed += sums.billed;
             all.effective += sums.effective;
-            all.whole = sums.whole;
+            all.whole &= sums.whole;
         }
     }
     written.sort_by_key(|(sequence, _)| *sequence);
@@ -264,7 +265,9 @@ fn add_commitments(all: &MonthLines, stage: Stage, sums: &mut BTreeMap<String, C
         // A month that is not invoiced yet may lack late use, so its commitments are not whole.
         let invoiced = matches!(stage, Stage::Final | Stage::Reopened);
         let seen = invoiced || line.seen < month::AFTER_END;
-        let sum = sums.entry(commitment.id.clone()).or_insert_with(|| CommitmentSums { whole: true, ..CommitmentSums::default() });
+        let sum = sums
+            .entry(commitment.id.clone())
+            .or_insert_with(|| CommitmentSums { whole: true, ..CommitmentSums::default() });
         if seen {
             sum.billed += line.costs[0];
             sum.effective += line.costs[1];
@@ -276,7 +279,8 @@ fn add_commitments(all: &MonthLines, stage: Stage, sums: &mut BTreeMap<String, C
 fn commitments_csv(commitments: &BTreeMap<String, CommitmentSums>) -> String {
     let mut out = String::from("CommitmentDiscountId,billed,effective,whole\n");
     for (id, sums) in commitments {
-        writeln!(out, "{id},{},{},{}", sums.billed.money(), sums.effective.money(), sums.whole).expect("a string takes all text");
+        writeln!(out, "{id},{},{},{}", sums.billed.money(), sums.effective.money(), sums.whole)
+            .expect("a string takes all text");
     }
     out
 }

@@ -11,7 +11,6 @@
 use leap_terms::{Day, Month};
 
 use super::amount::{Amount, Decimal, Total};
-use super::catalog::SERVICES;
 use super::random::{ONE, Random};
 use super::rules::{LineKind, Outcome, Truth};
 use super::world::{Meter, Slot, World};
@@ -154,7 +153,15 @@ impl Maker<'_> {
         cost.min(8_000_000_000_000_000_000 / 3) as u64
     }
 
-    fn push_use(&mut self, meter: usize, day: Day, quantity: Decimal, costs: FourCosts, commitment: Option<usize>, hours: [i64; 2]) {
+    fn push_use(
+        &mut self,
+        meter: usize,
+        day: Day,
+        quantity: Decimal,
+        costs: FourCosts,
+        commitment: Option<usize>,
+        hours: [i64; 2],
+    ) {
         let world = self.world;
         let of = &world.meters[meter];
         let resource = &world.resources[of.resource];
@@ -194,7 +201,11 @@ impl Maker<'_> {
         let more = 6 + self.random.below(11) as u32;
         let unit = 10_i128.pow(more);
         // Only where the mantissa of the cost keeps within 128 bits.
-        let fits = quantity.mantissa.checked_mul(unit).and_then(|mantissa| mantissa.checked_mul(meter.contracted.mantissa)).is_some();
+        let fits = quantity
+            .mantissa
+            .checked_mul(unit)
+            .and_then(|mantissa| mantissa.checked_mul(meter.contracted.mantissa))
+            .is_some();
         if !fits {
             return quantity;
         }
@@ -336,7 +347,14 @@ impl Maker<'_> {
         let used = rate(inside).min(left);
         if inside.mantissa > 0 {
             let [_, _, list, contracted] = priced(inside, of);
-            self.push_use(meter, day, inside, [Amount::ZERO, Amount::from_pico(used), list, contracted], Some(number), hours);
+            self.push_use(
+                meter,
+                day,
+                inside,
+                [Amount::ZERO, Amount::from_pico(used), list, contracted],
+                Some(number),
+                hours,
+            );
         }
         if outside.mantissa > 0 {
             self.push_use(meter, day, outside, priced(outside, of), None, hours);
@@ -374,11 +392,17 @@ impl Maker<'_> {
         let before = self.month.plus(-1);
         let days = (self.month.first_day().days() - before.first_day().days()) as i64;
         let payer = &self.world.payers[self.cloud];
-        let meters: Vec<usize> = payer.light.iter().chain(&payer.daily).copied().filter(|meter| {
-            let of = &self.world.meters[*meter];
-            let months = self.world.resources[of.resource].months;
-            !of.free && (months[0]..months[1]).contains(&(self.when.at - 1))
-        }).collect();
+        let meters: Vec<usize> = payer
+            .light
+            .iter()
+            .chain(&payer.daily)
+            .copied()
+            .filter(|meter| {
+                let of = &self.world.meters[*meter];
+                let months = self.world.resources[of.resource].months;
+                !of.free && (months[0]..months[1]).contains(&(self.when.at - 1))
+            })
+            .collect();
         if meters.is_empty() {
             return;
         }
@@ -386,7 +410,11 @@ impl Maker<'_> {
             let late_use = self.cloud == 2 && at % 3 == 0;
             let meter = *self.random.pick(&meters);
             let of = &self.world.meters[meter];
-            let day = before.first_day().plus(if late_use { days - 1 - self.random.between(0, 2) } else { self.random.between(0, days) } as i32);
+            let day = before.first_day().plus(if late_use {
+                days - 1 - self.random.between(0, 2)
+            } else {
+                self.random.between(0, days)
+            } as i32);
             let mut quantity = quantity_for(self.day_cost(of, day) / 8, of);
             if !late_use && self.random.chance(7_000) {
                 quantity.mantissa = -quantity.mantissa;
@@ -411,7 +439,9 @@ impl Maker<'_> {
             billed += line.costs[0];
         }
         let billed = billed.pico().max(0);
-        let cents = |share_of_ten_thousand: i128| (billed * share_of_ten_thousand / 10_000 / 10_000_000_000 * 10_000_000_000) as i64;
+        let cents = |share_of_ten_thousand: i128| {
+            (billed * share_of_ten_thousand / 10_000 / 10_000_000_000 * 10_000_000_000) as i64
+        };
         self.push_closing(LineKind::Support, None, Amount::from_pico(cents(140)), "Support plan");
         let payer = &self.world.payers[self.cloud];
         let taxes = (target_rows / 200).max(1) as i64;
@@ -507,7 +537,8 @@ fn pot(world: &World, slot: &Slot, starts: i32) -> i64 {
         let at = starts.max(0);
         if (months[0]..months[1]).contains(&at) && of.contracted.mantissa > 0 {
             let level = growth(of.trend, at - months[0]) as u128;
-            let contracted = u128::from(of.base) * 30 * level / 1_000_000 * of.contracted.mantissa as u128 / (of.price.mantissa as u128 * 100);
+            let contracted = u128::from(of.base) * 30 * level / 1_000_000 * of.contracted.mantissa as u128
+                / (of.price.mantissa as u128 * 100);
             planned += contracted / 100 * (100 - slot.discount) as u128;
         }
     }
@@ -524,9 +555,4 @@ fn commitment_id(world: &World, cloud: usize, slot: &Slot, term: i32) -> String 
         1 => format!("/providers/microsoft.billingbenefits/savingsplanorders/{hex}/savingsplans/{term}"),
         _ => format!("//billing.googleapis.com/billingAccounts/{account}/commitments/{hex}"),
     }
-}
-
-/// The service of a line that has a meter.
-pub(crate) fn service_of(world: &World, line: &Line) -> Option<&'static super::catalog::Service> {
-    line.meter.map(|meter| &SERVICES[world.resources[world.meters[meter].resource].service])
 }

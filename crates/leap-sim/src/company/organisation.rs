@@ -16,6 +16,9 @@ use super::words::{AREAS, FUNCTIONS, GROUP_KINDS, ORGS};
 /// The company's id and name.
 pub(crate) const COMPANY: (&str, &str) = ("halden", "Halden Market");
 
+/// The efficiency team's id.
+pub(crate) const EFFICIENCY: &str = "cloud-efficiency";
+
 /// One team.
 #[derive(Clone, Debug)]
 pub(crate) struct Team {
@@ -36,28 +39,20 @@ pub(crate) struct Organisation {
     orgs: Vec<(String, String)>,
     divisions: Vec<(String, String, usize)>,
     groups: Vec<(String, String, usize)>,
-    /// The team that owns what belongs to the efficiency team, the GPU fleet, and the data warehouse.
+    /// The efficiency team, and the teams that run the sandboxes, the GPU fleet and the data warehouse.
     pub(crate) efficiency: usize,
+    pub(crate) sandbox: usize,
     pub(crate) gpu: usize,
     pub(crate) warehouse: usize,
 }
 
-/// `payments-ledger` → `Payments Ledger`.
+/// `payments-api` → `Payments API`.
 fn title(id: &str) -> String {
-    let mut name = String::with_capacity(id.len());
-    let mut start = true;
-    for letter in id.chars() {
-        if letter == '-' {
-            name.push(' ');
-            start = true;
-        } else if start {
-            name.extend(letter.to_uppercase());
-            start = false;
-        } else {
-            name.push(letter);
-        }
-    }
-    name
+    let word = |word: &str| match word {
+        "api" | "ci" | "sql" | "sdk" | "ml" | "emea" | "apac" => word.to_uppercase(),
+        _ => word[..1].to_uppercase() + &word[1..],
+    };
+    id.split('-').map(word).collect::<Vec<_>>().join(" ")
 }
 
 impl Organisation {
@@ -93,7 +88,8 @@ impl Organisation {
             let round = per_org[org] / domains.len();
             per_org[org] += 1;
             let kind = GROUP_KINDS[round % GROUP_KINDS.len()];
-            let number = if round < GROUP_KINDS.len() { String::new() } else { format!("-{}", round / GROUP_KINDS.len() + 1) };
+            let number =
+                if round < GROUP_KINDS.len() { String::new() } else { format!("-{}", round / GROUP_KINDS.len() + 1) };
             let id = format!("{domain}-{kind}{number}");
             groups.push((format!("grp-{id}"), format!("{} Group", title(&id)), division));
             group_domains.push(domain);
@@ -101,7 +97,15 @@ impl Organisation {
         let mut list: Vec<Team> = Vec::with_capacity(teams);
         for at in 0..teams {
             let group = at * group_count / teams;
-            let id = team_id(group_domains[group], &mut random, &mut used);
+            let platform = format!("{}-platform", group_domains[group]);
+            let id = if at + 1 == teams {
+                EFFICIENCY.to_owned()
+            } else if used.insert(platform.clone()) {
+                // The first team of a domain runs what the others of it share.
+                platform
+            } else {
+                team_id(group_domains[group], &mut random, &mut used)
+            };
             list.push(Team { name: title(&id), id, cost_center: format!("cc-{}", 1000 + at), groups: [group, group] });
         }
         let mut order: Vec<usize> = (0..teams).collect();
@@ -111,13 +115,17 @@ impl Organisation {
             let target = list[moved[(at + 1) % moved.len()]].groups[0];
             list[*team].groups[1] = target;
         }
-        let dissolved = (0..(teams / 25).max(2)).map(|_| {
-            let org = &ORGS[random.index(ORGS.len())];
-            team_id(random.pick(org.domains), &mut random, &mut used)
-        }).collect();
-        let home = |domain: &str, fallback: usize| list.iter().position(|team| team.id.starts_with(domain)).unwrap_or(fallback % teams);
-        let (efficiency, gpu, warehouse) = (home("internal-apps", teams - 1), home("ml-training", 1), home("warehouse-sql", 2));
-        Organisation { efficiency, gpu, warehouse, teams: list, dissolved, orgs, divisions, groups }
+        let dissolved = (0..(teams / 25).max(2))
+            .map(|_| {
+                let org = &ORGS[random.index(ORGS.len())];
+                team_id(*random.pick(org.domains), &mut random, &mut used)
+            })
+            .collect();
+        let home = |domain: &str, fallback: usize| {
+            list.iter().position(|team| team.id.starts_with(domain)).unwrap_or(fallback % teams)
+        };
+        let (gpu, warehouse, sandbox) = (home("ml-training", 1), home("warehouse-sql", 2), home("developer-portal", 3));
+        Organisation { efficiency: teams - 1, sandbox, gpu, warehouse, teams: list, dissolved, orgs, divisions, groups }
     }
 
     /// Teams whose parent changed.
@@ -134,7 +142,8 @@ impl Organisation {
     pub(crate) fn yaml(&self, era: usize) -> String {
         let mut out = format!("units:\n  - {{id: {}, name: {}, kind: company}}\n", COMPANY.0, COMPANY.1);
         let mut unit = |id: &str, name: &str, kind: &str, parent: &str, aliases: &str| {
-            writeln!(out, "  - {{id: {id}, name: {name}, kind: {kind}, parent: {parent}{aliases}}}").expect("a string takes all text");
+            writeln!(out, "  - {{id: {id}, name: {name}, kind: {kind}, parent: {parent}{aliases}}}")
+                .expect("a string takes all text");
         };
         for (id, name) in &self.orgs {
             unit(id, name, "org", COMPANY.0, "");
@@ -150,7 +159,13 @@ impl Organisation {
             if team.id.contains('-') {
                 aliases.extend([team.id.replace('-', "_"), team.id.replace('-', " ")]);
             }
-            unit(&team.id, &team.name, "team", &self.groups[team.groups[era]].0, &format!(", aliases: [{}]", aliases.join(", ")));
+            unit(
+                &team.id,
+                &team.name,
+                "team",
+                &self.groups[team.groups[era]].0,
+                &format!(", aliases: [{}]", aliases.join(", ")),
+            );
         }
         out
     }
@@ -161,7 +176,8 @@ fn team_id(domain: &str, random: &mut Random, used: &mut HashSet<String>) -> Str
     let mut functions = FUNCTIONS;
     random.shuffle(&mut functions);
     let plain = functions.iter().map(|function| format!("{domain}-{function}"));
-    let wider = AREAS.iter().flat_map(|area| functions.iter().map(move |function| format!("{domain}-{function}-{area}")));
+    let wider =
+        AREAS.iter().flat_map(|area| functions.iter().map(move |function| format!("{domain}-{function}-{area}")));
     let numbered = (2..).map(|number| format!("{domain}-{}-{number}", functions[0]));
     let id = plain.chain(wider).chain(numbered).find(|id| !used.contains(id)).expect("numbers do not end");
     used.insert(id.clone());
@@ -177,7 +193,8 @@ mod tests {
         let org = Organisation::new(7, 800);
         let mut words = HashSet::new();
         for team in &org.teams {
-            for word in [team.id.clone(), team.name.to_lowercase(), team.id.replace('-', "_"), team.cost_center.clone()] {
+            for word in [team.id.clone(), team.name.to_lowercase(), team.id.replace('-', "_"), team.cost_center.clone()]
+            {
                 assert!(words.insert(word.clone()), "{word} is used twice");
             }
         }

@@ -78,10 +78,12 @@ impl Random {
 
     /// A nearly normal number with mean 0 and deviation 1, in units of 2⁻¹⁶ (twelve uniform numbers added up).
     pub(crate) fn normal(&mut self) -> i64 {
-        let sum: u64 = (0..3).map(|_| {
-            let bits = self.bits();
-            (bits & 0xffff) + (bits >> 16 & 0xffff) + (bits >> 32 & 0xffff) + (bits >> 48)
-        }).sum();
+        let sum: u64 = (0..3)
+            .map(|_| {
+                let bits = self.bits();
+                (bits & 0xffff) + (bits >> 16 & 0xffff) + (bits >> 32 & 0xffff) + (bits >> 48)
+            })
+            .sum();
         sum as i64 - 6 * ONE
     }
 
@@ -145,7 +147,13 @@ pub(crate) struct Wheel {
 impl Wheel {
     pub(crate) fn new(weights: impl IntoIterator<Item = u64>) -> Wheel {
         let mut sum = 0;
-        let ends = weights.into_iter().map(|weight| { sum += weight; sum }).collect();
+        let ends = weights
+            .into_iter()
+            .map(|weight| {
+                sum += weight;
+                sum
+            })
+            .collect();
         Wheel { ends }
     }
 
@@ -162,8 +170,14 @@ mod tests {
 
     #[test]
     fn a_seed_fixes_the_stream_and_a_fork_is_another() {
-        let first: Vec<u64> = { let mut random = Random::new(7); (0..4).map(|_| random.bits()).collect() };
-        let again: Vec<u64> = { let mut random = Random::new(7); (0..4).map(|_| random.bits()).collect() };
+        let first: Vec<u64> = {
+            let mut random = Random::new(7);
+            (0..4).map(|_| random.bits()).collect()
+        };
+        let again: Vec<u64> = {
+            let mut random = Random::new(7);
+            (0..4).map(|_| random.bits()).collect()
+        };
         assert_eq!(first, again);
         assert_ne!(Random::fork(7, &[1]).bits(), Random::fork(7, &[2]).bits());
         assert_ne!(Random::fork(7, &[1]).bits(), Random::fork(8, &[1]).bits());

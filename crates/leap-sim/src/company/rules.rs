@@ -142,7 +142,7 @@ enum Test {
     Tag(&'static [&'static str]),
     Namespace,
     AccountNames(Vec<&'static str>),
-    AccountNamesInCategory(Vec<&'static str>, &'static str),
+    AccountNameInCategory(&'static str, &'static str),
     AccountNamePrefix(&'static str),
     Account(String),
     ResourcePrefix(&'static str),
@@ -232,7 +232,8 @@ impl RuleSet {
     ) -> RuleSet {
         let mut names = HashMap::new();
         for (at, team) in org.teams.iter().enumerate() {
-            let words = [team.id.clone(), team.name.to_lowercase(), team.id.replace('-', "_"), team.cost_center.clone()];
+            let words =
+                [team.id.clone(), team.name.to_lowercase(), team.id.replace('-', "_"), team.cost_center.clone()];
             names.extend(words.map(|word| (word, at as u32)));
         }
         let steward = |domain: Option<&str>| {
@@ -251,7 +252,9 @@ impl RuleSet {
     }
 
     fn found(&self, value: &str) -> Outcome {
-        self.names.get(&value.trim_matches(' ').to_lowercase()).map_or(Outcome::UnknownTeam, |team| Outcome::Team(*team))
+        self.names
+            .get(&value.trim_matches(' ').to_lowercase())
+            .map_or(Outcome::UnknownTeam, |team| Outcome::Team(*team))
     }
 
     /// The answer for a line that has a resource, and the rule that gave it.
@@ -263,12 +266,13 @@ impl RuleSet {
             let found = match &rule.test {
                 Test::Line(..) | Test::Commitment(_) => None,
                 Test::Tag(keys) => keys.iter().find_map(|key| facts.tag(key)).map(|value| self.found(value)),
-                Test::Namespace => {
-                    facts.tag("k8s-namespace").filter(|value| !SYSTEM_NAMESPACES.contains(value)).map(|value| self.found(value))
-                }
+                Test::Namespace => facts
+                    .tag("k8s-namespace")
+                    .filter(|value| !SYSTEM_NAMESPACES.contains(value))
+                    .map(|value| self.found(value)),
                 Test::AccountNames(names) => names.contains(&facts.account_name).then_some(Outcome::NoRule),
-                Test::AccountNamesInCategory(names, category) => {
-                    (names.contains(&facts.account_name) && facts.category == *category).then_some(Outcome::NoRule)
+                Test::AccountNameInCategory(name, category) => {
+                    (facts.account_name == *name && facts.category == *category).then_some(Outcome::NoRule)
                 }
                 Test::AccountNamePrefix(prefix) => facts.account_name.starts_with(prefix).then_some(Outcome::NoRule),
                 Test::Account(id) => (facts.account == id).then_some(Outcome::NoRule),
@@ -277,9 +281,9 @@ impl RuleSet {
                 Test::NamePrefixOrAccountName(prefix, name) => {
                     (facts.resource_name.starts_with(prefix) || facts.account_name == *name).then_some(Outcome::NoRule)
                 }
-                Test::ServicesInAccounts(services, prefix) => {
-                    (services.contains(&facts.service) && facts.account_name.starts_with(prefix)).then_some(Outcome::NoRule)
-                }
+                Test::ServicesInAccounts(services, prefix) => (services.contains(&facts.service)
+                    && facts.account_name.starts_with(prefix))
+                .then_some(Outcome::NoRule),
                 Test::ByResource => self.by_resource.get(facts.resource).map(|owners| Outcome::Team(owners[facts.era])),
                 Test::ByAccount => self.by_account.get(facts.account).map(|owner| Outcome::Team(*owner)),
             };
@@ -328,7 +332,9 @@ impl RuleSet {
 
     /// `rules.yaml`; `met[rule]` counts the rows that a rule decides.
     pub(crate) fn yaml(&self, org: &Organisation, met: &[u64]) -> String {
-        let mut out = String::from("# Who owns what at Halden Market. First match wins; the efficiency team keeps this file.\nrules:\n");
+        let mut out = String::from(
+            "# Who owns what at Halden Market. First match wins; the efficiency team keeps this file.\nrules:\n",
+        );
         for (rule, _) in self.rules.iter().zip(met).filter(|(_, met)| **met > 0) {
             let when = rule.test.predicate();
             let mut line = |text: String| writeln!(out, "{text}").expect("a string takes all text");
@@ -384,18 +390,23 @@ impl Test {
             ),
             Test::Tag(_) => format!("{} IS NOT NULL", self.source()),
             Test::Namespace => {
-                format!("Tags['k8s-namespace'] IS NOT NULL AND Tags['k8s-namespace'] NOT IN ({})", list(&SYSTEM_NAMESPACES))
+                format!(
+                    "Tags['k8s-namespace'] IS NOT NULL AND Tags['k8s-namespace'] NOT IN ({})",
+                    list(&SYSTEM_NAMESPACES)
+                )
             }
             Test::AccountNames(names) if names.len() == 1 => format!("SubAccountName = '{}'", names[0]),
             Test::AccountNames(names) => format!("SubAccountName IN ({})", list(names)),
-            Test::AccountNamesInCategory(names, category) => {
-                format!("SubAccountName IN ({}) AND ServiceCategory = '{category}'", list(names))
+            Test::AccountNameInCategory(name, category) => {
+                format!("SubAccountName = '{name}' AND ServiceCategory = '{category}'")
             }
             Test::AccountNamePrefix(prefix) => format!("SubAccountName LIKE '{prefix}%'"),
             Test::Account(id) => format!("SubAccountId = '{id}'"),
             Test::ResourcePrefix(prefix) => format!("ResourceId LIKE '{prefix}%'"),
             Test::NamePrefix(prefix) => format!("ResourceName LIKE '{prefix}%'"),
-            Test::NamePrefixOrAccountName(prefix, name) => format!("ResourceName LIKE '{prefix}%' OR SubAccountName = '{name}'"),
+            Test::NamePrefixOrAccountName(prefix, name) => {
+                format!("ResourceName LIKE '{prefix}%' OR SubAccountName = '{name}'")
+            }
             Test::ServicesInAccounts(services, prefix) => {
                 format!("ServiceName IN ({}) AND SubAccountName LIKE '{prefix}%'", list(services))
             }
@@ -437,7 +448,12 @@ fn rules(org: &Organisation, named: &Named) -> Vec<Rule> {
         line(|kind| kind == LineKind::Credit, "ChargeCategory = 'Credit' AND ResourceId IS NULL"),
         Answer::Pool(Pool::ProviderCredits),
     );
-    rule("gpu-commitments", "Commitments belong to the team that bought them.", Test::Commitment(GPU_COMMITMENT), Answer::Team(org.gpu as u32));
+    rule(
+        "gpu-commitments",
+        "Commitments belong to the team that bought them.",
+        Test::Commitment(GPU_COMMITMENT),
+        Answer::Team(org.gpu as u32),
+    );
     rule("warehouse-commitments", "", Test::Commitment(WAREHOUSE_COMMITMENT), Answer::Team(org.warehouse as u32));
     rule(
         "commitment-fees",
@@ -457,7 +473,12 @@ fn rules(org: &Organisation, named: &Named) -> Vec<Rule> {
         Test::ByResource,
         Answer::Found,
     );
-    rule("kubernetes-tenants", "Shared platforms: tenants first, the rest to the pool.", Test::Namespace, Answer::Found);
+    rule(
+        "kubernetes-tenants",
+        "Shared platforms: tenants first, the rest to the pool.",
+        Test::Namespace,
+        Answer::Found,
+    );
     rule("kubernetes-shared", "", Test::AccountNames(vec![accounts::KUBERNETES]), Answer::Pool(Pool::Kubernetes));
     rule("kafka", "", Test::NamePrefixOrAccountName(KAFKA_NAME, accounts::STREAMING), Answer::Pool(Pool::Kafka));
     rule("ci", "", Test::AccountNames(accounts::CI.to_vec()), Answer::Pool(Pool::Ci));
@@ -467,7 +488,7 @@ fn rules(org: &Organisation, named: &Named) -> Vec<Rule> {
     rule(
         "network-backbone",
         "",
-        Test::AccountNamesInCategory(vec![accounts::NETWORK], "Networking"),
+        Test::AccountNameInCategory(accounts::NETWORK, "Networking"),
         Answer::Pool(Pool::Network),
     );
     rule("team-tag", "Tags, the agreed key first.", Test::Tag(TEAM_KEYS), Answer::Found);
@@ -487,7 +508,7 @@ fn rules(org: &Organisation, named: &Named) -> Vec<Rule> {
         rules.push(Rule { id: id.to_owned(), why, test, answer, dated: false });
     };
     rule("by-account", "Accounts with one tenant.", Test::ByAccount, Answer::Found);
-    rule("sandboxes", "", Test::AccountNamePrefix(accounts::SANDBOX), Answer::Team(org.efficiency as u32));
+    rule("sandboxes", "", Test::AccountNamePrefix(accounts::SANDBOX), Answer::Team(org.sandbox as u32));
     for (at, team) in named.prefix_teams.iter().enumerate() {
         let id = &org.teams[*team as usize].id;
         let why = if at == 0 { "Teams in shared accounts that name what they run after themselves." } else { "" };

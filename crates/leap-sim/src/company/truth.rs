@@ -137,14 +137,19 @@ impl OwnerTotals {
             totals.contracted,
         );
         let pools = self.teams..self.teams + Pool::ALL.len();
-        for (word, sums, rows) in [("True", &self.truth, &self.truth_rows), ("Expected", &self.expected, &self.expected_rows)] {
+        for (word, sums, rows) in
+            [("True", &self.truth, &self.truth_rows), ("Expected", &self.expected, &self.expected_rows)]
+        {
             write!(out, ",\"EffectiveCostBy{word}Owner\":{{").expect("a string takes all text");
             let mut comma = "";
             for (at, sum) in sums.iter().enumerate().filter(|(at, _)| rows[*at] > 0) {
                 let name = if at < self.teams {
                     truth_name(world, Truth::Team(at as u32))
                 } else if word == "True" {
-                    truth_name(world, if pools.contains(&at) { Truth::Pool(Pool::ALL[at - self.teams]) } else { Truth::Nobody })
+                    truth_name(
+                        world,
+                        if pools.contains(&at) { Truth::Pool(Pool::ALL[at - self.teams]) } else { Truth::Nobody },
+                    )
                 } else if pools.contains(&at) {
                     outcome_name(world, Outcome::Pool(Pool::ALL[at - self.teams]))
                 } else {

@@ -40,7 +40,7 @@ pub(crate) const EVIDENCE: Evidence = Evidence {
     tagged_when_costly: 8_200,
     key_or_case_variant: 1_000,
     wrong_team: 300,
-    unknown_team: 200,
+    unknown_team: 300,
     cost_center_only: 300,
     namespace: 600,
     by_account: 6_000,
@@ -154,8 +154,32 @@ struct Draft {
     truth: [Truth; 2],
     tags: [Vec<(String, String)>; 2],
     mapped: bool,
-    costly: bool,
+    size: Size,
     months: [i32; 2],
+}
+
+/// How much a resource costs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Size {
+    /// Of a shared platform, billed every day.
+    Platform,
+    /// Billed every day.
+    Costly,
+    /// Billed now and then.
+    Light,
+}
+
+impl Size {
+    const ALL: [Size; 3] = [Size::Platform, Size::Costly, Size::Light];
+
+    /// Thousandths of a month's cost.
+    fn share(self) -> u128 {
+        match self {
+            Size::Platform => 50,
+            Size::Costly => 780,
+            Size::Light => 170,
+        }
+    }
 }
 
 struct Builder<'a> {
@@ -175,6 +199,8 @@ struct Builder<'a> {
     team_clouds: Vec<Vec<usize>>,
     drafts: Vec<Draft>,
     serial: u64,
+    /// While true, tags are right and nothing changes hands.
+    careful: bool,
 }
 
 impl World {
@@ -190,26 +216,35 @@ impl World {
         for at in 0..platform {
             builder.platform_resource(Pool::ALL[5 + at % 6], at);
         }
-        for _ in platform..daily {
-            let team = builder.team_wheel.spin(&mut builder.random) as u32;
+        // The first of a domain's teams run what costs most, and those know how to tag it.
+        let leading: Vec<u32> =
+            (0..org.teams.len()).filter(|at| org.teams[*at].id.ends_with("-platform")).map(|at| at as u32).collect();
+        for at in platform..daily {
+            let leads = at < platform + 40 && !leading.is_empty();
+            builder.careful = at < platform + 15;
+            let team = if leads {
+                *builder.random.pick(&leading)
+            } else {
+                builder.team_wheel.spin(&mut builder.random) as u32
+            };
             builder.team_resource(team, true);
         }
+        builder.careful = false;
         for at in 0..light {
             let team = if at < plan.teams { at } else { builder.team_wheel.spin(&mut builder.random) };
             builder.team_resource(team as u32, false);
         }
-        let platform_count = platform;
         let Builder { drafts, accounts, by_account, prefix_teams, mut random, .. } = builder;
         let mut by_resource = HashMap::new();
         let mut resources = Vec::with_capacity(drafts.len());
         let mut tags = Vec::with_capacity(drafts.len());
-        let mut costly = Vec::with_capacity(drafts.len());
+        let mut sizes = Vec::with_capacity(drafts.len());
         for draft in drafts {
             let id = resource_id(&draft, &accounts[draft.account], &mut random);
             if let (true, [Truth::Team(before), Truth::Team(after)]) = (draft.mapped, draft.truth) {
                 by_resource.insert(id.clone(), [before, after]);
             }
-            costly.push(draft.costly);
+            sizes.push(draft.size);
             resources.push(Resource {
                 account: draft.account,
                 service: draft.service,
@@ -242,43 +277,41 @@ impl World {
             });
             resource.tags = std::array::from_fn(|era| tags_json(&tags[era]));
         }
-        let mut world = World { payers, accounts, resources, meters: Vec::new(), slots: Vec::new(), rules, reorg: plan.reorg, org };
-        world.install_meters(plan, &costly, platform_count, &mut random);
+        let mut world =
+            World { payers, accounts, resources, meters: Vec::new(), slots: Vec::new(), rules, reorg: plan.reorg, org };
+        world.install_meters(plan, &sizes, &mut random);
         world.commit(plan, &mut random);
         world
     }
 
     /// Gives every resource its meters, and every meter its share of the company's cost.
-    fn install_meters(&mut self, plan: &Plan, costly: &[bool], platform: usize, random: &mut Random) {
+    fn install_meters(&mut self, plan: &Plan, sizes: &[Size], random: &mut Random) {
         let monthly = DOLLARS_PER_TEAM * plan.teams as u128 * PICO_PER_DOLLAR;
-        let mut weights: Vec<u64> = Vec::with_capacity(costly.len());
         let mut rank = 0;
-        for (at, costly) in costly.iter().enumerate() {
-            weights.push(match (*costly, at < platform) {
-                (true, true) => 600 + random.below(900),
-                (true, false) => {
+        let weights: Vec<u64> = sizes
+            .iter()
+            .map(|size| match size {
+                Size::Platform => 600 + random.below(900),
+                // The owner of each rank was drawn by chance.
+                Size::Costly => {
                     rank += 1;
-                    zipf(rank, 82)
+                    zipf(rank + 2, 90)
                 }
-                (false, _) => random.log_normal(22, 3),
-            });
-        }
-        // Zipf ranks were drawn in order; a resource's place says nothing about its size.
-        let class = |at: usize| if at < platform { 0 } else { usize::from(!costly[at]) + 1 };
-        let mut sums = [0_u128; 3];
-        for (at, weight) in weights.iter().enumerate() {
-            sums[class(at)] += u128::from(*weight);
-        }
-        // Per mille of the month's cost: shared platforms, costly resources, all others.
-        let shares = [50_u128, 780, 170];
-        for (at, weight) in weights.iter().enumerate() {
+                Size::Light => random.log_normal(22, 3),
+            })
+            .collect();
+        let sum_of = |size: Size| -> u128 {
+            sizes.iter().zip(&weights).filter(|(of, _)| **of == size).map(|(_, weight)| u128::from(*weight)).sum()
+        };
+        let sums = Size::ALL.map(sum_of);
+        for (at, (size, weight)) in sizes.iter().zip(&weights).enumerate() {
             let resource = &self.resources[at];
             let service = &SERVICES[resource.service];
-            let rows = if costly[at] { 30 } else { [1, 1, 1, 1, 1, 2, 2, 2, 3, 3][random.index(10)] };
-            let class = class(at);
-            let base = monthly * shares[class] / 1000 * u128::from(*weight) / sums[class].max(1) / rows;
+            let costly = *size != Size::Light;
+            let rows = if costly { 30 } else { [1, 1, 1, 1, 1, 2, 2, 2, 3, 3][random.index(10)] };
+            let base = monthly * size.share() / 1000 * u128::from(*weight) / sums[*size as usize].max(1) / rows;
             let words = random.index(service.meters.len());
-            let free = !costly[at] && random.chance(5_600);
+            let free = !costly && random.chance(6_700);
             let region_markup = [0, 8, 4, 12, 15][resource.region % 5];
             let price = marked_up(service.meters[words].price, region_markup);
             let discount = match service.cloud {
@@ -298,9 +331,13 @@ impl World {
             } else {
                 format!("${shown} per {} {} in {}", meter.unit, meter.name, region.1)
             };
-            let mut sku_random = Random::fork(0x5ca1e, &[resource.service as u64, words as u64, resource.region as u64]);
+            let mut sku_random =
+                Random::fork(0x5ca1e, &[resource.service as u64, words as u64, resource.region as u64]);
             let sku = format!("{:016X}", sku_random.bits());
-            let sku_price = format!("{sku}.{}", ["JRTCKXETXF", "38NPMPTW36", "4NA7Y494T4", "BPCNP3XC8Z", "NQ3QZPMQV9"][random.index(5)]);
+            let sku_price = format!(
+                "{sku}.{}",
+                ["JRTCKXETXF", "38NPMPTW36", "4NA7Y494T4", "BPCNP3XC8Z", "NQ3QZPMQV9"][random.index(5)]
+            );
             self.meters.push(Meter {
                 resource: at,
                 words,
@@ -320,7 +357,9 @@ impl World {
 
     /// Buys commitments for about a third of the compute, and sorts the meters by how they are billed.
     fn commit(&mut self, plan: &Plan, random: &mut Random) {
-        let cloud_of = |world: &World, meter: usize| SERVICES[world.resources[world.meters[meter].resource].service].cloud as usize;
+        let cloud_of = |world: &World, meter: usize| {
+            SERVICES[world.resources[world.meters[meter].resource].service].cloud as usize
+        };
         let mut candidates: [Vec<usize>; 3] = Default::default();
         for at in 0..self.meters.len() {
             let meter = &self.meters[at];
@@ -328,7 +367,7 @@ impl World {
             let service = &SERVICES[self.resources[meter.resource].service];
             if meter.rows_per_month < 30 {
                 self.payers[cloud].light.push(at);
-            } else if service.committed && random.chance(5_200) {
+            } else if service.committed && random.chance(8_500) {
                 candidates[cloud].push(at);
             } else {
                 self.payers[cloud].daily.push(at);
@@ -373,11 +412,15 @@ impl<'a> Builder<'a> {
         random.shuffle(&mut ranks);
         let team_wheel = Wheel::new(ranks.iter().map(|rank| zipf(*rank, 70)));
         let cloud_wheel = Wheel::new(CLOUD_SHARES);
-        let team_clouds = org.teams.iter().map(|_| {
-            let first = cloud_wheel.spin(&mut random);
-            let second = cloud_wheel.spin(&mut random);
-            if first != second && random.chance(4_000) { vec![first, second] } else { vec![first] }
-        }).collect();
+        let team_clouds = org
+            .teams
+            .iter()
+            .map(|_| {
+                let first = cloud_wheel.spin(&mut random);
+                let second = cloud_wheel.spin(&mut random);
+                if first != second && random.chance(4_000) { vec![first, second] } else { vec![first] }
+            })
+            .collect();
         let services = std::array::from_fn(|cloud| {
             let of_cloud: Vec<usize> = (0..SERVICES.len()).filter(|at| SERVICES[*at].cloud as usize == cloud).collect();
             let wheel = Wheel::new(of_cloud.iter().map(|at| SERVICES[*at].weight));
@@ -402,6 +445,7 @@ impl<'a> Builder<'a> {
             team_clouds,
             drafts: Vec::new(),
             serial: 0,
+            careful: false,
         }
     }
 
@@ -448,7 +492,15 @@ impl<'a> Builder<'a> {
                 let account = self.open(cloud, format!("{}{:02}", accounts::SANDBOX, at + 1));
                 self.sandboxes[cloud].push(account);
             }
-            let shared = [accounts::STREAMING, accounts::CI[0], accounts::CI[1], accounts::DATA_LAKE, accounts::OBSERVABILITY, accounts::NETWORK, accounts::KUBERNETES];
+            let shared = [
+                accounts::STREAMING,
+                accounts::CI[0],
+                accounts::CI[1],
+                accounts::DATA_LAKE,
+                accounts::OBSERVABILITY,
+                accounts::NETWORK,
+                accounts::KUBERNETES,
+            ];
             for name in shared {
                 let account = self.open(cloud, name.to_owned());
                 self.shared.insert((cloud, name), account);
@@ -494,7 +546,7 @@ impl<'a> Builder<'a> {
                 truth: [Truth::Team(giver), Truth::Team(taker)],
                 tags: [Vec::new(), Vec::new()],
                 mapped: false,
-                costly: false,
+                size: Size::Light,
                 months: [0, i32::MAX],
             });
         }
@@ -503,8 +555,16 @@ impl<'a> Builder<'a> {
 
     fn lifetime(&mut self, costly: bool) -> [i32; 2] {
         let months = self.plan.months as i64;
-        let born = if self.random.chance(if costly { 9_000 } else { 7_800 }) { 0 } else { self.random.between(1, months.max(2)) };
-        let dies = if self.random.chance(if costly { 500 } else { 1_500 }) { born + self.random.between(1, 12) } else { i64::from(i32::MAX) };
+        let born = if self.random.chance(if costly { 9_000 } else { 7_800 }) {
+            0
+        } else {
+            self.random.between(1, months.max(2))
+        };
+        let dies = if self.random.chance(if costly { 500 } else { 1_500 }) {
+            born + self.random.between(1, 12)
+        } else {
+            i64::from(i32::MAX)
+        };
         [born as i32, dies as i32]
     }
 
@@ -516,18 +576,33 @@ impl<'a> Builder<'a> {
 
     fn platform_resource(&mut self, pool: Pool, at: usize) {
         let (clouds, account, services, stem): (&[usize], &str, &[&str], &str) = match pool {
-            Pool::Kubernetes => (&[0, 1, 2], accounts::KUBERNETES, &["Amazon Elastic Compute Cloud", "Azure Kubernetes Service", "Kubernetes Engine"], "k8s-node"),
+            Pool::Kubernetes => (
+                &[0, 1, 2],
+                accounts::KUBERNETES,
+                &["Amazon Elastic Compute Cloud", "Azure Kubernetes Service", "Kubernetes Engine"],
+                "k8s-node",
+            ),
             Pool::Kafka => (&[0], accounts::STREAMING, &["Amazon Managed Streaming for Apache Kafka"], "kafka-shared"),
             Pool::Ci => (&[0], accounts::CI[at / 6 % 2], &["Amazon Elastic Compute Cloud"], "ci-runner"),
-            Pool::DataLake => (&[0, 2], accounts::DATA_LAKE, &["Amazon Simple Storage Service", "BigQuery"], "halden-data-lake"),
-            Pool::Observability => (&[0, 1], accounts::OBSERVABILITY, &["AmazonCloudWatch", "Azure Monitor"], "telemetry"),
+            Pool::DataLake => {
+                (&[0, 2], accounts::DATA_LAKE, &["Amazon Simple Storage Service", "BigQuery"], "halden-data-lake")
+            }
+            Pool::Observability => {
+                (&[0, 1], accounts::OBSERVABILITY, &["AmazonCloudWatch", "Azure Monitor"], "telemetry")
+            }
             Pool::Network => (&[0, 1], accounts::NETWORK, &["AWS Direct Connect", "ExpressRoute"], "backbone"),
             Pool::Tax | Pool::Support | Pool::ProviderAdjustments | Pool::ProviderCredits | Pool::Commitments => return,
         };
         let cloud = clouds[at / 6 % clouds.len()];
         let name = self.next_name(stem);
-        let service = services.iter().find_map(|name| (0..SERVICES.len()).find(|at| SERVICES[*at].name == *name && SERVICES[*at].cloud as usize == cloud));
-        let account = self.shared.iter().find(|((in_cloud, shared), _)| *in_cloud == cloud && *shared == account).map(|(_, account)| *account);
+        let service = services.iter().find_map(|name| {
+            (0..SERVICES.len()).find(|at| SERVICES[*at].name == *name && SERVICES[*at].cloud as usize == cloud)
+        });
+        let account = self
+            .shared
+            .iter()
+            .find(|((in_cloud, shared), _)| *in_cloud == cloud && *shared == account)
+            .map(|(_, account)| *account);
         let (Some(service), Some(mut account)) = (service, account) else { return };
         // Some of the lake's buckets and some of Kafka's clusters stand in other accounts; rules know them by name.
         if matches!(pool, Pool::DataLake | Pool::Kafka) && cloud == 0 && at >= 6 {
@@ -549,19 +624,17 @@ impl<'a> Builder<'a> {
             truth: [Truth::Pool(pool); 2],
             tags: [tags.clone(), tags],
             mapped: false,
-            costly: true,
+            size: Size::Platform,
             months: [0, i32::MAX],
         });
     }
 
     fn team_resource(&mut self, mut team: u32, costly: bool) {
-        let tagged = self.random.chance(if costly { EVIDENCE.tagged_when_costly } else { EVIDENCE.tagged });
+        let tagged =
+            self.random.chance(if costly { EVIDENCE.tagged_when_costly } else { EVIDENCE.tagged }) || self.careful;
         let roll = self.random.below(10_000);
-        let (by_account, by_name, by_mapping) = if costly {
-            (6_500, 1_500, 1_950)
-        } else {
-            (EVIDENCE.by_account, EVIDENCE.by_name, EVIDENCE.by_mapping)
-        };
+        let (by_account, by_name, by_mapping) =
+            if costly { (6_300, 1_500, 1_900) } else { (EVIDENCE.by_account, EVIDENCE.by_name, EVIDENCE.by_mapping) };
         let reach = match (tagged, roll) {
             (true, _) => Reach::Tag,
             (false, roll) if roll < by_account => Reach::Account,
@@ -573,7 +646,8 @@ impl<'a> Builder<'a> {
             team = *self.random.pick(&self.prefix_teams);
         }
         let cloud = *self.random.pick(&self.team_clouds[team as usize]);
-        let mut moved = matches!(reach, Reach::Tag | Reach::Mapping | Reach::None) && self.random.chance(600);
+        let mut moved =
+            matches!(reach, Reach::Tag | Reach::Mapping | Reach::None) && self.random.chance(600) && !self.careful;
         let after = if moved { self.random.below(self.org.teams.len() as u64) as u32 } else { team };
         moved &= after != team;
         let id = self.org.teams[team as usize].id.clone();
@@ -622,17 +696,20 @@ impl<'a> Builder<'a> {
             // The first regions have most.
             (self.random.below(regions) * self.random.below(regions) / regions) as usize
         };
-        let truth = if sandbox { [Truth::Team(self.org.efficiency as u32); 2] } else { [Truth::Team(team), Truth::Team(after)] };
-        let truth = if reach == Reach::None && !sandbox && self.random.chance(2_500) { [Truth::Nobody; 2] } else { truth };
+        let truth =
+            if sandbox { [Truth::Team(self.org.sandbox as u32); 2] } else { [Truth::Team(team), Truth::Team(after)] };
+        let truth =
+            if reach == Reach::None && !sandbox && self.random.chance(2_500) { [Truth::Nobody; 2] } else { truth };
         let months = self.lifetime(costly);
-        self.drafts.push(Draft { cloud, account, service, region, name, truth, tags, mapped, costly, months });
+        let size = if costly { Size::Costly } else { Size::Light };
+        self.drafts.push(Draft { cloud, account, service, region, name, truth, tags, mapped, size, months });
     }
 
     /// The tags that say whose a resource is: mostly right, sometimes misspelt, sometimes wrong.
     fn owner_tag(&mut self, team: u32) -> Vec<(String, String)> {
         let teams = &self.org.teams;
         let own = &teams[team as usize];
-        let roll = self.random.below(10_000);
+        let roll = if self.careful { 9_999 } else { self.random.below(10_000) };
         let mut until = EVIDENCE.namespace;
         if roll < until {
             let cluster = format!("prod-{}", 1 + self.random.below(3));
@@ -694,7 +771,13 @@ fn resource_id(draft: &Draft, account: &Account, random: &mut Random) -> String 
     let name = draft.name.clone().unwrap_or_else(|| format!("r{hex}"));
     let group = format!("rg-{}", account.name);
     debug_assert!(!name.starts_with(KAFKA_NAME) || matches!(draft.truth[0], Truth::Pool(Pool::Kafka)));
-    service.id.replace("{a}", &account.id).replace("{r}", region).replace("{n}", &name).replace("{x}", &hex).replace("{g}", &group)
+    service
+        .id
+        .replace("{a}", &account.id)
+        .replace("{r}", region)
+        .replace("{n}", &name)
+        .replace("{x}", &hex)
+        .replace("{g}", &group)
 }
 
 fn tags_json(tags: &[(String, String)]) -> Option<String> {
@@ -702,7 +785,8 @@ fn tags_json(tags: &[(String, String)]) -> Option<String> {
         return None;
     }
     let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
-    let pairs: Vec<String> = tags.iter().map(|(key, value)| format!("\"{}\": \"{}\"", escaped(key), escaped(value))).collect();
+    let pairs: Vec<String> =
+        tags.iter().map(|(key, value)| format!("\"{}\": \"{}\"", escaped(key), escaped(value))).collect();
     Some(format!("{{{}}}", pairs.join(", ")))
 }
 
@@ -711,5 +795,9 @@ fn marked_up(price: &str, percent: i128) -> Decimal {
     let (whole, fraction) = price.split_once('.').unwrap_or((price, ""));
     let digits: i128 = format!("{whole}{fraction}").parse().expect("prices of the catalog are numbers");
     let decimals = fraction.len() as u8;
-    if percent == 0 || decimals > 8 { Decimal::new(digits, decimals) } else { Decimal::new(digits * (100 + percent), decimals + 2) }
+    if percent == 0 || decimals > 8 {
+        Decimal::new(digits, decimals)
+    } else {
+        Decimal::new(digits * (100 + percent), decimals + 2)
+    }
 }

@@ -82,7 +82,15 @@ fn both_of_a_restated_pair_bill_covered_usage_0() {
 #[test]
 fn azure_exports_keep_their_totals() {
     for (file, format, rows, raw, total, billed, effective) in [
-        ("EA_ActualCost_Small.csv", Format::AzureActual, 11, "Cost", "8.5450077867419368", "8.5450077867419368", "5.2950077867419368"),
+        (
+            "EA_ActualCost_Small.csv",
+            Format::AzureActual,
+            11,
+            "Cost",
+            "8.5450077867419368",
+            "8.5450077867419368",
+            "5.2950077867419368",
+        ),
         (
             "EA_AmortizedCost_Small.csv",
             Format::AzureAmortized,
@@ -92,8 +100,24 @@ fn azure_exports_keep_their_totals() {
             "15.797780136168644627485419",
             "16.296932136636644627485419",
         ),
-        ("koku_azure_azure_version_2.csv", Format::AzureActual, 5, "CostInBillingCurrency", "19.998413754", "19.998413754", "19.998413754"),
-        ("opencost_azure_Template.csv", Format::AzureActual, 87, "costinbillingcurrency", "16.393506212224391", "16.393506212224391", "16.393506212224391"),
+        (
+            "koku_azure_azure_version_2.csv",
+            Format::AzureActual,
+            5,
+            "CostInBillingCurrency",
+            "19.998413754",
+            "19.998413754",
+            "19.998413754",
+        ),
+        (
+            "opencost_azure_Template.csv",
+            Format::AzureActual,
+            87,
+            "costinbillingcurrency",
+            "16.393506212224391",
+            "16.393506212224391",
+            "16.393506212224391",
+        ),
     ] {
         let Some(path) = staged(&format!("azure/{file}")) else { return };
         let whole = map_file(&path);
@@ -114,14 +138,19 @@ fn azure_twins_share_the_rows() {
     assert_eq!((actual.accepted(), actual.dropped), (11, 0));
     let amortized = map_file_with(&amortized, options).unwrap();
     assert_eq!((amortized.accepted(), amortized.dropped), (2, 26));
-    assert_eq!(amortized.mapping("Cost (amortized)", "effective"), ("16.296932136636644627485419".into(), "0.499152000468".into()));
+    assert_eq!(
+        amortized.mapping("Cost (amortized)", "effective"),
+        ("16.296932136636644627485419".into(), "0.499152000468".into())
+    );
     assert_eq!(amortized.mapping("Cost (amortized)", "billed").1, "0");
     assert!(!actual.derived.contains(&"effective".to_owned()));
 }
 
 #[test]
 fn the_gcp_export_adds_its_credits() {
-    let Some(path) = staged("gcp/koku_gcp_202011_30c31bca571d9b7f3b2c8459dd8bc34a_2020-11-08_2020-11-11.csv") else { return };
+    let Some(path) = staged("gcp/koku_gcp_202011_30c31bca571d9b7f3b2c8459dd8bc34a_2020-11-08_2020-11-11.csv") else {
+        return;
+    };
     let whole = map_file(&path);
     assert_eq!((whole.format, whole.accepted()), (Format::GcpDetailed, 25));
     assert_eq!(whole.mapping("cost", "billed"), ("0.000032".into(), "0".into()));
@@ -139,7 +168,9 @@ fn the_oci_report_keeps_its_total() {
     assert_eq!(whole.sum("PricingQuantity"), "38.018203085185");
     assert_eq!(whole.batch_names[0], "oci_cost_first150.csv");
     assert_eq!(whole.texts("x_BackReference").iter().filter(|text| *text == "17053").count(), 7);
-    assert!(whole.texts("Tags").iter().any(|tags| tags.contains(r#""DevRel\\redbull-analytics-hol-4cb4.release":"1.0""#)));
+    assert!(
+        whole.texts("Tags").iter().any(|tags| tags.contains(r#""DevRel\\redbull-analytics-hol-4cb4.release":"1.0""#))
+    );
 }
 
 #[test]
@@ -168,7 +199,11 @@ fn restated_deliveries_hold_what_their_truth_says() {
                 sums[1] += whole.sum("EffectiveCost").parse().unwrap();
             }
         }
-        assert_eq!((accepted, sums[0].to_string(), sums[1].to_string()), (rows, billed.to_owned(), effective.to_owned()), "{delivery}");
+        assert_eq!(
+            (accepted, sums[0].to_string(), sums[1].to_string()),
+            (rows, billed.to_owned(), effective.to_owned()),
+            "{delivery}"
+        );
     }
 }
 

@@ -1,0 +1,14 @@
+//! JSON lines or one JSON list: refused or read to the last digit.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    if !matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'[')) {
+        return;
+    }
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(file.path(), bytes).expect("a temporary file takes bytes");
+    // Refused or read, but every row accounted for and every total tied: see `trial::bill`.
+    let _outcome = leap_observe::map::trial::bill(file.path());
+});
