@@ -104,7 +104,7 @@ pub enum IntakeError {
         /// Data row from 1, when the limit is met in a row.
         row: Option<u64>,
         /// Column, when one is to blame.
-        column: Option<String>,
+        column: Option<Box<str>>,
         /// What was found: "a field of 5242880 bytes".
         found: String,
         /// The limit.
@@ -176,7 +176,7 @@ pub enum IntakeError {
     Stopped,
 }
 
-fn at(row: Option<u64>, column: &Option<String>) -> String {
+fn at(row: Option<u64>, column: &Option<Box<str>>) -> String {
     let mut text = row.map(|row| format!(" at data row {row}")).unwrap_or_default();
     if let Some(column) = column {
         text.push_str(&format!(", column '{column}'"));

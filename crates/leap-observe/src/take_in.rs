@@ -7,6 +7,7 @@
 //! machine. Nothing is stored here: the caller's [`FactSink`] stages what it is given and throws it away when the
 //! delivery is refused.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -254,7 +255,8 @@ fn first_rows(
     let (mut accounts, mut provider, mut months) = (BTreeSet::new(), String::new(), BTreeSet::new());
     for part in parts {
         let mut reader = PartReader::open(&part.path, &part.detected, &context.read)?;
-        let mut options = MapOptions { fallback_billing_period: candidate.billing_period_hint, ..MapOptions::default() };
+        let mut options =
+            MapOptions { fallback_billing_period: candidate.billing_period_hint, ..MapOptions::default() };
         let Some(mut chunk) = reader.next_chunk()? else { continue };
         loop {
             let plan = PartPlan::new(0, part.path.display().to_string(), part.detected.clone(), options.clone())?;
@@ -312,7 +314,9 @@ fn decide_source(
     let fitting: Vec<&KnownSource> = context
         .known
         .iter()
-        .filter(|known| family(known.format) == family_name && known.accounts.iter().any(|account| accounts.contains(account)))
+        .filter(|known| {
+            family(known.format) == family_name && known.accounts.iter().any(|account| accounts.contains(account))
+        })
         .collect();
     match fitting.as_slice() {
         [] => {}
@@ -352,7 +356,12 @@ const CHUNKS_PER_THREAD: usize = 4;
 ///
 /// # Errors
 /// [`IntakeError`]: nothing of the delivery may then be kept.
-pub fn take_in(prepared: &Prepared, taken: &Taken, context: &Context, sink: &mut dyn FactSink) -> Result<Delivery, IntakeError> {
+pub fn take_in(
+    prepared: &Prepared,
+    taken: &Taken,
+    context: &Context,
+    sink: &mut dyn FactSink,
+) -> Result<Delivery, IntakeError> {
     let mut options = prepared.options();
     loop {
         let skip = if prepared.format().appends() && !taken.is_empty() {
@@ -386,7 +395,9 @@ fn known_batches(
 ) -> Result<BTreeSet<(Month, String)>, IntakeError> {
     let mut skip = BTreeSet::new();
     for ((month, name), (rows, digest)) in counted {
-        let Some(known) = taken.get(month).and_then(|batches| batches.iter().find(|batch| batch.name == *name)) else { continue };
+        let Some(known) = taken.get(month).and_then(|batches| batches.iter().find(|batch| batch.name == *name)) else {
+            continue;
+        };
         if (known.rows, known.digest) != (*rows, *digest) {
             return Err(IntakeError::Delivery {
                 message: format!(
@@ -415,9 +426,16 @@ struct Pass {
 type Sink<'s> = (&'s mut dyn FactSink, &'s BTreeSet<(Month, String)>);
 
 /// Reads, maps and folds all parts; without a sink it only counts batches.
-fn pass(prepared: &Prepared, options: &MapOptions, context: &Context, mut sink: Option<Sink>) -> Result<Pass, MapFailure> {
+fn pass(
+    prepared: &Prepared,
+    options: &MapOptions,
+    context: &Context,
+    mut sink: Option<Sink>,
+) -> Result<Pass, MapFailure> {
     let mut key_columns = leap_terms::tables::base_key_columns();
-    key_columns.extend(context.extra_key_columns.iter().filter(|column| !key_columns.contains(column)).cloned().collect::<Vec<_>>());
+    key_columns.extend(
+        context.extra_key_columns.iter().filter(|column| !key_columns.contains(column)).cloned().collect::<Vec<_>>(),
+    );
     let plans: Vec<PartPlan> = prepared
         .parts
         .iter()
@@ -452,7 +470,8 @@ fn pass(prepared: &Prepared, options: &MapOptions, context: &Context, mut sink: 
             scope.spawn(move || read_parts(prepared, context, &permit_in, &work_in, stop))
         };
         for _ in 0..threads {
-            let (work, done_in, plans, key_columns, stop) = (work.clone(), done_in.clone(), &plans, &key_columns, &stop);
+            let (work, done_in, plans, key_columns, stop) =
+                (work.clone(), done_in.clone(), &plans, &key_columns, &stop);
             scope.spawn(move || map_chunks(&work, &done_in, plans, key_columns, stop));
         }
         drop((work, done_in));
@@ -460,7 +479,8 @@ fn pass(prepared: &Prepared, options: &MapOptions, context: &Context, mut sink: 
         stop.store(true, Ordering::Relaxed);
         // Whoever still waits to hand something over finds nobody, and ends.
         drop((done, permits));
-        let read = reader.join().unwrap_or_else(|_| Err(IntakeError::Delivery { message: "the reader broke off".to_owned() }));
+        let read =
+            reader.join().unwrap_or_else(|_| Err(IntakeError::Delivery { message: "the reader broke off".to_owned() }));
         collected?;
         read.map_err(MapFailure::Refuse)
     });
@@ -502,14 +522,23 @@ fn read_parts(
         let end = reader.finish()?;
         if end.digest != part.digest {
             return Err(IntakeError::Delivery {
-                message: format!("{} changed while it was read; take it in again when its upload is over", part.path.display()),
+                message: format!(
+                    "{} changed while it was read; take it in again when its upload is over",
+                    part.path.display()
+                ),
             });
         }
     }
     Ok(())
 }
 
-fn map_chunks(work: &Receiver<Work>, done: &Sender<Done>, plans: &[PartPlan], key_columns: &[String], stop: &AtomicBool) {
+fn map_chunks(
+    work: &Receiver<Work>,
+    done: &Sender<Done>,
+    plans: &[PartPlan],
+    key_columns: &[String],
+    stop: &AtomicBool,
+) {
     while let Ok(Work::Chunk { number, part, chunk }) = work.recv() {
         if stop.load(Ordering::Relaxed) {
             return;
@@ -588,7 +617,9 @@ impl Pass {
                 .iter()
                 .enumerate()
                 .map(|(row, other)| {
-                    let known = || mapped.batch_names.as_ref().is_some_and(|names| skip.contains(&(month, names[row].to_string())));
+                    let known = || {
+                        mapped.batch_names.as_ref().is_some_and(|names| skip.contains(&(month, names[row].to_string())))
+                    };
                     *other == month && (skip.is_empty() || !known())
                 })
                 .collect();
@@ -630,12 +661,13 @@ impl Pass {
                 }
             }
             sink.write(Table::Charges, month, &batch).map_err(IntakeError::Sink)?;
-            if !self.folds.contains_key(&month) {
-                let spill = context.spill.join(format!("{}-{month}", prepared.id));
-                let fold = Fold::new(key_columns.to_vec(), &spill, context.memory).map_err(IntakeError::Fold)?;
-                self.folds.insert(month, fold);
-            }
-            let fold = self.folds.get_mut(&month).expect("the fold was just made");
+            let fold = match self.folds.entry(month) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => {
+                    let spill = context.spill.join(format!("{}-{month}", prepared.id));
+                    place.insert(Fold::new(key_columns.to_vec(), &spill, context.memory).map_err(IntakeError::Fold)?)
+                }
+            };
             fold.add_hashed(&batch, &hashed).map_err(IntakeError::Fold)?;
             self.share_memory(context.memory).map_err(IntakeError::Fold)?;
         }
@@ -661,7 +693,12 @@ fn filtered(hashed: &Hashed, keep: &[bool]) -> Hashed {
     Hashed { rows: pick(&hashed.rows, keep), keys: pick(&hashed.keys, keep), resources: pick(&hashed.resources, keep) }
 }
 
-fn finish(prepared: &Prepared, pass: Pass, context: &Context, sink: &mut dyn FactSink) -> Result<Delivery, IntakeError> {
+fn finish(
+    prepared: &Prepared,
+    pass: Pass,
+    context: &Context,
+    sink: &mut dyn FactSink,
+) -> Result<Delivery, IntakeError> {
     let derived: Vec<_> = pass.notes.derived().into_iter().collect();
     let (assumptions, mappings, quarantine, quarantined) = pass.notes.into_parts();
     let read: u64 = pass.parts.iter().sum();
@@ -696,7 +733,10 @@ fn finish(prepared: &Prepared, pass: Pass, context: &Context, sink: &mut dyn Fac
     }
     if pass.accepted == 0 && pass.skipped == 0 {
         return Err(IntakeError::Delivery {
-            message: format!("{} has no charges; an empty month must still have a row, such as a charge of 0", prepared.candidate.path),
+            message: format!(
+                "{} has no charges; an empty month must still have a row, such as a charge of 0",
+                prepared.candidate.path
+            ),
         });
     }
     complete(prepared, &pass.parts, read)?;
@@ -704,7 +744,10 @@ fn finish(prepared: &Prepared, pass: Pass, context: &Context, sink: &mut dyn Fac
     for (month, fold) in pass.folds {
         let key_columns = fold.key_columns().to_vec();
         let totals = fold
-            .finish(&mut |table, batch| sink.write(table, month, &batch).map_err(|error| Box::new(error) as Box<dyn std::error::Error + Send + Sync>))
+            .finish(&mut |table, batch| {
+                sink.write(table, month, &batch)
+                    .map_err(|error| Box::new(error) as Box<dyn std::error::Error + Send + Sync>)
+            })
             .map_err(IntakeError::Fold)?;
         let batches = pass
             .batches
@@ -721,7 +764,11 @@ fn finish(prepared: &Prepared, pass: Pass, context: &Context, sink: &mut dyn Fac
             last_day: totals.last_day,
             accounts: totals.accounts,
             key_columns,
-            extra_columns: pass.extra_columns.get(&month).map(|columns| columns.iter().cloned().collect()).unwrap_or_default(),
+            extra_columns: pass
+                .extra_columns
+                .get(&month)
+                .map(|columns| columns.iter().cloned().collect())
+                .unwrap_or_default(),
             derived: derived.clone(),
             batches,
             row_ids: pass.row_ids.get(&month).map(|ids| ids.iter().copied().collect()).unwrap_or_default(),
@@ -792,7 +839,6 @@ fn nominal(hint: Option<Month>, scopes: &[ScopeFacts]) -> Option<Month> {
     let rows: u64 = scopes.iter().map(|facts| facts.rows).sum();
     hint.or_else(|| scopes.iter().find(|facts| facts.rows * 10 >= rows * 9).map(|facts| facts.scope.billing_period))
 }
-
 
 #[cfg(test)]
 mod tests;

@@ -70,7 +70,8 @@ impl<'a> Places<'a> {
     /// A fault at the value of a key of an item.
     pub(crate) fn fault_at_value(&self, at: usize, path: &[&str], message: impl Into<String>) -> Fault {
         let message = message.into();
-        let value = self.item(at).and_then(|item| self.key(item.clone(), path).map(|(key, length)| (item, key + length)));
+        let value =
+            self.item(at).and_then(|item| self.key(item.clone(), path).map(|(key, length)| (item, key + length)));
         match value.and_then(|(item, after)| value_start(self.text, after).filter(|start| *start < item.end)) {
             Some(start) => {
                 let length = scalar_length(&self.text[start..]);
@@ -81,7 +82,15 @@ impl<'a> Places<'a> {
     }
 
     /// A fault at a byte of a text value: `decoded` is the value, `offset` and `length` the faulty part of it.
-    pub(crate) fn fault_in_value(&self, at: usize, path: &[&str], decoded: &str, offset: usize, length: usize, message: String) -> Fault {
+    pub(crate) fn fault_in_value(
+        &self,
+        at: usize,
+        path: &[&str],
+        decoded: &str,
+        offset: usize,
+        length: usize,
+        message: String,
+    ) -> Fault {
         let place = self.item(at).and_then(|item| self.key(item, path)).and_then(|(key, key_length)| {
             let start = value_start(self.text, key + key_length)?;
             place_in_scalar(self.text, start, decoded, offset)
@@ -121,7 +130,10 @@ fn top_level(text: &str, key: &str) -> Option<usize> {
         let bare = line.trim_start_matches('\u{feff}');
         let skipped = line.len() - bare.len();
         for quote in ["", "\"", "'"] {
-            let rest = bare.strip_prefix(quote).and_then(|rest| rest.strip_prefix(key)).and_then(|rest| rest.strip_prefix(quote));
+            let rest = bare
+                .strip_prefix(quote)
+                .and_then(|rest| rest.strip_prefix(key))
+                .and_then(|rest| rest.strip_prefix(quote));
             if rest.is_some_and(|rest| rest.trim_start().starts_with(':')) {
                 return Some(start + skipped + quote.len());
             }
@@ -283,7 +295,10 @@ fn find_key(text: &str, range: Range<usize>, key: &str) -> Option<usize> {
             // Inside a block scalar: until a line that is not deeper.
             let line = &text[line_start..];
             let indent = line.len() - line.trim_start_matches(' ').len();
-            if indent > depth || line.trim_start_matches(' ').starts_with('\n') || !text[line_start..here].trim().is_empty() {
+            if indent > depth
+                || line.trim_start_matches(' ').starts_with('\n')
+                || !text[line_start..here].trim().is_empty()
+            {
                 continue;
             }
             skip_deeper = None;
@@ -415,7 +430,8 @@ pub(crate) fn effective(value: &Value) -> Result<Period, String> {
             _ => return Err(format!("effective has no field {}; it has from and until", short(key))),
         }
     }
-    Period::new(from, until).ok_or_else(|| format!("effective is empty: it ends on {until}, before it starts on {from}"))
+    Period::new(from, until)
+        .ok_or_else(|| format!("effective is empty: it ends on {until}, before it starts on {from}"))
 }
 
 /// A value as people wrote it, for an error.

@@ -34,7 +34,12 @@ pub(crate) async fn apply_rules(root: &Path, args: &RulesApplyArgs) -> Result<()
     let engine = Engine::new(&rules, &world.org);
     let findings = findings(&rules, &runs(&home, &world, &rules, &engine)?);
     let report = said(&findings);
-    if !findings.is_empty() && !args.force && !world.scopes.is_empty() {
+    // A dead or shadowed rule is a mistake in the rules; a name that is no team is one in the tags, and stays residual.
+    let mistaken = findings.iter().any(|finding| match finding.kind {
+        check::FindingKind::Unreachable | check::FindingKind::NeverMatches | check::FindingKind::Shadowed => true,
+        check::FindingKind::UnknownTeam | check::FindingKind::Ambiguous => false,
+    });
+    if mistaken && !args.force {
         return Err(Failure::quality(format!(
             "{report}\nnothing was changed; repair the rules, or apply them as they are with --force"
         )));
@@ -179,6 +184,16 @@ fn findings(rules: &RuleSet, runs: &[ScopeAttribution]) -> Vec<check::RuleFindin
     if runs.is_empty() { Vec::new() } else { check::check(rules, &runs.iter().collect::<Vec<_>>()) }
 }
 
+fn finding_word(kind: check::FindingKind) -> &'static str {
+    match kind {
+        check::FindingKind::Unreachable => "unreachable",
+        check::FindingKind::NeverMatches => "never matches",
+        check::FindingKind::Shadowed => "shadowed",
+        check::FindingKind::UnknownTeam => "unknown team",
+        check::FindingKind::Ambiguous => "ambiguous team",
+    }
+}
+
 fn said(findings: &[check::RuleFinding]) -> String {
     findings.iter().map(|finding| finding.fault().to_string()).collect::<Vec<_>>().join("\n")
 }
@@ -212,7 +227,7 @@ pub(crate) async fn check_rules(root: &Path, args: &RulesFileArgs) -> Result<(),
         entry.0 += folded.costs.effective;
         entry.1 += folded.rows;
     }
-    let note = |rule: &str| findings.iter().find(|finding| finding.rule.as_str() == rule).map_or(Cell::Empty, |finding| Cell::text(finding.kind.word()));
+    let note = |rule: &str| findings.iter().find(|finding| finding.rule.as_str() == rule).map_or(Cell::Empty, |finding| Cell::text(finding_word(finding.kind)));
     for rule in rules.rules().iter().map(|rule| &rule.id) {
         let mut any = false;
         for ((_, currency), (amount, count)) in per_rule.iter().filter(|((id, _), _)| id.as_deref() == Some(rule.as_str())) {
@@ -306,14 +321,14 @@ pub(crate) async fn suggest(root: &Path, args: &RulesSuggestArgs) -> Result<(), 
         each_batch(slice.of(Table::Attribution), None, &open, |batch| stored.add(batch).map_err(problem))?;
     }
     let mut search = check::SuggestRun::new(&world.org, &stored, CostKind::Effective);
-    for (table, add) in [
-        (Table::Cube, check::SuggestRun::cube as fn(&mut check::SuggestRun<'_>, &arrow::array::RecordBatch) -> _),
-        (Table::Keys, check::SuggestRun::keys),
-        (Table::Resources, check::SuggestRun::resources),
-    ] {
-        for slice in &slices {
-            each_batch(slice.of(table), None, &open, |batch| add(&mut search, batch).map_err(problem))?;
-        }
+    for slice in &slices {
+        each_batch(slice.of(Table::Cube), None, &open, |batch| search.cube(batch).map_err(problem))?;
+    }
+    for slice in &slices {
+        each_batch(slice.of(Table::Keys), None, &open, |batch| search.keys(batch).map_err(problem))?;
+    }
+    for slice in &slices {
+        each_batch(slice.of(Table::Resources), None, &open, |batch| search.resources(batch).map_err(problem))?;
     }
     let mut answer = Answer::new("Rules that would own most residual cost (effective)", &["charges", "currency", "amount", "rule"]);
     for suggestion in search.finish(args.top) {

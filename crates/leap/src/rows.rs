@@ -4,7 +4,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Decimal128Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use leap_orient::reading::spend::Basis;
 use leap_terms::tables::{BILLING_PERIOD, DELIVERY, PART, ROW, SOURCE, Table, fine_column};
-use leap_terms::{CostKind, Day, Exact, Instant, Money, Period, ScopeKey};
+use leap_terms::{CostKind, Day, Exact, Instant, Money, Period};
 
 use crate::annotate::{Owned, Owners};
 use crate::failure::Failure;
@@ -83,9 +83,4 @@ pub(crate) fn lineage() -> Vec<String> {
 /// The two columns of a cost.
 pub(crate) fn cost_columns(kind: CostKind) -> Vec<String> {
     vec![kind.column().to_owned(), fine_column(kind.column())]
-}
-
-/// The scope of a slice as people read it.
-pub(crate) fn scope_text(scope: &ScopeKey) -> String {
-    format!("{} {}", scope.source, scope.billing_period)
 }

@@ -31,7 +31,8 @@ pub(super) fn group(folder: &Path, root: &Path, bills: &[PathBuf], found: &mut D
         candidate.order = (candidate.billing_period_hint, String::new(), natural(&shown(&parts[0])));
         if parts.len() > limits::PARTS_PER_DELIVERY {
             let limit = limits::PARTS_PER_DELIVERY;
-            candidate.refusal = Some(format!("{} has more parts than the limit PARTS_PER_DELIVERY = {limit}", folder.display()));
+            candidate.refusal =
+                Some(format!("{} has more parts than the limit PARTS_PER_DELIVERY = {limit}", folder.display()));
         }
         candidate.parts = parts.into_iter().map(|path| CandidatePart { path, format_hint: None }).collect();
         found.candidates.push(candidate);
@@ -44,7 +45,9 @@ fn kind(bill: &Path) -> Result<&'static str, String> {
     let promising = bill.file_name().is_some_and(|name| promises_rows(&name.to_string_lossy()));
     match detect(bill) {
         Ok(detected) => Ok(crate::take_in::family(detected.format)),
-        Err(IntakeError::UnknownFormat { nearest, .. }) if nearest == "none" => Err("no bill by its columns".to_owned()),
+        Err(IntakeError::UnknownFormat { nearest, .. }) if nearest == "none" => {
+            Err("no bill by its columns".to_owned())
+        }
         Err(_) if promising => Ok("unread"),
         Err(error) => Err(format!("no bill: {}", error.to_string().lines().next().unwrap_or_default())),
     }

@@ -63,7 +63,10 @@ impl Manifest {
             return Ok(Some(Manifest { complete_without_list: true, ..Manifest::default() }));
         }
         let json: Value = serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| {
-            IntakeError::malformed(&path.display().to_string(), format!("the manifest is no JSON: {error}; its upload may be unfinished"))
+            IntakeError::malformed(
+                &path.display().to_string(),
+                format!("the manifest is no JSON: {error}; its upload may be unfinished"),
+            )
         })?;
         Ok(Manifest::of(&json))
     }

@@ -98,7 +98,8 @@ pub fn discover(paths: &[PathBuf], options: &DiscoverOptions) -> Result<Discover
         } else if metadata.is_file() {
             here.candidates.push(single(path));
         } else {
-            here.candidates.push(refused(path, "is neither a file nor a folder; pipe it in instead: leap ingest - < PATH"));
+            here.candidates
+                .push(refused(path, "is neither a file nor a folder; pipe it in instead: leap ingest - < PATH"));
         }
         // What the person named first is taken first; within one path the oldest.
         here.candidates.sort_by(|a, b| a.order.cmp(&b.order));
@@ -164,7 +165,10 @@ fn below(root: &Path, options: &DiscoverOptions, found: &mut Discovered) {
     for folder in &folders {
         if governed.contains(&folder.path) {
             for bill in folder.bills.iter().filter(|bill| !claimed.contains(*bill)) {
-                found.ignored.push((bill.clone(), "not named by the folder's manifest; name the file itself to take it in".to_owned()));
+                found.ignored.push((
+                    bill.clone(),
+                    "not named by the folder's manifest; name the file itself to take it in".to_owned(),
+                ));
             }
         } else {
             loose::group(&folder.path, root, &folder.bills, found);
@@ -182,7 +186,11 @@ fn manifests(folders: &[Folder], governed: &mut BTreeSet<PathBuf>, found: &mut D
                 Ok(None) => found.ignored.push((path.clone(), "a manifest of something else".to_owned())),
                 Err(error) => {
                     governed.insert(folder.path.clone());
-                    found.candidates.push(Candidate { refusal: Some(error.to_string()), parts: vec![], ..single(&folder.path) });
+                    found.candidates.push(Candidate {
+                        refusal: Some(error.to_string()),
+                        parts: vec![],
+                        ..single(&folder.path)
+                    });
                 }
             }
         }
@@ -219,10 +227,9 @@ fn current_assemblies(placed: Vec<Placed>, governed: &mut BTreeSet<PathBuf>, fou
     let mut keep = Vec::new();
     for at in &current {
         let one = &placed[*at];
-        let rival = current
-            .iter()
-            .map(|other| &placed[*other])
-            .find(|other| other.folder != one.folder && same(&other.manifest, &one.manifest) && !(by_time(other) && by_time(one)));
+        let rival = current.iter().map(|other| &placed[*other]).find(|other| {
+            other.folder != one.folder && same(&other.manifest, &one.manifest) && !(by_time(other) && by_time(one))
+        });
         match rival {
             None => keep.push(*at),
             Some(rival) => {

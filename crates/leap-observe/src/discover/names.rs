@@ -49,7 +49,9 @@ pub(super) fn why_ignored(name: &str) -> Option<&'static str> {
 /// True when the name promises rows, so that a file which cannot be read as a bill is refused instead of passed over.
 pub(super) fn promises_rows(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    [".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".gz", ".zst", ".zip"].iter().any(|ending| lower.ends_with(ending))
+    [".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".gz", ".zst", ".zip"]
+        .iter()
+        .any(|ending| lower.ends_with(ending))
 }
 
 /// A file's name in lower case with `#` for its part number, if it has one.
@@ -70,9 +72,14 @@ pub(super) fn stem(path: &Path) -> String {
 
 /// `export-00003` → `export-#`; `None` when it ends in no number, or in one that may be a date, a time or an id.
 fn without_number(base: &str) -> Option<String> {
-    let chunk = base.strip_suffix(|c: char| c.is_ascii_digit()).map_or(0, |_| base.bytes().rev().take_while(u8::is_ascii_digit).count());
+    let chunk = base
+        .strip_suffix(|c: char| c.is_ascii_digit())
+        .map_or(0, |_| base.bytes().rev().take_while(u8::is_ascii_digit).count());
     let (front, number) = base.split_at(base.len() - chunk);
-    let marked = front.ends_with(['-', '_', '.']) || front.ends_with("-c") || front.ends_with("part") || front.ends_with("chunk");
+    let marked = front.ends_with(['-', '_', '.'])
+        || front.ends_with("-c")
+        || front.ends_with("part")
+        || front.ends_with("chunk");
     let id = number.len() >= 6 && !number.starts_with("000");
     (chunk > 0 && marked && !id && !ends_in_date(base)).then(|| format!("{front}#"))
 }

@@ -25,16 +25,22 @@ pub(super) fn with_manifest(manifest_path: &Path, manifest: &Manifest, root: &Pa
         order: (hint, manifest.sequence.clone(), natural(&shown(manifest_path))),
     };
     if manifest.files.is_empty() && manifest.complete_without_list {
-        candidate.parts = beside.iter().map(|path| CandidatePart { path: path.clone(), format_hint: manifest.format }).collect();
+        candidate.parts =
+            beside.iter().map(|path| CandidatePart { path: path.clone(), format_hint: manifest.format }).collect();
     }
     // The first fault is told; parts that are there stay listed, so that nothing else takes them for a delivery.
     let mut faults = Vec::new();
     let listed = manifest.files.len();
     if listed > limits::PARTS_PER_DELIVERY {
-        faults.push(format!("it names {listed} parts, more than the limit PARTS_PER_DELIVERY = {}", limits::PARTS_PER_DELIVERY));
+        faults.push(format!(
+            "it names {listed} parts, more than the limit PARTS_PER_DELIVERY = {}",
+            limits::PARTS_PER_DELIVERY
+        ));
     }
     if let Some(count) = manifest.count.filter(|count| *count != listed) {
-        faults.push(format!("it says {count} parts and lists {listed}; the upload is unfinished, or the manifest is damaged"));
+        faults.push(format!(
+            "it says {count} parts and lists {listed}; the upload is unfinished, or the manifest is damaged"
+        ));
     }
     let mut places = BTreeSet::new();
     for file in manifest.files.iter().take(limits::PARTS_PER_DELIVERY) {
@@ -48,7 +54,10 @@ pub(super) fn with_manifest(manifest_path: &Path, manifest: &Manifest, root: &Pa
                 if size == 0 {
                     faults.push(format!("part '{}' is empty; the upload is unfinished", file.name));
                 } else if let Some(expected) = file.bytes.filter(|expected| *expected != size) {
-                    faults.push(format!("part '{}' has {size} bytes instead of {expected}; the upload is unfinished", file.name));
+                    faults.push(format!(
+                        "part '{}' has {size} bytes instead of {expected}; the upload is unfinished",
+                        file.name
+                    ));
                 }
                 candidate.parts.push(CandidatePart { path, format_hint: manifest.format });
             }

@@ -42,7 +42,11 @@ fn numbered_files_are_parts_and_others_are_deliveries_of_their_own() {
 #[test]
 fn a_manifest_is_a_completeness_check() {
     let manifest = r#"{"billingPeriod":{"start":"2026-09-01T00:00:00Z"},"dataFiles":["a.csv","b.csv"],"executionId":"e1","sequence":3}"#;
-    let whole = make(&[("BILLING_PERIOD=2026-09/Manifest.json", manifest), ("BILLING_PERIOD=2026-09/a.csv", "x"), ("BILLING_PERIOD=2026-09/b.csv", "x")]);
+    let whole = make(&[
+        ("BILLING_PERIOD=2026-09/Manifest.json", manifest),
+        ("BILLING_PERIOD=2026-09/a.csv", "x"),
+        ("BILLING_PERIOD=2026-09/b.csv", "x"),
+    ]);
     let candidates = found(&whole);
     assert_eq!((candidates.len(), names(&candidates[0])), (1, vec!["a.csv".to_owned(), "b.csv".to_owned()]));
     assert_eq!(candidates[0].billing_period_hint, Month::new(2026, 9));
@@ -102,7 +106,11 @@ fn azure_twins_in_one_folder_are_one_delivery() {
 
 #[test]
 fn data_exports_keep_manifest_and_data_apart() {
-    let manifest = |file: &str| format!(r#"{{"executionId":"e","exportArn":"arn:aws:bcm-data-exports:us-east-1:123:export/cur-1","dataFiles":["s3://bucket/pre/cur/data/BILLING_PERIOD=2026-09/{file}"]}}"#);
+    let manifest = |file: &str| {
+        format!(
+            r#"{{"executionId":"e","exportArn":"arn:aws:bcm-data-exports:us-east-1:123:export/cur-1","dataFiles":["s3://bucket/pre/cur/data/BILLING_PERIOD=2026-09/{file}"]}}"#
+        )
+    };
     let folder = make(&[
         ("cur/metadata/BILLING_PERIOD=2026-09/cur-Manifest.json", &manifest("cur-00001.csv")),
         ("cur/data/BILLING_PERIOD=2026-09/cur-00001.csv", BILL),
@@ -114,12 +122,20 @@ fn data_exports_keep_manifest_and_data_apart() {
     assert_eq!((names(one), one.refusal.clone()), (vec!["cur-00001.csv".to_owned()], None));
     assert_eq!((one.source_hint.as_deref(), one.billing_period_hint), (Some("123/cur-1"), Month::new(2026, 9)));
     // What an earlier execution left behind is no delivery of its own.
-    assert!(found.ignored.iter().any(|(path, why)| path.ends_with("cur-00002.csv") && why.contains("not named")), "{:?}", found.ignored);
+    assert!(
+        found.ignored.iter().any(|(path, why)| path.ends_with("cur-00002.csv") && why.contains("not named")),
+        "{:?}",
+        found.ignored
+    );
 }
 
 #[test]
 fn new_executions_are_deliveries_oldest_first() {
-    let manifest = |run: &str| format!(r#"{{"executionId":"{run}","dataFiles":["s3://b/cur/data/BILLING_PERIOD=2026-09/{run}/cur-00001.csv"]}}"#);
+    let manifest = |run: &str| {
+        format!(
+            r#"{{"executionId":"{run}","dataFiles":["s3://b/cur/data/BILLING_PERIOD=2026-09/{run}/cur-00001.csv"]}}"#
+        )
+    };
     let (old, new) = ("2026-09-09T10:00:00Z-aa", "2026-09-10T01:00:00Z-bb");
     let file = |kind: &str, run: &str, name: &str| format!("cur/{kind}/BILLING_PERIOD=2026-09/{run}/{name}");
     let folder = make(&[
@@ -153,7 +169,11 @@ fn a_part_named_twice_is_not_counted_twice() {
 
 #[test]
 fn superseded_assemblies_are_told_and_rivals_refused() {
-    let manifest = |assembly: &str| format!(r#"{{"assemblyId":"{assembly}","account":"1","reportName":"cur","billingPeriod":{{"start":"20180801T000000.000Z"}},"reportKeys":["cur/20180801-20180901/{assembly}/cur-1.csv"]}}"#);
+    let manifest = |assembly: &str| {
+        format!(
+            r#"{{"assemblyId":"{assembly}","account":"1","reportName":"cur","billingPeriod":{{"start":"20180801T000000.000Z"}},"reportKeys":["cur/20180801-20180901/{assembly}/cur-1.csv"]}}"#
+        )
+    };
     let (new, old) = (manifest("new"), manifest("old"));
     let mut files: Vec<(&str, &str)> = vec![
         ("20180801-20180901/new/cur-Manifest.json", &new),
@@ -162,13 +182,18 @@ fn superseded_assemblies_are_told_and_rivals_refused() {
         ("20180801-20180901/old/cur-1.csv", BILL),
     ];
     let rivals = found(&make(&files));
-    assert!(rivals.len() == 2 && rivals.iter().all(|one| one.refusal.as_ref().unwrap().contains("assemblies")), "{rivals:#?}");
+    assert!(
+        rivals.len() == 2 && rivals.iter().all(|one| one.refusal.as_ref().unwrap().contains("assemblies")),
+        "{rivals:#?}"
+    );
     files.push(("20180801-20180901/cur-Manifest.json", &new));
     let folder = make(&files);
     let found = discover(&[folder.path().to_owned()], &DiscoverOptions::default()).unwrap();
     assert_eq!(found.candidates.len(), 1);
     assert!(found.candidates[0].parts[0].path.ends_with("new/cur-1.csv"));
-    assert!(found.ignored.iter().any(|(path, why)| path.ends_with("old/cur-Manifest.json") && why.contains("superseded")));
+    assert!(
+        found.ignored.iter().any(|(path, why)| path.ends_with("old/cur-Manifest.json") && why.contains("superseded"))
+    );
 }
 
 #[test]
@@ -208,8 +233,17 @@ fn the_staged_deliveries_are_found_in_order_with_the_broken_one_named() {
     assert_eq!(found.candidates.len(), 10);
     let refusals: Vec<_> = found.candidates.iter().filter_map(|one| one.refusal.as_deref()).collect();
     assert_eq!(refusals.len(), 1);
-    assert!(refusals[0].contains("004-sep-day20-partial-upload") && refusals[0].contains("'export-00002.csv.gz' is missing"), "{refusals:?}");
-    let september: Vec<_> = found.candidates.iter().filter(|one| one.billing_period_hint == Month::new(2026, 9)).map(|one| one.order.1.clone()).collect();
+    assert!(
+        refusals[0].contains("004-sep-day20-partial-upload")
+            && refusals[0].contains("'export-00002.csv.gz' is missing"),
+        "{refusals:?}"
+    );
+    let september: Vec<_> = found
+        .candidates
+        .iter()
+        .filter(|one| one.billing_period_hint == Month::new(2026, 9))
+        .map(|one| one.order.1.clone())
+        .collect();
     assert!(september.is_sorted() && september.len() == 7);
 }
 

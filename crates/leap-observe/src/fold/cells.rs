@@ -7,8 +7,8 @@ use std::io;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryBuilder, Date32Builder, Decimal128Array, Decimal128Builder, Int64Builder, RecordBatch,
-    StringBuilder,
+    Array, ArrayRef, AsArray, BinaryBuilder, Date32Builder, Decimal128Array, Decimal128Builder, Int64Builder,
+    RecordBatch, StringBuilder,
 };
 use arrow::datatypes::{DataType, Decimal128Type};
 use hashbrown::{HashMap, HashTable};
@@ -66,7 +66,9 @@ pub(super) struct Cells {
 
 fn spread(day: i32, key: u128, resource: u128, currency: u32) -> u64 {
     // Digests are as good as random; day and currency are small, so they are spread by a multiplication.
-    (key as u64) ^ ((resource >> 64) as u64) ^ (day as u32 as u64 | u64::from(currency) << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    (key as u64)
+        ^ ((resource >> 64) as u64)
+        ^ (day as u32 as u64 | u64::from(currency) << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 fn add_to(coarse: &mut i128, lost: &mut u8, at: usize, more: i128) {
@@ -79,7 +81,9 @@ fn add_to(coarse: &mut i128, lost: &mut u8, at: usize, more: i128) {
 impl Cells {
     /// Bytes held.
     pub(super) fn held(&self) -> usize {
-        self.table.capacity() * 6 + self.cells.capacity() * size_of::<Cell>() + self.fine.capacity() * (size_of::<[i64; COLUMNS]>() + 8)
+        self.table.capacity() * 6
+            + self.cells.capacity() * size_of::<Cell>()
+            + self.fine.capacity() * (size_of::<[i64; COLUMNS]>() + 8)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -128,8 +132,8 @@ impl Cells {
         };
         let cell = &mut self.cells[number as usize];
         cell.rows += 1;
-        for at in 0..COLUMNS {
-            add_to(&mut cell.coarse[at], &mut cell.lost, at, coarse[at]);
+        for (at, more) in coarse.iter().enumerate() {
+            add_to(&mut cell.coarse[at], &mut cell.lost, at, *more);
         }
         if fine.iter().any(|digits| *digits != 0) {
             let sums = self.fine.entry(number).or_default();
@@ -265,7 +269,9 @@ impl<'b> Numbers<'b> {
         let find = |name: &str| -> Result<Option<&'b Decimal128Array>, FoldError> {
             match batch.column_by_name(name) {
                 None => Ok(None),
-                Some(array) if matches!(array.data_type(), DataType::Decimal128(..)) => Ok(Some(array.as_primitive::<Decimal128Type>())),
+                Some(array) if matches!(array.data_type(), DataType::Decimal128(..)) => {
+                    Ok(Some(array.as_primitive::<Decimal128Type>()))
+                }
                 Some(_) => Err(FoldError::Column(name.to_owned())),
             }
         };
@@ -280,7 +286,9 @@ impl<'b> Numbers<'b> {
 
     /// The exact numbers of one charge; null counts as zero.
     pub(super) fn row(&self, row: usize) -> ([i128; COLUMNS], [i64; COLUMNS]) {
-        let value = |array: Option<&Decimal128Array>| array.filter(|array| array.is_valid(row)).map_or(0, |array| array.value(row));
+        let value = |array: Option<&Decimal128Array>| {
+            array.filter(|array| array.is_valid(row)).map_or(0, |array| array.value(row))
+        };
         let (mut coarse, mut fine) = ([0; COLUMNS], [0; COLUMNS]);
         for (at, (whole, digits)) in self.columns.iter().enumerate() {
             let number = Exact::from_parts(value(*whole), value(*digits));

@@ -65,7 +65,7 @@ pub enum FoldError {
         /// The currency.
         currency: Currency,
         /// The limit, in whole units of currency.
-        limit: i128,
+        limit: u64,
     },
     /// The receiver of the output failed.
     #[error("could not store the fold's output")]
@@ -185,7 +185,8 @@ impl Fold {
             .and_then(|array| array.as_primitive_opt::<TimestampMicrosecondType>())
             .filter(|array| array.null_count() == 0)
             .ok_or_else(|| FoldError::Column("ChargePeriodStart".to_owned()))?;
-        let currencies = text(batch, "BillingCurrency").ok_or_else(|| FoldError::Column("BillingCurrency".to_owned()))?;
+        let currencies =
+            text(batch, "BillingCurrency").ok_or_else(|| FoldError::Column("BillingCurrency".to_owned()))?;
         let numbers = Numbers::of(batch)?;
         let key_columns: Vec<Option<&StringArray>> = self.key_columns.iter().map(|name| text(batch, name)).collect();
         let resource_columns = RESOURCE_COLUMNS.map(|name| text(batch, name));
@@ -237,11 +238,12 @@ impl Fold {
     /// Stops before any sum of costs can leave its range: one batch adds far less than what lies beyond the bound.
     fn check_bound(&self) -> Result<(), FoldError> {
         let bound = SNAPSHOT_ABSOLUTE_WHOLE * COARSE_PER_WHOLE;
+        let limit = u64::try_from(SNAPSHOT_ABSOLUTE_WHOLE).expect("the limit is 10^18");
         for money in &self.money {
             for kind in CostKind::ALL {
                 if money.absolute[kind].coarse() >= bound {
                     let currency = money.currency.clone();
-                    return Err(FoldError::TooLarge { kind, currency, limit: SNAPSHOT_ABSOLUTE_WHOLE });
+                    return Err(FoldError::TooLarge { kind, currency, limit });
                 }
             }
         }
@@ -312,13 +314,17 @@ impl Fold {
 
         let width = self.key_columns.len();
         let mut texts = TextBatch::new(Table::Keys, tables::keys(&self.key_columns));
-        merge::<FoldError>(runs(Table::Keys), Some(Box::new(self.keys.sorted(width))), |key, value| texts.push(key, value, &mut emit))?;
+        merge::<FoldError>(runs(Table::Keys), Some(Box::new(self.keys.sorted(width))), |key, value| {
+            texts.push(key, value, &mut emit)
+        })?;
         texts.flush(&mut emit)?;
         self.keys = Texts::default();
 
         let mut texts = TextBatch::new(Table::Resources, tables::resources());
         let memory = self.resources.sorted(RESOURCE_COLUMNS.len());
-        merge::<FoldError>(runs(Table::Resources), Some(Box::new(memory)), |key, value| texts.push(key, value, &mut emit))?;
+        merge::<FoldError>(runs(Table::Resources), Some(Box::new(memory)), |key, value| {
+            texts.push(key, value, &mut emit)
+        })?;
         texts.flush(&mut emit)?;
         self.resources = Texts::default();
 
@@ -440,7 +446,7 @@ fn text<'b>(batch: &'b RecordBatch, name: &str) -> Option<&'b StringArray> {
 }
 
 /// A text, empty where it is null or the column is absent.
-fn value<'b>(column: Option<&'b StringArray>, row: usize) -> &'b str {
+fn value(column: Option<&StringArray>, row: usize) -> &str {
     column.filter(|array| array.is_valid(row)).map_or("", |array| array.value(row))
 }
 

@@ -77,7 +77,8 @@ impl Entries for RunReader {
             return Ok(false);
         }
         self.input.read_exact(&mut lengths[1..])?;
-        let length = |at: usize| u32::from_le_bytes([lengths[at], lengths[at + 1], lengths[at + 2], lengths[at + 3]]) as usize;
+        let length =
+            |at: usize| u32::from_le_bytes([lengths[at], lengths[at + 1], lengths[at + 2], lengths[at + 3]]) as usize;
         key.resize(length(0), 0);
         value.resize(length(4), 0);
         self.input.read_exact(key)?;
@@ -156,7 +157,11 @@ mod tests {
     #[test]
     fn runs_come_back_in_order_with_all_values_and_leave_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let runs = vec![run(folder.path(), &[("a", "1"), ("c", "2")]), run(folder.path(), &[("a", "3"), ("b", "4")]), run(folder.path(), &[])];
+        let runs = vec![
+            run(folder.path(), &[("a", "1"), ("c", "2")]),
+            run(folder.path(), &[("a", "3"), ("b", "4")]),
+            run(folder.path(), &[]),
+        ];
         let memory = List(vec![("c", "5"), ("d", "6")].into_iter());
         let mut seen = Vec::new();
         merge::<io::Error>(&runs, Some(Box::new(memory)), |key, value| {

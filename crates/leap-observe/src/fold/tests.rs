@@ -15,10 +15,14 @@ type Charge = (u8, u8, Option<u16>, bool, i64, u16);
 fn batch(charges: &[Charge]) -> RecordBatch {
     let text = |values: Vec<Option<String>>| Arc::new(StringArray::from(values)) as ArrayRef;
     let start = 1_788_220_800_000_000; // 2026-09-01
-    let starts: Vec<i64> = charges.iter().map(|charge| start + i64::from(charge.0) * 86_400_000_000 + 3_600_000_000).collect();
+    let starts: Vec<i64> =
+        charges.iter().map(|charge| start + i64::from(charge.0) * 86_400_000_000 + 3_600_000_000).collect();
     let mut columns: Vec<(String, ArrayRef)> = vec![
         ("ChargePeriodStart".into(), Arc::new(TimestampMicrosecondArray::from(starts).with_timezone("UTC"))),
-        ("BillingCurrency".into(), text(charges.iter().map(|charge| Some(if charge.3 { "USD" } else { "EUR" }.to_owned())).collect())),
+        (
+            "BillingCurrency".into(),
+            text(charges.iter().map(|charge| Some(if charge.3 { "USD" } else { "EUR" }.to_owned())).collect()),
+        ),
         ("BillingAccountId".into(), text(charges.iter().map(|_| Some("payer".to_owned())).collect())),
         ("SubAccountId".into(), text(charges.iter().map(|charge| Some(format!("account-{}", charge.1))).collect())),
         ("ResourceId".into(), text(charges.iter().map(|charge| charge.2.map(|id| format!("i-{id}"))).collect())),
@@ -48,7 +52,10 @@ fn folded(charges: &[Charge], chunk: usize, memory: usize) -> (BTreeMap<Table, R
             Ok(())
         })
         .unwrap();
-    let tables = out.into_iter().map(|(table, batches)| (table, concat_batches(&batches[0].schema(), &batches).unwrap())).collect();
+    let tables = out
+        .into_iter()
+        .map(|(table, batches)| (table, concat_batches(&batches[0].schema(), &batches).unwrap()))
+        .collect();
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "no run stays behind");
     (tables, totals)
 }
@@ -93,7 +100,8 @@ proptest! {
 
 #[test]
 fn a_bag_divided_in_two_has_the_sum_of_both_digests() {
-    let charges: Vec<Charge> = (0..20).map(|at| (at % 3, at % 2, Some(u16::from(at)), true, i64::from(at), 0)).collect();
+    let charges: Vec<Charge> =
+        (0..20).map(|at| (at % 3, at % 2, Some(u16::from(at)), true, i64::from(at), 0)).collect();
     let whole = folded(&charges, 5, usize::MAX).1.digest;
     let parts = folded(&charges[..7], 5, usize::MAX).1.digest + folded(&charges[7..], 5, usize::MAX).1.digest;
     assert_eq!(whole, parts);
@@ -103,7 +111,10 @@ fn a_bag_divided_in_two_has_the_sum_of_both_digests() {
 fn accounts_and_days_are_told() {
     let (_, totals) = folded(&[(0, 1, None, true, 5, 0), (4, 2, None, true, 5, 0)], 10, usize::MAX);
     assert_eq!(totals.accounts, ["payer/account-1", "payer/account-2"]);
-    assert_eq!((totals.first_day.to_string(), totals.last_day.to_string()), ("2026-09-01".to_owned(), "2026-09-05".to_owned()));
+    assert_eq!(
+        (totals.first_day.to_string(), totals.last_day.to_string()),
+        ("2026-09-01".to_owned(), "2026-09-05".to_owned())
+    );
 }
 
 #[test]
@@ -144,8 +155,9 @@ fn fine_digits_carry_into_coarse_ones_in_memory_and_on_disk() {
 
 #[test]
 fn more_keys_than_memory_and_more_runs_than_files_give_the_same() {
-    let charges: Vec<Charge> =
-        (0..6000_u32).map(|at| ((at % 30) as u8, (at % 200) as u8, Some((at * 7 % 5000) as u16), true, i64::from(at), 0)).collect();
+    let charges: Vec<Charge> = (0..6000_u32)
+        .map(|at| ((at % 30) as u8, (at % 200) as u8, Some((at * 7 % 5000) as u16), true, i64::from(at), 0))
+        .collect();
     let plain = folded(&charges, 6000, usize::MAX);
     // Each batch spills: 600 runs, merged on the way.
     let tight = folded(&charges, 10, 1);

@@ -54,7 +54,6 @@ impl Texts {
         while entries.next(&mut key, &mut value)? {
             writer.push(&key, &value)?;
         }
-        drop(entries);
         self.rows = Vec::new();
         self.arena = Vec::new();
         if self.held() > memory {

@@ -373,7 +373,7 @@ fn csv_rows(
                 return Err(IntakeError::TooMuch {
                     file: file.to_owned(),
                     row: Some(number),
-                    column: detected.header.names.get(place).cloned(),
+                    column: detected.header.names.get(place).map(|name| name.as_str().into()),
                     found: format!("a field of {length} bytes"),
                     limit: Limit::FieldBytes,
                     allowed: limits::FIELD_BYTES as u64,
@@ -448,7 +448,7 @@ fn json_rows(
             return Err(IntakeError::TooMuch {
                 file: file.to_owned(),
                 row: Some(number),
-                column: Some(column),
+                column: Some(column.into()),
                 found: format!("a field of {length} bytes"),
                 limit: Limit::FieldBytes,
                 allowed: limits::FIELD_BYTES as u64,

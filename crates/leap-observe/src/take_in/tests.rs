@@ -35,7 +35,12 @@ impl FactSink for Memory {
 
 impl Memory {
     fn rows(&self, table: Table) -> usize {
-        self.batches.iter().filter(|((other, _), _)| *other == table).flat_map(|(_, batches)| batches).map(RecordBatch::num_rows).sum()
+        self.batches
+            .iter()
+            .filter(|((other, _), _)| *other == table)
+            .flat_map(|(_, batches)| batches)
+            .map(RecordBatch::num_rows)
+            .sum()
     }
 
     /// The tables that do not depend on how charges were cut into batches.
@@ -126,7 +131,9 @@ const GCP: &str = "billing_account_id,service.id,service.description,sku.id,usag
 
 fn gcp(export_time: &str, costs: &[&str]) -> String {
     let row = |cost: &&str| {
-        format!("B-1,S,Compute Engine,K,2026-09-02 00:00:00 UTC,2026-09-02 01:00:00 UTC,p,{export_time},{cost},USD,[],202609,regular\n")
+        format!(
+            "B-1,S,Compute Engine,K,2026-09-02 00:00:00 UTC,2026-09-02 01:00:00 UTC,p,{export_time},{cost},USD,[],202609,regular\n"
+        )
     };
     costs.iter().map(row).collect()
 }
@@ -138,7 +145,8 @@ fn batches(delivery: &Delivery) -> Taken {
 #[test]
 fn the_staged_deliveries_have_the_totals_of_their_truth() {
     let Some(folder) = staged("restate-1.2") else { return };
-    let truth: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(folder.join("truth.json")).unwrap()).unwrap();
+    let truth: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(folder.join("truth.json")).unwrap()).unwrap();
     let setting = Setting::new();
     let mut digests = BTreeMap::new();
     for step in truth["deliveries"].as_array().unwrap() {
@@ -163,8 +171,17 @@ fn the_staged_deliveries_have_the_totals_of_their_truth() {
         }
         digests.insert(name.to_owned(), delivery.scopes[0].digest);
     }
-    assert_eq!(digests["002-sep-day12"], digests["003-sep-day12-again"], "other files, order and spelling, the same rows");
-    assert_eq!(std::fs::read_dir(setting.spill.path()).unwrap().flat_map(|entry| std::fs::read_dir(entry.unwrap().path()).unwrap()).count(), 0);
+    assert_eq!(
+        digests["002-sep-day12"], digests["003-sep-day12-again"],
+        "other files, order and spelling, the same rows"
+    );
+    assert_eq!(
+        std::fs::read_dir(setting.spill.path())
+            .unwrap()
+            .flat_map(|entry| std::fs::read_dir(entry.unwrap().path()).unwrap())
+            .count(),
+        0
+    );
 }
 
 #[test]
@@ -173,7 +190,11 @@ fn the_staged_cur_bucket_is_named_by_its_manifest_and_exact() {
     let (delivery, _) = Setting::new().take(&found(&bucket)[0], &Taken::new()).unwrap();
     assert_eq!(delivery.source.as_str(), "aws-cur:6568388779672/koku-local");
     assert_eq!((delivery.rows_read(), delivery.nominal), (13_380, Month::new(2018, 8)));
-    let mapping = delivery.mappings.iter().find(|one| one.raw_column == "lineItem/UnblendedCost" && one.cost == CostKind::Billed).unwrap();
+    let mapping = delivery
+        .mappings
+        .iter()
+        .find(|one| one.raw_column == "lineItem/UnblendedCost" && one.cost == CostKind::Billed)
+        .unwrap();
     assert_eq!(mapping.raw_total.to_text(), "143227.76367818761501799105");
     let moved: leap_terms::Money = mapping.adjustments.iter().map(|one| one.amount).sum();
     assert_eq!(mapping.raw_total + moved, costs(&delivery).billed);
@@ -200,7 +221,11 @@ fn threads_and_memory_change_nothing() {
 
 #[test]
 fn an_appending_source_takes_each_batch_once() {
-    let (first, second, third) = (gcp("2026-09-02 03:00:00 UTC", &["1", "2"]), gcp("2026-09-02 05:00:00 UTC", &["4"]), gcp("2026-09-03 00:00:00 UTC", &["8"]));
+    let (first, second, third) = (
+        gcp("2026-09-02 03:00:00 UTC", &["1", "2"]),
+        gcp("2026-09-02 05:00:00 UTC", &["4"]),
+        gcp("2026-09-03 00:00:00 UTC", &["8"]),
+    );
     let early = files(&[("a.csv", &format!("{GCP}{first}{second}"))]);
     let late = files(&[("b.csv", &format!("{GCP}{third}{second}{first}"))]);
     let setting = Setting::new();
@@ -213,7 +238,11 @@ fn an_appending_source_takes_each_batch_once() {
     assert_eq!(two.scopes[0].batches.len(), 1, "only what this delivery brought");
 
     let changed = files(&[("c.csv", &format!("{GCP}{}", gcp("2026-09-02 03:00:00 UTC", &["1", "3"])))]);
-    let refusal = setting.take(&found(changed.path())[0], &batches(&one)).err().expect("other rows under a known name").to_string();
+    let refusal = setting
+        .take(&found(changed.path())[0], &batches(&one))
+        .err()
+        .expect("other rows under a known name")
+        .to_string();
     assert!(refusal.contains("2026-09-02") && refusal.contains("2 rows") && refusal.contains("--"), "{refusal}");
 }
 
@@ -229,7 +258,10 @@ fn a_known_account_names_the_source_and_two_are_a_question() {
         accounts: BTreeSet::from(["payer".to_owned()]),
     };
     let one = [known("focus:team")];
-    assert_eq!(prepare(candidate, &Context { known: &one, ..setting.context() }).unwrap().source.as_str(), "focus:team");
+    assert_eq!(
+        prepare(candidate, &Context { known: &one, ..setting.context() }).unwrap().source.as_str(),
+        "focus:team"
+    );
     let two = [known("focus:team"), known("focus:other")];
     let question = prepare(candidate, &Context { known: &two, ..setting.context() }).unwrap_err().to_string();
     assert!(question.contains("--source") && question.contains("focus:other"), "{question}");
@@ -242,11 +274,18 @@ fn too_many_unreadable_rows_refuse_the_delivery_and_few_are_kept() {
     let setting = Setting::new();
     let few = files(&[("bill.csv", &focus(300, 3))]);
     let (delivery, sink) = setting.take(&found(few.path())[0], &Taken::new()).unwrap();
-    assert_eq!((delivery.rows, delivery.quarantined, delivery.quarantine.len(), sink.rows(Table::Charges)), (297, 3, 3, 297));
+    assert_eq!(
+        (delivery.rows, delivery.quarantined, delivery.quarantine.len(), sink.rows(Table::Charges)),
+        (297, 3, 3, 297)
+    );
     assert_eq!(delivery.quarantine[0].column.as_deref(), Some("BilledCost"));
     let many = files(&[("bill.csv", &focus(300, 4))]);
-    let refusal = setting.take(&found(many.path())[0], &Taken::new()).err().expect("4 of 300 are more than 1 %").to_string();
-    assert!(refusal.contains("4 of 300") && refusal.contains("quarantine_bps") && refusal.contains("BilledCost"), "{refusal}");
+    let refusal =
+        setting.take(&found(many.path())[0], &Taken::new()).err().expect("4 of 300 are more than 1 %").to_string();
+    assert!(
+        refusal.contains("4 of 300") && refusal.contains("quarantine_bps") && refusal.contains("BilledCost"),
+        "{refusal}"
+    );
 }
 
 #[test]

@@ -47,7 +47,8 @@ impl Answers {
         let (from, until) = (days(batch, "from")?, days(batch, "until")?);
         let (owners, rules, evidence) = (text(batch, "owner")?, text(batch, "rule")?, text(batch, "evidence")?);
         let place = |row: usize| -> Result<(u128, Option<u128>), AttributeError> {
-            let resource = resources.is_valid(row).then(|| digest(resources.value(row), tables::RESOURCE)).transpose()?;
+            let resource =
+                resources.is_valid(row).then(|| digest(resources.value(row), tables::RESOURCE)).transpose()?;
             Ok((digest(keys.value(row), tables::KEY)?, resource))
         };
         let mut row = 0;
@@ -81,7 +82,8 @@ impl Answers {
             // A group cut in two by the end of a batch, or the same key in another scope: what is new wins its days.
             for old in self.timelines.get(known) {
                 let mut from = old.from;
-                let mut newer: Vec<&Segment> = group.iter().filter(|new| new.from < old.until && old.from < new.until).collect();
+                let mut newer: Vec<&Segment> =
+                    group.iter().filter(|new| new.from < old.until && old.from < new.until).collect();
                 newer.sort_by_key(|new| new.from);
                 for new in newer {
                     if from < new.from {

@@ -23,7 +23,8 @@ pub(crate) fn charge(day: &str, facts: &[(&str, &str)], cost: &str) -> Charge {
     Charge { day: day.parse().unwrap(), facts, cost: cost.parse().unwrap(), rows: 1 }
 }
 
-pub(crate) const KEY_COLUMNS: [&str; 6] = ["AllocatedTags", "RegionId", "ServiceName", "SubAccountId", "Tags", "x_CostCenter"];
+pub(crate) const KEY_COLUMNS: [&str; 6] =
+    ["AllocatedTags", "RegionId", "ServiceName", "SubAccountId", "Tags", "x_CostCenter"];
 
 pub(crate) fn sixteen(text: &str) -> [u8; 16] {
     let digest = leap_terms::Digest::of(text.as_bytes()).to_string();
@@ -33,7 +34,9 @@ pub(crate) fn sixteen(text: &str) -> [u8; 16] {
 fn json(facts: &Facts, column: &str) -> Option<String> {
     let tags: BTreeMap<&str, &str> = facts
         .iter()
-        .filter_map(|(name, value)| Some((name.strip_prefix(column)?.strip_prefix("['")?.strip_suffix("']")?, value.as_str())))
+        .filter_map(|(name, value)| {
+            Some((name.strip_prefix(column)?.strip_prefix("['")?.strip_suffix("']")?, value.as_str()))
+        })
         .collect();
     (!tags.is_empty()).then(|| serde_json::to_string(&tags).unwrap())
 }
@@ -90,7 +93,12 @@ pub(crate) fn bill(charges: &[Charge]) -> Bill {
         Arc::new(Date32Array::from_iter_values(charges.iter().map(|charge| charge.day.days()))),
         digests(charges.iter().map(|charge| format!("{:?}", key_of(&charge.facts))).collect()),
         Arc::new(resource_digests.finish()),
-        Arc::new(charges.iter().map(|charge| charge.facts.get("BillingCurrency").cloned().or(Some("USD".to_owned()))).collect::<StringArray>()),
+        Arc::new(
+            charges
+                .iter()
+                .map(|charge| charge.facts.get("BillingCurrency").cloned().or(Some("USD".to_owned())))
+                .collect::<StringArray>(),
+        ),
     ];
     for _ in summed_columns() {
         let coarse = Decimal128Array::from_iter_values(charges.iter().map(|charge| charge.cost.coarse()));

@@ -150,7 +150,8 @@ impl CubeRows {
         }
         let rows = u64::try_from(self.rows.value(at))
             .map_err(|_| AttributeError::BadValue(format!("a cell of the cube has {} rows", self.rows.value(at))))?;
-        let resource = self.resources.is_valid(at).then(|| digest(self.resources.value(at), tables::RESOURCE)).transpose()?;
+        let resource =
+            self.resources.is_valid(at).then(|| digest(self.resources.value(at), tables::RESOURCE)).transpose()?;
         Ok(Cell {
             day: Day::from_days(self.days.value(at)),
             key: digest(self.keys.value(at), tables::KEY)?,

@@ -25,7 +25,11 @@ pub(super) enum Ready<'r> {
     Team(Who, &'r str),
     Pool(u32),
     From(Text, String),
-    Mapping { mapping: &'r Mapping, parts: Vec<u32>, owners: Vec<Who> },
+    Mapping {
+        mapping: &'r Mapping,
+        parts: Vec<u32>,
+        owners: Vec<Who>,
+    },
     Catalog(Text, &'r Catalog),
     CodeOwners(Text, &'r CodeOwners),
 }
@@ -125,11 +129,13 @@ impl<'r> Engine<'r> {
     /// The key columns that the rules read and that these keys lack: keys folded before the rules named them. Empty
     /// when the keys can be attributed.
     pub fn missing_columns(&self, key_columns: &[String]) -> Vec<String> {
-        let named = self.rules.fields().all().iter().filter(|field| !field.of_resource()).filter_map(|field| match field {
-            Field::Column(name) => Some(name.as_str()),
-            Field::Tag(..) => None,
-        });
-        let mut missing: Vec<String> = named.filter(|name| !key_columns.iter().any(|known| known == name)).map(str::to_owned).collect();
+        let named =
+            self.rules.fields().all().iter().filter(|field| !field.of_resource()).filter_map(|field| match field {
+                Field::Column(name) => Some(name.as_str()),
+                Field::Tag(..) => None,
+            });
+        let mut missing: Vec<String> =
+            named.filter(|name| !key_columns.iter().any(|known| known == name)).map(str::to_owned).collect();
         missing.sort();
         missing
     }
@@ -162,7 +168,13 @@ impl<'r> Engine<'r> {
     }
 
     /// Asks the candidates in order; the timeline of owners for one row.
-    pub(super) fn decide<'f>(&self, row: Row<'_>, candidates: &[u32], memory: &mut Memory, filling: &'f mut Filling) -> &'f [Segment] {
+    pub(super) fn decide<'f>(
+        &self,
+        row: Row<'_>,
+        candidates: &[u32],
+        memory: &mut Memory,
+        filling: &'f mut Filling,
+    ) -> &'f [Segment] {
         filling.start();
         for at in candidates {
             let rule = &self.ready[*at as usize];
@@ -229,7 +241,8 @@ impl<'r> Engine<'r> {
                 let Some((owner, line)) = file.find(&path) else { return };
                 let evidence = memory.evidence.intern(&format!("{} line {line} {owner}", file.file));
                 let names = CodeOwners::names(owner);
-                let known = names.iter().find(|name| self.remembered(name, memory).iter().any(|(_, who)| *who != UNKNOWN_TEAM));
+                let known =
+                    names.iter().find(|name| self.remembered(name, memory).iter().any(|(_, who)| *who != UNKNOWN_TEAM));
                 let name = known.or(names.last()).copied().unwrap_or(owner);
                 for (period, owner) in self.remembered(name, memory) {
                     clipped(*period, *owner, evidence);

@@ -25,7 +25,10 @@ const UNMAPPED: &str = "\u{1}";
 enum Texts<'r> {
     Expression(Text),
     /// The resource's part of a mapping's key, when the mapping has it at all.
-    Mapped { field: u32, known: hashbrown::HashSet<Option<&'r str>> },
+    Mapped {
+        field: u32,
+        known: hashbrown::HashSet<Option<&'r str>>,
+    },
 }
 
 /// The conditions and texts taken out of the rules.
@@ -86,7 +89,12 @@ impl<'r> Features<'r> {
 
     /// Does the expression read resources, and does it read anything else?
     fn reads(&self, walk: impl FnOnce(&mut Reads<'_>)) -> (bool, bool) {
-        let mut reads = Reads { resource_fields: &self.resource_fields, first_field: self.first_field, resource: false, other: false };
+        let mut reads = Reads {
+            resource_fields: &self.resource_fields,
+            first_field: self.first_field,
+            resource: false,
+            other: false,
+        };
         walk(&mut reads);
         (reads.resource, reads.other)
     }
@@ -96,7 +104,9 @@ impl<'r> Features<'r> {
         let mut lists = Vec::new();
         for (at, truth) in (0_u32..).zip(&self.truths) {
             let subject = match truth {
-                Truth::Compare(Comparison::Equal, of, Text::Literal(Some(_))) | Truth::Match(of, _) | Truth::In(of, _, false) => Some(of),
+                Truth::Compare(Comparison::Equal, of, Text::Literal(Some(_)))
+                | Truth::Match(of, _)
+                | Truth::In(of, _, false) => Some(of),
                 _ => None,
             };
             match subject {
@@ -120,7 +130,13 @@ impl<'r> Features<'r> {
 
     /// The class of a resource: texts, then which subjects are null, then the other conditions' values, then the true
     /// slots. `row` holds the resource's fields.
-    pub(super) fn class(&self, row: Row<'_>, values: &mut Interner, classes: &mut Vectors, candidates: &mut Vec<u32>) -> u32 {
+    pub(super) fn class(
+        &self,
+        row: Row<'_>,
+        values: &mut Interner,
+        classes: &mut Vectors,
+        candidates: &mut Vec<u32>,
+    ) -> u32 {
         let mut list: Vec<u32> = Vec::with_capacity(self.texts.len() + self.subjects.len() + self.others.len() + 4);
         for text in &self.texts {
             list.push(match text {
@@ -144,7 +160,14 @@ impl<'r> Features<'r> {
     }
 
     /// Texts and truth values of a class, into buffers; returns the true slots.
-    pub(super) fn unpack<'a>(&self, class: &[u32], values: &'a Interner, fields: &mut [Option<&'a str>], truths: &mut [Option<bool>], slots: &mut Vec<u32>) {
+    pub(super) fn unpack<'a>(
+        &self,
+        class: &[u32],
+        values: &'a Interner,
+        fields: &mut [Option<&'a str>],
+        truths: &mut [Option<bool>],
+        slots: &mut Vec<u32>,
+    ) {
         let (texts, rest) = class.split_at(self.texts.len());
         for (at, number) in texts.iter().enumerate() {
             fields[self.first_field as usize + at] = (*number != NULL).then(|| values.get(*number));
@@ -198,7 +221,13 @@ impl Cut for Features<'_> {
     fn truth(&mut self, part: &Truth) -> Option<Truth> {
         match part {
             // Joined conditions are taken apart, so that each of them is looked up in the index.
-            Truth::Literal(_) | Truth::Slot(_) | Truth::And(_) | Truth::Or(_) | Truth::Not(_) | Truth::Is(..) | Truth::TruthIsNull(_) => None,
+            Truth::Literal(_)
+            | Truth::Slot(_)
+            | Truth::And(_)
+            | Truth::Or(_)
+            | Truth::Not(_)
+            | Truth::Is(..)
+            | Truth::TruthIsNull(_) => None,
             Truth::Case(..)
             | Truth::Compare(..)
             | Truth::CompareInt(..)

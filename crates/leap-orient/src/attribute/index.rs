@@ -59,7 +59,9 @@ pub(super) fn guards(truth: &Truth) -> Option<Vec<Guard>> {
         Truth::TextIsNull(_) => None,
         Truth::Is(of, true) => guards(of),
         Truth::Is(_, false) => None,
-        Truth::CompareInt(..) | Truth::IntIsNull(_) | Truth::TruthIsNull(_) | Truth::Distinct(..) | Truth::Case(..) => None,
+        Truth::CompareInt(..) | Truth::IntIsNull(_) | Truth::TruthIsNull(_) | Truth::Distinct(..) | Truth::Case(..) => {
+            None
+        }
     }
 }
 
@@ -68,7 +70,9 @@ pub(super) fn not_null(text: &Text) -> Option<Vec<Guard>> {
     match text {
         Text::Field(_) => Some(vec![Guard::NotNull(text.clone())]),
         Text::Literal(None) => Some(Vec::new()),
-        Text::Lower(of) | Text::Upper(of) | Text::Trim(_, of, _) | Text::NullIf(of, _) | Text::SplitPart(of, ..) => not_null(of),
+        Text::Lower(of) | Text::Upper(of) | Text::Trim(_, of, _) | Text::NullIf(of, _) | Text::SplitPart(of, ..) => {
+            not_null(of)
+        }
         Text::Substr(of, ..) | Text::Replace(of, ..) | Text::Left(of, _) | Text::Right(of, _) => not_null(of),
         Text::RegexpReplace(of, ..) | Text::RegexpSubstr(of, _) => not_null(of),
         Text::Concat(parts) => parts.iter().filter_map(not_null).min_by_key(|list| weight(list)),

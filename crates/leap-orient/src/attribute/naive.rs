@@ -48,12 +48,18 @@ pub(super) fn owner(rules: &RuleSet, org: &Org, facts: &Facts, day: Day) -> (Own
                 let mut found = found.filter(|found| found.period.contains(day));
                 found.next().map(|found| named(owners[found.owner as usize]))
             }
-            Outcome::Catalog(key, catalog) => key.text.value(row).and_then(|key| catalog.find(&key).map(|(owner, _)| named(owner))),
-            Outcome::CodeOwners(key, file) => key.text.value(row).and_then(|path| file.find(&path)).map(|(owner, _)| {
-                let names = CodeOwners::names(owner);
-                let known = names.iter().find(|name| org.resolve_always(name).iter().any(|(_, who)| *who != Resolved::Unknown));
-                named(known.or(names.last()).expect("an owner has a name"))
-            }),
+            Outcome::Catalog(key, catalog) => {
+                key.text.value(row).and_then(|key| catalog.find(&key).map(|(owner, _)| named(owner)))
+            }
+            Outcome::CodeOwners(key, file) => {
+                key.text.value(row).and_then(|path| file.find(&path)).map(|(owner, _)| {
+                    let names = CodeOwners::names(owner);
+                    let known = names
+                        .iter()
+                        .find(|name| org.resolve_always(name).iter().any(|(_, who)| *who != Resolved::Unknown));
+                    named(known.or(names.last()).expect("an owner has a name"))
+                })
+            }
         };
         if let Some(owner) = owner {
             return (owner, Some(rule.id.clone()));

@@ -50,7 +50,10 @@ pub struct ScopeAttribution {
 #[derive(Clone, Copy)]
 enum Source {
     Column(usize),
-    Either { allocated: usize, tags: usize },
+    Either {
+        allocated: usize,
+        tags: usize,
+    },
     Allocated(usize),
     /// A resource's column: not of the key.
     Resource,
@@ -111,7 +114,9 @@ impl<'r> Engine<'r> {
                     columns.push(name.clone());
                     Source::Column(columns.len() - 1)
                 }
-                Field::Tag(TagSource::Either, key) => Source::Either { allocated: slot(&allocated, key), tags: slot(&either, key) },
+                Field::Tag(TagSource::Either, key) => {
+                    Source::Either { allocated: slot(&allocated, key), tags: slot(&either, key) }
+                }
                 Field::Tag(TagSource::Allocated, key) => Source::Allocated(slot(&allocated, key)),
             }
         });
@@ -162,11 +167,16 @@ impl ScopeRun<'_, '_> {
         let digests = binary(batch, tables::KEY)?;
         let optional = |name: &str| batch.column_by_name(name).map(|_| text(batch, name)).transpose();
         let arrays = self.columns.iter().map(|name| optional(name)).collect::<Result<Vec<_>, _>>()?;
-        let reads_tags = self.sources.iter().any(|source| matches!(source, Source::Either { .. } | Source::Allocated(_)));
+        let reads_tags =
+            self.sources.iter().any(|source| matches!(source, Source::Either { .. } | Source::Allocated(_)));
         let allocated = if reads_tags { optional("AllocatedTags")? } else { None };
         let tags = if reads_tags { optional("Tags")? } else { None };
         fn get(array: &Option<StringArray>, row: usize) -> Option<&str> {
-            array.as_ref().filter(|array| array.is_valid(row)).map(|array| array.value(row)).filter(|text| !text.is_empty())
+            array
+                .as_ref()
+                .filter(|array| array.is_valid(row))
+                .map(|array| array.value(row))
+                .filter(|text| !text.is_empty())
         }
         let mut list: Vec<u32> = Vec::with_capacity(self.sources.len());
         let mut last: Option<(Option<&str>, Option<&str>)> = None;
@@ -209,7 +219,9 @@ impl ScopeRun<'_, '_> {
         }
         let digests = binary(batch, tables::RESOURCE)?;
         let (ids, names) = (text(batch, "ResourceId")?, text(batch, "ResourceName")?);
-        let get = |array: &StringArray, row: usize| array.is_valid(row).then(|| array.value(row).to_owned()).filter(|text| !text.is_empty());
+        let get = |array: &StringArray, row: usize| {
+            array.is_valid(row).then(|| array.value(row).to_owned()).filter(|text| !text.is_empty())
+        };
         for row in 0..batch.num_rows() {
             let resource = digest(digests.value(row), tables::RESOURCE)?;
             let class = self.class(get(&ids, row).as_deref(), get(&names, row).as_deref());
@@ -252,7 +264,8 @@ impl ScopeRun<'_, '_> {
             None => self.timelines.intern(engine.decide(row, &self.candidates, &mut self.memory, &mut self.filling)),
         };
         if count {
-            let mut deciding: Vec<u32> = self.timelines.get(timeline).iter().map(|segment| segment.rule).filter(|rule| *rule != NONE).collect();
+            let mut deciding: Vec<u32> =
+                self.timelines.get(timeline).iter().map(|segment| segment.rule).filter(|rule| *rule != NONE).collect();
             deciding.sort_unstable();
             deciding.dedup();
             for rule in &deciding {
@@ -282,7 +295,8 @@ impl ScopeRun<'_, '_> {
     /// The answer for one cell, and its exception noted.
     pub(super) fn settle(&mut self, cell: &Cell) -> Result<(u32, u32), AttributeError> {
         let projection = *self.keys.get(&cell.key).ok_or(AttributeError::UnknownKey(cell.key))?;
-        let class = cell.resource.and_then(|resource| self.resources.get(&resource)).copied().unwrap_or(self.no_resource);
+        let class =
+            cell.resource.and_then(|resource| self.resources.get(&resource)).copied().unwrap_or(self.no_resource);
         let timeline = self.case(projection, class, true);
         if class != self.no_resource
             && let Some(resource) = cell.resource
@@ -315,7 +329,12 @@ impl ScopeRun<'_, '_> {
         let mut exceptions: Vec<(u128, u128, u32)> =
             self.exceptions.iter().map(|((key, resource), timeline)| (*key, *resource, *timeline)).collect();
         exceptions.sort_unstable();
-        let mut rows = Rows { batches: Vec::new(), keys: BinaryBuilder::new(), resources: BinaryBuilder::new(), answers: Vec::new() };
+        let mut rows = Rows {
+            batches: Vec::new(),
+            keys: BinaryBuilder::new(),
+            resources: BinaryBuilder::new(),
+            answers: Vec::new(),
+        };
         let mut next = 0;
         self.cases.reserve(keys.len().min(self.projections.len()));
         for (key, projection) in &keys {
@@ -335,7 +354,8 @@ impl ScopeRun<'_, '_> {
         }
         for ((rule, by), cases) in &self.shadows {
             let shadow = &mut self.uses[*rule as usize].shadow;
-            let better = shadow.is_none_or(|(other, most)| (*cases, std::cmp::Reverse(*by)) > (most, std::cmp::Reverse(other)));
+            let better =
+                shadow.is_none_or(|(other, most)| (*cases, std::cmp::Reverse(*by)) > (most, std::cmp::Reverse(other)));
             if better {
                 *shadow = Some((*by, *cases));
             }

@@ -105,14 +105,30 @@ pub fn check(rules: &RuleSet, scopes: &[&ScopeAttribution]) -> Vec<RuleFinding> 
                 *shadows.entry(by).or_default() += cases;
             }
             let most = shadows.iter().max_by_key(|(by, cases)| (**cases, std::cmp::Reverse(**by)));
-            let by = most.map_or_else(|| "an earlier rule".to_owned(), |(by, _)| format!("'{}'", rules.rules()[*by as usize].id));
+            let by = most.map_or_else(
+                || "an earlier rule".to_owned(),
+                |(by, _)| format!("'{}'", rules.rules()[*by as usize].id),
+            );
             let which = if shadows.len() > 1 { "mostly " } else { "" };
-            let message = format!("rule '{}' comes too late: {which}{by} decides in all {matches} cases in which it would match", rule.id);
+            let message = format!(
+                "rule '{}' comes too late: {which}{by} decides in all {matches} cases in which it would match",
+                rule.id
+            );
             find(FindingKind::Shadowed, message, "move it up, or remove it");
         }
         for (reason, kind, what, help) in [
-            (ResidualReason::UnknownTeam, FindingKind::UnknownTeam, "no team", "add the missing names as aliases in org.yaml"),
-            (ResidualReason::Ambiguous, FindingKind::Ambiguous, "several teams", "take the shared name away from all but one unit"),
+            (
+                ResidualReason::UnknownTeam,
+                FindingKind::UnknownTeam,
+                "no team",
+                "add the missing names as aliases in org.yaml",
+            ),
+            (
+                ResidualReason::Ambiguous,
+                FindingKind::Ambiguous,
+                "several teams",
+                "take the shared name away from all but one unit",
+            ),
         ] {
             let parts: Vec<String> = money[at]
                 .iter()

@@ -9,7 +9,8 @@
 //! ```
 //! Three kinds of evidence: tags whose values are teams (under any key and spelling), sub accounts in which one team owns
 //! nearly everything that is owned, and first parts of resource names of which the same is true or that are a team's name.
-//! Greedy by money: each suggestion counts what the ones before it leave. Nothing is applied.
+//! These are for cost that no rule matches, and go to the end of the rules. For cost that a rule gives to a misspelt
+//! team the remedy is an alias in org.yaml. Greedy by money: each suggestion counts what the ones before it leave. Nothing is applied.
 
 use std::collections::BTreeMap;
 
@@ -25,6 +26,9 @@ const OWNED_PERCENT: i128 = 80;
 /// Cases kept; beyond it the smallest are not worth a rule.
 const CASES: usize = 5_000_000;
 
+/// Digests of a key and of a resource under it.
+type Place = (u128, Option<u128>);
+
 /// What a suggestion would add to the rules.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Remedy {
@@ -34,6 +38,8 @@ pub enum Remedy {
     Account(String, TeamId),
     /// `when: "ResourceName LIKE '…%'"` with a team.
     NamePrefix(String, TeamId),
+    /// An alias in org.yaml: the name that bills have, and the team that is probably meant.
+    Alias(String, TeamId),
 }
 
 /// A rule worth adding.
@@ -47,7 +53,7 @@ pub struct Suggestion {
     pub rows: u64,
     /// Why: one sentence.
     pub reason: String,
-    /// The rule in YAML, to paste before the end of `rules:`.
+    /// In YAML: a rule, to paste at the end of `rules:`; for an alias, the field of the unit in org.yaml.
     pub yaml: String,
 }
 
@@ -57,20 +63,38 @@ struct Case {
     rows: u64,
 }
 
+impl Case {
+    fn add(&mut self, currency: usize, money: Money, rows: u64) {
+        self.rows += rows;
+        match self.costs.iter_mut().find(|(known, _)| *known == currency) {
+            Some((_, sum)) => *sum += money,
+            None => self.costs.push((currency, money)),
+        }
+    }
+}
+
+/// The name in an evidence: `Tags['team'] = 'paymets'`; none when it is cut short.
+fn named(evidence: &str) -> Option<String> {
+    let (_, value) = evidence.rsplit_once(" = '")?;
+    value.strip_suffix('\'').filter(|value| !value.ends_with('…')).map(|value| value.replace("''", "'"))
+}
+
 /// Looks for missing rules. The cube goes first, then keys and resources (several scopes may follow each other).
 pub struct SuggestRun<'a> {
     org: &'a Org,
     answers: &'a Answers,
     cost: CostKind,
     currencies: Currencies,
-    residual: HashMap<(u128, Option<u128>), Case>,
+    residual: HashMap<Place, Case>,
     by_key: HashMap<u128, Vec<Option<u128>>>,
-    /// |cost| owned by (key, resource), team by team.
-    owned: HashMap<(u128, Option<u128>), Vec<(TeamId, i128)>>,
+    /// |cost| owned, team by team.
+    owned: HashMap<Place, Vec<(TeamId, i128)>>,
     owned_resources: HashMap<u128, Vec<Option<u128>>>,
-    remedies: HashMap<(u128, Option<u128>), Vec<Remedy>>,
+    remedies: HashMap<Place, Vec<Remedy>>,
     accounts: HashMap<u128, String>,
     prefixes: HashMap<u128, String>,
+    /// Cost of names that are no team.
+    misspelt: BTreeMap<String, Case>,
 }
 
 impl<'a> SuggestRun<'a> {
@@ -88,6 +112,7 @@ impl<'a> SuggestRun<'a> {
             remedies: HashMap::new(),
             accounts: HashMap::new(),
             prefixes: HashMap::new(),
+            misspelt: BTreeMap::new(),
         }
     }
 
@@ -100,12 +125,18 @@ impl<'a> SuggestRun<'a> {
         for at in 0..rows.len() {
             let cell = rows.cell(at, &mut self.currencies)?;
             let resource = cell.resource.map(u128::to_be_bytes);
-            let answer = self.answers.find(&cell.key.to_be_bytes(), resource.as_ref().map(<[u8; 16]>::as_slice), cell.day);
+            let answer =
+                self.answers.find(&cell.key.to_be_bytes(), resource.as_ref().map(<[u8; 16]>::as_slice), cell.day);
             let answer = answer.ok_or(AttributeError::UnknownKey(cell.key))?;
             let money = cell.folded.costs[self.cost];
             let place = (cell.key, cell.resource);
             match answer.owner {
-                Owner::Residual(ResidualReason::NoRule | ResidualReason::UnknownTeam) => {
+                Owner::Residual(ResidualReason::UnknownTeam) => {
+                    if let Some(name) = answer.evidence.and_then(named) {
+                        self.misspelt.entry(name).or_default().add(cell.currency, money, cell.folded.rows);
+                    }
+                }
+                Owner::Residual(ResidualReason::NoRule) => {
                     if self.residual.len() >= CASES && !self.residual.contains_key(&place) {
                         continue;
                     }
@@ -113,11 +144,7 @@ impl<'a> SuggestRun<'a> {
                         self.by_key.entry(cell.key).or_default().push(cell.resource);
                         Case::default()
                     });
-                    case.rows += cell.folded.rows;
-                    match case.costs.iter_mut().find(|(currency, _)| *currency == cell.currency) {
-                        Some((_, sum)) => *sum += money,
-                        None => case.costs.push((cell.currency, money)),
-                    }
+                    case.add(cell.currency, money, cell.folded.rows);
                 }
                 Owner::Residual(ResidualReason::Ambiguous | ResidualReason::Pool(_)) => {}
                 Owner::Team(team) => {
@@ -155,7 +182,9 @@ impl<'a> SuggestRun<'a> {
         let (accounts, tags, allocated) = (optional("SubAccountId")?, optional("Tags")?, optional("AllocatedTags")?);
         let mut teams_of: HashMap<String, bool> = HashMap::new();
         for row in 0..batch.num_rows() {
-            let key = u128::from_be_bytes(digests.value(row).try_into().map_err(|_| AttributeError::BadDigest(tables::KEY.to_owned()))?);
+            let key = u128::from_be_bytes(
+                digests.value(row).try_into().map_err(|_| AttributeError::BadDigest(tables::KEY.to_owned()))?,
+            );
             if !self.by_key.contains_key(&key) && !self.owned_resources.contains_key(&key) {
                 continue;
             }
@@ -165,7 +194,8 @@ impl<'a> SuggestRun<'a> {
             let Some(resources) = self.by_key.get(&key).cloned() else { continue };
             let mut found: Vec<Remedy> = Vec::new();
             for json in [&allocated, &tags].into_iter().flatten().filter(|array| array.is_valid(row)) {
-                let parsed: BTreeMap<String, serde_json::Value> = serde_json::from_str(json.value(row)).unwrap_or_default();
+                let parsed: BTreeMap<String, serde_json::Value> =
+                    serde_json::from_str(json.value(row)).unwrap_or_default();
                 for (name, value) in parsed {
                     let serde_json::Value::String(value) = value else { continue };
                     let known = match teams_of.get(&value) {
@@ -208,8 +238,9 @@ impl<'a> SuggestRun<'a> {
     /// The suggestions, best first, at most `count`.
     pub fn finish(mut self, count: usize) -> Vec<Suggestion> {
         let accounts = self.majority(|run, (key, _)| run.accounts.get(key).cloned());
-        let prefixes = self.majority(|run, (_, resource)| resource.and_then(|resource| run.prefixes.get(&resource).cloned()));
-        let places: Vec<(u128, Option<u128>)> = self.residual.keys().copied().collect();
+        let prefixes =
+            self.majority(|run, (_, resource)| resource.and_then(|resource| run.prefixes.get(&resource).cloned()));
+        let places: Vec<Place> = self.residual.keys().copied().collect();
         for place in places {
             let mut more = Vec::new();
             if let Some(account) = self.accounts.get(&place.0)
@@ -225,25 +256,27 @@ impl<'a> SuggestRun<'a> {
             }
             self.remedies.entry(place).or_default().extend(more);
         }
-        let mut cases: HashMap<&Remedy, Vec<(u128, Option<u128>)>> = HashMap::new();
+        let mut cases: HashMap<&Remedy, Vec<Place>> = HashMap::new();
         for (place, remedies) in &self.remedies {
             let distinct: HashSet<&Remedy> = remedies.iter().collect();
             for remedy in distinct.into_iter().filter(|_| self.residual.contains_key(place)) {
                 cases.entry(remedy).or_default().push(*place);
             }
         }
-        let mut taken: HashSet<(u128, Option<u128>)> = HashSet::new();
+        let mut taken: HashSet<Place> = HashSet::new();
         let mut suggestions = Vec::new();
         while suggestions.len() < count {
             let best = cases
                 .iter()
                 .map(|(remedy, places)| (self.gain(places.iter().filter(|place| !taken.contains(*place))), *remedy))
                 .filter(|((owns, _), _)| owns.values().any(|money| *money > Exact::ZERO))
-                .max_by(|((a, _), first), ((b, _), second)| a.values().max().cmp(&b.values().max()).then_with(|| second.cmp(first)));
+                .max_by(|((a, _), first), ((b, _), second)| {
+                    a.values().max().cmp(&b.values().max()).then_with(|| second.cmp(first))
+                });
             let Some(((owns, rows), remedy)) = best else { break };
             let places = cases.remove(remedy).unwrap_or_default();
             let share = match remedy {
-                Remedy::Tag(_) => None,
+                Remedy::Tag(_) | Remedy::Alias(..) => None,
                 Remedy::Account(account, _) => accounts.get(account).map(|(_, share)| *share),
                 Remedy::NamePrefix(prefix, _) => prefixes.get(prefix).map(|(_, share)| *share),
             };
@@ -251,13 +284,28 @@ impl<'a> SuggestRun<'a> {
             suggestions.push(Suggestion { remedy: remedy.clone(), owns, rows, reason, yaml });
             taken.extend(places);
         }
+        for (name, case) in &self.misspelt {
+            let Some(team) = self.org.nearest(name.trim()).and_then(|team| TeamId::new(&team).ok()) else { continue };
+            let (owns, rows) = self.sum(std::iter::once(case));
+            if owns.values().any(|money| *money > Exact::ZERO) {
+                let remedy = Remedy::Alias(name.clone(), team);
+                let (reason, yaml) = write(&remedy, None);
+                suggestions.push(Suggestion { remedy, owns, rows, reason, yaml });
+            }
+        }
+        suggestions.sort_by(|a, b| b.owns.values().max().cmp(&a.owns.values().max()));
+        suggestions.truncate(count);
         suggestions
     }
 
-    fn gain<'p>(&self, places: impl Iterator<Item = &'p (u128, Option<u128>)>) -> (BTreeMap<Currency, Money>, u64) {
+    fn gain<'p>(&self, places: impl Iterator<Item = &'p Place>) -> (BTreeMap<Currency, Money>, u64) {
+        self.sum(places.filter_map(|place| self.residual.get(place)))
+    }
+
+    fn sum<'p>(&self, cases: impl Iterator<Item = &'p Case>) -> (BTreeMap<Currency, Money>, u64) {
         let mut owns: BTreeMap<Currency, Money> = BTreeMap::new();
         let mut rows = 0;
-        for case in places.filter_map(|place| self.residual.get(place)) {
+        for case in cases {
             rows += case.rows;
             for (currency, money) in &case.costs {
                 *owns.entry(self.currencies.all[*currency].clone()).or_default() += *money;
@@ -267,7 +315,7 @@ impl<'a> SuggestRun<'a> {
     }
 
     /// Groups of what is owned in which one team has nearly everything, and its share in percent.
-    fn majority(&self, group: impl Fn(&Self, &(u128, Option<u128>)) -> Option<String>) -> HashMap<String, (TeamId, i128)> {
+    fn majority(&self, group: impl Fn(&Self, &Place) -> Option<String>) -> HashMap<String, (TeamId, i128)> {
         let mut groups: HashMap<String, BTreeMap<&TeamId, i128>> = HashMap::new();
         for (place, teams) in &self.owned {
             let Some(name) = group(self, place) else { continue };
@@ -281,7 +329,9 @@ impl<'a> SuggestRun<'a> {
         for (name, sums) in groups {
             // Thousandths of a whole are fine enough to compare, and keep percentages from overflowing.
             let total: i128 = sums.values().map(|sum| sum / 1_000_000_000_000_000).sum();
-            let Some((team, most)) = sums.iter().max_by_key(|(team, sum)| (**sum, std::cmp::Reverse(**team))) else { continue };
+            let Some((team, most)) = sums.iter().max_by_key(|(team, sum)| (**sum, std::cmp::Reverse(**team))) else {
+                continue;
+            };
             let most = most / 1_000_000_000_000_000;
             if total > 0 && most * 100 >= total * OWNED_PERCENT {
                 found.insert(name, ((*team).clone(), most * 100 / total));
@@ -295,7 +345,8 @@ fn write(remedy: &Remedy, share: Option<i128>) -> (String, String) {
     let sql = |text: &str| text.replace('\'', "''");
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let slug = |text: &str| -> String {
-        let plain: String = text.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let plain: String =
+            text.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
         plain.trim_matches('-').chars().take(60).collect()
     };
     match remedy {
@@ -329,5 +380,9 @@ fn write(remedy: &Remedy, share: Option<i128>) -> (String, String) {
             );
             (reason, yaml)
         }
+        Remedy::Alias(name, team) => (
+            format!("'{name}' is no team, and {team} is nearest"),
+            format!("  - id: {}\n    aliases: [{}]\n", quoted(team.as_str()), quoted(name.trim())),
+        ),
     }
 }

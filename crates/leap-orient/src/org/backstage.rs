@@ -70,7 +70,8 @@ pub(crate) fn entities(file: &str, text: &str) -> Result<Vec<Entity>, Fault> {
             let message = "no Backstage entity: kind or metadata.name is missing";
             return Err(Fault::in_file(file, message).at(text, offset, 1));
         };
-        let namespace = metadata.and_then(|metadata| metadata.get("namespace")).and_then(Value::as_str).unwrap_or("default");
+        let namespace =
+            metadata.and_then(|metadata| metadata.get("namespace")).and_then(Value::as_str).unwrap_or("default");
         found.push(Entity {
             kind: kind.to_owned(),
             namespace: namespace.to_lowercase(),
@@ -141,18 +142,24 @@ pub(super) fn units(files: &[(String, String)]) -> Result<(Vec<Draft>, Vec<Fault
     if !faults.is_empty() {
         return Err(faults);
     }
-    let numbers: HashMap<String, usize> = drafts.iter().enumerate().map(|(at, draft)| (draft.unit.id.as_str().to_owned(), at)).collect();
+    let numbers: HashMap<String, usize> =
+        drafts.iter().enumerate().map(|(at, draft)| (draft.unit.id.as_str().to_owned(), at)).collect();
     let texts: Vec<(&str, &str)> = files.iter().map(|(file, text)| (file.as_str(), text.as_str())).collect();
     for (parent, child) in children {
         let parent_id = drafts[parent].unit.id.clone();
         match numbers.get(&child) {
             None => {
-                warnings.push(drafts[parent].fault(&texts, format!("group '{parent_id}' lists the child '{child}', which exists nowhere")));
+                warnings.push(
+                    drafts[parent]
+                        .fault(&texts, format!("group '{parent_id}' lists the child '{child}', which exists nowhere")),
+                );
             }
             Some(at) => match &drafts[*at].unit.parent {
                 None if *at != parent => drafts[*at].unit.parent = Some(parent_id),
                 Some(named) if *named != parent_id => {
-                    let message = format!("group '{parent_id}' lists the child '{child}', whose parent is '{named}': the child's word counts");
+                    let message = format!(
+                        "group '{parent_id}' lists the child '{child}', whose parent is '{named}': the child's word counts"
+                    );
                     warnings.push(drafts[parent].fault(&texts, message));
                 }
                 _ => {}

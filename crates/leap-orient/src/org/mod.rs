@@ -160,12 +160,17 @@ impl Org {
             let overlapping = units.iter().enumerate().find_map(|(at, unit)| {
                 let period = org.units[*unit as usize].effective;
                 let later = &units[at + 1..];
-                later.iter().find(|other| period.intersection(org.units[**other as usize].effective).is_some()).map(|other| (*unit, *other))
+                later
+                    .iter()
+                    .find(|other| period.intersection(org.units[**other as usize].effective).is_some())
+                    .map(|other| (*unit, *other))
             });
             if let Some((one, other)) = overlapping {
                 let (one, other) = (&drafts[one as usize], &drafts[other as usize]);
                 let message = format!("units '{}' and '{}' are both called '{name}'", one.unit.id, other.unit.id);
-                warnings.push(other.fault(texts, message).help("a tag with that value is ambiguous; take the name away from one"));
+                warnings.push(
+                    other.fault(texts, message).help("a tag with that value is ambiguous; take the name away from one"),
+                );
             }
         }
         org.warnings = warnings;
@@ -195,7 +200,11 @@ impl Org {
                 let mut names: Vec<&str> = path[from..].iter().map(|unit| self.units[*unit].id.as_str()).collect();
                 names.push(self.units[closing].id.as_str());
                 let message = format!("the org has a cycle: {}", names.join(" → "));
-                faults.push(drafts[closing].fault(texts, message).help("each unit is below its parent; one of these parents is wrong"));
+                faults.push(
+                    drafts[closing]
+                        .fault(texts, message)
+                        .help("each unit is below its parent; one of these parents is wrong"),
+                );
             }
             let mut levels = at.filter(|closing| state[*closing] == 2).map_or(0, |closing| depth[closing]);
             for here in path.into_iter().rev() {
@@ -203,7 +212,8 @@ impl Org {
                 depth[here] = levels;
                 state[here] = 2;
                 if levels == limits::ORG_DEPTH + 1 {
-                    let message = format!("unit '{}' is more than {} levels deep", self.units[here].id, limits::ORG_DEPTH);
+                    let message =
+                        format!("unit '{}' is more than {} levels deep", self.units[here].id, limits::ORG_DEPTH);
                     faults.push(drafts[here].fault(texts, message));
                 }
             }
@@ -265,7 +275,9 @@ impl Org {
     /// The id, name or alias nearest to a misspelt name.
     pub fn nearest(&self, name: &str) -> Option<String> {
         let names = self.units.iter().flat_map(|unit| {
-            std::iter::once(unit.id.as_str()).chain(std::iter::once(unit.name.as_str())).chain(unit.aliases.iter().map(String::as_str))
+            std::iter::once(unit.id.as_str())
+                .chain(std::iter::once(unit.name.as_str()))
+                .chain(unit.aliases.iter().map(String::as_str))
         });
         let found = leap_terms::fault::nearest(name, names)?;
         self.candidates(found).first().map(|unit| unit.id.as_str().to_owned())
@@ -273,9 +285,10 @@ impl Org {
 
     /// The units from the root down to the team, the team included; empty for an unknown one.
     pub fn path(&self, team: &TeamId) -> Vec<&Unit> {
-        let mut path: Vec<&Unit> = std::iter::successors(self.unit(team), |unit| unit.parent.as_ref().and_then(|parent| self.unit(parent)))
-            .take(limits::ORG_DEPTH + 1)
-            .collect();
+        let mut path: Vec<&Unit> =
+            std::iter::successors(self.unit(team), |unit| unit.parent.as_ref().and_then(|parent| self.unit(parent)))
+                .take(limits::ORG_DEPTH + 1)
+                .collect();
         path.reverse();
         path
     }

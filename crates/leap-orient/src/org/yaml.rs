@@ -17,7 +17,8 @@ pub(super) fn units(file: &str, text: &str) -> Result<Vec<Draft>, Vec<Fault>> {
     let mut faults = Vec::new();
     for key in top.keys().filter(|key| key.as_str() != Some("units")) {
         let fault = Fault::in_file(file, format!("unknown field {}", short(key)));
-        let place = key.as_str().and_then(|key| Places::new(file, text, key, 0).top(key).map(|at| (at, key.chars().count())));
+        let place =
+            key.as_str().and_then(|key| Places::new(file, text, key, 0).top(key).map(|at| (at, key.chars().count())));
         faults.push(match place {
             Some((at, length)) => fault.at(text, at, length).help(form),
             None => fault.help(form),
@@ -32,7 +33,9 @@ pub(super) fn units(file: &str, text: &str) -> Result<Vec<Draft>, Vec<Fault>> {
     for (at, item) in list.iter().enumerate() {
         match unit(&places, at, item) {
             Ok(unit) => {
-                let offset = places.item(at).map(|item| places.fault(at, &["id"], "").line.map_or(item.start, |_| id_offset(&places, at)));
+                let offset = places
+                    .item(at)
+                    .map(|item| places.fault(at, &["id"], "").line.map_or(item.start, |_| id_offset(&places, at)));
                 drafts.push(Draft { unit, file: file.to_owned(), offset });
             }
             Err(fault) => faults.push(fault),
@@ -91,7 +94,11 @@ fn unit(places: &Places<'_>, at: usize, item: &Value) -> Result<Unit, Fault> {
             texts.collect::<Result<_, _>>()?
         }
         Some(other) => {
-            return Err(places.fault_at_value(at, &["aliases"], format!("aliases must be a list, found {}", short(other))));
+            return Err(places.fault_at_value(
+                at,
+                &["aliases"],
+                format!("aliases must be a list, found {}", short(other)),
+            ));
         }
     };
     let effective = match map.get("effective") {

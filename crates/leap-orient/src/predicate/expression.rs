@@ -319,7 +319,9 @@ impl Truth {
             Truth::Compare(comparison, left, right) => {
                 Some(comparison.holds(left.value(row)?.as_ref().cmp(right.value(row)?.as_ref())))
             }
-            Truth::CompareInt(comparison, left, right) => Some(comparison.holds(left.value(row)?.cmp(&right.value(row)?))),
+            Truth::CompareInt(comparison, left, right) => {
+                Some(comparison.holds(left.value(row)?.cmp(&right.value(row)?)))
+            }
             Truth::In(of, set, null) => {
                 let of = of.value(row)?;
                 let found = set.binary_search_by(|element| (**element).cmp(of.as_ref())).is_ok();
@@ -430,7 +432,8 @@ impl Text {
             }
             Text::Right(of, count) => {
                 let (of, count) = (of.value(row)?, count.value(row)?);
-                let start = if count < 0 { count.saturating_neg() } else { (of.chars().count() as i64).saturating_sub(count) };
+                let start =
+                    if count < 0 { count.saturating_neg() } else { (of.chars().count() as i64).saturating_sub(count) };
                 Some(borrow(of, |text| characters(text, start, i64::MAX)))
             }
             Text::RegexpReplace(of, pattern, with, all) => {
@@ -546,7 +549,9 @@ impl Text {
             Text::Join(parts) => Text::Join(parts.iter().map(|part| part.rebuild(cut)).collect()),
             Text::Lower(of) => Text::Lower(boxed(of)),
             Text::Upper(of) => Text::Upper(boxed(of)),
-            Text::Trim(ends, of, letters) => Text::Trim(*ends, boxed(of), letters.as_ref().map(|letters| boxed(letters))),
+            Text::Trim(ends, of, letters) => {
+                Text::Trim(*ends, boxed(of), letters.as_ref().map(|letters| boxed(letters)))
+            }
             Text::Coalesce(parts) => Text::Coalesce(parts.iter().map(|part| part.rebuild(cut)).collect()),
             Text::NullIf(of, null) => Text::NullIf(boxed(of), boxed(null)),
             Text::Substr(of, start, length) => {

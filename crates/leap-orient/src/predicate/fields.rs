@@ -138,7 +138,10 @@ pub(crate) fn look_up(name: &str, quoted: bool) -> Result<Named, (String, Option
             let what = if column.column_type == ColumnType::Decimal { "an amount" } else { "a measure" };
             Err((
                 format!("{} is {what}, and an owner cannot depend on it", column.name),
-                Some("two charges of one resource must have one owner: use accounts, services, tags or resources".to_owned()),
+                Some(
+                    "two charges of one resource must have one owner: use accounts, services, tags or resources"
+                        .to_owned(),
+                ),
             ))
         }
         (_, ColumnRole::Time) => Err((

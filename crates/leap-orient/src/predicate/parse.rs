@@ -90,12 +90,13 @@ impl<'a> Parser<'a> {
             return Err(whole("the condition is empty".to_owned(), None));
         }
         let offsets = Offsets::of(source);
-        let read = Tokenizer::new(&GenericDialect, source).tokenize_with_location().map_err(|error| PredicateError {
-            offset: offsets.byte(source, error.location),
-            length: 1,
-            message: lower_first(error.message.split(" at Line").next().unwrap_or("unreadable text")),
-            help: None,
-        })?;
+        let read =
+            Tokenizer::new(&GenericDialect, source).tokenize_with_location().map_err(|error| PredicateError {
+                offset: offsets.byte(source, error.location),
+                length: 1,
+                message: lower_first(error.message.split(" at Line").next().unwrap_or("unreadable text")),
+                help: None,
+            })?;
         let tokens = read
             .into_iter()
             .filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF))
@@ -110,7 +111,8 @@ impl<'a> Parser<'a> {
 
     fn error(&self, from: usize, until: usize, message: impl Into<String>) -> PredicateError {
         let until = until.clamp(from, self.source.len());
-        let length = self.source.get(from..until).map_or(1, |part| part.lines().next().unwrap_or("").chars().count()).max(1);
+        let length =
+            self.source.get(from..until).map_or(1, |part| part.lines().next().unwrap_or("").chars().count()).max(1);
         PredicateError { offset: from, length, message: message.into(), help: None }
     }
 
@@ -135,7 +137,9 @@ impl<'a> Parser<'a> {
     fn shown(&self) -> String {
         match self.tokens.get(self.at) {
             // A text in quotes needs no further quotes around it.
-            Some(token) if self.source[token.from..].starts_with(['\'', '"']) => self.source[token.from..token.until].to_owned(),
+            Some(token) if self.source[token.from..].starts_with(['\'', '"']) => {
+                self.source[token.from..token.until].to_owned()
+            }
             Some(token) => format!("'{}'", self.source[token.from..token.until].escape_debug()),
             None => "the end".to_owned(),
         }
@@ -306,7 +310,11 @@ impl<'a> Parser<'a> {
             (left.from, left.until) = (from, self.last());
             suffixes += 1;
             if suffixes > limits::PREDICATE_DEPTH {
-                return Err(self.error(from, left.until, format!("more than {} tests in a row", limits::PREDICATE_DEPTH)));
+                return Err(self.error(
+                    from,
+                    left.until,
+                    format!("more than {} tests in a row", limits::PREDICATE_DEPTH),
+                ));
             }
         }
     }
@@ -567,7 +575,10 @@ impl<'a> Parser<'a> {
                 }
                 "EXISTS" | "SELECT" | "CAST" | "INTERVAL" | "DATE" | "TIMESTAMP" | "EXTRACT" | "ARRAY" => {
                     let following = self.tokens.get(self.at + 1).map(|positioned| &positioned.token);
-                    if matches!(following, Some(Token::LParen | Token::SingleQuotedString(_) | Token::LBracket | Token::Mul)) {
+                    if matches!(
+                        following,
+                        Some(Token::LParen | Token::SingleQuotedString(_) | Token::LBracket | Token::Mul)
+                    ) {
                         let message = format!("a condition cannot use {}", word.to_ascii_uppercase());
                         return Err(self.error(from, from + word.len(), message));
                     }
@@ -583,13 +594,17 @@ impl<'a> Parser<'a> {
         let until = self.last();
         let named = match self.fields.answer(word) {
             Some(name) => Named::Column(name),
-            None => look_up(word, quoted).map_err(|(message, help)| PredicateError { help, ..self.error(from, until, message) })?,
+            None => look_up(word, quoted)
+                .map_err(|(message, help)| PredicateError { help, ..self.error(from, until, message) })?,
         };
         let field = match named {
             Named::Column(name) => {
                 if self.peek() == Some(&Token::LBracket) {
                     let error = self.error(self.here(), self.here() + 1, format!("{name} has no keys"));
-                    return Err(PredicateError { help: Some("keys are read from tags: Tags['key']".to_owned()), ..error });
+                    return Err(PredicateError {
+                        help: Some("keys are read from tags: Tags['key']".to_owned()),
+                        ..error
+                    });
                 }
                 Field::Column(name)
             }
@@ -675,7 +690,13 @@ impl<'a> Parser<'a> {
         }
     }
 
-    pub(super) fn error_of_call(&self, from: usize, name: &str, message: String, help: Option<String>) -> PredicateError {
+    pub(super) fn error_of_call(
+        &self,
+        from: usize,
+        name: &str,
+        message: String,
+        help: Option<String>,
+    ) -> PredicateError {
         PredicateError { help, ..self.error(from, from + name.len(), message) }
     }
 

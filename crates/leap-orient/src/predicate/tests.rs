@@ -9,7 +9,8 @@ fn value(source: &str, facts: &[(&str, &str)]) -> Option<bool> {
     let mut fields = Fields::default();
     let predicate = Predicate::parse(source, &mut fields).unwrap_or_else(|error| panic!("{source}: {error}"));
     let names: Vec<String> = fields.all().iter().map(Field::to_string).collect();
-    let values: Vec<Option<&str>> = names.iter().map(|name| facts.iter().find(|(fact, _)| fact == name).map(|(_, value)| *value)).collect();
+    let values: Vec<Option<&str>> =
+        names.iter().map(|name| facts.iter().find(|(fact, _)| fact == name).map(|(_, value)| *value)).collect();
     predicate.truth.value(Row { fields: &values, truths: &[] })
 }
 
@@ -17,7 +18,8 @@ fn text(source: &str, facts: &[(&str, &str)]) -> Option<String> {
     let mut fields = Fields::default();
     let expression = TextExpression::parse(source, &mut fields).unwrap_or_else(|error| panic!("{source}: {error}"));
     let names: Vec<String> = fields.all().iter().map(Field::to_string).collect();
-    let values: Vec<Option<&str>> = names.iter().map(|name| facts.iter().find(|(fact, _)| fact == name).map(|(_, value)| *value)).collect();
+    let values: Vec<Option<&str>> =
+        names.iter().map(|name| facts.iter().find(|(fact, _)| fact == name).map(|(_, value)| *value)).collect();
     expression.text.value(Row { fields: &values, truths: &[] }).map(std::borrow::Cow::into_owned)
 }
 
@@ -84,7 +86,11 @@ fn like_knows_its_wildcards_and_escapes() {
         ("'100!%' ESCAPE '!'", "100%", YES),
         ("'PAY%'", "pay-1", NO),
     ] {
-        assert_eq!(value(&format!("ResourceName LIKE {pattern}"), &[("ResourceName", name)]), expected, "{pattern} {name}");
+        assert_eq!(
+            value(&format!("ResourceName LIKE {pattern}"), &[("ResourceName", name)]),
+            expected,
+            "{pattern} {name}"
+        );
     }
     assert_eq!(value("ResourceName ILIKE 'PAY-_'", &[("ResourceName", "pay-1")]), YES);
     assert_eq!(value("ResourceName NOT LIKE 'x%'", &[("ResourceName", "pay-1")]), YES);
@@ -135,7 +141,10 @@ fn functions_do_what_sql_says() {
     ] {
         assert_eq!(text(source, &facts).as_deref(), expected, "{source}");
     }
-    assert_eq!(value("starts_with(RegionId, 'Eu') AND ends_with(RegionId, '1') AND contains(RegionId, 'West')", &facts), YES);
+    assert_eq!(
+        value("starts_with(RegionId, 'Eu') AND ends_with(RegionId, '1') AND contains(RegionId, 'West')", &facts),
+        YES
+    );
     assert_eq!(value("starts_with(RegionId, left(RegionId, 3))", &facts), YES);
     assert_eq!(value("strpos(RegionId, 'z') = 0 AND length(RegionId) BETWEEN 1 AND 9", &facts), YES);
 }
@@ -143,10 +152,17 @@ fn functions_do_what_sql_says() {
 #[test]
 fn names_match_in_any_case_and_tags_in_theirs() {
     let mut fields = Fields::default();
-    Predicate::parse("servicename = 'x' AND \"ServiceName\" = 'y' AND tags['Team'] = Tags['team'] AND x_Cost = 'a'", &mut fields).unwrap();
+    Predicate::parse(
+        "servicename = 'x' AND \"ServiceName\" = 'y' AND tags['Team'] = Tags['team'] AND x_Cost = 'a'",
+        &mut fields,
+    )
+    .unwrap();
     Predicate::parse("AllocatedTags['team'] = 'x' /* c */ -- d\n AND \"x_cost/center\" = 'a'", &mut fields).unwrap();
     let names: Vec<String> = fields.all().iter().map(Field::to_string).collect();
-    assert_eq!(names, ["ServiceName", "Tags['Team']", "Tags['team']", "x_Cost", "AllocatedTags['team']", "x_cost/center"]);
+    assert_eq!(
+        names,
+        ["ServiceName", "Tags['Team']", "Tags['team']", "x_Cost", "AllocatedTags['team']", "x_cost/center"]
+    );
     assert_eq!(parse_field("Tags['team']", &mut fields), Ok(2));
     assert_eq!(parse_field("x_cost/center", &mut fields), Ok(5));
     assert!(parse_field("lower(SkuId)", &mut fields).is_err());
@@ -161,95 +177,176 @@ fn fails(source: &str, expected: Expect) {
 
 #[test]
 fn every_mistake_has_its_message() {
-    fails("ServicName = 'x'", expect![[r#"
+    fails(
+        "ServicName = 'x'",
+        expect![[r#"
         unknown column 'ServicName' at «ServicName»
-          help: did you mean ServiceName?"#]]);
-    fails("ServiceName = \"AmazonEC2\"", expect![[r#"
+          help: did you mean ServiceName?"#]],
+    );
+    fails(
+        "ServiceName = \"AmazonEC2\"",
+        expect![[r#"
         unknown column 'AmazonEC2' at «"AmazonEC2"»
-          help: text is written in single quotes: 'AmazonEC2'"#]]);
-    fails("Banana = 'x'", expect![[r#"
+          help: text is written in single quotes: 'AmazonEC2'"#]],
+    );
+    fails(
+        "Banana = 'x'",
+        expect![[r#"
         unknown column 'Banana' at «Banana»
-          help: columns are those of FOCUS, the bill's own start with x_, tags are Tags['key']"#]]);
-    fails("BilledCost > 100", expect![[r#"
+          help: columns are those of FOCUS, the bill's own start with x_, tags are Tags['key']"#]],
+    );
+    fails(
+        "BilledCost > 100",
+        expect![[r#"
         BilledCost is an amount, and an owner cannot depend on it at «BilledCost»
-          help: two charges of one resource must have one owner: use accounts, services, tags or resources"#]]);
-    fails("ChargePeriodStart >= '2026-09-01'", expect![[r#"
+          help: two charges of one resource must have one owner: use accounts, services, tags or resources"#]],
+    );
+    fails(
+        "ChargePeriodStart >= '2026-09-01'",
+        expect![[r#"
         ChargePeriodStart is a time, and a condition cannot read it at «ChargePeriodStart»
-          help: date the rule instead: effective: {from: 2026-09-16}"#]]);
-    fails("BillingCurrency = 'USD'", expect![[r#"
+          help: date the rule instead: effective: {from: 2026-09-16}"#]],
+    );
+    fails(
+        "BillingCurrency = 'USD'",
+        expect![[r#"
         an owner cannot depend on BillingCurrency at «BillingCurrency»
-          help: use InvoiceIssuerName, BillingAccountId or SubAccountId"#]]);
-    fails("x_LeapOwner = 'pay'", expect![[r#"
+          help: use InvoiceIssuerName, BillingAccountId or SubAccountId"#]],
+    );
+    fails(
+        "x_LeapOwner = 'pay'",
+        expect![[r#"
         'x_LeapOwner' is made by leap and is no fact of a charge at «x_LeapOwner»
-          help: name a column of the bill"#]]);
-    fails("SubAccountId = 123456789012", expect![[r#"
+          help: name a column of the bill"#]],
+    );
+    fails(
+        "SubAccountId = 123456789012",
+        expect![[r#"
         SubAccountId is text and cannot be compared with a number at «123456789012»
-          help: quote it: '123456789012'"#]]);
-    fails("1.5 < SubAccountId", expect![[r#"
+          help: quote it: '123456789012'"#]],
+    );
+    fails(
+        "1.5 < SubAccountId",
+        expect![[r#"
         SubAccountId is text and cannot be compared with a number at «1.5»
-          help: quote it: '1.5'"#]]);
-    fails("SubAccountId IN ('1', 2)", expect![[r#"
+          help: quote it: '1.5'"#]],
+    );
+    fails(
+        "SubAccountId IN ('1', 2)",
+        expect![[r#"
         SubAccountId is text and cannot be compared with a number at «2»
-          help: quote it: '2'"#]]);
-    fails("ServiceName", expect![[r#"
+          help: quote it: '2'"#]],
+    );
+    fails(
+        "ServiceName",
+        expect![[r#"
         a condition must be true or false, and this is text at «ServiceName»
-          help: compare it: … = 'value', or … IS NOT NULL"#]]);
-    fails("ServiceName AND RegionId = 'x'", expect![[r#"
+          help: compare it: … = 'value', or … IS NOT NULL"#]],
+    );
+    fails(
+        "ServiceName AND RegionId = 'x'",
+        expect![[r#"
         AND joins conditions, and this is text at «ServiceName»
-          help: compare it: … = 'value', or … IS NOT NULL"#]]);
-    fails("NOT 'x'", expect![[r#"
+          help: compare it: … = 'value', or … IS NOT NULL"#]],
+    );
+    fails(
+        "NOT 'x'",
+        expect![[r#"
         NOT joins conditions, and this is text at «'x'»
-          help: compare it: … = 'value', or … IS NOT NULL"#]]);
-    fails("ServiceName = NULL", expect![[r#"
+          help: compare it: … = 'value', or … IS NOT NULL"#]],
+    );
+    fails(
+        "ServiceName = NULL",
+        expect![[r#"
         a comparison with NULL is never true at «ServiceName = NULL»
-          help: write IS NULL or IS NOT NULL"#]]);
-    fails("(RegionId = 'x') = TRUE", expect![[r#"
+          help: write IS NULL or IS NOT NULL"#]],
+    );
+    fails(
+        "(RegionId = 'x') = TRUE",
+        expect![[r#"
         a condition cannot be compared at «(RegionId = 'x') = TRUE»
-          help: write … IS TRUE or … IS FALSE"#]]);
-    fails("lower(ServiceName, 'x') = 'y'", expect![[r#"
+          help: write … IS TRUE or … IS FALSE"#]],
+    );
+    fails(
+        "lower(ServiceName, 'x') = 'y'",
+        expect![[r#"
         lower takes 1 argument, found 2 at «lower»
-          help: write lower(text)"#]]);
-    fails("lowr(ServiceName) = 'y'", expect![[r#"
+          help: write lower(text)"#]],
+    );
+    fails(
+        "lowr(ServiceName) = 'y'",
+        expect![[r#"
         unknown function 'lowr' at «lowr»
-          help: did you mean lower?"#]]);
+          help: did you mean lower?"#]],
+    );
     fails("frobnicate(ServiceName)", expect!["unknown function 'frobnicate' at «frobnicate»"]);
-    fails("Tags[team] = 'x'", expect![[r#"
+    fails(
+        "Tags[team] = 'x'",
+        expect![[r#"
         expected a tag's key in single quotes, found 'team' at «team»
-          help: write Tags['team']"#]]);
+          help: write Tags['team']"#]],
+    );
     fails("Tags['team' = 'x'", expect!["expected ']' after the tag's key, found '=' at «=»"]);
-    fails("ServiceName['x'] = 'y'", expect![[r#"
+    fails(
+        "ServiceName['x'] = 'y'",
+        expect![[r#"
         ServiceName has no keys at «[»
-          help: keys are read from tags: Tags['key']"#]]);
+          help: keys are read from tags: Tags['key']"#]],
+    );
     fails("ServiceName LIKE RegionId", expect!["the pattern of LIKE must be a text in single quotes at «RegionId»"]);
     fails("ServiceName LIKE 'x\\'", expect![[r#"the pattern ends in its escape character \ at «'x\'»"#]]);
     fails("ServiceName LIKE 'x' ESCAPE 'ab'", expect!["ESCAPE takes one character at «'ab'»"]);
     fails("ServiceName ~ '('", expect!["bad regular expression: unclosed group at «'('»"]);
-    fails("ServiceName ~ '(a{1000}){1000}'", expect!["bad regular expression: Compiled regex exceeds size limit of 1048576 bytes at «'(a{1000}){1000}'»"]);
-    fails("ServiceName SIMILAR TO 'x'", expect![[r#"
+    fails(
+        "ServiceName ~ '(a{1000}){1000}'",
+        expect!["bad regular expression: Compiled regex exceeds size limit of 1048576 bytes at «'(a{1000}){1000}'»"],
+    );
+    fails(
+        "ServiceName SIMILAR TO 'x'",
+        expect![[r#"
         SIMILAR TO is not supported at «SIMILAR»
-          help: use ~ with a regular expression"#]]);
+          help: use ~ with a regular expression"#]],
+    );
     fails("ServiceName = 'x", expect!["unterminated string literal at «'»"]);
-    fails("ServiceName = ", expect!["expected a column, a tag, a text in single quotes or a function, found the end at « »"]);
-    fails("ServiceName = 'x' RegionId = 'y'", expect!["expected AND, OR or the end of the condition, found 'RegionId' at «RegionId»"]);
+    fails(
+        "ServiceName = ",
+        expect!["expected a column, a tag, a text in single quotes or a function, found the end at « »"],
+    );
+    fails(
+        "ServiceName = 'x' RegionId = 'y'",
+        expect!["expected AND, OR or the end of the condition, found 'RegionId' at «RegionId»"],
+    );
     fails("ServiceName = 'x';", expect!["expected the end of the condition, found ';' at «;»"]);
-    fails("ServiceName IN (SELECT 1)", expect![[r#"
+    fails(
+        "ServiceName IN (SELECT 1)",
+        expect![[r#"
         a condition cannot hold a query at «SELECT»
-          help: put the list into a mapping: file.csv"#]]);
+          help: put the list into a mapping: file.csv"#]],
+    );
     fails("ServiceName + 1 = 2", expect!["a condition cannot calculate with + at «+»"]);
     fails("CAST(ServiceName AS INT) = 2", expect!["a condition cannot use CAST at «CAST»"]);
     fails("ServiceName NOT 'x'", expect!["expected IN, LIKE, ILIKE or BETWEEN after NOT, found 'x' at «'x'»"]);
     fails("ServiceName IS 'x'", expect!["expected NULL, TRUE, FALSE or DISTINCT FROM after IS, found 'x' at «'x'»"]);
-    fails("CASE END = 'x'", expect!["expected a column, a tag, a text in single quotes or a function, found 'END' at «END»"]);
+    fails(
+        "CASE END = 'x'",
+        expect!["expected a column, a tag, a text in single quotes or a function, found 'END' at «END»"],
+    );
     fails("split_part(ServiceName, '/', 0) = 'x'", expect!["parts are counted from 1 at «0»"]);
     fails("regexp_like(ServiceName, 'x', 'q')", expect!["unknown flag 'q'; flags are imsx at «'q'»"]);
     fails("length(ServiceName) = 1.5", expect!["expected a whole number at «1.5»"]);
-    fails("a.b = 'x'", expect![[r#"
+    fails(
+        "a.b = 'x'",
+        expect![[r#"
         unknown column 'a' at «a»
-          help: columns are those of FOCUS, the bill's own start with x_, tags are Tags['key']"#]]);
+          help: columns are those of FOCUS, the bill's own start with x_, tags are Tags['key']"#]],
+    );
     fails("   ", expect!["the condition is empty at «   »"]);
-    fails("ä = 'x' AND Wrng = 'y'", expect![[r#"
+    fails(
+        "ä = 'x' AND Wrng = 'y'",
+        expect![[r#"
         unknown column 'ä' at «ä»
-          help: columns are those of FOCUS, the bill's own start with x_, tags are Tags['key']"#]]);
+          help: columns are those of FOCUS, the bill's own start with x_, tags are Tags['key']"#]],
+    );
 }
 
 #[test]
@@ -259,7 +356,13 @@ fn large_conditions_are_read_flat_or_refused() {
     assert_eq!(value(&fits, &[("SkuId", "2999")]), YES);
     let error = Predicate::parse(&terms(20_000).join(" OR "), &mut Fields::default()).unwrap_err();
     assert!(error.message.contains("the limit is 65536"), "{error}");
-    for deep in ["(".repeat(30_000), "NOT ".repeat(15_000), "lower(".repeat(10_000), "CASE WHEN ".repeat(6_000), "SkuId IS NULL".to_owned() + &" IS NULL".repeat(8_000)] {
+    for deep in [
+        "(".repeat(30_000),
+        "NOT ".repeat(15_000),
+        "lower(".repeat(10_000),
+        "CASE WHEN ".repeat(6_000),
+        "SkuId IS NULL".to_owned() + &" IS NULL".repeat(8_000),
+    ] {
         let error = Predicate::parse(&deep, &mut Fields::default()).unwrap_err();
         assert!(error.message.contains("64"), "{error}");
     }

@@ -34,12 +34,14 @@ impl Catalog {
         let mut groups_of: HashMap<String, Vec<String>> = HashMap::new();
         for entity in entities.iter().filter(|entity| entity.kind.eq_ignore_ascii_case("User")) {
             let groups = spec(entity, "memberOf").and_then(Value::as_sequence);
-            let groups = groups.into_iter().flatten().filter_map(Value::as_str).map(|group| group_id(group, &entity.namespace));
+            let groups =
+                groups.into_iter().flatten().filter_map(Value::as_str).map(|group| group_id(group, &entity.namespace));
             groups_of.insert(format!("{}/{}", entity.namespace, entity.name.to_lowercase()), groups.collect());
         }
         let mut catalog = Catalog { file: file.to_owned(), owners: HashMap::new(), warnings: Vec::new() };
         for entity in &entities {
-            let owned = ["component", "resource", "system", "api", "domain"].contains(&entity.kind.to_lowercase().as_str());
+            let owned =
+                ["component", "resource", "system", "api", "domain"].contains(&entity.kind.to_lowercase().as_str());
             let Some(owner) = spec(entity, "owner").and_then(Value::as_str).filter(|_| owned) else { continue };
             let (kind, namespace, name) = entity_name(owner, "group", &entity.namespace);
             let mut team = group_id(owner, &entity.namespace);
@@ -50,13 +52,19 @@ impl Catalog {
                 }
             }
             if org.resolve_always(&team).iter().all(|(_, who)| *who == Resolved::Unknown) {
-                let message = format!("{} '{}' has the unknown owner '{owner}'", entity.kind.to_lowercase(), entity.name);
+                let message =
+                    format!("{} '{}' has the unknown owner '{owner}'", entity.kind.to_lowercase(), entity.name);
                 catalog.warnings.push(Fault::in_file(file, message).at(text, entity.offset, 1));
             }
             let shown = format!("{}:{}/{}", entity.kind.to_lowercase(), entity.namespace, entity.name);
             let annotations = entity.value.get("metadata").and_then(|metadata| metadata.get("annotations"));
             let aliases = annotations.and_then(|annotations| annotations.get("leap/aliases")).and_then(Value::as_str);
-            let aliases = aliases.unwrap_or("").split(',').map(str::trim).filter(|alias| !alias.is_empty()).map(str::to_lowercase);
+            let aliases = aliases
+                .unwrap_or("")
+                .split(',')
+                .map(str::trim)
+                .filter(|alias| !alias.is_empty())
+                .map(str::to_lowercase);
             let plain = entity.name.to_lowercase();
             let names = [shown.to_lowercase(), format!("{}/{plain}", entity.namespace), plain];
             for name in names.into_iter().chain(aliases) {

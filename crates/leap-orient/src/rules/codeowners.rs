@@ -38,7 +38,8 @@ impl CodeOwners {
             let mut words = line.split_whitespace();
             let Some(pattern) = words.next() else { continue };
             if pattern.starts_with('!') {
-                let fault = Fault { line: Some(at + 1), ..Fault::in_file(file, "CODEOWNERS patterns cannot be negated") };
+                let fault =
+                    Fault { line: Some(at + 1), ..Fault::in_file(file, "CODEOWNERS patterns cannot be negated") };
                 return Err(vec![fault]);
             }
             sources.push(regex_of(pattern));

@@ -74,7 +74,9 @@ impl Mapping {
         let (mut owner_at, mut from_at, mut until_at) = (None, None, None);
         let mut faults = Vec::new();
         for (at, name) in header.iter().enumerate() {
-            let place = |message: String| Fault::in_file(file, message).at(text, header_offset(text, name), name.chars().count());
+            let place = |message: String| {
+                Fault::in_file(file, message).at(text, header_offset(text, name), name.chars().count())
+            };
             let special = match name {
                 "owner" => Some(&mut owner_at),
                 "effective_from" => Some(&mut from_at),
@@ -85,7 +87,9 @@ impl Mapping {
                 Some(slot) if slot.is_some() => faults.push(place(format!("two columns are called {name}"))),
                 Some(slot) => *slot = Some(at),
                 None => match parse_field(name, fields) {
-                    Ok(field) if columns.contains(&field) => faults.push(place(format!("two columns are called {name}"))),
+                    Ok(field) if columns.contains(&field) => {
+                        faults.push(place(format!("two columns are called {name}")))
+                    }
                     Ok(field) => {
                         columns.push(field);
                         cells.push(at);
@@ -150,9 +154,10 @@ impl Mapping {
             }
             let day = |at: Option<usize>, default: Day| match at.map(|at| &record[at]).filter(|cell| !cell.is_empty()) {
                 None => Ok(default),
-                Some(cell) => cell.parse::<Day>().map_err(|message| fault(message)),
+                Some(cell) => cell.parse::<Day>().map_err(fault),
             };
-            let bounds = day(from_at, Period::ALWAYS.from()).and_then(|from| Ok((from, day(until_at, Period::ALWAYS.until())?)));
+            let bounds =
+                day(from_at, Period::ALWAYS.from()).and_then(|from| Ok((from, day(until_at, Period::ALWAYS.until())?)));
             let (from, until) = match bounds {
                 Ok(bounds) => bounds,
                 Err(fault) => {
@@ -180,8 +185,12 @@ impl Mapping {
             }
             if let Some(entry) = clash {
                 let key: Vec<&str> = cells.iter().map(|at| &record[*at]).collect();
-                let message = format!("'{}' has another owner in row {} on some of these days", key.join(", "), entry.row);
-                faults.push(fault(message).help("end one period where the next starts: effective_until is the first day outside"));
+                let message =
+                    format!("'{}' has another owner in row {} on some of these days", key.join(", "), entry.row);
+                faults.push(
+                    fault(message)
+                        .help("end one period where the next starts: effective_until is the first day outside"),
+                );
                 continue;
             }
             let owner = mapping.owners.intern(owner);
@@ -226,7 +235,7 @@ impl Mapping {
     pub(crate) fn values(&self, column: usize) -> impl Iterator<Item = Option<&str>> {
         (0..self.keys.len() as u32).map(move |key| {
             let part = self.keys.get(key).split(SEPARATOR).nth(column).expect("a key has a part per column");
-            (part.chars().next() != Some(NULL)).then_some(part)
+            (!part.starts_with(NULL)).then_some(part)
         })
     }
 }

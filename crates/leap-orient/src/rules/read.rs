@@ -46,8 +46,15 @@ pub(super) fn rule_set(file: &str, text: &str, read_file: ReadFile<'_>, org: &Or
         }
     };
     let places = Places::new(file, text, "rules", list.len());
-    let mut reader =
-        Reader { places, read_file, org, fields: Fields::default(), faults: Vec::new(), warnings: Vec::new(), canonical: Vec::new() };
+    let mut reader = Reader {
+        places,
+        read_file,
+        org,
+        fields: Fields::default(),
+        faults: Vec::new(),
+        warnings: Vec::new(),
+        canonical: Vec::new(),
+    };
     for key in top.keys() {
         let name = key.as_str().unwrap_or("");
         if !TOP.contains(&name) {
@@ -58,7 +65,9 @@ pub(super) fn rule_set(file: &str, text: &str, read_file: ReadFile<'_>, org: &Or
     }
     if list.len() > limits::RULES {
         let message = format!("{} rules, the limit is {}", list.len(), limits::RULES);
-        return Err(vec![Fault::in_file(file, message).help("put lists of resources or accounts into a mapping: file.csv")]);
+        return Err(vec![
+            Fault::in_file(file, message).help("put lists of resources or accounts into a mapping: file.csv"),
+        ]);
     }
     let mut rules: Vec<Rule> = Vec::new();
     let mut seen: hashbrown::HashMap<RuleId, usize> = hashbrown::HashMap::new();
@@ -66,7 +75,10 @@ pub(super) fn rule_set(file: &str, text: &str, read_file: ReadFile<'_>, org: &Or
         let Some(rule) = reader.rule(at, item) else { continue };
         match seen.get(&rule.id) {
             Some(first) => {
-                let line = reader.places.line(*first).map_or_else(String::new, |line| format!(": the first is on line {line}"));
+                let line = reader
+                    .places
+                    .line(*first)
+                    .map_or_else(String::new, |line| format!(": the first is on line {line}"));
                 let message = format!("two rules have the id '{}'{line}", rule.id);
                 let fault = reader.places.fault_at_value(at, &["id"], message).help("give one of them another id");
                 reader.faults.push(fault);
@@ -175,7 +187,13 @@ impl Reader<'_> {
         }
         if self.faults.len() > before {
             // A rule with an id still counts for "two rules of one id".
-            return id.map(|id| Rule { id, line: self.places.line(at), when: None, outcome: Outcome::Pool(String::new()), effective });
+            return id.map(|id| Rule {
+                id,
+                line: self.places.line(at),
+                when: None,
+                outcome: Outcome::Pool(String::new()),
+                effective,
+            });
         }
         let (id, (outcome, canonical)) = (id?, outcome?);
         self.canonical.push(serde_json::json!([
@@ -194,7 +212,8 @@ impl Reader<'_> {
             None => None,
             Some(Value::String(text)) => Some(text.clone()),
             Some(other) => {
-                let fault = self.places.fault_at_value(at, &[field], format!("{field} must be text, found {}", short(other)));
+                let fault =
+                    self.places.fault_at_value(at, &[field], format!("{field} must be text, found {}", short(other)));
                 let fault = match other {
                     Value::Bool(_) | Value::Number(_) => fault.help(format!("quote it: \"{}\"", short(other))),
                     _ => fault,
@@ -229,7 +248,8 @@ impl Reader<'_> {
                 let source = match (from.get("from"), from.len()) {
                     (Some(Value::String(source)), 1) => source.clone(),
                     _ => {
-                        let fault = self.places.fault(at, &["owner"], "owner has the form team, or {from: \"SQL expression\"}");
+                        let fault =
+                            self.places.fault(at, &["owner"], "owner has the form team, or {from: \"SQL expression\"}");
                         self.faults.push(fault);
                         return None;
                     }
@@ -275,7 +295,11 @@ impl Reader<'_> {
                     None if map.contains_key("key") => return None,
                     None if kind == "backstage" => CATALOG_KEY.to_owned(),
                     None => {
-                        let fault = self.places.fault(at, &["codeowners"], "codeowners needs key:, the expression that gives a path");
+                        let fault = self.places.fault(
+                            at,
+                            &["codeowners"],
+                            "codeowners needs key:, the expression that gives a path",
+                        );
                         self.faults.push(fault.help("for example key: \"Tags['repo_path']\""));
                         return None;
                     }
@@ -334,7 +358,9 @@ impl Reader<'_> {
         };
         for (key, value) in map {
             match (key.as_str(), value) {
-                (Some("steward"), Value::String(steward)) if !steward.trim().is_empty() => set.steward = steward.clone(),
+                (Some("steward"), Value::String(steward)) if !steward.trim().is_empty() => {
+                    set.steward = steward.clone()
+                }
                 (Some("reasons"), Value::Mapping(reasons)) => {
                     for (reason, steward) in reasons {
                         match (reason.as_str(), steward.as_str()) {
@@ -342,14 +368,17 @@ impl Reader<'_> {
                                 set.reasons.insert(reason.to_owned(), steward.to_owned());
                             }
                             (reason, _) => {
-                                let message = format!("residual: unknown reason '{}'", reason.unwrap_or("").escape_debug());
+                                let message =
+                                    format!("residual: unknown reason '{}'", reason.unwrap_or("").escape_debug());
                                 let help = format!("reasons are {}", REASONS.join(", "));
                                 self.faults.push(self.top_fault("residual", message).help(help));
                             }
                         }
                     }
                 }
-                _ => self.faults.push(self.top_fault("residual", format!("residual: bad field {}", short(key))).help(form)),
+                _ => self
+                    .faults
+                    .push(self.top_fault("residual", format!("residual: bad field {}", short(key))).help(form)),
             }
         }
         if set.steward.is_empty() && self.faults.is_empty() {
@@ -367,7 +396,9 @@ impl Reader<'_> {
         let mut ids = Vec::new();
         for pool in list {
             let field = |name: &str| pool.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-            let known = pool.as_mapping().is_some_and(|map| map.keys().all(|key| matches!(key.as_str(), Some("id" | "steward"))));
+            let known = pool
+                .as_mapping()
+                .is_some_and(|map| map.keys().all(|key| matches!(key.as_str(), Some("id" | "steward"))));
             match (field("id"), known) {
                 (Some(id), true) if !ids.contains(&id) => {
                     ids.push(id);
@@ -375,7 +406,9 @@ impl Reader<'_> {
                         set.pools.insert(id.to_owned(), steward.to_owned());
                     }
                 }
-                (Some(id), true) => self.faults.push(self.top_fault("pools", format!("two pools have the id '{}'", id.escape_debug()))),
+                (Some(id), true) => {
+                    self.faults.push(self.top_fault("pools", format!("two pools have the id '{}'", id.escape_debug())))
+                }
                 _ => self.faults.push(self.top_fault("pools", form.to_owned())),
             }
         }
@@ -384,7 +417,10 @@ impl Reader<'_> {
                 && !pool.is_empty()
                 && !ids.contains(&pool.as_str())
             {
-                let mut warning = Fault::in_file(self.places.file, format!("rule '{}' names the pool '{pool}', which pools: does not list", rule.id));
+                let mut warning = Fault::in_file(
+                    self.places.file,
+                    format!("rule '{}' names the pool '{pool}', which pools: does not list", rule.id),
+                );
                 warning.line = rule.line;
                 let help = nearest(pool, ids.iter().copied()).map(|candidate| format!("did you mean {candidate}?"));
                 warning.help = help.or(Some("its steward is the residual's".to_owned()));
@@ -397,9 +433,14 @@ impl Reader<'_> {
 /// What is wrong with an owner's name, and the remedy; `None` when it is one team.
 pub(super) fn owner_fault(org: &Org, owner: &str) -> Option<(String, String)> {
     let answers = org.resolve_always(owner);
-    if let Some(Resolved::Ambiguous(teams)) = answers.iter().map(|(_, who)| who).find(|who| matches!(who, Resolved::Ambiguous(_))) {
+    if let Some(Resolved::Ambiguous(teams)) =
+        answers.iter().map(|(_, who)| who).find(|who| matches!(who, Resolved::Ambiguous(_)))
+    {
         let teams: Vec<&str> = teams.iter().map(leap_terms::TeamId::as_str).collect();
-        return Some((format!("'{}' means several teams: {}", owner.escape_debug(), teams.join(", ")), "name one by its id".to_owned()));
+        return Some((
+            format!("'{}' means several teams: {}", owner.escape_debug(), teams.join(", ")),
+            "name one by its id".to_owned(),
+        ));
     }
     if answers.iter().any(|(_, who)| matches!(who, Resolved::Team(_))) {
         return None;

@@ -36,7 +36,7 @@ pub fn month(text: &str) -> Option<Month> {
 
 /// The date at the start of a text, and what follows it.
 fn date(text: &str) -> Option<(Day, &str)> {
-    let end = text.find(|c: char| matches!(c, 'T' | 't' | ' ')).unwrap_or(text.len());
+    let end = text.find(['T', 't', ' ']).unwrap_or(text.len());
     let (date, rest) = (&text[..end], &text[end..]);
     let parts = |separator| date.split(separator).collect::<Vec<_>>();
     let (year, month, day) = match (parts('-')[..].as_ref(), parts('/')[..].as_ref(), parts('.')[..].as_ref()) {

@@ -115,7 +115,11 @@ pub fn for_each_row(path: &Path, visit: &mut dyn FnMut(Option<&Row<'_>>)) -> Res
     }
     let start = stream.fill_buf().map_err(failed)?;
     let first = start.iter().find(|byte| !byte.is_ascii_whitespace());
-    if first == Some(&b'{') { json_rows(path, stream, visit) } else { csv_rows(path, stream, visit) }
+    match first {
+        Some(b'{') => json_rows(path, stream, visit),
+        Some(b'[') => json_list(path, stream, visit),
+        _ => csv_rows(path, stream, visit),
+    }
 }
 
 fn csv_rows(
@@ -210,6 +214,30 @@ const NESTED: [&str; 12] = [
     "consumption_model",
     "transaction",
 ];
+
+/// All rows in one list.
+fn json_list(
+    path: &Path,
+    mut stream: BufReader<Box<dyn Read>>,
+    visit: &mut dyn FnMut(Option<&Row<'_>>),
+) -> Result<(), AuditError> {
+    let failed = |fault: std::io::Error| AuditError::Read { path: path.to_owned(), fault };
+    let mut text = String::new();
+    stream.read_to_string(&mut text).map_err(failed)?;
+    let Some(Literal::List(items)) = Literal::read(&text) else {
+        return Err(failed(std::io::Error::other("it is no list of objects")));
+    };
+    let mut header = Header::default();
+    for item in items {
+        let Literal::Map(entries) = item else {
+            visit(None);
+            continue;
+        };
+        let cells = in_columns(&mut header, flatten(entries));
+        visit(Some(&Row { header: &header, cells: &cells }));
+    }
+    Ok(())
+}
 
 /// `{"service": {"id": 1}}` gives both `service` as JSON text and `service.id`.
 fn flatten(entries: Vec<(String, Literal)>) -> Vec<(String, String)> {

@@ -412,23 +412,54 @@ fn rules_that_cannot_be_used_are_refused_by_name() {
 }
 
 #[test]
-#[ignore]
-fn bench_tmp() {
-    let root = staged("restate-1.2").unwrap();
-    let owners = dated_owners(&std::fs::read_to_string(root.join("owners.csv")).unwrap());
-    let files = |path: &str| (path == "owners.csv").then(|| owners.clone().into_bytes());
-    let org = restate_org();
-    let rules = RESTATE_RULES.replace("residual:", "  - {id: t, owner: {from: \"Tags['team']\"}}\nresidual:");
-    let with = AuditOptions { rules: Some((&rules, &files)), org: Some(&org), ..AuditOptions::default() };
-    for options in [AuditOptions::default(), with] {
-        for path in ["/tmp/audit-bench.csv"] {
-            let start = std::time::Instant::now();
-            let audit = audit_files(&[PathBuf::from(path)], Format::Focus, &options).unwrap();
-            println!(
-                "{path} {} rows {} rows/s",
-                audit.rows_read,
-                audit.rows_read as f64 / start.elapsed().as_secs_f64()
-            );
-        }
+fn a_file_of_an_appending_source_that_another_delivery_brought_is_left_out() {
+    let Some(file) = staged("oci/oci_cost_first150.csv") else { return };
+    let name = file.file_name().unwrap().to_string_lossy().into_owned();
+    let skipped = |month: &str| {
+        let batches = BTreeSet::from([(month.parse().unwrap(), name.clone())]);
+        let options = AuditOptions { skip_batches: Some(&batches), ..AuditOptions::default() };
+        audit_files(std::slice::from_ref(&file), Format::OciCost, &options).unwrap().dropped
+    };
+    assert_eq!(skipped("2023-11"), 150);
+    assert_eq!(skipped("2023-12"), 0, "a batch is skipped in the scope that has it");
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let fault = audit_files(&[PathBuf::from("nowhere.csv")], Format::Focus, &AuditOptions::default()).unwrap_err();
+    assert!(fault.to_string().starts_with("read nowhere.csv: "), "{fault}");
+}
+
+#[test]
+fn a_json_list_reads_like_json_lines() {
+    let row = |cost: &str| {
+        format!(r#"{{"invoice":{{"month":"202609"}},"usage_start_time":"2026-09-01","currency":"EUR","cost":{cost},"cost_at_list":2}}"#)
+    };
+    let list = audit_text(&format!("[\n{},\n{}]\n", row("0.1"), row("0.2")), Format::GcpDetailed, &AuditOptions::default());
+    assert_eq!(shown(&list), "2026-09 EUR 2 0.3 0.3 4 0.3\n");
+    let lines = audit_text(&format!("{}\n{}", row("0.1"), row("0.2")), Format::GcpDetailed, &AuditOptions::default());
+    assert_eq!(list, lines);
+}
+
+#[test]
+fn provider_columns_of_old_and_new_versions_fill_each_other() {
+    let rules = |column: &str| format!("rules: [{{id: provider, when: \"{column} = 'AWS'\", owner: data}}]");
+    let owner = |filled: &str, asked: &str| {
+        let header = "BillingPeriodStart,ChargePeriodStart,BillingCurrency,BilledCost";
+        let text = format!("{header},{filled}\n2026-09-01,2026-09-03,USD,1,AWS\n");
+        let rules = rules(asked);
+        let options = AuditOptions { rules: Some((&rules, &|_| None)), org: Some(TEAMS), ..AuditOptions::default() };
+        let audit = audit_text(&text, Format::Focus, &options);
+        audit.scopes.into_values().next().unwrap().by_owner.into_keys().next().unwrap()
+    };
+    for (filled, asked) in [
+        ("ProviderName", "ServiceProviderName"),
+        ("ProviderName", "HostProviderName"),
+        ("ServiceProviderName", "ProviderName"),
+        ("HostProviderName", "ProviderName"),
+        ("ProviderName", "providername"),
+    ] {
+        assert_eq!(owner(filled, asked), "data", "{asked} from {filled}");
     }
+    assert_eq!(owner("PublisherName", "ProviderName"), "residual:no-rule");
 }

@@ -236,8 +236,8 @@ impl World {
 
     /// One row; what belongs to a resource follows from its number alone.
     fn row(&self, random: &mut Random, first_hour: i64, hours: u64) -> Row {
-        let skew = random.below(1 << 32) * random.below(1 << 32) >> 32;
-        let resource = (skew * self.resources >> 32) as u32;
+        let skew = (random.below(1 << 32) * random.below(1 << 32)) >> 32;
+        let resource = ((skew * self.resources) >> 32) as u32;
         let mut of = u64::from(resource).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         of ^= of >> 29;
         of = of.wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -416,7 +416,7 @@ fn write_resource(world: &World, row: &Row, out: &mut String) {
 
 fn write_resource_name(row: &Row, out: &mut String) -> bool {
     out.clear();
-    if row.resource % 3 != 0 {
+    if !row.resource.is_multiple_of(3) {
         return false;
     }
     out.push_str("node-");

@@ -94,7 +94,7 @@ pub(crate) fn schedule(first: Month, months: i32, restatements: bool) -> Vec<Pla
     dated.sort();
     let last = |cloud: usize, at: i32| dated.iter().rposition(|(_, of, month, _)| *of == cloud && *month == at);
     let current: Vec<usize> = (0..Cloud::ALL.len())
-        .flat_map(|cloud| (0..months).filter_map(move |at| Some((cloud, at))))
+        .flat_map(|cloud| (0..months).map(move |at| (cloud, at)))
         .filter_map(|(cloud, at)| last(cloud, at))
         .collect();
     let mut planned: Vec<Planned> = dated

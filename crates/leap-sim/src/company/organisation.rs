@@ -97,7 +97,8 @@ impl Organisation {
         let mut list: Vec<Team> = Vec::with_capacity(teams);
         for at in 0..teams {
             let group = at * group_count / teams;
-            let platform = format!("{}-platform", group_domains[group]);
+            let domain = group_domains[group].trim_end_matches("-platform");
+            let platform = format!("{domain}-platform");
             let id = if at + 1 == teams {
                 EFFICIENCY.to_owned()
             } else if used.insert(platform.clone()) {
@@ -117,8 +118,11 @@ impl Organisation {
         }
         let dissolved = (0..(teams / 25).max(2))
             .map(|_| {
-                let org = &ORGS[random.index(ORGS.len())];
-                team_id(*random.pick(org.domains), &mut random, &mut used)
+                let domain = {
+                    let org = &ORGS[random.index(ORGS.len())];
+                    random.word(org.domains)
+                };
+                team_id(domain, &mut random, &mut used)
             })
             .collect();
         let home = |domain: &str, fallback: usize| {

@@ -71,6 +71,11 @@ impl Random {
         &items[self.index(items.len())]
     }
 
+    /// One of the words; the list must not be empty.
+    pub(crate) fn word(&mut self, words: &[&'static str]) -> &'static str {
+        words[self.index(words.len())]
+    }
+
     /// True `share` times in ten thousand.
     pub fn chance(&mut self, share: u64) -> bool {
         self.below(10_000) < share

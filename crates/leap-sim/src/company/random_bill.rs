@@ -165,7 +165,7 @@ pub fn random_bill(random: &mut Random, rows: usize) -> Bill {
     let mapping: Vec<MappingRow> = (0..4)
         .flat_map(|at| {
             let resource = format!("i-{at}");
-            let (first, second) = (*random.pick(&TEAMS), *random.pick(&TEAMS));
+            let (first, second) = (random.word(&TEAMS), random.word(&TEAMS));
             if random.chance(5_000) {
                 vec![MappingRow { resource, owner: first, from: None, until: None }]
             } else {
@@ -185,12 +185,12 @@ pub fn random_bill(random: &mut Random, rows: usize) -> Bill {
 fn random_rule(random: &mut Random, reorg: Day) -> Rule {
     match random.below(8) {
         0 => Rule::Tag("team"),
-        1 => Rule::TagEquals("env", "prod", *random.pick(&TEAMS)),
-        2 => Rule::Account(*random.pick(&ACCOUNTS), *random.pick(&TEAMS)),
-        3 => Rule::ServicePrefix("Amazon ", *random.pick(&TEAMS)),
+        1 => Rule::TagEquals("env", "prod", random.word(&TEAMS)),
+        2 => Rule::Account(random.word(&ACCOUNTS), random.word(&TEAMS)),
+        3 => Rule::ServicePrefix("Amazon ", random.word(&TEAMS)),
         4 => Rule::CategoryPool("Credit", "credits"),
         5 => Rule::NoResourcePool("overhead"),
-        6 => Rule::AccountFrom(*random.pick(&ACCOUNTS), *random.pick(&TEAMS), reorg),
+        6 => Rule::AccountFrom(random.word(&ACCOUNTS), random.word(&TEAMS), reorg),
         _ => Rule::Mapping,
     }
 }
@@ -205,14 +205,14 @@ fn random_row(random: &mut Random, month: Month) -> BillRow {
     };
     let mut tags = Vec::new();
     if random.chance(7_000) {
-        let value = *random.pick(&["ledger", "LEDGER", " risk ", "Search", "ad-words", "ghost", "ci-tools", "Ads"]);
-        let key = *random.pick(&["team", "team", "team", "Team"]);
+        let value = random.word(&["ledger", "LEDGER", " risk ", "Search", "ad-words", "ghost", "ci-tools", "Ads"]);
+        let key = random.word(&["team", "team", "team", "Team"]);
         tags.push((key.to_owned(), value.to_owned()));
     }
     if random.chance(4_000) {
-        tags.push(("env".to_owned(), (*random.pick(&["prod", "dev"])).to_owned()));
+        tags.push(("env".to_owned(), (random.word(&["prod", "dev"])).to_owned()));
     }
-    let category = *random.pick(&["Usage", "Usage", "Usage", "Usage", "Purchase", "Tax", "Credit", "Adjustment"]);
+    let category = random.word(&["Usage", "Usage", "Usage", "Usage", "Purchase", "Tax", "Credit", "Adjustment"]);
     let billed = random_cost(random, category == "Credit");
     let costs = if random.chance(7_000) {
         [billed.clone(), billed.clone(), billed.clone(), billed]
@@ -220,8 +220,8 @@ fn random_row(random: &mut Random, month: Month) -> BillRow {
         [billed, random_cost(random, false), random_cost(random, false), random_cost(random, false)]
     };
     BillRow {
-        sub_account: (*random.pick(&ACCOUNTS)).to_owned(),
-        service: (*random.pick(&SERVICES)).to_owned(),
+        sub_account: (random.word(&ACCOUNTS)).to_owned(),
+        service: (random.word(&SERVICES)).to_owned(),
         category,
         correction: before && random.chance(5_000),
         resource: random.chance(7_500).then(|| format!("i-{}", random.below(6))),

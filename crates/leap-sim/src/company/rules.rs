@@ -307,7 +307,18 @@ impl RuleSet {
                 Test::Commitment(prefix) => {
                     matches!(kind, LineKind::Fee | LineKind::Unused) && commitment.starts_with(prefix)
                 }
-                _ => false,
+                Test::Tag(_)
+                | Test::Namespace
+                | Test::AccountNames(_)
+                | Test::AccountNameInCategory(..)
+                | Test::AccountNamePrefix(_)
+                | Test::Account(_)
+                | Test::ResourcePrefix(_)
+                | Test::NamePrefix(_)
+                | Test::NamePrefixOrAccountName(..)
+                | Test::ServicesInAccounts(..)
+                | Test::ByResource
+                | Test::ByAccount => false,
             };
             if matches {
                 let outcome = match rule.answer {

@@ -295,7 +295,7 @@ impl World {
                 // The owner of each rank was drawn by chance.
                 Size::Costly => {
                     rank += 1;
-                    zipf(rank + 2, 90)
+                    zipf(rank + 1, 105)
                 }
                 Size::Light => random.log_normal(22, 3),
             })
@@ -367,7 +367,7 @@ impl World {
             let service = &SERVICES[self.resources[meter.resource].service];
             if meter.rows_per_month < 30 {
                 self.payers[cloud].light.push(at);
-            } else if service.committed && random.chance(8_500) {
+            } else if service.committed && random.chance(6_300) {
                 candidates[cloud].push(at);
             } else {
                 self.payers[cloud].daily.push(at);
@@ -668,7 +668,7 @@ impl<'a> Builder<'a> {
                 self.serial += 1;
                 self.random.chance(5_000).then(|| format!("tmp-{:06}", self.serial))
             }
-            Reach::Tag | Reach::Account if self.random.chance(8_500) => Some(self.next_name(&id)),
+            Reach::Tag | Reach::Account if self.random.chance(6_300) => Some(self.next_name(&id)),
             Reach::Tag | Reach::Account => None,
         };
         let mut tags = [Vec::new(), Vec::new()];

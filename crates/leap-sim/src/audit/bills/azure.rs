@@ -71,8 +71,10 @@ pub fn read(row: &Row<'_>, export: Export, delivery: &Delivery<'_>) -> Result<Re
             Export::Actual | Export::Amortized => {}
         }
     }
-    let effective = if bought { Amount::zero() } else { cost.clone() };
-    let billed = if covered || unused { Amount::zero() } else { cost.clone() };
+    // An amortized export alone is taken at its word; an actual export has no rows for what went unused.
+    let actual = export == Export::Actual;
+    let effective = if bought && actual { Amount::zero() } else { cost.clone() };
+    let billed = if covered || (unused && !actual) { Amount::zero() } else { cost.clone() };
     let contracted = contracted(price, quantity, block_size(row.get("unitofmeasure")), &cost, same_currency(row))
         .unwrap_or_else(|| effective.clone());
     let list = ListCost::Known(contracted.clone());

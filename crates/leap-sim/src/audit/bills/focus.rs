@@ -48,9 +48,10 @@ pub fn read(row: &Row<'_>) -> Result<Reading, Unreadable> {
     }))
 }
 
-/// The value of a column. The two provider columns of 1.3 are filled from `ProviderName` where a bill lacks them.
+/// The value of a column. The provider columns of 1.0 to 1.2 and of 1.3 to 1.4 are filled from each other.
 pub fn column<'a>(row: &Row<'a>, name: &str) -> Option<Cow<'a, str>> {
     let value = row.get(&plain_name(name)).or_else(|| match name {
+        "ProviderName" => row.first(&["serviceprovidername", "hostprovidername"]),
         "ServiceProviderName" | "HostProviderName" => row.get("providername"),
         _ => None,
     });

@@ -4,7 +4,8 @@
 //! cost 5e-06, credits [{'amount': -5e-06, …}], invoice.month 202011   → November 2020, billed 0
 //! ```
 //! Source: Google's page of the export's schema. Billed = cost + the sum of the credits' amounts; the billing period is
-//! the invoice month, not the month of use. The other three costs are not in the format and equal the billed cost.
+//! the invoice month, not the month of use. List cost is `cost_at_list`
+//! where a row has it; the costs that the format does not have equal the billed cost.
 
 use std::borrow::Cow;
 
@@ -12,7 +13,7 @@ use super::super::amount::{Amount, COST_WHOLE_DIGITS};
 use super::super::dates;
 use super::super::literal::Literal;
 use super::super::rows::{Row, plain_name};
-use super::{Charge, ListCost, Reading, Unreadable, cost, currency, day, pairs, unreadable};
+use super::{Charge, ListCost, Reading, Unreadable, cost, cost_if_any, currency, day, pairs, unreadable};
 
 /// Reads one row.
 pub fn read(row: &Row<'_>) -> Result<Reading, Unreadable> {
@@ -26,7 +27,7 @@ pub fn read(row: &Row<'_>) -> Result<Reading, Unreadable> {
         currency: currency(row.get("currency"), "currency")?,
         day: day(row, &["usagestarttime"])?,
         effective: billed.clone(),
-        list: ListCost::Known(billed.clone()),
+        list: ListCost::Known(cost_if_any(row, "costatlist")?.unwrap_or_else(|| billed.clone())),
         contracted: billed.clone(),
         billed,
     }))

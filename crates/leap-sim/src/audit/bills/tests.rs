@@ -1,6 +1,6 @@
 //! One row of each line item type and charge type, and what it costs.
 
-use super::super::tests_support::{costs, left_out};
+use super::super::tests_support::{costs, left_out, owner};
 use super::*;
 
 const AWS_HEADER: &str = "bill/BillingPeriodStartDate,lineItem/UsageStartDate,lineItem/CurrencyCode,lineItem/LineItemType,\
@@ -76,6 +76,7 @@ fn each_azure_charge_type_has_its_costs_alone_and_beside_its_twin() {
     assert_eq!(amortized("Usage,Reservation,0.493152,0.146,8,1 Hour"), "0 0.493152 1.168 1.168");
     assert_eq!(amortized("UnusedSavingsPlan,SavingsPlan,0.5,,,"), "0 0.5 0.5 0.5");
     assert_eq!(amortized("Usage,OnDemand,2.64,,,"), "2.64 2.64 2.64 2.64");
+    assert_eq!(amortized("Refund,Reservation,-3,,,"), "-3 -3 -3 -3", "an amortized export alone is taken at its word");
 
     assert_eq!(azure(Format::AzureActual, true, "Usage,OnDemand,2.64,,,"), "2.64 2.64 2.64 2.64");
     assert_eq!(azure(Format::AzureActual, true, "Usage,Reservation,0,,,"), "left out");
@@ -111,7 +112,62 @@ fn gcp_and_oci_add_their_two_parts() {
     let gcp = "invoice.month,usage_start_time,currency,cost,credits";
     let row = "202011,2020-11-09 23:00:00+00:00,USD,5e-06,\"[{'name': 'x', 'amount': -4e-06, 'full_name': None}]\"";
     assert_eq!(costs(Format::GcpDetailed, gcp, &[row], false), "0.000001 0.000001 0.000001 0.000001");
+    let listed = "invoice.month,usage_start_time,currency,cost,credits,cost_at_list";
+    assert_eq!(costs(Format::GcpDetailed, listed, &["202011,2020-11-09,USD,2,[],3.5"], false), "2 2 3.5 2");
     let oci = "lineItem/intervalUsageStart,cost/currencyCode,cost/myCost,cost/myCostOverage,lineItem/isCorrection";
     let rows = ["2023-11-13T10:00Z,USD,1.5,0.25,false", "2023-11-13T10:00Z,USD,-1,,true"];
     assert_eq!(costs(Format::OciCost, oci, &rows, false), "0.75 0.75 0.75 0.75");
+}
+
+#[test]
+fn rules_see_native_rows_under_focus_names() {
+    let tag = |key: &str| format!("rules: [{{id: tag, owner: {{from: \"Tags['{key}']\"}}}}]");
+    let when = |condition: &str| format!("rules: [{{id: one, when: \"{condition}\", owner: found}}]");
+
+    let legacy = format!("{AWS_HEADER},resourceTags/user:team,resourceTags/aws:createdBy,lineItem/UsageAccountId");
+    let row = "2026-09-01,2026-09-03,USD,SavingsPlanCoveredUsage,1,,,,,,,,,AmazonEC2,,,found,root,0012";
+    let aws = |rules: &str| owner(Format::AwsCurLegacy, &legacy, row, rules);
+    assert_eq!(aws(&tag("team")), "found");
+    assert_eq!(aws(&tag("user:team")), "residual:no-rule");
+    assert_eq!(
+        aws(&when("SubAccountId = '0012' AND ChargeCategory = 'Usage' AND CommitmentDiscountStatus = 'Used'")),
+        "found"
+    );
+    assert_eq!(
+        aws(&when("ServiceName = 'AmazonEC2' AND ProviderName = 'AWS' AND Tags['aws:createdBy'] = 'root'")),
+        "found"
+    );
+    let cur_2 =
+        "bill_billing_period_start_date,line_item_usage_start_date,line_item_currency_code,resource_tags,product";
+    let row =
+        r#"2026-09-01,2026-09-03,USD,"{""user_team"": ""found""}","{""product_name"": ""EC2"", ""region"": ""eu""}""#;
+    assert_eq!(owner(Format::AwsCur2, cur_2, row, &tag("team")), "found");
+    assert_eq!(owner(Format::AwsCur2, cur_2, row, &when("ServiceName = 'EC2' AND RegionId = 'eu'")), "found");
+
+    let azure = format!("{AZURE_HEADER},Tags,SubscriptionId");
+    let row =
+        r#"09/03/2026,09/01/2026,USD,UnusedReservation,Reservation,1,,,,"""org"": ""x"",""team"": ""found""",ABC"#;
+    assert_eq!(owner(Format::AzureAmortized, &azure, row, &tag("team")), "found");
+    let condition = "CommitmentDiscountStatus = 'Unused' AND SubAccountId = 'abc' AND ChargeCategory = 'Usage'";
+    assert_eq!(owner(Format::AzureAmortized, &azure, row, &when(condition)), "found");
+
+    let gcp = "invoice.month,usage_start_time,currency,cost,labels,project.labels,service.description,cost_type";
+    let row = r#"202609,2026-09-03,USD,1,"[{'key': 'team', 'value': 'found'}]","[{'key': 'team', 'value': 'x'}]",BigQuery,tax"#;
+    assert_eq!(owner(Format::GcpDetailed, gcp, row, &tag("team")), "found");
+    assert_eq!(
+        owner(Format::GcpDetailed, gcp, row, &when("ServiceName = 'BigQuery' AND ChargeCategory = 'Tax'")),
+        "found"
+    );
+
+    let oci = "lineItem/intervalUsageStart,cost/currencyCode,cost/myCost,lineItem/isCorrection,tags/Ops.team";
+    let row = "2026-09-03T10:00Z,USD,1,true,found";
+    assert_eq!(owner(Format::OciCost, oci, row, &tag("Ops.team")), "found");
+    assert_eq!(owner(Format::OciCost, oci, row, &when("ChargeClass = 'Correction'")), "found");
+}
+
+#[test]
+fn focus_before_1_3_lends_its_provider_to_the_newer_columns() {
+    let header = "BillingPeriodStart,ChargePeriodStart,BillingCurrency,ProviderName";
+    let rules = "rules: [{id: one, when: \"ServiceProviderName = 'AWS' AND hostprovidername = 'AWS'\", owner: found}]";
+    assert_eq!(owner(Format::Focus, header, "2026-09-01,2026-09-03,USD,AWS", rules), "found");
 }

@@ -11,8 +11,15 @@ use std::cmp::Ordering;
 use super::grammar::{Comparison, Node};
 use super::{Facts, Patterns, Value, functions};
 
-/// Evaluates a node.
+/// Evaluates a node. Empty text is null, wherever it comes from.
 pub fn value<'a>(node: &'a Node, facts: &'a dyn Facts, patterns: &Patterns) -> Value<'a> {
+    match raw_value(node, facts, patterns) {
+        Value::Text(text) if text.is_empty() => Value::Null,
+        value => value,
+    }
+}
+
+fn raw_value<'a>(node: &'a Node, facts: &'a dyn Facts, patterns: &Patterns) -> Value<'a> {
     let of = |node: &'a Node| value(node, facts, patterns);
     match node {
         Node::Null => Value::Null,

@@ -4,8 +4,8 @@
 //! split_part('a:b:c', ':', 2) = 'b'     substr('payments', 1, 3) = 'pay'
 //! coalesce(NULL, 'x') = 'x'             concat('a', NULL, 'b') = 'ab'
 //! ```
-//! Positions and lengths count characters from 1. A null argument gives null, except in `coalesce`, `nullif` and
-//! `concat`. Arguments of the wrong kind give null.
+//! Positions and lengths count characters from 1. A null argument gives null, except in `coalesce`, `nullif`,
+//! `concat` and the replacements of `replace` and `regexp_replace`. Arguments of the wrong kind give null.
 
 use std::borrow::Cow;
 
@@ -33,6 +33,7 @@ pub enum Function {
     Left,
     Right,
     RegexpLike,
+    RegexpMatch,
     RegexpReplace,
 }
 
@@ -62,6 +63,7 @@ impl Function {
             "left" => Function::Left,
             "right" => Function::Right,
             "regexp_like" => Function::RegexpLike,
+            "regexp_match" => Function::RegexpMatch,
             "regexp_replace" => Function::RegexpReplace,
             _ => return Err(format!("unknown function {name}")),
         })
@@ -80,6 +82,13 @@ pub fn call<'a>(function: Function, arguments: Vec<Value<'a>>, patterns: &Patter
         Function::Concat => {
             let texts = arguments.into_iter().filter_map(Value::into_text);
             Value::Text(Cow::Owned(texts.collect::<String>()))
+        }
+        Function::Replace | Function::RegexpReplace => {
+            // Here '' is what to put in place of something, not the absence of a value.
+            let empty = || Argument { text: Cow::Borrowed(""), number: None };
+            let text = arguments.first().is_some_and(|text| *text != Value::Null);
+            let arguments: Vec<_> = arguments.into_iter().map(|value| Argument::of(value).unwrap_or_else(empty)).collect();
+            if text { of_arguments(function, &arguments, patterns).unwrap_or(Value::Null) } else { Value::Null }
         }
         _ => {
             let arguments: Option<Vec<Argument<'a>>> = arguments.into_iter().map(Argument::of).collect();
@@ -152,6 +161,15 @@ fn of_arguments<'a>(function: Function, arguments: &[Argument<'_>], patterns: &P
             owned(&first.chars().skip(skipped).take(kept).collect::<String>())
         }
         Function::RegexpLike => Some(Value::Bool(patterns.get(&with_flags(text(1)?, text(2)))?.is_match(first))),
+        Function::RegexpMatch => {
+            // The condition holds or is null; a number after the pattern asks for the text of that group.
+            let found = patterns.get(text(1)?)?.captures(first)?;
+            match number(2) {
+                None => Some(Value::Bool(true)),
+                Some(group) if found.len() == 1 && group == 1 => owned(&found[0]),
+                Some(group) => owned(found.get(usize::try_from(group).ok()?)?.as_str()),
+            }
+        }
         Function::RegexpReplace => {
             let pattern = patterns.get(&with_flags(text(1)?, text(3)))?;
             let replacement = with_groups(text(2)?);

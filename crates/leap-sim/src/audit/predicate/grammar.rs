@@ -301,7 +301,14 @@ impl Parser<'_> {
             }
             return Function::named(name).map(|function| Node::Call(function, arguments));
         }
-        Ok(Node::Call(Function::named(name)?, self.list()?))
+        let (function, mut arguments) = (Function::named(name)?, self.list()?);
+        if function == Function::RegexpMatch && self.eat_sign("[") {
+            // regexp_match(text, 'team-(.+)')[1] is the text of the first group.
+            arguments.truncate(2);
+            arguments.push(self.primary()?);
+            self.need_sign("]")?;
+        }
+        Ok(Node::Call(function, arguments))
     }
 
     fn case(&mut self) -> Result<Node, String> {

@@ -4,8 +4,8 @@
 //! SubAccountId = '123456789012' AND ServiceName LIKE 'Amazon Relational%'
 //! lower(coalesce(Tags['team'], Tags['Team']))
 //! ```
-//! Three-valued logic as in SQL: a comparison with null is unknown, and an unknown condition does not hold. All columns
-//! are text. There is no type check: a rule set that leap accepted is assumed; what cannot be evaluated is null.
+//! Three-valued logic as in SQL: a comparison with null is unknown, and an unknown condition does not hold. Null and
+//! empty text are the same: null. All columns are text. There is no type check: a rule set that leap accepted is assumed; what cannot be evaluated is null.
 
 mod evaluate;
 mod functions;
