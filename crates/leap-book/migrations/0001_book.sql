@@ -128,6 +128,7 @@ CREATE TABLE proof (
     accepted TEXT NOT NULL,
     attributed TEXT NOT NULL,
     difference TEXT NOT NULL CONSTRAINT proof_holds CHECK (difference = '0'),
+    owners TEXT NOT NULL,
     PRIMARY KEY (source, billing_period, currency, cost, from_snapshot)
 );
 

@@ -2,7 +2,7 @@
 //!
 //! A publish brings them for the scopes that it attributed anew; for all other scopes the earlier ones go on.
 
-use leap_terms::{CostKind, Costs, Currency, Money, Owner, RuleId, ScopeKey};
+use leap_terms::{CostKind, Costs, Currency, Digest, Money, Owner, RuleId, ScopeKey};
 use sqlx::AnyConnection;
 
 use crate::book::Book;
@@ -28,6 +28,8 @@ pub struct ProofRow {
     pub attributed: Money,
     /// attributed − accepted: 0, or the publish is refused.
     pub difference: Money,
+    /// Digest of what each owner got of the scope; the same in all lines of a scope.
+    pub owners: Digest,
 }
 
 /// What one owner got of a scope by one rule, in one currency.
@@ -49,8 +51,18 @@ pub struct OwnerTotal {
 
 const TABLES: [&str; 2] = ["proof", "owner_total"];
 
-const PROOF_COLUMNS: [&str; 9] =
-    ["from_snapshot", "source", "billing_period", "currency", "cost", "rows", "accepted", "attributed", "difference"];
+const PROOF_COLUMNS: [&str; 10] = [
+    "from_snapshot",
+    "source",
+    "billing_period",
+    "currency",
+    "cost",
+    "rows",
+    "accepted",
+    "attributed",
+    "difference",
+    "owners",
+];
 
 const TOTAL_COLUMNS: [&str; 11] = [
     "from_snapshot",
@@ -109,6 +121,7 @@ pub(crate) async fn record(
             Cell::text(proof.accepted),
             Cell::text(proof.attributed),
             Cell::text(proof.difference),
+            Cell::text(proof.owners),
         ];
         insert.row(connection, row).await.map_err(failed)?;
     }
@@ -156,6 +169,7 @@ pub(crate) async fn proofs(
             accepted: record.read("accepted", amount)?,
             attributed: record.read("attributed", amount)?,
             difference: record.read("difference", amount)?,
+            owners: record.read("owners", str::parse)?,
         });
     }
     proofs.sort_by(|a, b| (&a.scope, &a.currency, a.cost).cmp(&(&b.scope, &b.currency, b.cost)));

@@ -32,8 +32,11 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use leap_terms::tables::Table;
 
 pub use error::LakeError;
 pub use layout::file_schema;
@@ -50,6 +53,7 @@ pub use writer::FileWriter;
 pub struct Lake {
     root: Arc<PathBuf>,
     verified: Arc<read::Verified>,
+    logs: Arc<tokio::sync::Mutex<BTreeMap<Table, deltalake_core::DeltaTable>>>,
 }
 
 impl Lake {
@@ -67,7 +71,7 @@ impl Lake {
         }
         let root =
             root.canonicalize().map_err(|source| LakeError::io("resolve the folder of the lake", root, source))?;
-        Ok(Lake { root: Arc::new(root), verified: Arc::default() })
+        Ok(Lake { root: Arc::new(root), verified: Arc::default(), logs: Arc::default() })
     }
 
     /// The root folder, absolute.

@@ -41,16 +41,27 @@ pub struct PublishInfo {
 }
 
 /// Brings the log of a table to `live`; the table's version afterwards, or `None` while the table does not exist.
+///
+/// `known` is the state that an earlier call left: reading what was added since is cheaper than reading all.
 pub(crate) async fn bring_to(
     root: &Path,
     table: Table,
     live: &[&FileRecord],
     info: &PublishInfo,
+    known: &mut Option<DeltaTable>,
 ) -> Result<Option<i64>, LakeError> {
     let folder = root.join(table.name());
     let log = folder.join(DELTA_LOG);
     for _ in 0..ATTEMPTS {
-        let state = if log_exists(&log)? { Some(load(table, &folder).await?) } else { None };
+        let mut state = if log_exists(&log)? { known.take() } else { None };
+        if let Some(earlier) = &mut state
+            && earlier.update_state().await.is_err()
+        {
+            state = None;
+        }
+        if state.is_none() && log_exists(&log)? {
+            state = Some(load(table, &folder).await?);
+        }
         if state.is_none() && live.is_empty() {
             return Ok(None);
         }
@@ -59,6 +70,7 @@ pub(crate) async fn bring_to(
             None => -1,
         };
         let actions = difference(table, state.as_ref(), live, info)?;
+        *known = state;
         if actions.is_empty() {
             return Ok(Some(version));
         }

@@ -111,11 +111,15 @@ impl Lake {
             }
         }
         let mut versions = TableVersions::new();
+        let mut logs = self.logs.lock().await;
         for table in Table::ALL {
             let files: Vec<&FileRecord> = live.iter().filter(|file| file.table == table).collect();
-            if let Some(version) = log::bring_to(self.root(), table, &files, info).await? {
-                versions.insert(table, version);
+            let mut known = logs.remove(&table);
+            let version = log::bring_to(self.root(), table, &files, info, &mut known).await?;
+            if let Some(known) = known {
+                logs.insert(table, known);
             }
+            versions.extend(version.map(|version| (table, version)));
         }
         Ok(versions)
     }

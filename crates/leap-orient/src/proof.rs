@@ -162,14 +162,28 @@ pub fn prove_bound<'a>(facts: impl Iterator<Item = &'a ScopeFacts>) -> Result<()
 }
 
 /// What a snapshot holds of one scope, for its digest.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct ScopeState {
     /// Accepted rows, over all current deliveries of the scope.
     pub rows: u64,
     /// Digest of those rows.
     pub digest: RowsDigest,
-    /// What each owner has of it.
-    pub owners: OwnerTotals,
+    /// Digest of what each owner has of it ([`owners_digest`]).
+    pub owners: Digest,
+}
+
+/// The digest of what each owner has: owners, rules, currencies, the four sums, the number of charges.
+pub fn owners_digest(owners: &OwnerTotals) -> Digest {
+    let mut text = String::new();
+    for ((owner, rule, currency), folded) in owners {
+        let rule = rule.as_ref().map_or("", RuleId::as_str);
+        text += &format!("{owner}\t{rule}\t{currency}\t{}", folded.rows);
+        for kind in CostKind::ALL {
+            text += &format!("\t{}", folded.costs[kind]);
+        }
+        text.push('\n');
+    }
+    Digest::of(text.as_bytes())
 }
 
 /// The digest of a snapshot: of its facts, rules, org and answers, and of nothing else (no time, path, order or name of
@@ -179,15 +193,7 @@ pub fn snapshot_digest(scopes: &BTreeMap<(SourceId, Month), ScopeState>, rules: 
     let named = |digest: Option<Digest>| digest.map_or_else(|| "none".to_owned(), |digest| digest.to_string());
     text += &format!("rules {}\norg {}\n", named(rules), named(org));
     for ((source, month), state) in scopes.iter().filter(|(_, state)| state.rows > 0) {
-        text += &format!("scope\t{source}\t{month}\t{}\t{}\n", state.rows, state.digest);
-        for ((owner, rule, currency), folded) in &state.owners {
-            let rule = rule.as_ref().map_or("", RuleId::as_str);
-            text += &format!("owner\t{owner}\t{rule}\t{currency}\t{}", folded.rows);
-            for kind in CostKind::ALL {
-                text += &format!("\t{}", folded.costs[kind]);
-            }
-            text.push('\n');
-        }
+        text += &format!("scope\t{source}\t{month}\t{}\t{}\t{}\n", state.rows, state.digest, state.owners);
     }
     Digest::of(text.as_bytes())
 }
@@ -267,12 +273,16 @@ mod tests {
 
     #[test]
     fn a_digest_depends_on_facts_alone() {
-        let state = |amount: &str| ScopeState { rows: 3, digest: RowsDigest::from_bits(7), owners: owners(&[(team("a"), amount, 3)]) };
+        let state = |amount: &str| ScopeState {
+            rows: 3,
+            digest: RowsDigest::from_bits(7),
+            owners: owners_digest(&owners(&[(team("a"), amount, 3)])),
+        };
         let scopes = |amount: &str| {
             let month = Month::new(2026, 9).unwrap();
             BTreeMap::from([
                 ((SourceId::new("b").unwrap(), month), state(amount)),
-                ((SourceId::new("a").unwrap(), month), ScopeState::default()),
+                ((SourceId::new("a").unwrap(), month), ScopeState { rows: 0, ..state(amount) }),
             ])
         };
         assert_eq!(snapshot_digest(&scopes("1"), None, None), snapshot_digest(&scopes("1.0"), None, None));

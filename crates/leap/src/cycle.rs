@@ -143,20 +143,19 @@ pub(crate) async fn turn(
         *rows += facts.rows;
         *digest += facts.digest;
     }
+    // Scopes that nothing touched keep the digest of their owners that the book has.
+    let mut owners: BTreeMap<ScopeKey, Digest> = BTreeMap::new();
     if let Some(snapshot) = &world.snapshot {
-        for total in home.book.owner_totals(snapshot.id).await.map_err(|error| Failure::from_error(&error))? {
-            if !touched.contains(&total.scope) {
-                let entry = totals.entry(total.scope.clone()).or_default();
-                let folded = entry.entry((total.owner, total.rule, total.currency)).or_default();
-                folded.costs += total.costs;
-                folded.rows += total.rows;
-            }
-        }
+        let proofs = home.book.proofs(snapshot.id).await.map_err(|error| Failure::from_error(&error))?;
+        owners.extend(proofs.into_iter().filter(|proof| !touched.contains(&proof.scope)).map(|proof| (proof.scope, proof.owners)));
+    }
+    for scope in &touched {
+        owners.insert(scope.clone(), proof::owners_digest(totals.get(scope).unwrap_or(&OwnerTotals::new())));
     }
     proof::prove_bound(facts.values()).map_err(|broken| Failure::quality(broken.to_string()))?;
 
     // publish: files into place, then one row in the book
-    let digest = digest(&state, &totals, world, &change);
+    let digest = digest(&state, &owners, world, &change);
     let staged_now = staging.files();
     let attributed: BTreeSet<(ScopeKey, leap_terms::DeliveryId)> = replaced.clone();
     let rekeyed: BTreeSet<(ScopeKey, leap_terms::DeliveryId, Table)> =
@@ -186,9 +185,9 @@ pub(crate) async fn turn(
     publish.org = change.org;
     publish.table_versions = table_versions;
     for scope in &touched {
-        let owners = totals.remove(scope).unwrap_or_default();
-        publish.proofs.extend(proofs(scope, &facts, &owners));
-        publish.owner_totals.extend(owners.into_iter().map(|((owner, rule, currency), folded)| OwnerTotal {
+        let totals = totals.remove(scope).unwrap_or_default();
+        publish.proofs.extend(proofs(scope, &facts, &totals));
+        publish.owner_totals.extend(totals.into_iter().map(|((owner, rule, currency), folded)| OwnerTotal {
             scope: scope.clone(),
             owner,
             rule,
@@ -219,6 +218,7 @@ fn proofs(
     for ((_, _, currency), folded) in owners {
         *attributed.entry(currency.clone()).or_default() += *folded;
     }
+    let digest = proof::owners_digest(owners);
     let mut rows = Vec::new();
     for (currency, costs) in accepted {
         let folded = attributed.remove(&currency).unwrap_or_default();
@@ -231,6 +231,7 @@ fn proofs(
                 accepted: costs[cost],
                 attributed: folded.costs[cost],
                 difference: folded.costs[cost] - costs[cost],
+                owners: digest,
             });
         }
     }
@@ -239,7 +240,7 @@ fn proofs(
 
 fn digest(
     state: &BTreeMap<(SourceId, Month), (u64, RowsDigest)>,
-    totals: &BTreeMap<ScopeKey, OwnerTotals>,
+    owners: &BTreeMap<ScopeKey, Digest>,
     world: &World,
     change: &Change,
 ) -> Digest {
@@ -247,7 +248,8 @@ fn digest(
         .iter()
         .map(|(key, (rows, digest))| {
             let scope = ScopeKey { source: key.0.clone(), billing_period: key.1 };
-            let owners = totals.get(&scope).cloned().unwrap_or_default();
+            let nothing = || proof::owners_digest(&OwnerTotals::new());
+            let owners = owners.get(&scope).copied().unwrap_or_else(nothing);
             (key.clone(), ScopeState { rows: *rows, digest: *digest, owners })
         })
         .collect();

@@ -52,7 +52,7 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
     let verified = seconds(began);
 
     emit(&format!(
-        "\nacme, a sample company (seed {}): {} teams, {} sub accounts, {} resources\n{} deliveries of 3 clouds taken in, {} refused; {} charges now stand of {} delivered\nmade in {made} s, taken in and attributed in {took} s, proved in {verified} s\n\n",
+        "\nHalden Market, a sample company (seed {}): {} teams, {} sub accounts, {} resources\n{} deliveries of 3 clouds taken in, {} refused; {} charges now stand of {} delivered\nmade in {made} s, taken in and attributed in {took} s, proved in {verified} s\n\n",
         args.seed,
         company.teams,
         company.accounts,

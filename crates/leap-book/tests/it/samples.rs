@@ -120,6 +120,7 @@ pub(crate) fn ingest(parent: Option<i64>, delivery: &Delivery, supersedes: Vec<(
                     accepted: total.costs[cost],
                     attributed: total.costs[cost],
                     difference: Money::ZERO,
+                    owners: Digest::of(b"owners"),
                 });
             }
             publish.owner_totals.push(OwnerTotal {

@@ -72,9 +72,9 @@ pub(crate) fn schedule(first: Month, months: i32, restatements: bool) -> Vec<Pla
                     vec![Stage::Day(5), Stage::Day(12), Stage::Day(20), Stage::MonthEnd, Stage::Final]
                 }
                 (true, 0) => vec![Stage::Day(12), Stage::Day(20), Stage::MonthEnd],
-                (true, 1) => vec![Stage::Day(5), Stage::Day(12), Stage::Day(20), Stage::MonthEnd, Stage::Final],
-                (true, 2 | 3) => vec![Stage::Day(12), Stage::MonthEnd, Stage::Final],
-                (true, _) if (at * 3 + cloud as i32) % 5 == 0 => vec![Stage::MonthEnd, Stage::Final],
+                (true, 1) => vec![Stage::Day(20), Stage::MonthEnd, Stage::Final],
+                (true, 2) => vec![Stage::MonthEnd, Stage::Final],
+                (true, _) if (at * 3 + cloud as i32) % 8 == 0 => vec![Stage::MonthEnd, Stage::Final],
                 (true, _) => vec![Stage::Final],
             };
             let month = first.plus(at);

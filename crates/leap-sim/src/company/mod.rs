@@ -6,15 +6,16 @@
 //! demo/org.yaml  demo/org-before-reorg.yaml  demo/rules.yaml  demo/owners.csv  demo/accounts.csv  demo/truth/…
 //! ```
 //!
-//! Reading order: [`organisation`], `world` (owners first, evidence afterwards), `month` (lines of a bill), `delivery`
-//! (snapshots), `truth`. A seed gives the same bytes on every machine, with any number of threads. Nothing here knows
-//! how leap reads a bill; the truth comes from how the bill was made.
+//! Reading order: `organisation`, `evidence` and `world` (owners first, evidence afterwards, then prices), `month`
+//! (lines of a bill), `delivery` (snapshots), `truth`. A seed gives the same bytes on every machine, with any number of
+//! threads. Nothing here knows how leap reads a bill; the truth comes from how the bill was made.
 
 mod amount;
 mod bench;
 mod catalog;
 mod cells;
 mod delivery;
+mod evidence;
 mod file;
 mod month;
 mod organisation;
