@@ -16,8 +16,8 @@
 //! ```
 //! Source of the effective formula and of leaving out the operations EKSPod-EC2 and ECSTask-EC2 (split rows would
 //! count twice): aws-solutions-library-samples/cloud-intelligence-dashboards-framework,
-//! `cid/builtin/core/data/queries/cid/summary_view.sql`. List cost is `pricing/publicOnDemandCost` of usage rows when
-//! every usage row of the delivery has it; contracted cost is derived (no documented formula). Both spellings of a
+//! `cid/builtin/core/data/queries/cid/summary_view.sql`. List cost is `pricing/publicOnDemandCost` where a row has
+//! it, provided that every usage row of the delivery does; contracted cost is derived (no documented formula). Both spellings of a
 //! column are one: `lineItem/UnblendedCost`, `line_item_unblended_cost`.
 //!
 //! What it does not do: rows are never joined or de-duplicated (LineItemId is unique only within a partition).
@@ -156,7 +156,7 @@ const RI_FEE: &str = "RIFee takes the unused upfront and recurring fee";
 const RI_UPFRONT: &str = "Fee of a reservation is 0 (spread over the usage that it covers)";
 const SP_REFUND: &str = "Refund of a savings plan's upfront fee is 0";
 const OTHERS: &str = "rows that this column does not concern take their own formula";
-const LIST_OTHERS: &str = "rows that are not usage: list cost derived from contracted cost";
+const LIST_OTHERS: &str = "rows that are not usage and have no public price: list cost derived from contracted cost";
 const LIST_ABSENT: &str = "usage rows without a public price: list cost derived from contracted cost";
 
 /// Letters and digits, lower case: one spelling for both versions.
@@ -423,8 +423,8 @@ impl AwsPlan {
         }
         let contracted = effective;
         let (list, list_reason) = match (kind.is_usage(), public) {
+            (_, Some(public)) if options.list_given => (public, ""),
             (false, _) => (contracted, LIST_OTHERS),
-            (true, Some(public)) if options.list_given => (public, ""),
             (true, None) if options.list_given && self.list_tally.is_some() => {
                 return Ok(Outcome::Again(MapOptions { list_given: false, ..options.clone() }));
             }

@@ -133,9 +133,12 @@ fn every_format_says_the_same() {
 fn a_backup_is_a_home_of_its_own() {
     let home = home();
     home.ok(&["backup", "copy"]);
-    let copy = home.run(&["--home", "copy", "spend", "--period", "2026", "--format", "json"]);
-    assert_eq!(copy.code, 0, "{}", copy.err);
-    assert_eq!(copy.out, home.ok(&["spend", "--period", "2026", "--format", "json"]));
+    let args = ["spend", "--period", "2026", "--format", "json"];
+    let copy = std::process::Command::new(env!("CARGO_BIN_EXE_leap")).arg("--home").arg(home.path("copy")).args(args).output().unwrap();
+    assert!(copy.status.success(), "{}", String::from_utf8_lossy(&copy.stderr));
+    assert_eq!(String::from_utf8_lossy(&copy.stdout), home.ok(&args));
+    let again = home.run(&["backup", "copy"]);
+    assert_eq!(again.code, 2, "a backup never overwrites: {}", again.err);
 }
 
 #[test]
