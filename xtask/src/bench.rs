@@ -16,7 +16,10 @@ fn rows_argument(rest: &[&str]) -> Result<u64, String> {
                     None => (*text, 1),
                 },
             };
-            digits.parse::<u64>().map(|count| count * factor).map_err(|_| format!("'{text}' is no number of rows such as 10m"))
+            digits
+                .parse::<u64>()
+                .map(|count| count * factor)
+                .map_err(|_| format!("'{text}' is no number of rows such as 10m"))
         }
         _ => Err("usage: cargo xtask bench intake [--rows 10m]".to_owned()),
     }
@@ -49,7 +52,8 @@ pub(crate) fn intake(rest: &[&str]) -> Result<(), String> {
             let mut make = Command::new(&leap);
             make.arg("sample").arg(&folder).args(["--rows", &rows.to_string(), "--container", container]);
             run(&mut make)?;
-            std::fs::write(folder.join("complete"), "").map_err(|error| format!("could not mark {}: {error}", folder.display()))?;
+            std::fs::write(folder.join("complete"), "")
+                .map_err(|error| format!("could not mark {}: {error}", folder.display()))?;
         }
     }
     run(Command::new(python).arg(root().join("xtask/bench/intake.py")).arg(leap).arg(data))

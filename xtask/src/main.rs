@@ -29,7 +29,9 @@ fn main() -> ExitCode {
         ["bench", "money"] => bench::money(),
         ["fuzz", target, rest @ ..] => fuzz(target, rest),
         _ => {
-            eprintln!("usage: cargo xtask demo | test [NAME] | tidy | bench intake [--rows 10m] | bench money | fuzz TARGET");
+            eprintln!(
+                "usage: cargo xtask demo | test [NAME] | tidy | bench intake [--rows 10m] | bench money | fuzz TARGET"
+            );
             return ExitCode::from(2);
         }
     };

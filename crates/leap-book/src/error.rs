@@ -1,7 +1,7 @@
 //! What can go wrong with the book, told so that a person knows which book, what happened and what to do.
 //!
 //! ```text
-//! the book /home/ana/.leap/book.db is damaged: file is not a database; restore it from a backup, then run leap doctor
+//! the book /srv/ana/.leap/book.db is damaged: file is not a database; restore it from a backup, then run leap doctor
 //! ```
 
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! Where a book is kept.
 //!
 //! ```text
-//! sqlite:/home/ana/.leap/book.db       a file; spaces and ? are part of its name
+//! sqlite:/srv/ana/.leap/book.db       a file; spaces and ? are part of its name
 //! postgres://leap@db.acme.com/leap     a database; `?options=-csearch_path=leap` names a schema in it
 //! ```
 
@@ -149,8 +149,8 @@ mod tests {
 
     #[test]
     fn a_file_may_have_any_name() {
-        let place = Place::parse("sqlite:/home/ana/my bills?/book%1.db").unwrap();
-        assert_eq!(place.path(), Some(Path::new("/home/ana/my bills?/book%1.db")));
+        let place = Place::parse("sqlite:/srv/ana/my bills?/book%1.db").unwrap();
+        assert_eq!(place.path(), Some(Path::new("/srv/ana/my bills?/book%1.db")));
         assert!(place.options().unwrap().database_url.as_str().contains("my%20bills%3F/book%251.db"));
         assert_eq!(Place::parse("sqlite:///srv/book.db").unwrap().path(), Some(Path::new("/srv/book.db")));
     }

@@ -290,7 +290,8 @@ impl Book {
             }
         }
         for (scope, delivery) in publish.deliveries.iter().flat_map(|published| &published.supersedes) {
-            let again = scope::holders(connection, &self.place, scope).await?.iter().any(|(holder, _)| holder == delivery);
+            let again =
+                scope::holders(connection, &self.place, scope).await?.iter().any(|(holder, _)| holder == delivery);
             let left = files::any_live_of(connection, &self.place, scope, delivery).await?;
             if let Some(path) = left.filter(|_| !again) {
                 return Err(BookError::FileOfSuperseded { path, scope: scope.clone(), delivery: delivery.clone() });

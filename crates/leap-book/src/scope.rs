@@ -111,7 +111,10 @@ pub(crate) async fn holders(
     rows.iter()
         .map(|row| {
             let record = Record { row, of: "scope", place };
-            Ok((record.read("delivery_id", DeliveryId::new)?, record.read("nominal", |text| Ok::<String, String>(text.to_owned()))?))
+            Ok((
+                record.read("delivery_id", DeliveryId::new)?,
+                record.read("nominal", |text| Ok::<String, String>(text.to_owned()))?,
+            ))
         })
         .collect()
 }

@@ -46,7 +46,7 @@ pub enum LakeError {
         table: &'static str,
     },
     /// A file of the lake is not what the book says (invariant FileAsRecorded).
-    #[error("file {path} of the lake is damaged: {fault} (FileAsRecorded)")]
+    #[error("file {path} of the lake is damaged: {fault} ({})", leap_terms::Invariant::FileAsRecorded)]
     Damaged {
         /// Path relative to the lake.
         path: String,

@@ -713,6 +713,22 @@ fn finish(
             ),
         });
     }
+    for mapping in &mappings {
+        let moved: leap_terms::Money = mapping.adjustments.iter().map(|adjustment| adjustment.amount).sum();
+        if mapping.raw_total + moved != mapping.mapped_total {
+            return Err(IntakeError::Delivery {
+                message: format!(
+                    "invariant {} does not hold for {}: {} {} and adjustments of {moved} are not the {} cost {}",
+                    leap_terms::Invariant::DifferenceExplained,
+                    prepared.candidate.path,
+                    mapping.raw_column,
+                    mapping.raw_total,
+                    mapping.cost,
+                    mapping.mapped_total
+                ),
+            });
+        }
+    }
     if u128::from(quarantined) * 10_000 > u128::from(read) * u128::from(context.quarantine_bps) {
         let first: Vec<String> = quarantine
             .iter()

@@ -10,7 +10,10 @@
 
 use std::collections::BTreeMap;
 
-use leap_terms::{CostKind, Costs, Currency, Digest, Exact, Invariant, Money, Month, Owner, RowsDigest, RuleId, ScopeFacts, ScopeKey, SourceId};
+use leap_terms::{
+    CostKind, Costs, Currency, Digest, Exact, Invariant, Money, Month, Owner, RowsDigest, RuleId, ScopeFacts, ScopeKey,
+    SourceId,
+};
 use serde::{Deserialize, Serialize};
 
 /// Costs of some charges in one currency, and their number.
@@ -81,7 +84,12 @@ pub struct WrittenSums {
 ///
 /// # Errors
 /// The first [`Broken`] invariant.
-pub fn prove(facts: &ScopeFacts, charges: &WrittenSums, cube: &WrittenSums, owners: &OwnerTotals) -> Result<Vec<Proof>, Broken> {
+pub fn prove(
+    facts: &ScopeFacts,
+    charges: &WrittenSums,
+    cube: &WrittenSums,
+    owners: &OwnerTotals,
+) -> Result<Vec<Proof>, Broken> {
     let broken = |invariant: Invariant, detail: String| Broken { invariant, scope: facts.scope.clone(), detail };
     if charges.rows != facts.rows {
         return Err(broken(Invariant::NoRowDropped, format!("{} rows accepted, {} written", facts.rows, charges.rows)));
@@ -91,7 +99,10 @@ pub fn prove(facts: &ScopeFacts, charges: &WrittenSums, cube: &WrittenSums, owne
         for (table, written) in [("charges", charges), ("cube", cube)] {
             let sum = written.sums.get(kind.column()).copied().unwrap_or_default();
             if sum != accepted {
-                return Err(broken(Invariant::CubeEqualsCharges, format!("{kind}: accepted {accepted}, {table} {sum}")));
+                return Err(broken(
+                    Invariant::CubeEqualsCharges,
+                    format!("{kind}: accepted {accepted}, {table} {sum}"),
+                ));
             }
         }
         let absolute: Money = facts.totals.iter().map(|total| total.absolute[kind]).sum();
@@ -120,7 +131,8 @@ pub fn prove(facts: &ScopeFacts, charges: &WrittenSums, cube: &WrittenSums, owne
                 attributed: folded.costs[kind],
             };
             if !proof.difference().is_zero() {
-                let detail = format!("{kind} {}: accepted {}, attributed {}", total.currency, proof.accepted, proof.attributed);
+                let detail =
+                    format!("{kind} {}: accepted {}, attributed {}", total.currency, proof.accepted, proof.attributed);
                 return Err(broken(Invariant::ChargeConserved, detail));
             }
             proofs.push(proof);
@@ -188,7 +200,11 @@ pub fn owners_digest(owners: &OwnerTotals) -> Digest {
 
 /// The digest of a snapshot: of its facts, rules, org and answers, and of nothing else (no time, path, order or name of
 /// a delivery), so that the same facts give the same digest however they came.
-pub fn snapshot_digest(scopes: &BTreeMap<(SourceId, Month), ScopeState>, rules: Option<Digest>, org: Option<Digest>) -> Digest {
+pub fn snapshot_digest(
+    scopes: &BTreeMap<(SourceId, Month), ScopeState>,
+    rules: Option<Digest>,
+    org: Option<Digest>,
+) -> Digest {
     let mut text = String::from("leap snapshot 1\n");
     let named = |digest: Option<Digest>| digest.map_or_else(|| "none".to_owned(), |digest| digest.to_string());
     text += &format!("rules {}\norg {}\n", named(rules), named(org));
@@ -215,7 +231,11 @@ mod tests {
             scope: ScopeKey { source: SourceId::new("focus:aws:1").unwrap(), billing_period: day.month() },
             rows,
             digest: RowsDigest::from_bits(7),
-            totals: vec![CurrencyTotals { currency: Currency::new("USD").unwrap(), costs: costs(total), absolute: costs(total) }],
+            totals: vec![CurrencyTotals {
+                currency: Currency::new("USD").unwrap(),
+                costs: costs(total),
+                absolute: costs(total),
+            }],
             first_day: day,
             last_day: day,
             accounts: vec![],
@@ -247,7 +267,10 @@ mod tests {
 
     #[test]
     fn what_is_owned_and_what_is_residual_add_up_to_the_bill() {
-        let owned = owners(&[(team("a"), "0.1", 2), (Owner::Residual(ResidualReason::NoRule), "-0.000000000000000000000000000001", 1)]);
+        let owned = owners(&[
+            (team("a"), "0.1", 2),
+            (Owner::Residual(ResidualReason::NoRule), "-0.000000000000000000000000000001", 1),
+        ]);
         let total = "0.099999999999999999999999999999";
         let proofs = prove(&facts(3, total), &written(3, total), &written(2, total), &owned).unwrap();
         assert_eq!(proofs.len(), 4);
@@ -263,8 +286,14 @@ mod tests {
         assert_eq!(why(&facts(3, "1"), &written(2, "1"), &written(1, "1"), &one), Invariant::NoRowDropped);
         assert_eq!(why(&facts(3, "1"), &written(3, "2"), &written(1, "1"), &one), Invariant::CubeEqualsCharges);
         assert_eq!(why(&facts(3, "1"), &written(3, "1"), &written(1, "2"), &one), Invariant::CubeEqualsCharges);
-        assert_eq!(why(&facts(3, "1"), &written(3, "1"), &written(1, "1"), &owners(&[(team("a"), "1", 4)])), Invariant::OneOwnerPerDay);
-        assert_eq!(why(&facts(3, "1"), &written(3, "1"), &written(1, "1"), &owners(&[(team("a"), "0.9", 3)])), Invariant::ChargeConserved);
+        assert_eq!(
+            why(&facts(3, "1"), &written(3, "1"), &written(1, "1"), &owners(&[(team("a"), "1", 4)])),
+            Invariant::OneOwnerPerDay
+        );
+        assert_eq!(
+            why(&facts(3, "1"), &written(3, "1"), &written(1, "1"), &owners(&[(team("a"), "0.9", 3)])),
+            Invariant::ChargeConserved
+        );
         let huge = facts(3, "1000000000000000000");
         let sums = written(3, "1000000000000000000");
         assert_eq!(why(&huge, &sums, &sums, &one), Invariant::SumsCannotWrap);
@@ -287,6 +316,9 @@ mod tests {
         };
         assert_eq!(snapshot_digest(&scopes("1"), None, None), snapshot_digest(&scopes("1.0"), None, None));
         assert_ne!(snapshot_digest(&scopes("1"), None, None), snapshot_digest(&scopes("1.1"), None, None));
-        assert_ne!(snapshot_digest(&scopes("1"), None, None), snapshot_digest(&scopes("1"), Some(Digest::of(b"x")), None));
+        assert_ne!(
+            snapshot_digest(&scopes("1"), None, None),
+            snapshot_digest(&scopes("1"), Some(Digest::of(b"x")), None)
+        );
     }
 }

@@ -111,7 +111,9 @@ impl FromStr for Day {
         let bytes = text.as_bytes();
         let shape = bytes.len() == 10 && bytes[4] == b'-' && bytes[7] == b'-';
         let number = |from: usize, to: usize| {
-            text.get(from..to).filter(|part| part.bytes().all(|byte| byte.is_ascii_digit())).and_then(|part| part.parse().ok())
+            text.get(from..to)
+                .filter(|part| part.bytes().all(|byte| byte.is_ascii_digit()))
+                .and_then(|part| part.parse().ok())
         };
         shape
             .then(|| Day::from_ymd(number(0, 4)? as i32, number(5, 7)?, number(8, 10)?))
@@ -362,7 +364,8 @@ mod tests {
         assert!(read("2026-09..2026-07").is_err());
         assert!(read("2026-09-16..2026-09-16").is_err());
         assert!(read("last month").is_err());
-        let months: Vec<_> = "2025-11..2026-02".parse::<Period>().unwrap().months().map(|month| month.to_string()).collect();
+        let months: Vec<_> =
+            "2025-11..2026-02".parse::<Period>().unwrap().months().map(|month| month.to_string()).collect();
         assert_eq!(months, ["2025-11", "2025-12", "2026-01", "2026-02"]);
         assert_eq!("2026-09".parse::<Period>().unwrap().to_string(), "2026-09");
     }

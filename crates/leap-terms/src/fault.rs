@@ -125,7 +125,9 @@ mod tests {
     fn a_fault_points_at_the_text() {
         let text = "rules:\n  - id: a\n    when: \"ServicName = 'x'\"\n";
         let offset = text.find("ServicName").unwrap();
-        let fault = Fault::in_file("rules.yaml", "unknown column 'ServicName'").at(text, offset, 10).help("did you mean ServiceName?");
+        let fault = Fault::in_file("rules.yaml", "unknown column 'ServicName'")
+            .at(text, offset, 10)
+            .help("did you mean ServiceName?");
         assert_eq!(
             fault.to_string(),
             "rules.yaml:3:12: unknown column 'ServicName'\n    3 |     when: \"ServicName = 'x'\"\n      |            ^^^^^^^^^^\n  help: did you mean ServiceName?"

@@ -180,7 +180,14 @@ mod tests {
 
     #[test]
     fn owners_and_texts_are_one() {
-        for text in ["payments", "team ä", "residual:no-rule", "residual:unknown-team", "residual:ambiguous", "residual:pool:kafka"] {
+        for text in [
+            "payments",
+            "team ä",
+            "residual:no-rule",
+            "residual:unknown-team",
+            "residual:ambiguous",
+            "residual:pool:kafka",
+        ] {
             assert_eq!(text.parse::<Owner>().unwrap().to_string(), text);
         }
         for wrong in ["", " a", "a\n", "residual:", "residual:pool:", "residual:other"] {

@@ -29,7 +29,10 @@ impl SourceId {
         if well_formed {
             Ok(SourceId(text.to_owned()))
         } else {
-            Err(format!("'{}' is no name of a source: letters, digits and -_.:/@+ only, at most 200 bytes", text.escape_debug()))
+            Err(format!(
+                "'{}' is no name of a source: letters, digits and -_.:/@+ only, at most 200 bytes",
+                text.escape_debug()
+            ))
         }
     }
 
@@ -167,7 +170,9 @@ impl Format {
     pub fn appends(self) -> bool {
         match self {
             Format::GcpDetailed | Format::OciCost => true,
-            Format::Focus | Format::AwsCurLegacy | Format::AwsCur2 | Format::AzureActual | Format::AzureAmortized => false,
+            Format::Focus | Format::AwsCurLegacy | Format::AwsCur2 | Format::AzureActual | Format::AzureAmortized => {
+                false
+            }
         }
     }
 }

@@ -52,11 +52,8 @@ impl Owners {
         for slice in slices {
             let key_columns = slice.key_columns();
             needs.extend(key_columns.iter().map(|column| (column.clone(), ())));
-            let name = (
-                slice.scope.source.to_string(),
-                slice.scope.billing_period.to_string(),
-                slice.delivery.to_string(),
-            );
+            let name =
+                (slice.scope.source.to_string(), slice.scope.billing_period.to_string(), slice.delivery.to_string());
             loaded.insert(name, SliceOwners { key_columns, answers: answers(slice, open)? });
         }
         Ok(Owners { slices: loaded, needs: needs.into_keys().collect(), snapshot })
@@ -87,7 +84,8 @@ impl Owners {
                 end += 1;
             }
             let key = (name.0.to_owned(), name.1.to_owned(), name.2.to_owned());
-            let slice = self.slices.get(&key).ok_or_else(|| format!("charges of delivery {} have no answers", name.2))?;
+            let slice =
+                self.slices.get(&key).ok_or_else(|| format!("charges of delivery {} have no answers", name.2))?;
             let run = batch.slice(row, end - row);
             let keys = fold::key_digests(&run, &slice.key_columns);
             for (at, key) in keys.iter().enumerate() {

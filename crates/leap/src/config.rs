@@ -18,7 +18,8 @@ use crate::home::failed;
 pub(crate) type Files = Vec<(String, Vec<u8>)>;
 
 fn text<'f>(name: &str, bytes: &'f [u8]) -> Result<&'f str, Failure> {
-    std::str::from_utf8(bytes).map_err(|error| Failure::usage(format!("{name}: byte {} is not UTF-8", error.valid_up_to())))
+    std::str::from_utf8(bytes)
+        .map_err(|error| Failure::usage(format!("{name}: byte {} is not UTF-8", error.valid_up_to())))
 }
 
 fn faults(faults: Vec<leap_terms::Fault>) -> Failure {
@@ -35,7 +36,8 @@ pub(crate) fn read_org(files: &Files) -> Result<Org, Failure> {
         [] => Ok(Org::default()),
         [(name, text)] if !is_backstage(text) => Org::from_yaml(name, text).map_err(faults),
         many => {
-            let owned: Vec<(String, String)> = many.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+            let owned: Vec<(String, String)> =
+                many.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
             Org::from_backstage(&owned).map_err(faults)
         }
     }
@@ -115,7 +117,11 @@ fn file_name(path: &Path) -> String {
 fn read_limited(path: &Path) -> Result<Vec<u8>, Failure> {
     let size = fs::metadata(path).map_err(|error| failed("read", path, &error))?.len();
     if size > limits::CONFIG_BYTES {
-        return Err(Failure::usage(format!("{} has {size} bytes; the limit CONFIG_BYTES is {}", path.display(), limits::CONFIG_BYTES)));
+        return Err(Failure::usage(format!(
+            "{} has {size} bytes; the limit CONFIG_BYTES is {}",
+            path.display(),
+            limits::CONFIG_BYTES
+        )));
     }
     fs::read(path).map_err(|error| failed("read", path, &error))
 }

@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use leap_book::{ConfigFiles, OwnerTotal, ProofRow, Publish, PublishedDelivery, Snapshot};
 use leap_lake::{PublishInfo, Staging};
 use leap_orient::attribute::Engine;
-use leap_orient::reading::totals;
 use leap_orient::proof::{self, OwnerTotals, ScopeState, WrittenSums};
+use leap_orient::reading::totals;
 use leap_terms::tables::Table;
 use leap_terms::{Delivery, Digest, FileRecord, Instant, Month, RowsDigest, ScopeFacts, ScopeKey, SourceId};
 
@@ -44,11 +44,20 @@ pub(crate) struct Fresh {
 
 /// Who did it, for the audit trail.
 pub(crate) fn actor() -> String {
-    ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).filter(|name| !name.is_empty()).unwrap_or_else(|| "local".to_owned())
+    ["USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok())
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "local".to_owned())
 }
 
 /// Writes the answers of a slice to staging and returns what each owner has of it.
-pub(crate) fn attribute(engine: &Engine<'_>, slice: &Slice, staging: &Staging, open: Open) -> Result<OwnerTotals, Failure> {
+pub(crate) fn attribute(
+    engine: &Engine<'_>,
+    slice: &Slice,
+    staging: &Staging,
+    open: Open,
+) -> Result<OwnerTotals, Failure> {
     let mut run = engine.scope();
     let failed = |error: leap_orient::attribute::AttributeError| Failure::from_error(&error);
     each_batch(slice.of(Table::Keys), None, open, |batch| run.keys(batch).map_err(failed))?;
@@ -81,7 +90,9 @@ pub(crate) fn written(slice: &Slice, table: Table) -> WrittenSums {
 /// Proves a slice.
 pub(crate) fn prove(fresh: &Fresh, totals: &OwnerTotals) -> Result<(), Failure> {
     let (charges, cube) = (written(&fresh.slice, Table::Charges), written(&fresh.slice, Table::Cube));
-    proof::prove(&fresh.facts, &charges, &cube, totals).map(|_| ()).map_err(|broken| Failure::quality(broken.to_string()))
+    proof::prove(&fresh.facts, &charges, &cube, totals)
+        .map(|_| ())
+        .map_err(|broken| Failure::quality(broken.to_string()))
 }
 
 /// Attributes what is fresh, proves it, and publishes the new snapshot.
@@ -106,7 +117,8 @@ pub(crate) async fn turn(
     let mut state = BTreeMap::<(SourceId, Month), (u64, RowsDigest)>::new();
     {
         let open = |file: &FileRecord, columns: Option<&[&str]>| {
-            if staged.contains(&file.path) { staging.scan(file, columns) } else { home.lake.scan(file, columns) }.map_err(problem)
+            if staged.contains(&file.path) { staging.scan(file, columns) } else { home.lake.scan(file, columns) }
+                .map_err(problem)
         };
         for fresh in &fresh {
             let owners = attribute(engine, &fresh.slice, &staging, &open)?;
@@ -118,15 +130,19 @@ pub(crate) async fn turn(
         totals.keys().cloned().chain(superseded.iter().map(|(scope, _)| scope.clone())).collect();
 
     // What stays: answers of untouched slices in touched scopes are added up again; other scopes keep the book's figures.
-    let mut facts: BTreeMap<(ScopeKey, leap_terms::DeliveryId), ScopeFacts> =
-        fresh.iter().map(|fresh| ((fresh.slice.scope.clone(), fresh.slice.delivery.clone()), fresh.facts.clone())).collect();
+    let mut facts: BTreeMap<(ScopeKey, leap_terms::DeliveryId), ScopeFacts> = fresh
+        .iter()
+        .map(|fresh| ((fresh.slice.scope.clone(), fresh.slice.delivery.clone()), fresh.facts.clone()))
+        .collect();
     let published = crate::world::published(home);
     for slice in world.slices() {
         let name = (slice.scope.clone(), slice.delivery.clone());
         if superseded.contains(&name) || replaced.contains(&name) {
             continue;
         }
-        if let Some(current) = world.scopes.iter().find(|current| (&current.scope, &current.delivery) == (&name.0, &name.1)) {
+        if let Some(current) =
+            world.scopes.iter().find(|current| (&current.scope, &current.delivery) == (&name.0, &name.1))
+        {
             facts.insert(name, current.facts.clone());
         }
         if touched.contains(&slice.scope) {
@@ -147,7 +163,9 @@ pub(crate) async fn turn(
     let mut owners: BTreeMap<ScopeKey, Digest> = BTreeMap::new();
     if let Some(snapshot) = &world.snapshot {
         let proofs = home.book.proofs(snapshot.id).await.map_err(|error| Failure::from_error(&error))?;
-        owners.extend(proofs.into_iter().filter(|proof| !touched.contains(&proof.scope)).map(|proof| (proof.scope, proof.owners)));
+        owners.extend(
+            proofs.into_iter().filter(|proof| !touched.contains(&proof.scope)).map(|proof| (proof.scope, proof.owners)),
+        );
     }
     for scope in &touched {
         owners.insert(scope.clone(), proof::owners_digest(totals.get(scope).unwrap_or(&OwnerTotals::new())));
@@ -165,7 +183,8 @@ pub(crate) async fn turn(
     let mut remove = Vec::new();
     for file in &world.files {
         let name = (file.scope.clone(), file.delivery.clone());
-        let again = attributed.contains(&name) && rekeyed.contains(&(file.scope.clone(), file.delivery.clone(), file.table));
+        let again =
+            attributed.contains(&name) && rekeyed.contains(&(file.scope.clone(), file.delivery.clone(), file.table));
         if superseded.contains(&name) && !attributed.contains(&name) || again && !new_paths.contains(&file.path) {
             remove.push(file.path.clone());
         } else {
@@ -177,7 +196,8 @@ pub(crate) async fn turn(
     live.extend(add.iter().cloned());
     let info = PublishInfo { snapshot: Some(digest), operation: change.cause.clone(), at: now };
     let table_versions = home.lake.publish(staging, &live, &info).await.map_err(problem)?;
-    let mut publish = Publish::new(world.snapshot.as_ref().map(|snapshot| snapshot.id), digest, change.cause, actor(), now);
+    let mut publish =
+        Publish::new(world.snapshot.as_ref().map(|snapshot| snapshot.id), digest, change.cause, actor(), now);
     publish.add = add;
     publish.remove = remove;
     publish.deliveries = change.deliveries;

@@ -26,9 +26,16 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
     let folder = folder(args)?;
     let started = clock::now();
     let seconds = |from: leap_terms::Instant| (clock::now().micros() - from.micros()) / 1_000_000;
-    let options = CompanyOptions { seed: args.seed, teams: args.teams, months: args.months, ..CompanyOptions::default() };
-    eprintln!("making a company of {} teams and its bills of {} months in {} …", args.teams, args.months, folder.display());
-    let company = company::make(&options, &folder).map_err(|error| failed("make the sample company in", &folder, &error))?;
+    let options =
+        CompanyOptions { seed: args.seed, teams: args.teams, months: args.months, ..CompanyOptions::default() };
+    eprintln!(
+        "making a company of {} teams and its bills of {} months in {} …",
+        args.teams,
+        args.months,
+        folder.display()
+    );
+    let company =
+        company::make(&options, &folder).map_err(|error| failed("make the sample company in", &folder, &error))?;
     let made = seconds(started);
 
     let root = folder.join("home");
@@ -37,7 +44,11 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
     silently(apply_org(&root, &OrgApplyArgs { file, format })).await?;
     let (file, format) = quiet(&company.rules);
     silently(apply_rules(&root, &RulesApplyArgs { file, force: true, format })).await?;
-    eprintln!("taking in {} deliveries with {} rows, as they arrived …", company.deliveries.len(), company.rows_delivered);
+    eprintln!(
+        "taking in {} deliveries with {} rows, as they arrived …",
+        company.deliveries.len(),
+        company.rows_delivered
+    );
     let began = clock::now();
     let home = Home::open(&root, Access::Write).await?;
     let paths: Vec<PathBuf> = company.deliveries.iter().map(|delivery| delivery.path.clone()).collect();
@@ -72,7 +83,11 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
             percent(all.costs.effective - part.costs.effective, all.costs.effective),
         ))?;
     }
-    emit(&format!("\nproof: {} totals recomputed from the raw files by the auditor, difference {}\n", proof.lines(), proof.difference()))?;
+    emit(&format!(
+        "\nproof: {} totals recomputed from the raw files by the auditor, difference {}\n",
+        proof.lines(),
+        proof.difference()
+    ))?;
     let dir = root.display();
     emit(&format!(
         "\ntry next:\n  leap --home {dir} spend --by team --period 2026-09 --top 10\n  leap --home {dir} spend --by division,service --period 2026-07..2026-09\n  leap --home {dir} explain residual:no-rule --period 2026-09\n  leap --home {dir} rules suggest\n  leap --home {dir} sql \"SELECT \\\"x_LeapOwner\\\", SUM(\\\"BilledCost\\\") FROM charges GROUP BY 1 ORDER BY 2 DESC LIMIT 5\"\n"
@@ -92,7 +107,8 @@ fn summary(world: &World, totals: &OwnerTotals) -> Result<(), Failure> {
         *owners.entry((owner.clone(), currency.clone())).or_default() += folded.costs.effective;
     }
     let all: Money = owners.values().copied().sum();
-    let mut teams: Vec<(&(Owner, Currency), &Money)> = owners.iter().filter(|((owner, _), _)| matches!(owner, Owner::Team(_))).collect();
+    let mut teams: Vec<(&(Owner, Currency), &Money)> =
+        owners.iter().filter(|((owner, _), _)| matches!(owner, Owner::Team(_))).collect();
     teams.sort_by(|a, b| b.1.cmp(a.1));
     let mut answer = Answer::new("Teams by cost (Pareto)", &["team", "name", "effective", "of all", "running"]);
     let mut running = Money::ZERO;
@@ -130,9 +146,13 @@ fn folder(args: &DemoArgs) -> Result<PathBuf, Failure> {
     let free = |path: &Path| path.read_dir().map_or(!path.exists(), |mut entries| entries.next().is_none());
     let folder = match &args.dir {
         Some(dir) if free(dir) => dir.clone(),
-        Some(dir) => return Err(Failure::usage(format!("{} is not empty; name a new folder with --dir", dir.display()))),
+        Some(dir) => {
+            return Err(Failure::usage(format!("{} is not empty; name a new folder with --dir", dir.display())));
+        }
         None => (1..)
-            .map(|number| PathBuf::from(if number == 1 { "leap-demo".to_owned() } else { format!("leap-demo-{number}") }))
+            .map(|number| {
+                PathBuf::from(if number == 1 { "leap-demo".to_owned() } else { format!("leap-demo-{number}") })
+            })
             .find(|path| free(path))
             .expect("there is always a free number"),
     };
@@ -152,12 +172,14 @@ pub(crate) fn sample(args: &SampleArgs) -> Result<(), Failure> {
     std::fs::create_dir_all(&args.dir).map_err(|error| failed("make", &args.dir, &error))?;
     match args.rows {
         Some(rows) => {
-            let made = company::bench_bill(rows, args.seed, &args.dir, container).map_err(|error| failed("make a bill in", &args.dir, &error))?;
+            let made = company::bench_bill(rows, args.seed, &args.dir, container)
+                .map_err(|error| failed("make a bill in", &args.dir, &error))?;
             emit(&format!("{} rows in {} files, billed {}\n", made.rows, made.files.len(), made.totals.billed))
         }
         None => {
             let options = CompanyOptions { seed: args.seed, container, ..CompanyOptions::default() };
-            let made = company::make(&options, &args.dir).map_err(|error| failed("make a company in", &args.dir, &error))?;
+            let made =
+                company::make(&options, &args.dir).map_err(|error| failed("make a company in", &args.dir, &error))?;
             emit(&format!("{} deliveries, {} rows\n", made.deliveries.len(), made.rows_delivered))
         }
     }

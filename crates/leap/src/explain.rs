@@ -17,6 +17,9 @@ use crate::output::{Answer, Cell, amount_shown, emit, print_json, printable};
 use crate::rows::{self, charge_name, text};
 use crate::world::{World, published};
 
+/// Sums by rule, evidence and currency.
+type ByRule = BTreeMap<(Option<String>, Option<String>, String), (Money, u64)>;
+
 /// What is to be explained.
 enum Subject {
     Owner(Owner),
@@ -67,7 +70,7 @@ pub(crate) async fn run(root: &Path, args: &ExplainArgs) -> Result<(), Failure> 
     let mut found = Vec::<Found>::new();
     let keep = args.rows.max(1);
     let mut totals = BTreeMap::<String, (Money, u64)>::new();
-    let mut by_rule = BTreeMap::<(Option<String>, Option<String>, String), (Money, u64)>::new();
+    let mut by_rule = ByRule::new();
     let mut by_service = BTreeMap::<(String, String), (Money, u64)>::new();
     let all = args.format.format != OutputFormat::Table;
     rows::each_charge_batch(&slices, &owners, period, basis(args.basis), &more, &open, |batch, owned, inside| {
@@ -126,7 +129,9 @@ fn subject(text: &str, world: &World) -> Result<Subject, Failure> {
     if let [delivery, part, row] = parts.as_slice()
         && leap_terms::DeliveryId::new(delivery).is_ok()
     {
-        let number = |text: &str| text.parse::<u64>().map_err(|_| Failure::usage(format!("'{text}' is no number in DELIVERY:PART:ROW")));
+        let number = |text: &str| {
+            text.parse::<u64>().map_err(|_| Failure::usage(format!("'{text}' is no number in DELIVERY:PART:ROW")))
+        };
         return Ok(Subject::Charge {
             delivery: (*delivery).to_owned(),
             part: usize::try_from(number(part)?).unwrap_or(usize::MAX),
@@ -149,7 +154,8 @@ fn matches(subject: &Subject, batch: &RecordBatch, row: usize, owned: &Owned) ->
             text(batch, "ResourceId", row) == Some(id.as_str()) || text(batch, "ResourceName", row) == Some(id.as_str())
         }
         Subject::Charge { delivery, part, row: number } => {
-            text(batch, leap_terms::tables::DELIVERY, row) == Some(delivery.as_str()) && rows::place(batch, row) == (*part, *number)
+            text(batch, leap_terms::tables::DELIVERY, row) == Some(delivery.as_str())
+                && rows::place(batch, row) == (*part, *number)
         }
     }
 }
@@ -162,10 +168,11 @@ fn print(
     period: Option<Period>,
     found: &[Found],
     totals: &BTreeMap<String, (Money, u64)>,
-    by_rule: &BTreeMap<(Option<String>, Option<String>, String), (Money, u64)>,
+    by_rule: &ByRule,
     by_service: &BTreeMap<(String, String), (Money, u64)>,
 ) -> Result<(), Failure> {
-    let columns = ["charge", "file", "row", "day", "service", "resource", "owner", "rule", "evidence", "currency", "amount"];
+    let columns =
+        ["charge", "file", "row", "day", "service", "resource", "owner", "rule", "evidence", "currency", "amount"];
     let mut rows = Answer::new("Largest source rows", &columns);
     for each in found {
         rows.rows.push(vec![
@@ -201,8 +208,10 @@ fn print(
         return rows.print(args.format.format);
     }
     let when = period.map_or_else(String::new, |period| format!(", {period}"));
-    let sums: Vec<String> =
-        totals.iter().map(|(currency, (amount, rows))| format!("{} {currency} in {rows} charges", amount_shown(*amount))).collect();
+    let sums: Vec<String> = totals
+        .iter()
+        .map(|(currency, (amount, rows))| format!("{} {currency} in {rows} charges", amount_shown(*amount)))
+        .collect();
     emit(&format!("{}: {} cost{when}: {}\n", printable(&args.subject), args.cost, sums.join(", ")))?;
     if let Some(steward) = steward(subject, world) {
         emit(&format!("steward: {steward}\n"))?;
@@ -232,7 +241,13 @@ fn print(
             entry.1 += count;
         }
         for (currency, (amount, count)) in rest {
-            rules.rows.push(vec![Cell::text("(rest)"), Cell::Empty, Cell::Count(count), Cell::text(currency), Cell::Amount(amount)]);
+            rules.rows.push(vec![
+                Cell::text("(rest)"),
+                Cell::Empty,
+                Cell::Count(count),
+                Cell::text(currency),
+                Cell::Amount(amount),
+            ]);
         }
     }
     rules.print(OutputFormat::Table)?;
@@ -256,4 +271,3 @@ fn steward(subject: &Subject, world: &World) -> Option<String> {
         Subject::Owner(Owner::Team(_)) | Subject::Resource(_) | Subject::Charge { .. } => None,
     }
 }
-

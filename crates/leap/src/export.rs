@@ -49,16 +49,28 @@ pub(crate) async fn focus(root: &Path, args: &ExportFocusArgs) -> Result<(), Fai
     more.extend(rows::lineage());
     let snapshot = world.digest_text();
     let wanted = args.team.as_ref().map(|team| Owner::Team(team.clone()));
-    rows::each_charge_batch(&slices, &owners, args.period, basis(args.basis), &more, &published(&home), |batch, owned, inside| {
-        let keep: Vec<bool> =
-            owned.iter().zip(inside).map(|(owned, inside)| *inside && wanted.as_ref().is_none_or(|team| owned.owner == *team)).collect();
-        let kept: Vec<&Owned> = owned.iter().zip(&keep).filter(|(_, keep)| **keep).map(|(owned, _)| owned).collect();
-        if kept.is_empty() {
-            return Ok(());
-        }
-        let batch = filter_record_batch(batch, &keep.into()).map_err(|error| Failure::from_error(&error))?;
-        sink.write(&columns.shown(&batch, &kept, &snapshot)?)
-    })?;
+    rows::each_charge_batch(
+        &slices,
+        &owners,
+        args.period,
+        basis(args.basis),
+        &more,
+        &published(&home),
+        |batch, owned, inside| {
+            let keep: Vec<bool> = owned
+                .iter()
+                .zip(inside)
+                .map(|(owned, inside)| *inside && wanted.as_ref().is_none_or(|team| owned.owner == *team))
+                .collect();
+            let kept: Vec<&Owned> =
+                owned.iter().zip(&keep).filter(|(_, keep)| **keep).map(|(owned, _)| owned).collect();
+            if kept.is_empty() {
+                return Ok(());
+            }
+            let batch = filter_record_batch(batch, &keep.into()).map_err(|error| Failure::from_error(&error))?;
+            sink.write(&columns.shown(&batch, &kept, &snapshot)?)
+        },
+    )?;
     sink.finish()
 }
 
@@ -70,7 +82,10 @@ struct Columns {
 
 impl Columns {
     fn stored(&self) -> Vec<String> {
-        let fine = COLUMNS.iter().filter(|column| column.column_type == ColumnType::Decimal).map(|column| fine_column(column.name));
+        let fine = COLUMNS
+            .iter()
+            .filter(|column| column.column_type == ColumnType::Decimal)
+            .map(|column| fine_column(column.name));
         COLUMNS.iter().map(|column| column.name.to_owned()).chain(fine).chain(self.extra.iter().cloned()).collect()
     }
 
@@ -93,10 +108,17 @@ impl Columns {
     /// Stored columns as the export shows them.
     fn shown(&self, batch: &RecordBatch, owned: &[&Owned], snapshot: &str) -> Result<RecordBatch, Failure> {
         let mut arrays: Vec<ArrayRef> = Vec::new();
-        let stored = |name: &str| batch.column_by_name(name).cloned().ok_or_else(|| Failure::failed(format!("charges lack the column {name}")));
+        let stored = |name: &str| {
+            batch
+                .column_by_name(name)
+                .cloned()
+                .ok_or_else(|| Failure::failed(format!("charges lack the column {name}")))
+        };
         for column in &COLUMNS {
             arrays.push(match column.column_type {
-                ColumnType::Decimal if self.fine => exact_texts(&stored(column.name)?, &stored(&fine_column(column.name))?)?,
+                ColumnType::Decimal if self.fine => {
+                    exact_texts(&stored(column.name)?, &stored(&fine_column(column.name))?)?
+                }
                 ColumnType::Decimal => arrow::compute::cast(&stored(column.name)?, &leap_terms::tables::COARSE)
                     .map_err(|error| Failure::from_error(&error))?,
                 ColumnType::Instant | ColumnType::Text | ColumnType::Json => stored(column.name)?,
@@ -177,8 +199,10 @@ impl Sink {
             (ExportFormat::Parquet, None) => Err(Failure::usage("a Parquet export needs --output FILE")),
             (ExportFormat::Parquet, Some(path)) => {
                 let place = Place::new(path);
-                let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
-                let out = ArrowWriter::try_new(place.create()?, columns.schema(), Some(properties)).map_err(|error| Failure::from_error(&error))?;
+                let properties =
+                    WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+                let out = ArrowWriter::try_new(place.create()?, columns.schema(), Some(properties))
+                    .map_err(|error| Failure::from_error(&error))?;
                 Ok(Sink::Parquet { out: Box::new(out), place })
             }
         }
@@ -196,7 +220,9 @@ impl Sink {
                         if at > 0 {
                             line.push(',');
                         }
-                        let decimal = COLUMNS.iter().any(|column| column.name == field.name() && column.column_type == ColumnType::Decimal);
+                        let decimal = COLUMNS
+                            .iter()
+                            .any(|column| column.name == field.name() && column.column_type == ColumnType::Decimal);
                         let text = cell_text(array.as_ref(), row).unwrap_or_default();
                         line.push_str(&csv_field(&if decimal { text } else { guarded(&text) }));
                     }

@@ -200,7 +200,11 @@ mod tests {
     fn the_written_settings_are_the_defaults() {
         let uncommented: String = SETTINGS_TEXT
             .lines()
-            .map(|line| line.strip_prefix("# ").filter(|rest| rest.split(' ').nth(1) == Some("=") && !rest.starts_with("url")).unwrap_or(line))
+            .map(|line| {
+                line.strip_prefix("# ")
+                    .filter(|rest| rest.split(' ').nth(1) == Some("=") && !rest.starts_with("url"))
+                    .unwrap_or(line)
+            })
             .map(|line| format!("{line}\n"))
             .collect();
         assert_eq!(toml::from_str::<Settings>(&uncommented).unwrap(), Settings::default());

@@ -205,8 +205,12 @@ async fn take_one(
         && let Some(id) = known.id.clone()
     {
         let reason = match known.state {
-            DeliveryState::Superseded => format!("delivery {id} with the same files was superseded; --again makes it current"),
-            DeliveryState::Current | DeliveryState::Refused | DeliveryState::Unchanged => format!("the same files are in already, as delivery {id}"),
+            DeliveryState::Superseded => {
+                format!("delivery {id} with the same files was superseded; --again makes it current")
+            }
+            DeliveryState::Current | DeliveryState::Refused | DeliveryState::Unchanged => {
+                format!("the same files are in already, as delivery {id}")
+            }
         };
         let delivery = home.book.delivery(&id).await.map_err(problem)?.and_then(|detail| detail.delivery);
         let report = Report {
@@ -263,7 +267,13 @@ fn time_limit() -> ReadOptions {
     ReadOptions { out_of_time: Arc::new(move || clock::now().micros() - started > limit) }
 }
 
-async fn read(home: &Home, world: &World, candidate: &Candidate, options: &Options, context: &mut Context<'_>) -> Result<Report, Stop> {
+async fn read(
+    home: &Home,
+    world: &World,
+    candidate: &Candidate,
+    options: &Options,
+    context: &mut Context<'_>,
+) -> Result<Report, Stop> {
     let mut prepared = prepare(candidate, context)?;
     if let Some(with_twin) = with_twin(world, &prepared)? {
         prepared = prepare(&with_twin, context)?;
@@ -274,7 +284,10 @@ async fn read(home: &Home, world: &World, candidate: &Candidate, options: &Optio
         && let Some(same) = same_export(world, &delivery)
     {
         drop(staging);
-        tracing::warn!("{} has the rows of {same}: taken as that source although its account is spelt otherwise", candidate.path);
+        tracing::warn!(
+            "{} has the rows of {same}: taken as that source although its account is spelt otherwise",
+            candidate.path
+        );
         context.source = Some(same);
         prepared = prepare(&prepared.candidate, context)?;
         (staging, delivery) = stage(home, world, &prepared, context)?;
@@ -298,7 +311,11 @@ async fn read(home: &Home, world: &World, candidate: &Candidate, options: &Optio
         let reason = format!("all {} rows came with earlier deliveries", delivery.skipped);
         return Ok(report(Status::Unchanged, delivery, Some(reason)));
     }
-    if !options.again && !delivery.format.appends() && holds_the_same(world, &delivery, &replaced) && delivery.quarantined == 0 {
+    if !options.again
+        && !delivery.format.appends()
+        && holds_the_same(world, &delivery, &replaced)
+        && delivery.quarantined == 0
+    {
         let reason = "the same charges are in already, in other files".to_owned();
         return Ok(report(Status::Unchanged, delivery, Some(reason)));
     }
@@ -321,10 +338,20 @@ async fn read(home: &Home, world: &World, candidate: &Candidate, options: &Optio
 }
 
 /// Reads a prepared delivery into staging.
-fn stage(home: &Home, world: &World, prepared: &Prepared, context: &Context) -> Result<(leap_lake::Staging, Delivery), Stop> {
-    let staging = home.lake.stage(&format!("ingest-{}-{}", prepared.id, std::process::id())).map_err(|error| Failure::from_error(&error))?;
+fn stage(
+    home: &Home,
+    world: &World,
+    prepared: &Prepared,
+    context: &Context,
+) -> Result<(leap_lake::Staging, Delivery), Stop> {
+    let staging = home
+        .lake
+        .stage(&format!("ingest-{}-{}", prepared.id, std::process::id()))
+        .map_err(|error| Failure::from_error(&error))?;
     let mut taken = Taken::new();
-    for current in world.scopes.iter().filter(|current| current.scope.source == prepared.source && current.format.appends()) {
+    for current in
+        world.scopes.iter().filter(|current| current.scope.source == prepared.source && current.format.appends())
+    {
         taken.entry(current.scope.billing_period).or_default().extend(current.facts.batches.iter().cloned());
     }
     let mut sink = StagedSink::new(&staging, prepared.source.clone(), prepared.id.clone());
@@ -339,7 +366,9 @@ fn with_twin(world: &World, prepared: &Prepared) -> Result<Option<Candidate>, St
     let other = match mine {
         Format::AzureActual => Format::AzureAmortized,
         Format::AzureAmortized => Format::AzureActual,
-        Format::Focus | Format::AwsCurLegacy | Format::AwsCur2 | Format::GcpDetailed | Format::OciCost => return Ok(None),
+        Format::Focus | Format::AwsCurLegacy | Format::AwsCur2 | Format::GcpDetailed | Format::OciCost => {
+            return Ok(None);
+        }
     };
     if prepared.parts.iter().any(|part| part.detected.format == other) {
         return Ok(None);
@@ -356,7 +385,9 @@ fn with_twin(world: &World, prepared: &Prepared) -> Result<Option<Candidate>, St
     }
     for part in twin.parts.iter().filter(|part| part.format == other) {
         let path = PathBuf::from(&part.path);
-        let same = std::fs::File::open(&path).ok().and_then(|mut file| leap_observe::take_in::digest_of(&mut file).ok()) == Some(part.digest);
+        let same =
+            std::fs::File::open(&path).ok().and_then(|mut file| leap_observe::take_in::digest_of(&mut file).ok())
+                == Some(part.digest);
         if !same {
             return Err(Stop::Refuse(format!(
                 "{} is the twin of {}, which is gone or has changed; both are read together, so take in both: leap ingest ACTUAL AMORTIZED in one folder",
@@ -434,13 +465,20 @@ fn counted_elsewhere(world: &World, delivery: &Delivery, replaced: &[(ScopeKey, 
         let mine: BTreeSet<&String> = facts.accounts.iter().collect();
         for current in &world.scopes {
             let gone = replaced.iter().any(|(scope, id)| (scope, id) == (&current.scope, &current.delivery));
-            if gone || current.scope.source == delivery.source || current.scope.billing_period != facts.scope.billing_period {
+            if gone
+                || current.scope.source == delivery.source
+                || current.scope.billing_period != facts.scope.billing_period
+            {
                 continue;
             }
             if let Some(pair) = current.facts.accounts.iter().find(|pair| mine.contains(pair)) {
                 return Some(format!(
                     "{}: account {pair} of {} is already in from {}; taking it from {} too would count it twice (name the old source with --source {} if this is its next delivery)",
-                    delivery.path, facts.scope.billing_period, current.scope.source, delivery.source, current.scope.source
+                    delivery.path,
+                    facts.scope.billing_period,
+                    current.scope.source,
+                    delivery.source,
+                    current.scope.source
                 ));
             }
         }
@@ -481,9 +519,14 @@ fn spool(home: &Home) -> Result<PathBuf, Failure> {
 pub(crate) async fn replay(root: &Path, format: OutputFormat) -> Result<(), Failure> {
     let home = Home::open(root, Access::Write).await?;
     let world = World::load(&home, None).await?;
-    let waiting = home.book.quarantine(&leap_book::QuarantineFilter::default()).await.map_err(|error| Failure::from_error(&error))?;
+    let waiting = home
+        .book
+        .quarantine(&leap_book::QuarantineFilter::default())
+        .await
+        .map_err(|error| Failure::from_error(&error))?;
     let current: BTreeSet<DeliveryId> = world.scopes.iter().map(|scope| scope.delivery.clone()).collect();
-    let ids: BTreeSet<DeliveryId> = waiting.into_iter().filter_map(|row| row.delivery).filter(|id| current.contains(id)).collect();
+    let ids: BTreeSet<DeliveryId> =
+        waiting.into_iter().filter_map(|row| row.delivery).filter(|id| current.contains(id)).collect();
     let cancelled = stop_on_ctrl_c();
     let bar = Bar::new();
     let mut reports = Vec::new();
@@ -528,7 +571,10 @@ fn show(format: OutputFormat, explain: bool, reports: &[Report]) -> Result<(), F
         return print_json(&json!({ "deliveries": deliveries }));
     }
     if format != OutputFormat::Table {
-        let mut answer = crate::output::Answer::new("", &["path", "source", "format", "billing_period", "status", "rows", "quarantined", "reason"]);
+        let mut answer = crate::output::Answer::new(
+            "",
+            &["path", "source", "format", "billing_period", "status", "rows", "quarantined", "reason"],
+        );
         for report in reports {
             let json = as_json(report, false);
             let cell = |name: &str| match &json[name] {
@@ -543,11 +589,21 @@ fn show(format: OutputFormat, explain: bool, reports: &[Report]) -> Result<(), F
     for report in reports {
         let mut line = format!("{:9} {}", report.status.word(), printable(&report.path));
         if let Some(delivery) = &report.delivery {
-            line += &format!("\n          {} {}, {} rows", delivery.format, delivery.version.as_deref().unwrap_or_default(), delivery.rows).replace(" ,", ",");
+            line += &format!(
+                "\n          {} {}, {} rows",
+                delivery.format,
+                delivery.version.as_deref().unwrap_or_default(),
+                delivery.rows
+            )
+            .replace(" ,", ",");
             let periods: Vec<String> = delivery.billing_periods().iter().map(ToString::to_string).collect();
             line += &format!(", {}, source {}", periods.join(" "), delivery.source);
             for (currency, costs) in delivery.totals() {
-                line += &format!("\n          {currency} billed {}, effective {}", amount_shown(costs.billed), amount_shown(costs.effective));
+                line += &format!(
+                    "\n          {currency} billed {}, effective {}",
+                    amount_shown(costs.billed),
+                    amount_shown(costs.effective)
+                );
             }
             if delivery.quarantined > 0 {
                 line += &format!("\n          {} rows could not be read: leap quarantine list", delivery.quarantined);
@@ -571,7 +627,10 @@ fn explain_text(delivery: &Delivery) -> Result<(), Failure> {
     }
     for assumption in &delivery.assumptions {
         let column = assumption.column.as_ref().map_or_else(String::new, |column| format!(" in {column}"));
-        let example = assumption.example.as_ref().map_or_else(String::new, |example| format!(", such as '{}'", printable(example)));
+        let example = assumption
+            .example
+            .as_ref()
+            .map_or_else(String::new, |example| format!(", such as '{}'", printable(example)));
         emit(&format!("    {}{column}: {} rows{example}\n", assumption.what, assumption.rows))?;
     }
     emit("  costs, to the last digit:\n")?;
@@ -583,11 +642,15 @@ fn explain_text(delivery: &Delivery) -> Result<(), Failure> {
         }
         emit(&format!("      = {cost} {mapped_total}\n"))?;
     }
-    let mut kinds: Vec<&str> = delivery.scopes.iter().flat_map(|facts| facts.derived.iter().map(|kind| kind.word())).collect();
+    let mut kinds: Vec<&str> =
+        delivery.scopes.iter().flat_map(|facts| facts.derived.iter().map(|kind| kind.word())).collect();
     kinds.sort_unstable();
     kinds.dedup();
     if !kinds.is_empty() {
-        emit(&format!("  derived, since the format does not give it (savings from it are unknown): {}\n", kinds.join(", ")))?;
+        emit(&format!(
+            "  derived, since the format does not give it (savings from it are unknown): {}\n",
+            kinds.join(", ")
+        ))?;
     }
     Ok(())
 }
@@ -607,7 +670,8 @@ fn as_json(report: &Report, explain: bool) -> Value {
             })
         })
         .collect();
-    let periods: Vec<String> = report.delivery.iter().flat_map(|delivery| delivery.billing_periods()).map(|month| month.to_string()).collect();
+    let periods: Vec<String> =
+        report.delivery.iter().flat_map(|delivery| delivery.billing_periods()).map(|month| month.to_string()).collect();
     let nominal = report.delivery.as_ref().and_then(|delivery| delivery.nominal).map(|month| month.to_string());
     let mut json = json!({
         "path": report.path,
@@ -627,7 +691,8 @@ fn as_json(report: &Report, explain: bool) -> Value {
         json["version"] = json!(delivery.version);
         json["assumptions"] = json!(delivery.assumptions);
         json["mappings"] = json!(delivery.mappings);
-        let derived: BTreeSet<&str> = delivery.scopes.iter().flat_map(|facts| facts.derived.iter().map(|kind| kind.word())).collect();
+        let derived: BTreeSet<&str> =
+            delivery.scopes.iter().flat_map(|facts| facts.derived.iter().map(|kind| kind.word())).collect();
         json["derived"] = json!(derived);
     }
     json

@@ -4,7 +4,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table as Drawn, Width, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table as Drawn, TableComponent, presets};
 use leap_terms::{Exact, Money};
 use serde_json::{Map, Value};
 
@@ -73,8 +73,18 @@ pub(crate) fn amount_shown(amount: Money) -> String {
 
 /// Provider text made safe for a terminal: control characters, which could move the cursor or forge lines, are escaped.
 pub(crate) fn printable(text: &str) -> String {
-    if text.chars().any(|c| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')) {
-        text.chars().flat_map(|c| if c.is_alphanumeric() || c.is_ascii_graphic() || c == ' ' { vec![c] } else { c.escape_unicode().collect() }).collect()
+    if text.chars().any(|c| {
+        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    }) {
+        text.chars()
+            .flat_map(|c| {
+                if c.is_alphanumeric() || c.is_ascii_graphic() || c == ' ' {
+                    vec![c]
+                } else {
+                    c.escape_unicode().collect()
+                }
+            })
+            .collect()
     } else {
         text.to_owned()
     }
@@ -108,7 +118,9 @@ impl Answer {
         self.rows
             .iter()
             .map(|row| {
-                Value::Object(self.columns.iter().cloned().zip(row.iter().map(Cell::json)).collect::<Map<String, Value>>())
+                Value::Object(
+                    self.columns.iter().cloned().zip(row.iter().map(Cell::json)).collect::<Map<String, Value>>(),
+                )
             })
             .collect()
     }
@@ -129,7 +141,9 @@ impl Answer {
         let mut out = line(self.columns.clone());
         for row in &self.rows {
             // A spreadsheet runs a text cell that starts like a formula; numbers keep their sign.
-            out += &line(row.iter().map(|cell| if let Cell::Text(text) = cell { guarded(text) } else { cell.exact() }).collect());
+            out += &line(
+                row.iter().map(|cell| if let Cell::Text(text) = cell { guarded(text) } else { cell.exact() }).collect(),
+            );
         }
         out
     }
@@ -146,7 +160,10 @@ impl Answer {
     }
 
     fn is_numeric(&self, column: usize) -> bool {
-        self.rows.iter().chain(&self.totals).any(|row| matches!(row.get(column), Some(Cell::Count(_) | Cell::Amount(_) | Cell::Bps(_))))
+        self.rows
+            .iter()
+            .chain(&self.totals)
+            .any(|row| matches!(row.get(column), Some(Cell::Count(_) | Cell::Amount(_) | Cell::Bps(_))))
     }
 
     fn table(&self) -> String {
@@ -159,7 +176,11 @@ impl Answer {
             return out;
         }
         let mut drawn = Drawn::new();
-        drawn.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+        drawn.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        drawn.set_style(TableComponent::HeaderLines, '─').set_style(TableComponent::MiddleHeaderIntersections, '─');
+        drawn
+            .set_style(TableComponent::LeftHeaderIntersection, '─')
+            .set_style(TableComponent::RightHeaderIntersection, '─');
         if !std::io::stdout().is_terminal() {
             drawn.set_width(160);
         }
@@ -175,7 +196,6 @@ impl Answer {
                 column.set_constraint(ColumnConstraint::ContentWidth);
             }
         }
-        let _ = Width::Fixed(0);
         out += &drawn.to_string();
         out.push('\n');
         out
@@ -222,7 +242,10 @@ mod tests {
     #[test]
     fn csv_is_exact_and_safe_in_spreadsheets() {
         let mut answer = Answer::new("", &["team", "amount"]);
-        answer.rows.push(vec![Cell::text("=cmd|' /C calc'!A0"), Cell::Amount("-0.123456789012345678901234567891".parse().unwrap())]);
+        answer.rows.push(vec![
+            Cell::text("=cmd|' /C calc'!A0"),
+            Cell::Amount("-0.123456789012345678901234567891".parse().unwrap()),
+        ]);
         assert_eq!(answer.csv(), "team,amount\n'=cmd|' /C calc'!A0,-0.123456789012345678901234567891\n");
     }
 

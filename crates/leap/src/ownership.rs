@@ -51,7 +51,12 @@ pub(crate) async fn apply_rules(root: &Path, args: &RulesApplyArgs) -> Result<()
         emit("these rules are in force already; nothing was changed\n")?;
         return Ok(());
     }
-    let change = Change { cause: format!("rules apply {}", args.file.display()), deliveries: vec![], rules: Some(files), org: None };
+    let change = Change {
+        cause: format!("rules apply {}", args.file.display()),
+        deliveries: vec![],
+        rules: Some(files),
+        org: None,
+    };
     reattribute(&home, &world, &rules, &world.org, change, args.format.format).await
 }
 
@@ -74,19 +79,32 @@ pub(crate) async fn apply_org(root: &Path, args: &OrgApplyArgs) -> Result<(), Fa
         emit("this org is in force already; nothing was changed\n")?;
         return Ok(());
     }
-    let change = Change { cause: format!("org apply {}", args.file.display()), deliveries: vec![], rules: None, org: Some(files) };
+    let change = Change {
+        cause: format!("org apply {}", args.file.display()),
+        deliveries: vec![],
+        rules: None,
+        org: Some(files),
+    };
     reattribute(&home, &world, &rules, &org, change, args.format.format).await
 }
 
 /// Attributes every slice anew and publishes.
-async fn reattribute(home: &Home, world: &World, rules: &RuleSet, org: &Org, change: Change, format: OutputFormat) -> Result<(), Failure> {
+async fn reattribute(
+    home: &Home,
+    world: &World,
+    rules: &RuleSet,
+    org: &Org,
+    change: Change,
+    format: OutputFormat,
+) -> Result<(), Failure> {
     let now = clock::now();
     let engine = Engine::new(rules, org);
     let staging = home.lake.stage(&format!("attribute-{}", now.micros())).map_err(problem)?;
     let mut fresh = Vec::new();
     let open = published(home);
     for slice in world.slices() {
-        let current = world.scopes.iter().find(|current| current.scope == slice.scope && current.delivery == slice.delivery);
+        let current =
+            world.scopes.iter().find(|current| current.scope == slice.scope && current.delivery == slice.delivery);
         let Some(current) = current else { continue };
         let slice = keyed_for(home, rules, &slice, &staging, &open)?;
         fresh.push(Fresh { slice, facts: current.facts.clone() });
@@ -95,7 +113,9 @@ async fn reattribute(home: &Home, world: &World, rules: &RuleSet, org: &Org, cha
     let world = World::load(home, None).await?;
     let totals = all_totals(home, &world).await?;
     if format == OutputFormat::Json {
-        return crate::output::print_json(&serde_json::json!({ "snapshot": snapshot.digest.to_string(), "id": snapshot.id }));
+        return crate::output::print_json(
+            &serde_json::json!({ "snapshot": snapshot.digest.to_string(), "id": snapshot.id }),
+        );
     }
     emit(&format!("snapshot {} published; {}\n", snapshot.digest.short(), share_text(&totals)))
 }
@@ -119,7 +139,12 @@ pub(crate) fn share_text(totals: &OwnerTotals) -> String {
         .iter()
         .map(|(currency, (owned, all))| {
             let (part, whole) = (owned.costs.effective, all.costs.effective);
-            format!("{} of {currency} {} effective cost owned ({})", amount_shown(part), amount_shown(whole), percent(part, whole))
+            format!(
+                "{} of {currency} {} effective cost owned ({})",
+                amount_shown(part),
+                amount_shown(whole),
+                percent(part, whole)
+            )
         })
         .collect();
     if shares.is_empty() { "no charges yet".to_owned() } else { shares.join("; ") }
@@ -137,7 +162,13 @@ pub(crate) fn percent(part: Money, whole: Money) -> String {
 }
 
 /// The slice with keys that hold every column the rules name; keyed anew from its charges where they do not.
-pub(crate) fn keyed_for(home: &Home, rules: &RuleSet, slice: &Slice, staging: &Staging, open: Open) -> Result<Slice, Failure> {
+pub(crate) fn keyed_for(
+    home: &Home,
+    rules: &RuleSet,
+    slice: &Slice,
+    staging: &Staging,
+    open: Open,
+) -> Result<Slice, Failure> {
     let mut columns = slice.key_columns();
     let missing: Vec<String> = rules.extra_columns().into_iter().filter(|column| !columns.contains(column)).collect();
     if missing.is_empty() || slice.of(Table::Charges).is_empty() {
@@ -153,7 +184,9 @@ pub(crate) fn keyed_for(home: &Home, rules: &RuleSet, slice: &Slice, staging: &S
         writers.insert(table, staging.writer(table, &slice.scope, &slice.delivery, own).map_err(problem)?);
     }
     fold.finish(&mut |table, batch| match writers.get_mut(&table) {
-        Some(writer) => writer.write(&batch).map_err(|error| Box::new(error) as Box<dyn std::error::Error + Send + Sync>),
+        Some(writer) => {
+            writer.write(&batch).map_err(|error| Box::new(error) as Box<dyn std::error::Error + Send + Sync>)
+        }
         None => Ok(()),
     })
     .map_err(problem)?;
@@ -220,26 +253,54 @@ pub(crate) async fn check_rules(root: &Path, args: &RulesFileArgs) -> Result<(),
     for run in &runs {
         crate::world::add_totals(&mut totals, &run.totals);
     }
-    let mut answer = Answer::new(format!("Money per rule, effective cost; {}", share_text(&totals)), &["rule", "charges", "currency", "amount", "finding"]);
+    let mut answer = Answer::new(
+        format!("Money per rule, effective cost; {}", share_text(&totals)),
+        &["rule", "charges", "currency", "amount", "finding"],
+    );
     let mut per_rule = BTreeMap::<(Option<String>, Currency), (Money, u64)>::new();
     for ((_, rule, currency), folded) in &totals {
         let entry = per_rule.entry((rule.as_ref().map(ToString::to_string), currency.clone())).or_default();
         entry.0 += folded.costs.effective;
         entry.1 += folded.rows;
     }
-    let note = |rule: &str| findings.iter().find(|finding| finding.rule.as_str() == rule).map_or(Cell::Empty, |finding| Cell::text(finding_word(finding.kind)));
+    let note = |rule: &str| {
+        findings
+            .iter()
+            .find(|finding| finding.rule.as_str() == rule)
+            .map_or(Cell::Empty, |finding| Cell::text(finding_word(finding.kind)))
+    };
     for rule in rules.rules().iter().map(|rule| &rule.id) {
         let mut any = false;
-        for ((_, currency), (amount, count)) in per_rule.iter().filter(|((id, _), _)| id.as_deref() == Some(rule.as_str())) {
+        for ((_, currency), (amount, count)) in
+            per_rule.iter().filter(|((id, _), _)| id.as_deref() == Some(rule.as_str()))
+        {
             any = true;
-            answer.rows.push(vec![Cell::text(rule.as_str()), Cell::Count(*count), Cell::text(currency.as_str()), Cell::Amount(*amount), note(rule.as_str())]);
+            answer.rows.push(vec![
+                Cell::text(rule.as_str()),
+                Cell::Count(*count),
+                Cell::text(currency.as_str()),
+                Cell::Amount(*amount),
+                note(rule.as_str()),
+            ]);
         }
         if !any {
-            answer.rows.push(vec![Cell::text(rule.as_str()), Cell::Count(0), Cell::Empty, Cell::Empty, note(rule.as_str())]);
+            answer.rows.push(vec![
+                Cell::text(rule.as_str()),
+                Cell::Count(0),
+                Cell::Empty,
+                Cell::Empty,
+                note(rule.as_str()),
+            ]);
         }
     }
     for ((_, currency), (amount, count)) in per_rule.iter().filter(|((id, _), _)| id.is_none()) {
-        answer.rows.push(vec![Cell::text("(no rule)"), Cell::Count(*count), Cell::text(currency.as_str()), Cell::Amount(*amount), Cell::Empty]);
+        answer.rows.push(vec![
+            Cell::text("(no rule)"),
+            Cell::Count(*count),
+            Cell::text(currency.as_str()),
+            Cell::Amount(*amount),
+            Cell::Empty,
+        ]);
     }
     answer.print(args.format.format)?;
     let report = said(&findings);
@@ -250,15 +311,25 @@ pub(crate) async fn check_rules(root: &Path, args: &RulesFileArgs) -> Result<(),
 }
 
 /// Calls `act` for each slice, keyed as the rules need, in a staging that is thrown away.
-fn each_preview(home: &Home, world: &World, rules: &RuleSet, mut act: impl FnMut(&Slice, Open) -> Result<(), Failure>) -> Result<(), Failure> {
-    let staging = home.lake.stage(&format!("preview-{}-{}", std::process::id(), clock::now().micros())).map_err(problem)?;
+fn each_preview(
+    home: &Home,
+    world: &World,
+    rules: &RuleSet,
+    mut act: impl FnMut(&Slice, Open) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let staging =
+        home.lake.stage(&format!("preview-{}-{}", std::process::id(), clock::now().micros())).map_err(problem)?;
     let lake = published(home);
     let outcome = (|| {
         for slice in world.slices() {
             let keyed = keyed_for(home, rules, &slice, &staging, &lake)?;
             let staged: Vec<String> = staging.files().into_iter().map(|file| file.path).collect();
             let open = |file: &FileRecord, columns: Option<&[&str]>| {
-                if staged.contains(&file.path) { staging.scan(file, columns).map_err(problem) } else { lake(file, columns) }
+                if staged.contains(&file.path) {
+                    staging.scan(file, columns).map_err(problem)
+                } else {
+                    lake(file, columns)
+                }
             };
             act(&keyed, &open)?;
         }
@@ -284,23 +355,32 @@ pub(crate) async fn diff_rules(root: &Path, args: &RulesFileArgs) -> Result<(), 
         each_batch(slice.of(Table::Resources), None, open, |batch| diff.resources(batch).map_err(problem))?;
         each_batch(slice.of(Table::Cube), None, open, |batch| diff.cube(batch).map_err(problem))
     })?;
-    let mut answer = Answer::new("Money that would move, effective cost", &["from", "to", "charges", "currency", "amount"]);
+    let mut answer =
+        Answer::new("Money that would move, effective cost", &["from", "to", "charges", "currency", "amount"]);
     let mut rows: Vec<_> = diff.moved().into_iter().filter(|moved| moved.from != moved.to).collect();
     let size = |moved: &Moved| moved.folded.costs.effective.abs();
-    rows.sort_by(|a, b| size(b).cmp(&size(a)).then_with(|| (&a.from, &a.to, &a.currency).cmp(&(&b.from, &b.to, &b.currency))));
+    rows.sort_by(|a, b| {
+        size(b).cmp(&size(a)).then_with(|| (&a.from, &a.to, &a.currency).cmp(&(&b.from, &b.to, &b.currency)))
+    });
     let mut per_owner = BTreeMap::<(String, Currency), Money>::new();
     for Moved { from, to, currency, folded } in rows {
         let (amount, count) = (folded.costs.effective, folded.rows);
         *per_owner.entry((from.to_string(), currency.clone())).or_default() -= amount;
         *per_owner.entry((to.to_string(), currency.clone())).or_default() += amount;
-        answer.rows.push(vec![Cell::text(from.to_string()), Cell::text(to.to_string()), Cell::Count(count), Cell::text(currency.as_str()), Cell::Amount(amount)]);
+        answer.rows.push(vec![
+            Cell::text(from.to_string()),
+            Cell::text(to.to_string()),
+            Cell::Count(count),
+            Cell::text(currency.as_str()),
+            Cell::Amount(amount),
+        ]);
     }
     answer.print(args.format.format)?;
     if args.format.format == OutputFormat::Table && !per_owner.is_empty() {
         let sum: Money = per_owner.values().copied().sum();
         let mut net = Answer::new("\nNet per owner", &["owner", "currency", "change"]);
         let mut sorted: Vec<_> = per_owner.into_iter().collect();
-        sorted.sort_by(|a, b| b.1.cmp(&a.1));
+        sorted.sort_by_key(|(_, amount)| std::cmp::Reverse(*amount));
         for ((owner, currency), amount) in sorted {
             net.rows.push(vec![Cell::text(owner), Cell::text(currency.as_str()), Cell::Amount(amount)]);
         }
@@ -330,7 +410,8 @@ pub(crate) async fn suggest(root: &Path, args: &RulesSuggestArgs) -> Result<(), 
     for slice in &slices {
         each_batch(slice.of(Table::Resources), None, &open, |batch| search.resources(batch).map_err(problem))?;
     }
-    let mut answer = Answer::new("Rules that would own most residual cost (effective)", &["charges", "currency", "amount", "rule"]);
+    let mut answer =
+        Answer::new("Rules that would own most residual cost (effective)", &["charges", "currency", "amount", "rule"]);
     for suggestion in search.finish(args.top) {
         for (currency, amount) in &suggestion.owns {
             answer.rows.push(vec![
@@ -344,7 +425,10 @@ pub(crate) async fn suggest(root: &Path, args: &RulesSuggestArgs) -> Result<(), 
     if args.format.format == OutputFormat::Table {
         emit(&format!("{}\n", answer.title))?;
         for row in &answer.rows {
-            let [Cell::Count(count), Cell::Text(currency), Cell::Amount(amount), Cell::Text(yaml)] = row.as_slice() else { continue };
+            let [Cell::Count(count), Cell::Text(currency), Cell::Amount(amount), Cell::Text(yaml)] = row.as_slice()
+            else {
+                continue;
+            };
             emit(&format!("\n# owns {} {currency} in {count} charges\n{yaml}\n", amount_shown(*amount)))?;
         }
         return if answer.rows.is_empty() { emit("(nothing: no residual cost points to a team)\n") } else { Ok(()) };
@@ -357,13 +441,18 @@ pub(crate) async fn show_rules(root: &Path, format: OutputFormat) -> Result<(), 
     let home = Home::open(root, Access::Read).await?;
     let world = World::load(&home, None).await?;
     let Some(version) = &world.rules_files else {
-        return Err(Failure::failed("no rules are in force; write rules.yaml and apply it: leap rules apply rules.yaml"));
+        return Err(Failure::failed(
+            "no rules are in force; write rules.yaml and apply it: leap rules apply rules.yaml",
+        ));
     };
     if format == OutputFormat::Table {
         for (name, content) in &version.files {
             let text = String::from_utf8_lossy(content);
             if *name == version.files[0].0 {
-                emit(&format!("# {name}, version {} of {}, applied by {}\n{text}", version.id, version.recorded_at, version.actor))?;
+                emit(&format!(
+                    "# {name}, version {} of {}, applied by {}\n{text}",
+                    version.id, version.recorded_at, version.actor
+                ))?;
             } else {
                 emit(&format!("# {name}: {} rows\n", text.lines().count().saturating_sub(1)))?;
             }
@@ -372,7 +461,11 @@ pub(crate) async fn show_rules(root: &Path, format: OutputFormat) -> Result<(), 
     }
     let mut answer = Answer::new("", &["rule", "version", "digest"]);
     for id in world.rules.rules().iter().map(|rule| &rule.id) {
-        answer.rows.push(vec![Cell::text(id.as_str()), Cell::text(version.id.to_string()), Cell::text(version.digest.to_string())]);
+        answer.rows.push(vec![
+            Cell::text(id.as_str()),
+            Cell::text(version.id.to_string()),
+            Cell::text(version.digest.to_string()),
+        ]);
     }
     answer.print(format)
 }

@@ -23,7 +23,11 @@ pub(crate) async fn run(root: &Path, args: &SqlArgs) -> Result<(), Failure> {
         let mut text = String::new();
         // One byte more than the limit is enough to refuse.
         let limit = leap_terms::limits::SQL_BYTES as u64 + 1;
-        std::io::stdin().lock().take(limit).read_to_string(&mut text).map_err(|error| Failure::usage(format!("could not read the query: {error}")))?;
+        std::io::stdin()
+            .lock()
+            .take(limit)
+            .read_to_string(&mut text)
+            .map_err(|error| Failure::usage(format!("could not read the query: {error}")))?;
         text
     } else {
         args.query.clone()
@@ -58,7 +62,8 @@ fn teams(world: &World) -> Result<RecordBatch, Failure> {
     let column = |get: &dyn Fn(&leap_orient::org::Unit) -> Option<String>| -> Arc<StringArray> {
         Arc::new(units.iter().map(|unit| get(unit)).collect())
     };
-    let schema = Schema::new(["id", "name", "kind", "parent"].map(|name| Field::new(name, DataType::Utf8, true)).to_vec());
+    let schema =
+        Schema::new(["id", "name", "kind", "parent"].map(|name| Field::new(name, DataType::Utf8, true)).to_vec());
     let columns: Vec<arrow::array::ArrayRef> = vec![
         column(&|unit| Some(unit.id.to_string())),
         column(&|unit| Some(unit.name.clone())),

@@ -52,7 +52,8 @@ pub(crate) fn day(batch: &RecordBatch, row: usize) -> Day {
 pub(crate) fn cost(batch: &RecordBatch, kind: CostKind, row: usize) -> Money {
     let column = |name: &str| batch.column_by_name(name).map(|array| array.as_primitive::<Decimal128Type>());
     let coarse = column(kind.column()).filter(|array| array.is_valid(row)).map_or(0, |array| array.value(row));
-    let fine = column(&fine_column(kind.column())).filter(|array| array.is_valid(row)).map_or(0, |array| array.value(row));
+    let fine =
+        column(&fine_column(kind.column())).filter(|array| array.is_valid(row)).map_or(0, |array| array.value(row));
     Exact::from_parts(coarse, fine)
 }
 

@@ -34,9 +34,16 @@ struct Question<'q> {
 pub(crate) async fn run(root: &Path, args: &SpendArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Read).await?;
     let world = World::load(&home, args.snapshot).await?;
-    let key_columns = world.slices().first().map(super::world::Slice::key_columns).unwrap_or_else(tables::base_key_columns);
+    let key_columns =
+        world.slices().first().map(super::world::Slice::key_columns).unwrap_or_else(tables::base_key_columns);
     let extra: Vec<String> = extra_columns(&world);
-    let by = dimension::parse(&args.by, &key_columns, &world.org.kinds().iter().map(ToString::to_string).collect::<Vec<_>>(), &extra).map_err(Failure::usage)?;
+    let by = dimension::parse(
+        &args.by,
+        &key_columns,
+        &world.org.kinds().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        &extra,
+    )
+    .map_err(Failure::usage)?;
     if by.is_empty() {
         return Err(Failure::usage("name at least one dimension, such as --by team"));
     }
@@ -48,7 +55,9 @@ pub(crate) async fn run(root: &Path, args: &SpendArgs) -> Result<(), Failure> {
         None => world.last_period()?,
     };
     let filter = match &args.filter {
-        Some(text) => Some(leap_orient::reading::filter::Filter::parse(text).map_err(|fault| Failure::usage(fault.to_string()))?),
+        Some(text) => {
+            Some(leap_orient::reading::filter::Filter::parse(text).map_err(|fault| Failure::usage(fault.to_string()))?)
+        }
         None => None,
     };
     let question = Question {
@@ -71,22 +80,35 @@ pub(crate) async fn run(root: &Path, args: &SpendArgs) -> Result<(), Failure> {
     }
     let mut answer = Answer::new(title(args, &world, period), &columns);
     for row in rows.iter().chain(&rest) {
-        let mut cells: Vec<Cell> = row.values.iter().map(|value| value.as_ref().map_or(Cell::Empty, Cell::text)).collect();
+        let mut cells: Vec<Cell> =
+            row.values.iter().map(|value| value.as_ref().map_or(Cell::Empty, Cell::text)).collect();
         cells.extend([Cell::text(row.currency.as_str()), Cell::Amount(row.amount)]);
         if let Some((before, _)) = &before {
             let known: Money = if rest.contains(row) {
-                let shown = |other: &SpendRow| rows.iter().any(|row| row.values == other.values && row.currency == other.currency);
-                before.iter().filter(|other| other.currency == row.currency && !shown(other)).map(|other| other.amount).sum()
+                let shown = |other: &SpendRow| {
+                    rows.iter().any(|row| row.values == other.values && row.currency == other.currency)
+                };
+                before
+                    .iter()
+                    .filter(|other| other.currency == row.currency && !shown(other))
+                    .map(|other| other.amount)
+                    .sum()
             } else {
-                before.iter().filter(|other| other.values == row.values && other.currency == row.currency).map(|other| other.amount).sum()
+                before
+                    .iter()
+                    .filter(|other| other.values == row.values && other.currency == row.currency)
+                    .map(|other| other.amount)
+                    .sum()
             };
             cells.extend([Cell::Amount(known), change(known, row.amount)]);
         }
         answer.rows.push(cells);
     }
     if args.format.format == OutputFormat::Json {
-        let totals: Vec<Value> =
-            totals.iter().map(|(currency, amount)| json!({ "currency": currency.as_str(), "amount": amount.to_string() })).collect();
+        let totals: Vec<Value> = totals
+            .iter()
+            .map(|(currency, amount)| json!({ "currency": currency.as_str(), "amount": amount.to_string() }))
+            .collect();
         return print_json(&json!({ "snapshot": world.digest_text(), "rows": answer.json_rows(), "totals": totals }));
     }
     for (currency, amount) in &totals {
@@ -108,13 +130,22 @@ fn title(args: &SpendArgs, world: &World, period: Period) -> String {
         BasisArg::Invoiced => "invoiced",
     };
     let digest = world.digest_text();
-    format!("{} cost {basis} in {period} by {} (snapshot {}; rounded, exact with --format json)", args.cost, args.by, &digest[..digest.len().min(16)])
+    format!(
+        "{} cost {basis} in {period} by {} (snapshot {}; rounded, exact with --format json)",
+        args.cost,
+        args.by,
+        &digest[..digest.len().min(16)]
+    )
 }
 
 /// The `x_…` columns that any bill of the snapshot has.
 pub(crate) fn extra_columns(world: &World) -> Vec<String> {
-    let columns: std::collections::BTreeSet<String> =
-        world.files.iter().filter(|file| file.table == Table::Charges).flat_map(|file| file.columns.iter().cloned()).collect();
+    let columns: std::collections::BTreeSet<String> = world
+        .files
+        .iter()
+        .filter(|file| file.table == Table::Charges)
+        .flat_map(|file| file.columns.iter().cloned())
+        .collect();
     columns.into_iter().collect()
 }
 
@@ -148,7 +179,12 @@ fn top(mut rows: Vec<SpendRow>, count: Option<usize>) -> (Vec<SpendRow>, Vec<Spe
     let mut rest = BTreeMap::<Currency, SpendRow>::new();
     for row in rows.split_off(count) {
         let values = row.values.iter().map(|_| Some("(rest)".to_owned())).collect();
-        let sum = rest.entry(row.currency.clone()).or_insert_with(|| SpendRow { values, currency: row.currency.clone(), amount: Exact::ZERO, rows: 0 });
+        let sum = rest.entry(row.currency.clone()).or_insert_with(|| SpendRow {
+            values,
+            currency: row.currency.clone(),
+            amount: Exact::ZERO,
+            rows: 0,
+        });
         sum.amount += row.amount;
         sum.rows += row.rows;
     }
@@ -157,9 +193,11 @@ fn top(mut rows: Vec<SpendRow>, count: Option<usize>) -> (Vec<SpendRow>, Vec<Spe
 
 async fn ask(home: &Home, world: &World, question: &Question<'_>, period: Period) -> Result<Rows, Failure> {
     let by_charge = question.by.iter().any(|named| matches!(named.dimension, Dimension::Charge(_)));
-    let key_columns = world.slices().first().map(super::world::Slice::key_columns).unwrap_or_else(tables::base_key_columns);
+    let key_columns =
+        world.slices().first().map(super::world::Slice::key_columns).unwrap_or_else(tables::base_key_columns);
     let outside = |column: &String| {
-        !key_columns.contains(column) && !matches!(column.as_str(), "ResourceId" | "ResourceName" | "team" | "rule" | "source")
+        !key_columns.contains(column)
+            && !matches!(column.as_str(), "ResourceId" | "ResourceName" | "team" | "rule" | "source")
     };
     if by_charge || question.filter.is_some_and(|filter| filter.columns().iter().any(outside)) {
         return from_charges(home, world, question, period).await;
@@ -170,7 +208,14 @@ async fn ask(home: &Home, world: &World, question: &Question<'_>, period: Period
 fn from_cube(home: &Home, world: &World, question: &Question, period: Period) -> Result<Rows, Failure> {
     let open = published(home);
     let level = |team: &TeamId, kind: &str, _day: Day| world.org.level(team, kind).map(|unit| unit.id.to_string());
-    let query = SpendQuery { by: question.by, period, basis: question.basis, cost: question.cost, filter: question.filter, level: &level };
+    let query = SpendQuery {
+        by: question.by,
+        period,
+        basis: question.basis,
+        cost: question.cost,
+        filter: question.filter,
+        level: &level,
+    };
     let mut spend = Spend::new(query);
     for slice in world.slices() {
         if !question.basis.may_cover(period, &slice.scope, slice.first_day, slice.last_day) {
@@ -228,8 +273,16 @@ async fn from_charges(home: &Home, world: &World, question: &Question<'_>, perio
             period.until()
         ),
         Basis::Invoiced => {
-            let months: Vec<String> = period.months().filter(|month| period.contains(month.first_day())).map(|month| format!("'{month}'")).collect();
-            if months.is_empty() { "false".to_owned() } else { format!("{} IN ({})", quoted(tables::BILLING_PERIOD), months.join(", ")) }
+            let months: Vec<String> = period
+                .months()
+                .filter(|month| period.contains(month.first_day()))
+                .map(|month| format!("'{month}'"))
+                .collect();
+            if months.is_empty() {
+                "false".to_owned()
+            } else {
+                format!("{} IN ({})", quoted(tables::BILLING_PERIOD), months.join(", "))
+            }
         }
     };
     let filter = question.filter_text.map_or_else(String::new, |text| format!(" AND ({text})"));
@@ -245,7 +298,12 @@ async fn from_charges(home: &Home, world: &World, question: &Question<'_>, perio
     let mut totals = BTreeMap::<Currency, Money>::new();
     for mut row in answer.texts() {
         let count: u64 = row.pop().flatten().and_then(|text| text.parse().ok()).unwrap_or_default();
-        let amount: Money = row.pop().flatten().unwrap_or_else(|| "0".to_owned()).parse().map_err(|error| Failure::failed(format!("a sum {error}")))?;
+        let amount: Money = row
+            .pop()
+            .flatten()
+            .unwrap_or_else(|| "0".to_owned())
+            .parse()
+            .map_err(|error| Failure::failed(format!("a sum {error}")))?;
         let currency = Currency::new(&row.pop().flatten().unwrap_or_default()).map_err(Failure::failed)?;
         for (value, named) in row.iter_mut().zip(question.by) {
             if let Dimension::Level(kind) = &named.dimension {
@@ -257,9 +315,13 @@ async fn from_charges(home: &Home, world: &World, question: &Question<'_>, perio
         sum.0 += amount;
         sum.1 += count;
     }
-    let mut rows: Vec<SpendRow> =
-        sums.into_iter().map(|((values, currency), (amount, rows))| SpendRow { values, currency, amount, rows }).collect();
-    rows.sort_by(|a, b| b.amount.cmp(&a.amount).then_with(|| a.values.cmp(&b.values)).then_with(|| a.currency.cmp(&b.currency)));
+    let mut rows: Vec<SpendRow> = sums
+        .into_iter()
+        .map(|((values, currency), (amount, rows))| SpendRow { values, currency, amount, rows })
+        .collect();
+    rows.sort_by(|a, b| {
+        b.amount.cmp(&a.amount).then_with(|| a.values.cmp(&b.values)).then_with(|| a.currency.cmp(&b.currency))
+    });
     Ok((rows, totals))
 }
 

@@ -49,7 +49,8 @@ pub(crate) async fn snapshots(root: &Path, format: OutputFormat) -> Result<(), F
 /// `leap deliveries`.
 pub(crate) async fn deliveries(root: &Path, format: OutputFormat) -> Result<(), Failure> {
     let home = Home::open(root, Access::Read).await?;
-    let columns = ["delivery", "state", "source", "format", "periods", "rows", "quarantined", "recorded", "path", "reason"];
+    let columns =
+        ["delivery", "state", "source", "format", "periods", "rows", "quarantined", "recorded", "path", "reason"];
     let mut answer = Answer::new("Deliveries", &columns);
     for row in home.book.deliveries(&DeliveryFilter::default()).await.map_err(problem)? {
         let periods: Vec<String> = row.billing_periods.iter().map(ToString::to_string).collect();
@@ -75,7 +76,8 @@ pub(crate) async fn quarantine(root: &Path, format: OutputFormat) -> Result<(), 
     let world = World::load(&home, None).await?;
     let current: BTreeSet<String> = world.scopes.iter().map(|scope| scope.delivery.to_string()).collect();
     let columns = ["delivery", "file", "row", "column", "value", "reason"];
-    let mut answer = Answer::new("Quarantine: rows that could not be read (repair the file, then leap quarantine replay)", &columns);
+    let mut answer =
+        Answer::new("Quarantine: rows that could not be read (repair the file, then leap quarantine replay)", &columns);
     for row in home.book.quarantine(&QuarantineFilter::default()).await.map_err(problem)? {
         let Some(delivery) = row.delivery.filter(|delivery| current.contains(delivery.as_str())) else { continue };
         answer.rows.push(vec![
@@ -93,7 +95,8 @@ pub(crate) async fn quarantine(root: &Path, format: OutputFormat) -> Result<(), 
 /// `leap audit list`.
 pub(crate) async fn audit(root: &Path, format: OutputFormat) -> Result<(), Failure> {
     let home = Home::open(root, Access::Read).await?;
-    let mut answer = Answer::new("Audit trail", &["sequence", "at", "actor", "action", "subject", "snapshot", "detail", "digest"]);
+    let mut answer =
+        Answer::new("Audit trail", &["sequence", "at", "actor", "action", "subject", "snapshot", "detail", "digest"]);
     for event in home.book.audit(&AuditFilter::default()).await.map_err(problem)? {
         answer.rows.push(vec![
             Cell::Count(event.sequence),
@@ -141,16 +144,25 @@ pub(crate) async fn doctor(root: &Path, collect: bool, format: OutputFormat) -> 
     if collect {
         if !differences.is_empty() {
             heal(&home, &world.files, now).await?;
-            answer.rows.push(vec![Cell::text("delta log"), Cell::text(format!("{} differences healed", differences.len()))]);
+            answer
+                .rows
+                .push(vec![Cell::text("delta log"), Cell::text(format!("{} differences healed", differences.len()))]);
         }
         let collected = home.lake.collect(&keep, before).map_err(problem)?;
-        answer.rows.push(vec![Cell::text("orphans"), Cell::text(format!("{} files, {} bytes removed", collected.files, collected.bytes))]);
+        answer.rows.push(vec![
+            Cell::text("orphans"),
+            Cell::text(format!("{} files, {} bytes removed", collected.files, collected.bytes)),
+        ]);
     } else {
         for difference in differences {
-            answer.rows.push(vec![Cell::text("delta log"), Cell::text(format!("{difference} (heals at the next publish, or by leap doctor --collect)"))]);
+            answer.rows.push(vec![
+                Cell::text("delta log"),
+                Cell::text(format!("{difference} (heals at the next publish, or by leap doctor --collect)")),
+            ]);
         }
         for orphan in home.lake.orphans(&keep, before).map_err(problem)? {
-            let text = format!("{} ({} bytes) is in no snapshot; leap doctor --collect removes it", orphan.path, orphan.bytes);
+            let text =
+                format!("{} ({} bytes) is in no snapshot; leap doctor --collect removes it", orphan.path, orphan.bytes);
             answer.rows.push(vec![Cell::text("orphans"), Cell::text(text)]);
         }
     }
@@ -183,11 +195,9 @@ pub(crate) async fn backup(root: &Path, to: &Path) -> Result<(), Failure> {
     }
     std::fs::create_dir_all(&partial).map_err(|error| failed("make", &partial, &error))?;
     home.book.backup(&partial.join("book.db")).await.map_err(problem)?;
-    for name in ["leap.toml"] {
-        let from = home.root.join(name);
-        if from.exists() {
-            std::fs::copy(&from, partial.join(name)).map_err(|error| failed("copy", &from, &error))?;
-        }
+    let settings = home.root.join("leap.toml");
+    if settings.exists() {
+        std::fs::copy(&settings, partial.join("leap.toml")).map_err(|error| failed("copy", &settings, &error))?;
     }
     for folder in ["lake", "spool"] {
         copy_synced(&home.root.join(folder), &partial.join(folder))?;

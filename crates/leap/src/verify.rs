@@ -83,7 +83,8 @@ fn difference(sides: &Sides, at: usize) -> Money {
 
 /// Verifies a snapshot.
 pub(crate) async fn verify(home: &Home, world: &World, raw: bool) -> Result<Verified, Failure> {
-    let mut found = Verified { sides: BTreeMap::new(), owners: vec![], owners_compared: 0, damaged: vec![], absent: vec![] };
+    let mut found =
+        Verified { sides: BTreeMap::new(), owners: vec![], owners_compared: 0, damaged: vec![], absent: vec![] };
     for file in &world.files {
         if let Err(error) = home.lake.check(file) {
             found.damaged.push(Failure::from_error(&error).message);
@@ -98,7 +99,8 @@ pub(crate) async fn verify(home: &Home, world: &World, raw: bool) -> Result<Veri
                 costs[at] += total.costs[kind];
             }
             *rows += total.rows;
-            let sides = found.sides.entry((total.scope.source, total.scope.billing_period, total.currency)).or_default();
+            let sides =
+                found.sides.entry((total.scope.source, total.scope.billing_period, total.currency)).or_default();
             for (at, kind) in CostKind::ALL.into_iter().enumerate() {
                 sides.costs[ATTRIBUTED][at] += total.costs[kind];
             }
@@ -173,7 +175,8 @@ pub(crate) async fn verify(home: &Home, world: &World, raw: bool) -> Result<Veri
             }
         }
     }
-    for (key, (costs, _)) in booked.iter().filter(|(key, _)| !audited.contains_key(*key) && !unaudited.contains(&key.0)) {
+    for (key, (costs, _)) in booked.iter().filter(|(key, _)| !audited.contains_key(*key) && !unaudited.contains(&key.0))
+    {
         for (at, kind) in CostKind::ALL.into_iter().enumerate() {
             if !costs[at].is_zero() {
                 found.owners.push((key.0.clone(), key.1.clone(), key.2.clone(), kind, costs[at], Money::ZERO));
@@ -194,7 +197,11 @@ fn audit_delivery(
     let raw: Vec<RawPart> = parts
         .iter()
         .enumerate()
-        .map(|(at, part)| RawPart { path: Path::new(&part.path), format: part.format, part: u32::try_from(at).unwrap_or(u32::MAX) })
+        .map(|(at, part)| RawPart {
+            path: Path::new(&part.path),
+            format: part.format,
+            part: u32::try_from(at).unwrap_or(u32::MAX),
+        })
         .collect();
     let twin = |format: Format| parts.iter().any(|part| part.format == format);
     // Of an appending source only the batches that this delivery was the first to bring are its own.
@@ -210,8 +217,16 @@ fn audit_delivery(
         .flat_map(name)
         .filter(|batch| !own.contains(batch))
         .collect();
-    let rules_text = world.rules_files.as_ref().and_then(|version| version.files.first()).map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned());
-    let org_text = world.org_files.as_ref().filter(|version| version.files.len() == 1).map(|version| String::from_utf8_lossy(&version.files[0].1).into_owned());
+    let rules_text = world
+        .rules_files
+        .as_ref()
+        .and_then(|version| version.files.first())
+        .map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned());
+    let org_text = world
+        .org_files
+        .as_ref()
+        .filter(|version| version.files.len() == 1)
+        .map(|version| String::from_utf8_lossy(&version.files[0].1).into_owned());
     let others = |name: &str| {
         let files = &world.rules_files.as_ref()?.files;
         files.iter().skip(1).find(|(other, _)| other == name).map(|(_, bytes)| bytes.clone())
@@ -222,9 +237,11 @@ fn audit_delivery(
         rules: Some((rules_text.as_deref().unwrap_or("rules: []\n"), &others)),
         org: Some(org_text.as_deref().unwrap_or("units: []\n")),
         skip_batches: (!others_batches.is_empty()).then_some(&others_batches),
-        ..AuditOptions::default()
+        // ISO 4217's code for no currency: a bill that names none is not taken for dollars.
+        currency_when_absent: "XXX",
     };
-    let result = audit(&raw, &options).map_err(|error| Failure::quality(format!("the auditor could not read a raw file: {error}")))?;
+    let result = audit(&raw, &options)
+        .map_err(|error| Failure::quality(format!("the auditor could not read a raw file: {error}")))?;
     let source = scopes[0].scope.source.clone();
     for ((month, currency), totals) in result.scopes {
         let amount = |text: String| -> Result<Money, Failure> {
@@ -233,7 +250,8 @@ fn audit_delivery(
         let currency = Currency::new(&currency).map_err(Failure::quality)?;
         let sides = found.sides.entry((source.clone(), month, currency.clone())).or_default();
         sides.rows[FILE] += totals.rows;
-        for (at, cost) in [&totals.billed, &totals.effective, &totals.list, &totals.contracted].into_iter().enumerate() {
+        for (at, cost) in [&totals.billed, &totals.effective, &totals.list, &totals.contracted].into_iter().enumerate()
+        {
             sides.costs[FILE][at] += amount(cost.to_string())?;
         }
         let scope = ScopeKey { source: source.clone(), billing_period: month };
@@ -255,13 +273,19 @@ fn changed(part: &Part) -> Option<String> {
     };
     match leap_observe::take_in::digest_of(&mut file) {
         Ok(digest) if digest == part.digest => None,
-        Ok(digest) => Some(format!("raw file {} has changed: digest {} instead of {}", part.path, digest.short(), part.digest.short())),
+        Ok(digest) => Some(format!(
+            "raw file {} has changed: digest {} instead of {}",
+            part.path,
+            digest.short(),
+            part.digest.short()
+        )),
         Err(error) => Some(format!("raw file {}: {error}", part.path)),
     }
 }
 
 fn print(format: OutputFormat, world: &World, found: &Verified) -> Result<(), Failure> {
-    let columns = ["source", "billing_period", "currency", "cost", "rows", "file", "accepted", "attributed", "difference"];
+    let columns =
+        ["source", "billing_period", "currency", "cost", "rows", "file", "accepted", "attributed", "difference"];
     let mut answer = Answer::new("", &columns);
     for ((source, month, currency), sides) in &found.sides {
         for (at, kind) in CostKind::ALL.into_iter().enumerate() {
@@ -302,10 +326,13 @@ fn print(format: OutputFormat, world: &World, found: &Verified) -> Result<(), Fa
         })),
         OutputFormat::Csv | OutputFormat::Markdown => answer.print(format),
         OutputFormat::Table => {
-            answer.title = "Raw files against what was accepted and attributed (rounded; exact with --format json)".to_owned();
+            answer.title =
+                "Raw files against what was accepted and attributed (rounded; exact with --format json)".to_owned();
             answer.print(format)?;
             for (scope, owner, currency, kind, booked, audited) in &found.owners {
-                crate::output::emit(&format!("differs: {scope} {owner} {currency} {kind}: attributed {booked}, audited {audited}\n"))?;
+                crate::output::emit(&format!(
+                    "differs: {scope} {owner} {currency} {kind}: attributed {booked}, audited {audited}\n"
+                ))?;
             }
             for text in &found.damaged {
                 crate::output::emit(&format!("damaged: {text}\n"))?;

@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(month_of_folder(Path::new("20180801-20180901")), Month::new(2018, 8));
         assert_eq!(month_of_folder(Path::new("007-sep-month-end-estimate")), None);
         assert_eq!(period_above(Path::new("root/2026-09/x"), Path::new("root")), Month::new(2026, 9));
-        assert_eq!(period_above(Path::new("2026-08/root/x"), Path::new("2026-08/root")), None);
+        assert_eq!(period_above(Path::new("2026-08/bucket/x"), Path::new("2026-08/bucket")), None);
     }
 
     #[test]

@@ -31,11 +31,11 @@ mod timeline;
 mod vectors;
 
 #[cfg(test)]
-pub(crate) mod bills;
-#[cfg(test)]
 mod naive;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod tests_bills;
 
 pub use answers::{Answer, Answers};
 pub use columns::AttributeError;

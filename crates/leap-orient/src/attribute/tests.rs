@@ -1,14 +1,11 @@
 //! Attribution, told as small bills; and the engine against its naive twin over random rules and bills.
 
-use std::sync::Arc;
-
-use arrow::array::{ArrayRef, BinaryBuilder, RecordBatch, StringBuilder};
-use leap_terms::tables;
+use arrow::array::RecordBatch;
 use leap_terms::{CostKind, Costs, Currency, Day, Exact, Money, RuleId};
 use proptest::prelude::*;
 
-use super::bills::{Bill, Charge, KEY_COLUMNS, bill, charge, key_of, resource_of, sixteen};
 use super::naive::{self, Facts};
+use super::tests_bills::{Bill, Charge, bill, charge, key_of, resource_of, sixteen};
 use super::*;
 use crate::org::Org;
 use crate::proof::{Folded, OwnerTotals};
@@ -393,53 +390,5 @@ proptest! {
         prop_assert_eq!(done.batches, again.batches);
         prop_assert_eq!(done.totals, again.totals);
         prop_assert_eq!(done.rules, again.rules);
-    }
-}
-
-/// Not a test of speed as such, but of its shape: prints seconds for many keys and few or many rules.
-#[test]
-#[ignore = "prints a measurement: run with --release --ignored --nocapture"]
-fn five_thousand_rules_cost_about_what_fifty_do() {
-    let org = org();
-    let keys = 1_000_000;
-    let mut digests = BinaryBuilder::new();
-    let mut columns: Vec<StringBuilder> = KEY_COLUMNS.iter().map(|_| StringBuilder::new()).collect();
-    for at in 0..keys {
-        digests.append_value(sixteen(&at.to_string()));
-        for (name, column) in KEY_COLUMNS.iter().zip(&mut columns) {
-            match *name {
-                "AllocatedTags" => column.append_null(),
-                "Tags" => column
-                    .append_value(format!("{{\"Name\":\"host-{at}\",\"env\":\"prod\",\"team\":\"t{}\"}}", at % 5_000)),
-                other => column.append_value(format!("{other}-{}", at % 997)),
-            }
-        }
-    }
-    let mut arrays: Vec<ArrayRef> = vec![Arc::new(digests.finish())];
-    arrays.extend(columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef));
-    let batch = RecordBatch::try_new(tables::keys(&KEY_COLUMNS.map(str::to_owned)), arrays).unwrap();
-    // Four kinds of conditions, two of which read what differs on every key; and the two that do not.
-    for (kinds, count) in [(2, 50), (2, 500), (2, 5_000), (4, 50), (4, 500), (4, 5_000)] {
-        let text: String = (0..count)
-            .map(|at| match at % kinds {
-                0 => format!("  - {{id: r{at}, when: \"Tags['team'] = 't{at}' AND SubAccountId LIKE 'Sub%'\", owner: payments}}\n"),
-                1 => format!("  - {{id: r{at}, when: \"SubAccountId IN ('SubAccountId-{at}', 'x')\", owner: search}}\n"),
-                2 => format!("  - {{id: r{at}, when: \"Tags['Name'] LIKE 'host-{at}00%'\", owner: search}}\n"),
-                _ => format!("  - {{id: r{at}, when: \"Tags['Name'] ~ '^host-{at}[0-9]7$'\", owner: search}}\n"),
-            })
-            .collect();
-        let rules = rules(&text, &org);
-        let engine = Engine::new(&rules, &org);
-        let start = std::time::Instant::now();
-        let mut run = engine.scope();
-        run.keys(&batch).unwrap();
-        let read = start.elapsed();
-        let done = run.finish();
-        println!(
-            "{count} rules of {kinds} kinds, {keys} keys: {read:?} to read, {:?} in all, {} cases",
-            start.elapsed(),
-            done.cases
-        );
-        assert_eq!(done.keys, keys);
     }
 }

@@ -4,7 +4,7 @@ use expect_test::expect;
 use leap_terms::CostKind;
 
 use super::*;
-use crate::attribute::bills::{Bill, bill, charge};
+use crate::attribute::tests_bills::{Bill, bill, charge};
 use crate::attribute::{Answers, Engine};
 use crate::org::Org;
 

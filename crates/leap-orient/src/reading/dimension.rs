@@ -119,10 +119,16 @@ fn one(word: &str, key_columns: &[String], levels: &[String], extra: &[String]) 
     match column.map(|column| (column.name, column.role)) {
         Some((name, ColumnRole::Key)) => Ok(Dimension::Key(name.to_owned())),
         Some((name, ColumnRole::Resource)) => Ok(Dimension::Resource(name.to_owned())),
-        Some((name, ColumnRole::Detail)) if key_columns.iter().any(|column| column == name) => Ok(Dimension::Key(name.to_owned())),
+        Some((name, ColumnRole::Detail)) if key_columns.iter().any(|column| column == name) => {
+            Ok(Dimension::Key(name.to_owned()))
+        }
         Some((name, ColumnRole::Detail | ColumnRole::Time)) => Ok(Dimension::Charge(name.to_owned())),
-        Some((name, ColumnRole::Currency)) => Err(format!("{name} is always a column of the answer: currencies are never added")),
-        Some((name, ColumnRole::Measure)) => Err(format!("{name} is summed, not grouped by; choose the cost with --cost")),
+        Some((name, ColumnRole::Currency)) => {
+            Err(format!("{name} is always a column of the answer: currencies are never added"))
+        }
+        Some((name, ColumnRole::Measure)) => {
+            Err(format!("{name} is summed, not grouped by; choose the cost with --cost"))
+        }
         None => match extra.iter().find(|column| column.eq_ignore_ascii_case(full)) {
             Some(column) if key_columns.contains(column) => Ok(Dimension::Key(column.clone())),
             Some(column) => Ok(Dimension::Charge(column.clone())),
@@ -178,7 +184,10 @@ mod tests {
     #[test]
     fn a_wrong_word_is_answered_with_the_nearest() {
         assert_eq!(read("servce").unwrap_err(), "unknown dimension 'servce'; did you mean service?");
-        assert_eq!(read("BilledCost").unwrap_err(), "BilledCost is summed, not grouped by; choose the cost with --cost");
+        assert_eq!(
+            read("BilledCost").unwrap_err(),
+            "BilledCost is summed, not grouped by; choose the cost with --cost"
+        );
         assert_eq!(read("team,team").unwrap_err(), "dimension 'team' is named twice");
     }
 }

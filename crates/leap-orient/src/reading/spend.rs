@@ -153,7 +153,8 @@ impl<'q> Spend<'q> {
 
     /// True when the answer needs the `resources` table.
     pub fn needs_resources(&self) -> bool {
-        let filtered = self.query.filter.is_some_and(|filter| filter.columns().iter().any(|column| is_resource(column)));
+        let filtered =
+            self.query.filter.is_some_and(|filter| filter.columns().iter().any(|column| is_resource(column)));
         filtered || self.query.by.iter().any(|named| matches!(named.dimension, Dimension::Resource(_)))
     }
 
@@ -238,7 +239,8 @@ impl<'q> Spend<'q> {
         let days = batch.column_by_name(tables::DAY).expect("the cube has days").as_primitive::<Date32Type>();
         let keys = binary(batch, tables::KEY);
         let resources = binary(batch, tables::RESOURCE);
-        let currencies = batch.column_by_name("BillingCurrency").and_then(|array| as_text(array)).expect("the cube has currencies");
+        let currencies =
+            batch.column_by_name("BillingCurrency").and_then(|array| as_text(array)).expect("the cube has currencies");
         let cost = self.query.cost.column();
         let coarse = batch.column_by_name(cost).expect("the cube has costs").as_primitive::<Decimal128Type>();
         let fine = batch.column_by_name(&fine_column(cost)).map(|array| array.as_primitive::<Decimal128Type>());
@@ -253,7 +255,8 @@ impl<'q> Spend<'q> {
             let key = *scope.keys.get(keys.value(row)).expect("every cell's key is in the keys table");
             let answer = answers.find(keys.value(row), resource, day).expect("every cell has an owner");
             if let Some(filter) = self.query.filter {
-                let get = |name: &str| scope.column(name, key, resource, answer.owner, answer.rule.map(|rule| rule.as_str()));
+                let get =
+                    |name: &str| scope.column(name, key, resource, answer.owner, answer.rule.map(|rule| rule.as_str()));
                 if !filter.matches(&get) {
                     continue;
                 }
@@ -277,7 +280,9 @@ impl<'q> Spend<'q> {
                     }
                     Dimension::Resource(name) => {
                         let found = resource.and_then(|resource| scope.resources.get(resource));
-                        let text = found.and_then(|(id, label)| if name == "ResourceId" { id.as_deref() } else { label.as_deref() });
+                        let text = found.and_then(
+                            |(id, label)| if name == "ResourceId" { id.as_deref() } else { label.as_deref() },
+                        );
                         self.texts.number(text)
                     }
                     Dimension::Charge(name) => unreachable!("{name} is not in the cube; the caller reads the charges"),
@@ -285,7 +290,10 @@ impl<'q> Spend<'q> {
                 group.push(number);
             }
             group.push(self.texts.number(Some(currencies.value(row))));
-            let amount = Exact::from_parts(coarse.value(row), fine.filter(|array| array.is_valid(row)).map_or(0, |array| array.value(row)));
+            let amount = Exact::from_parts(
+                coarse.value(row),
+                fine.filter(|array| array.is_valid(row)).map_or(0, |array| array.value(row)),
+            );
             let count = u64::try_from(rows.value(row)).expect("row counts are positive");
             match self.sums.get_mut(group.as_slice()) {
                 Some((sum, counted)) => {
@@ -306,20 +314,30 @@ impl<'q> Spend<'q> {
             .sums
             .into_iter()
             .map(|(group, (amount, rows))| {
-                let mut values: Vec<_> = group.iter().map(|number| self.texts.texts[*number as usize].clone()).collect();
+                let mut values: Vec<_> =
+                    group.iter().map(|number| self.texts.texts[*number as usize].clone()).collect();
                 let currency = values.pop().flatten().expect("the last value of a group is its currency");
                 let currency = Currency::new(&currency).expect("the cube holds checked currencies");
                 *totals.entry(currency.clone()).or_default() += amount;
                 SpendRow { values, currency, amount, rows }
             })
             .collect();
-        rows.sort_by(|a, b| b.amount.cmp(&a.amount).then_with(|| a.values.cmp(&b.values)).then_with(|| a.currency.cmp(&b.currency)));
+        rows.sort_by(|a, b| {
+            b.amount.cmp(&a.amount).then_with(|| a.values.cmp(&b.values)).then_with(|| a.currency.cmp(&b.currency))
+        });
         (rows, totals)
     }
 }
 
 impl SpendScope {
-    fn column(&self, name: &str, key: usize, resource: Option<&[u8]>, owner: &Owner, rule: Option<&str>) -> Option<String> {
+    fn column(
+        &self,
+        name: &str,
+        key: usize,
+        resource: Option<&[u8]>,
+        owner: &Owner,
+        rule: Option<&str>,
+    ) -> Option<String> {
         match name {
             "team" => Some(owner.to_string()),
             "rule" => rule.map(str::to_owned),

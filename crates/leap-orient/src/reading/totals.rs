@@ -22,8 +22,11 @@ pub fn add(answers: &Answers, batch: &RecordBatch, totals: &mut OwnerTotals) -> 
     let rows = column(tables::ROWS)?.as_primitive_opt::<Int64Type>().ok_or_else(|| missing(tables::ROWS))?;
     let mut costs = Vec::new();
     for kind in CostKind::ALL {
-        let coarse = column(kind.column())?.as_primitive_opt::<Decimal128Type>().ok_or_else(|| missing(kind.column()))?;
-        let fine = batch.column_by_name(&fine_column(kind.column())).and_then(|array| array.as_primitive_opt::<Decimal128Type>());
+        let coarse =
+            column(kind.column())?.as_primitive_opt::<Decimal128Type>().ok_or_else(|| missing(kind.column()))?;
+        let fine = batch
+            .column_by_name(&fine_column(kind.column()))
+            .and_then(|array| array.as_primitive_opt::<Decimal128Type>());
         costs.push((kind, coarse, fine));
     }
     for row in 0..batch.num_rows() {

@@ -433,9 +433,12 @@ fn a_missing_file_is_named() {
 #[test]
 fn a_json_list_reads_like_json_lines() {
     let row = |cost: &str| {
-        format!(r#"{{"invoice":{{"month":"202609"}},"usage_start_time":"2026-09-01","currency":"EUR","cost":{cost},"cost_at_list":2}}"#)
+        format!(
+            r#"{{"invoice":{{"month":"202609"}},"usage_start_time":"2026-09-01","currency":"EUR","cost":{cost},"cost_at_list":2}}"#
+        )
     };
-    let list = audit_text(&format!("[\n{},\n{}]\n", row("0.1"), row("0.2")), Format::GcpDetailed, &AuditOptions::default());
+    let list =
+        audit_text(&format!("[\n{},\n{}]\n", row("0.1"), row("0.2")), Format::GcpDetailed, &AuditOptions::default());
     assert_eq!(shown(&list), "2026-09 EUR 2 0.3 0.3 4 0.3\n");
     let lines = audit_text(&format!("{}\n{}", row("0.1"), row("0.2")), Format::GcpDetailed, &AuditOptions::default());
     assert_eq!(list, lines);

@@ -27,11 +27,21 @@ pub(crate) fn bill_in(currency: &str, period: &str, lines: &[Line]) -> String {
 }
 
 /// One row.
-pub(crate) fn row(out: &mut String, currency: &str, period: &str, category: &str, (day, resource, team, amount): &Line) {
+pub(crate) fn row(
+    out: &mut String,
+    currency: &str,
+    period: &str,
+    category: &str,
+    (day, resource, team, amount): &Line,
+) {
     let start = format!("{period}-01T00:00:00Z");
     let (year, month) = period.split_once('-').expect("a period such as 2026-09");
     let (year, month): (u32, u32) = (year.parse().expect("a year"), month.parse().expect("a month"));
-    let end = if month == 12 { format!("{}-01-01T00:00:00Z", year + 1) } else { format!("{year}-{:02}-01T00:00:00Z", month + 1) };
+    let end = if month == 12 {
+        format!("{}-01-01T00:00:00Z", year + 1)
+    } else {
+        format!("{year}-{:02}-01T00:00:00Z", month + 1)
+    };
     let tags = if team.is_empty() { String::new() } else { format!("\"{{\"\"team\"\": \"\"{team}\"\"}}\"") };
     writeln!(
         out,

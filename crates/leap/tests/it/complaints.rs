@@ -55,14 +55,23 @@ fn equal_rows_are_two_charges_and_a_redelivery_of_them_is_none() {
 #[test]
 fn every_view_has_the_same_sum() {
     let home = owned_home();
-    let mut csv = bill("2026-09", &[("2026-09-10", "i-1", "a", "0.1"), ("2026-09-10", "i-2", "b", "0.2"), ("2026-09-10", "", "", "0.000000000000000000000000000003")]);
+    let mut csv = bill(
+        "2026-09",
+        &[
+            ("2026-09-10", "i-1", "a", "0.1"),
+            ("2026-09-10", "i-2", "b", "0.2"),
+            ("2026-09-10", "", "", "0.000000000000000000000000000003"),
+        ],
+    );
     row(&mut csv, "USD", "2026-09", "Tax", &("2026-09-01", "", "", "0.07"));
     row(&mut csv, "USD", "2026-09", "Credit", &("2026-09-01", "", "", "-1.5"));
     home.ingest(&home.write("bill.csv", &csv));
     let mut seen = std::collections::BTreeSet::new();
     for by in ["team", "service", "resource", "category", "day", "company", "ChargeDescription", "team,category"] {
         for basis in ["incurred", "invoiced"] {
-            seen.insert(text(&home.json(&["spend", "--by", by, "--period", "2026-09", "--basis", basis])["totals"][0]["amount"]));
+            seen.insert(text(
+                &home.json(&["spend", "--by", by, "--period", "2026-09", "--basis", basis])["totals"][0]["amount"],
+            ));
         }
     }
     seen.insert(text(&home.json(&["sql", "SELECT SUM(\"EffectiveCost\") AS s FROM charges"])["rows"][0]["s"]));
@@ -83,7 +92,12 @@ fn a_charge_without_resource_quantity_or_tags_keeps_its_cost() {
 #[test]
 fn negative_totals_stay_negative() {
     let home = owned_home();
-    home.ingest(&home.write("bill.csv", &bill("2026-09", &[("2026-09-10", "i-1", "a", "-7.25"), ("2026-09-10", "i-1", "a", "0")])));
+    home.ingest(
+        &home.write(
+            "bill.csv",
+            &bill("2026-09", &[("2026-09-10", "i-1", "a", "-7.25"), ("2026-09-10", "i-1", "a", "0")]),
+        ),
+    );
     assert_eq!(home.spend("team", &["--period", "2026-09"]), [("a".to_owned(), "-7.25".to_owned())]);
     home.verified();
 }
@@ -102,8 +116,12 @@ fn no_total_mixes_currencies() {
 #[test]
 fn late_usage_is_incurred_then_and_invoiced_now() {
     let home = owned_home();
-    home.ingest(&home.write("bill.csv", &bill("2026-10", &[("2026-09-30", "i-1", "a", "1"), ("2026-10-01", "i-1", "a", "2")])));
-    let total = |period: &str, basis: &str| text(&home.json(&["spend", "--period", period, "--basis", basis])["totals"][0]["amount"]);
+    home.ingest(
+        &home.write("bill.csv", &bill("2026-10", &[("2026-09-30", "i-1", "a", "1"), ("2026-10-01", "i-1", "a", "2")])),
+    );
+    let total = |period: &str, basis: &str| {
+        text(&home.json(&["spend", "--period", period, "--basis", basis])["totals"][0]["amount"])
+    };
     assert_eq!((total("2026-09", "incurred"), total("2026-10", "incurred")), ("1".into(), "2".into()));
     assert_eq!(total("2026-10", "invoiced"), "3");
 }
@@ -118,6 +136,9 @@ fn a_stray_row_of_the_next_month_does_not_push_out_its_bill() {
     let october = home.write("october.csv", &bill("2026-10", &[("2026-10-02", "i-1", "a", "100")]));
     home.ingest(&october);
     home.ingest(&home.write("september.csv", &september));
-    assert_eq!(home.spend("team", &["--period", "2026-10", "--basis", "invoiced"]), [("a".to_owned(), "100.5".to_owned())]);
+    assert_eq!(
+        home.spend("team", &["--period", "2026-10", "--basis", "invoiced"]),
+        [("a".to_owned(), "100.5".to_owned())]
+    );
     home.verified();
 }

@@ -9,15 +9,31 @@ use crate::bill::{ORG, RULES, bill};
 use crate::harness::Home;
 
 const CALLS: [&str; 12] = [
-    "write", "pwrite64", "writev", "fsync", "fdatasync", "rename", "renameat2", "link", "linkat", "unlink", "ftruncate", "mkdir",
+    "write",
+    "pwrite64",
+    "writev",
+    "fsync",
+    "fdatasync",
+    "rename",
+    "renameat2",
+    "link",
+    "linkat",
+    "unlink",
+    "ftruncate",
+    "mkdir",
 ];
 /// At most this many points of one kind of call, spread evenly over the run.
-const POINTS_PER_CALL: usize = 60;
+const POINTS_PER_CALL: usize = 200;
 
 fn strace(home: &Home, extra: &[String], args: &[&str]) -> Command {
     let plain = home.command(args);
     let mut command = Command::new("strace");
-    command.args(["-qq", "-f", "-o", "/dev/null"]).args(extra).arg("--").arg(plain.get_program()).args(plain.get_args());
+    command
+        .args(["-qq", "-f", "-o", "/dev/null"])
+        .args(extra)
+        .arg("--")
+        .arg(plain.get_program())
+        .args(plain.get_args());
     command.current_dir(plain.get_current_dir().expect("the harness sets the folder")).env_remove("LEAP_HOME");
     command.stdout(Stdio::null()).stderr(Stdio::null());
     command
@@ -39,7 +55,11 @@ fn counted(home: &Home, args: &[&str]) -> Vec<(&'static str, usize)> {
         .expect("strace starts");
     assert!(status.success());
     let text = std::fs::read_to_string(&trace).expect("the trace");
-    let calls = |call: &str| text.lines().filter(|line| line.split_whitespace().nth(1).is_some_and(|word| word.starts_with(&format!("{call}(")))).count();
+    let calls = |call: &str| {
+        text.lines()
+            .filter(|line| line.split_whitespace().nth(1).is_some_and(|word| word.starts_with(&format!("{call}("))))
+            .count()
+    };
     CALLS.iter().map(|call| (*call, calls(call))).filter(|(_, count)| *count > 0).collect()
 }
 
@@ -60,7 +80,8 @@ fn killed_at_any_call_the_state_is_before_or_after() {
     before.ok(&["org", "apply", "org.yaml"]);
     before.ok(&["rules", "apply", "rules.yaml"]);
     before.ingest(&before.write("old.csv", &bill("2026-09", &[("2026-09-10", "i-1", "a", "1.00")])));
-    before.write("new.csv", &bill("2026-09", &[("2026-09-10", "i-1", "a", "1.50"), ("2026-09-11", "i-2", "b", "2.25")]));
+    before
+        .write("new.csv", &bill("2026-09", &[("2026-09-10", "i-1", "a", "1.50"), ("2026-09-11", "i-2", "b", "2.25")]));
     let args = ["ingest", "new.csv"];
     let old = seen(&before);
 
@@ -87,7 +108,10 @@ fn killed_at_any_call_the_state_is_before_or_after() {
                     let Some((call, when)) = points.get(at) else { break };
                     let home = before.copy();
                     let inject = format!("inject={call}:signal=SIGKILL:when={when}");
-                    let status = strace(&home, &["-e".to_owned(), format!("trace={call}"), "-e".to_owned(), inject], &args).status().expect("strace starts");
+                    let status =
+                        strace(&home, &["-e".to_owned(), format!("trace={call}"), "-e".to_owned(), inject], &args)
+                            .status()
+                            .expect("strace starts");
                     let state = seen(&home);
                     if state == new {
                         survived.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -100,7 +124,11 @@ fn killed_at_any_call_the_state_is_before_or_after() {
                     // The next one to come must find a home that works.
                     let again = home.run(&args);
                     if again.code != 0 || seen(&home) != new {
-                        violations.lock().unwrap().push(format!("{call} {when}: a second try gave {}\n{}", seen(&home).0, again.err));
+                        violations.lock().unwrap().push(format!(
+                            "{call} {when}: a second try gave {}\n{}",
+                            seen(&home).0,
+                            again.err
+                        ));
                     }
                 }
             });

@@ -5,7 +5,12 @@ use crate::harness::Home;
 
 fn home() -> Home {
     let home = Home::new();
-    home.ingest(&home.write("bill.csv", &bill("2026-09", &[("2026-09-10", "i-1", "a", "0.10"), ("2026-09-11", "i-2", "", "0.20")])));
+    home.ingest(
+        &home.write(
+            "bill.csv",
+            &bill("2026-09", &[("2026-09-10", "i-1", "a", "0.10"), ("2026-09-11", "i-2", "", "0.20")]),
+        ),
+    );
     home.write("org.yaml", ORG);
     home.write("rules.yaml", RULES);
     home.ok(&["org", "apply", "org.yaml"]);
@@ -49,7 +54,10 @@ fn twenty_thousand_ors_are_an_error_and_no_crash() {
     let terms = vec!["\"SubAccountId\" = 'x'"; 20_000].join(" OR ");
     // Beyond what one argument of a process may hold, the text comes through standard input, as a person's script would send it.
     let mut command = home.command(&["sql", "-"]);
-    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    command
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
     let mut child = command.spawn().unwrap();
     let text = format!("SELECT count(*) FROM charges WHERE {terms}");
     let mut input = child.stdin.take().unwrap();
@@ -71,7 +79,10 @@ fn twenty_thousand_ors_are_an_error_and_no_crash() {
 #[test]
 fn a_query_sees_owners_tags_and_exact_sums() {
     let home = home();
-    let answer = home.json(&["sql", "SELECT \"x_LeapOwner\" AS owner, SUM(\"BilledCost\") AS billed FROM charges GROUP BY 1 ORDER BY 1"]);
+    let answer = home.json(&[
+        "sql",
+        "SELECT \"x_LeapOwner\" AS owner, SUM(\"BilledCost\") AS billed FROM charges GROUP BY 1 ORDER BY 1",
+    ]);
     assert_eq!(
         answer["rows"],
         serde_json::json!([{"owner": "a", "billed": "0.1"}, {"owner": "residual:no-rule", "billed": "0.2"}])

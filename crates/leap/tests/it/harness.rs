@@ -77,7 +77,8 @@ impl Home {
         let mut args = args.to_vec();
         args.extend(["--format", "json"]);
         let ran = self.run(&args);
-        let value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("no JSON from {args:?}:\n{}{}", ran.out, ran.err));
+        let value =
+            serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("no JSON from {args:?}:\n{}{}", ran.out, ran.err));
         (ran.code, value)
     }
 
@@ -98,12 +99,8 @@ impl Home {
         let mut args = vec!["spend", "--by", by];
         args.extend(more);
         let answer = self.json(&args);
-        let mut rows: Vec<_> = answer["rows"]
-            .as_array()
-            .expect("rows")
-            .iter()
-            .map(|row| (text(&row[by]), text(&row["amount"])))
-            .collect();
+        let mut rows: Vec<_> =
+            answer["rows"].as_array().expect("rows").iter().map(|row| (text(&row[by]), text(&row["amount"]))).collect();
         rows.sort();
         rows
     }

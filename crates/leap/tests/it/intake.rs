@@ -21,7 +21,10 @@ fn a_bill_that_comes_twice_counts_once() {
 fn a_restated_month_replaces_and_an_older_one_does_not_come_back() {
     let home = Home::new();
     let first = home.write("first.csv", &bill("2026-09", &[("2026-09-10", "i-1", "", "100.00")]));
-    let second = home.write("second.csv", &bill("2026-09", &[("2026-09-10", "i-1", "", "90.00"), ("2026-09-11", "i-1", "", "5.00")]));
+    let second = home.write(
+        "second.csv",
+        &bill("2026-09", &[("2026-09-10", "i-1", "", "90.00"), ("2026-09-11", "i-1", "", "5.00")]),
+    );
     home.ingest(&first);
     home.ingest(&second);
     assert_eq!(home.spend("team", &["--period", "2026-09"])[0].1, "95");
@@ -70,10 +73,18 @@ fn an_unreadable_row_waits_in_quarantine_with_its_place() {
     csv = csv.replace("1,5,acc", "\"1,5\",acc").replace(",1,5,1,5,AWS,1,5,1,", ",1,1,AWS,1,1,");
     home.write("bill.csv", &csv);
     let deliveries = home.ingest(&home.path("bill.csv"));
-    assert_eq!((deliveries[0]["rows"].as_u64(), deliveries[0]["quarantined"].as_u64()), (Some(149), Some(1)), "{deliveries:#?}");
+    assert_eq!(
+        (deliveries[0]["rows"].as_u64(), deliveries[0]["quarantined"].as_u64()),
+        (Some(149), Some(1)),
+        "{deliveries:#?}"
+    );
     let rows = home.json(&["quarantine", "list"]);
     let row = &rows["rows"][0];
-    assert_eq!((text(&row["row"]).as_str(), text(&row["column"]).as_str(), text(&row["value"]).as_str()), ("8", "BilledCost", "1,5"), "{row:#}");
+    assert_eq!(
+        (text(&row["row"]).as_str(), text(&row["column"]).as_str(), text(&row["value"]).as_str()),
+        ("8", "BilledCost", "1,5"),
+        "{row:#}"
+    );
     home.verified();
     // The person repairs the file; replay reads it again and the scope is replaced.
     home.write("bill.csv", &csv.replace("\"1,5\"", "1.5"));
@@ -101,7 +112,14 @@ fn amounts_of_thirty_decimals_come_back_as_they_were() {
     let fine = "0.000000000000000000000000000001";
     home.ingest(&home.write(
         "bill.csv",
-        &bill("2026-09", &[("2026-09-10", "i-1", "", fine), ("2026-09-10", "i-2", "", "999999999999"), ("2026-09-10", "i-2", "", "-1E-7")]),
+        &bill(
+            "2026-09",
+            &[
+                ("2026-09-10", "i-1", "", fine),
+                ("2026-09-10", "i-2", "", "999999999999"),
+                ("2026-09-10", "i-2", "", "-1E-7"),
+            ],
+        ),
     ));
     let expected = "999999999998.999999900000000000000000000001";
     assert_eq!(home.spend("team", &["--period", "2026-09"])[0].1, expected);
@@ -130,7 +148,12 @@ fn currencies_are_never_added() {
     both += bill_in("EUR", "2026-09", &[("2026-09-10", "i-2", "", "2.00")]).split_once('\n').unwrap().1;
     home.ingest(&home.write("bill.csv", &both));
     let answer = home.json(&["spend", "--period", "2026-09"]);
-    let totals: Vec<_> = answer["totals"].as_array().unwrap().iter().map(|total| (text(&total["currency"]), text(&total["amount"]))).collect();
+    let totals: Vec<_> = answer["totals"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|total| (text(&total["currency"]), text(&total["amount"])))
+        .collect();
     assert_eq!(totals, [("EUR".to_owned(), "2".to_owned()), ("USD".to_owned(), "1".to_owned())]);
     home.verified();
 }

@@ -5,6 +5,7 @@
 //! - `complaints`: defects that users of other products reported, each with a test of its name
 //! - `staged`: real bills (skipped where they are absent)
 //! - `restate`: ten deliveries of a bucket with restatements, in every order
+//! - `worlds`: random bills under random rules, against the truth and the auditor
 //! - `gateway`: what SQL must not do
 //! - `crash`: the process killed at every write, sync and rename of an ingest
 
@@ -18,3 +19,4 @@ mod ownership;
 mod reading;
 mod restate;
 mod staged;
+mod worlds;

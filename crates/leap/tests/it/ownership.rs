@@ -50,7 +50,8 @@ fn a_rule_with_a_date_moves_only_the_days_from_it_on() {
     owner: a
 residual: {steward: x}
 ";
-    let home = home(rules, &[("2026-09-15", "i-1", "", "1"), ("2026-09-16", "i-1", "", "2"), ("2026-09-30", "i-2", "", "4")]);
+    let home =
+        home(rules, &[("2026-09-15", "i-1", "", "1"), ("2026-09-16", "i-1", "", "2"), ("2026-09-30", "i-2", "", "4")]);
     assert_eq!(owned(&home), pairs(&[("a", "5"), ("b", "2")]));
 }
 
@@ -58,11 +59,22 @@ residual: {steward: x}
 fn a_mapping_gives_owners_by_resource_and_date() {
     let home = Home::new();
     home.write("org.yaml", ORG);
-    home.write("owners.csv", "ResourceId,owner,effective_from,effective_until\ni-1,a,,2026-09-16\ni-1,b,2026-09-16,\ni-2,c,,\n");
+    home.write(
+        "owners.csv",
+        "ResourceId,owner,effective_from,effective_until\ni-1,a,,2026-09-16\ni-1,b,2026-09-16,\ni-2,c,,\n",
+    );
     home.write("rules.yaml", "rules:\n  - id: by-resource\n    mapping: owners.csv\nresidual: {steward: x}\n");
     home.ingest(&home.write(
         "bill.csv",
-        &bill("2026-09", &[("2026-09-15", "i-1", "", "1"), ("2026-09-16", "i-1", "", "2"), ("2026-09-16", "i-2", "", "4"), ("2026-09-16", "i-3", "", "8")]),
+        &bill(
+            "2026-09",
+            &[
+                ("2026-09-15", "i-1", "", "1"),
+                ("2026-09-16", "i-1", "", "2"),
+                ("2026-09-16", "i-2", "", "4"),
+                ("2026-09-16", "i-3", "", "8"),
+            ],
+        ),
     ));
     home.ok(&["org", "apply", "org.yaml"]);
     home.ok(&["rules", "apply", "rules.yaml"]);
@@ -115,7 +127,10 @@ fn a_changed_rule_set_shows_the_money_that_it_moves_before_it_moves_it() {
     assert_eq!(home.digest(), before, "a diff changes nothing");
     let rows = moved["rows"].as_array().unwrap();
     assert_eq!(rows.len(), 1, "{moved:#}");
-    assert_eq!((text(&rows[0]["from"]), text(&rows[0]["to"]), text(&rows[0]["amount"])), ("residual:no-rule".into(), "c".into(), "2".into()));
+    assert_eq!(
+        (text(&rows[0]["from"]), text(&rows[0]["to"]), text(&rows[0]["amount"])),
+        ("residual:no-rule".into(), "c".into(), "2".into())
+    );
     home.ok(&["rules", "apply", "rules2.yaml"]);
     assert_eq!(owned(&home), pairs(&[("a", "1.25"), ("c", "2")]));
     home.ok(&["rules", "apply", "rules.yaml"]);
@@ -127,14 +142,34 @@ fn each_mistake_in_a_rules_file_has_its_own_error_with_line_and_caret() {
     let home = home(RULES, &[("2026-09-15", "i-1", "a", "1")]);
     let rule = |body: &str| format!("rules:\n  - id: one\n{body}residual: {{steward: x}}\n");
     for (name, text, expected) in [
-        ("unknown team", rule("    when: \"Tags['team'] = 'a'\"\n    owner: nobody\n"), vec!["rules-bad.yaml:4", "nobody", "^"]),
-        ("unknown column", rule("    when: \"ServicName = 'x'\"\n    owner: a\n"), vec!["rules-bad.yaml:3:12", "ServicName", "ServiceName", "^"]),
+        (
+            "unknown team",
+            rule("    when: \"Tags['team'] = 'a'\"\n    owner: nobody\n"),
+            vec!["rules-bad.yaml:4", "nobody", "^"],
+        ),
+        (
+            "unknown column",
+            rule("    when: \"ServicName = 'x'\"\n    owner: a\n"),
+            vec!["rules-bad.yaml:3:12", "ServicName", "ServiceName", "^"],
+        ),
         ("no type", rule("    when: \"SubAccountId = 123\"\n    owner: a\n"), vec!["rules-bad.yaml:3", "123", "^"]),
-        ("a measure", rule("    when: \"BilledCost > 1\"\n    owner: a\n"), vec!["rules-bad.yaml:3", "BilledCost", "^"]),
+        (
+            "a measure",
+            rule("    when: \"BilledCost > 1\"\n    owner: a\n"),
+            vec!["rules-bad.yaml:3", "BilledCost", "^"],
+        ),
         ("no predicate", rule("    when: \"SubAccountId =\"\n    owner: a\n"), vec!["rules-bad.yaml:3", "^"]),
-        ("twice", "rules:\n  - {id: one, owner: a}\n  - {id: one, owner: b}\nresidual: {steward: x}\n".to_owned(), vec!["rules-bad.yaml:3", "one", "^"]),
+        (
+            "twice",
+            "rules:\n  - {id: one, owner: a}\n  - {id: one, owner: b}\nresidual: {steward: x}\n".to_owned(),
+            vec!["rules-bad.yaml:3", "one", "^"],
+        ),
         ("no outcome", rule("    when: \"SubAccountId = 'x'\"\n"), vec!["rules-bad.yaml:2", "one"]),
-        ("unknown field", rule("    wen: \"SubAccountId = 'x'\"\n    owner: a\n"), vec!["rules-bad.yaml:3", "wen", "when"]),
+        (
+            "unknown field",
+            rule("    wen: \"SubAccountId = 'x'\"\n    owner: a\n"),
+            vec!["rules-bad.yaml:3", "wen", "when"],
+        ),
         ("no mapping", rule("    mapping: absent.csv\n"), vec!["rules-bad.yaml:3", "absent.csv"]),
         ("no yaml", "rules: [".to_owned(), vec!["rules-bad.yaml"]),
     ] {
@@ -150,7 +185,10 @@ fn each_mistake_in_a_rules_file_has_its_own_error_with_line_and_caret() {
 #[test]
 fn a_rule_that_never_matches_is_named() {
     let home = home(RULES, &[("2026-09-15", "i-1", "a", "1")]);
-    home.write("dead.yaml", &RULES.replace("rules:\n", "rules:\n  - {id: dead, when: \"ServiceName = 'Nothing'\", owner: c}\n"));
+    home.write(
+        "dead.yaml",
+        &RULES.replace("rules:\n", "rules:\n  - {id: dead, when: \"ServiceName = 'Nothing'\", owner: c}\n"),
+    );
     let ran = home.run(&["rules", "check", "dead.yaml"]);
     let said = format!("{}{}", ran.out, ran.err);
     assert!(said.contains("dead.yaml:2") && said.contains("never matches"), "{said}");
@@ -162,7 +200,11 @@ fn a_cycle_and_an_unknown_parent_are_refused_with_their_units() {
     home.write("cycle.yaml", "units:\n  - {id: x, name: X, parent: y}\n  - {id: y, name: Y, parent: x}\n");
     let ran = home.run(&["org", "apply", "cycle.yaml"]);
     assert_eq!(ran.code, 2);
-    assert!(ran.err.contains("cycle.yaml:") && ran.err.contains("cycle") && ran.err.contains('x') && ran.err.contains('y'), "{}", ran.err);
+    assert!(
+        ran.err.contains("cycle.yaml:") && ran.err.contains("cycle") && ran.err.contains('x') && ran.err.contains('y'),
+        "{}",
+        ran.err
+    );
     home.write("orphan.yaml", "units:\n  - {id: x, name: X, parent: nowhere}\n");
     let ran = home.run(&["org", "apply", "orphan.yaml"]);
     assert_eq!(ran.code, 2);
@@ -172,7 +214,10 @@ fn a_cycle_and_an_unknown_parent_are_refused_with_their_units() {
 #[test]
 fn suggestions_find_the_rule_that_owns_most_residual_money() {
     let rules = "rules:\n  - {id: ec2, when: \"ResourceId = 'i-9'\", owner: a}\nresidual: {steward: x}\n";
-    let home = home(rules, &[("2026-09-15", "i-1", "b", "10"), ("2026-09-15", "i-2", "c", "5"), ("2026-09-15", "i-9", "", "1")]);
+    let home = home(
+        rules,
+        &[("2026-09-15", "i-1", "b", "10"), ("2026-09-15", "i-2", "c", "5"), ("2026-09-15", "i-9", "", "1")],
+    );
     let answer = home.json(&["rules", "suggest"]);
     let first = &answer["rows"][0];
     assert_eq!(text(&first["amount"]), "15", "{answer:#}");

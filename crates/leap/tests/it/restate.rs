@@ -45,7 +45,8 @@ residual: {steward: cloud-efficiency}
 }
 
 fn deliveries(folder: &Path) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = std::fs::read_dir(folder.join("deliveries")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut found: Vec<PathBuf> =
+        std::fs::read_dir(folder.join("deliveries")).unwrap().map(|entry| entry.unwrap().path()).collect();
     found.sort();
     assert_eq!(found.len(), 10);
     found
@@ -54,7 +55,12 @@ fn deliveries(folder: &Path) -> Vec<PathBuf> {
 /// What the store holds of one period, in the shape of `truth.json`.
 fn held(home: &Home, period: &str) -> BTreeMap<String, String> {
     let mut held = BTreeMap::new();
-    for (name, kind) in [("BilledCost", "billed"), ("EffectiveCost", "effective"), ("ListCost", "list"), ("ContractedCost", "contracted")] {
+    for (name, kind) in [
+        ("BilledCost", "billed"),
+        ("EffectiveCost", "effective"),
+        ("ListCost", "list"),
+        ("ContractedCost", "contracted"),
+    ] {
         let answer = home.json(&["spend", "--by", "team", "--period", period, "--basis", "invoiced", "--cost", kind]);
         held.insert(name.to_owned(), text(&answer["totals"][0]["amount"]));
         if kind == "effective" {
@@ -68,7 +74,8 @@ fn held(home: &Home, period: &str) -> BTreeMap<String, String> {
             }
         }
     }
-    let rows = home.json(&["sql", &format!("SELECT count(*) AS n FROM charges WHERE \"x_LeapBillingPeriod\" = '{period}'")]);
+    let rows =
+        home.json(&["sql", &format!("SELECT count(*) AS n FROM charges WHERE \"x_LeapBillingPeriod\" = '{period}'")]);
     held.insert("rows".to_owned(), text(&rows["rows"][0]["n"]));
     held
 }
@@ -127,7 +134,9 @@ fn every_order_of_arrival_gives_one_digest() {
     let all = deliveries(&folder);
     let periods: Vec<Vec<PathBuf>> = ["2026-08", "2026-09", "2026-10"]
         .iter()
-        .map(|period| all.iter().filter(|path| path.join(format!("BILLING_PERIOD={period}")).exists()).cloned().collect())
+        .map(|period| {
+            all.iter().filter(|path| path.join(format!("BILLING_PERIOD={period}")).exists()).cloned().collect()
+        })
         .collect();
     assert_eq!(periods.iter().map(Vec::len).collect::<Vec<_>>(), [2, 7, 1]);
     let start = Home::new();

@@ -26,7 +26,8 @@ const TOTALS: [(&str, &str, CostKind, &str); 17] = [
     ("focus-1.0/focus_sample.csv", "ContractedCost", CostKind::Contracted, "14.97626039326"),
     ("oci/oci_cost_first150.csv", "cost/myCost", CostKind::Billed, "0.727195233404450114"),
 ];
-const KOKU_BUCKET: &str = "aws-cur-legacy/bucket/koku-local/20180801-20180901/16e57707-f9e3-49be-8be6-b84e684b5194/koku-local-1.csv.gz";
+const KOKU_BUCKET: &str =
+    "aws-cur-legacy/bucket/koku-local/20180801-20180901/16e57707-f9e3-49be-8be6-b84e684b5194/koku-local-1.csv.gz";
 const GCP: &str = "gcp/koku_gcp_202011_30c31bca571d9b7f3b2c8459dd8bc34a_2020-11-08_2020-11-11.csv";
 
 fn money(value: &serde_json::Value) -> Money {
@@ -53,7 +54,8 @@ fn every_staged_bill_gives_its_exact_totals() {
             .find(|mapping| mapping["raw_column"] == column && mapping["cost"] == kind.word())
             .unwrap_or_else(|| panic!("{file}: no mapping of {column} to {kind}: {:#}", delivery["mappings"]));
         assert_eq!(money(&mapping["raw_total"]), money(&total.into()), "{file}: raw {column}");
-        let adjusted: Money = mapping["adjustments"].as_array().unwrap().iter().map(|each| money(&each["amount"])).sum();
+        let adjusted: Money =
+            mapping["adjustments"].as_array().unwrap().iter().map(|each| money(&each["amount"])).sum();
         assert_eq!(money(&mapping["raw_total"]) + adjusted, money(&mapping["mapped_total"]), "{file}: {mapping:#}");
         assert_eq!(delivery["totals"].as_array().unwrap().len(), 1, "{file}: one currency");
         assert_eq!(money(&delivery["totals"][0][kind.word()]), money(&mapping["mapped_total"]), "{file}: {kind}");

@@ -87,7 +87,8 @@ pub fn call<'a>(function: Function, arguments: Vec<Value<'a>>, patterns: &Patter
             // Here '' is what to put in place of something, not the absence of a value.
             let empty = || Argument { text: Cow::Borrowed(""), number: None };
             let text = arguments.first().is_some_and(|text| *text != Value::Null);
-            let arguments: Vec<_> = arguments.into_iter().map(|value| Argument::of(value).unwrap_or_else(empty)).collect();
+            let arguments: Vec<_> =
+                arguments.into_iter().map(|value| Argument::of(value).unwrap_or_else(empty)).collect();
             if text { of_arguments(function, &arguments, patterns).unwrap_or(Value::Null) } else { Value::Null }
         }
         _ => {
