@@ -16,8 +16,7 @@ import time
 import duckdb
 
 LEAP, DATA = sys.argv[1], sys.argv[2]
-ROUNDS = 3
-COSTS = ["BilledCost", "EffectiveCost", "ListCost", "ContractedCost"]
+ROUNDS = int(os.environ.get("LEAP_BENCH_ROUNDS", "3"))
 
 
 def measured(words):

@@ -9,6 +9,7 @@
 //! | every file starts with `//!` | docs where the reader is |
 //! | one H1 per Markdown page | a page has one subject |
 //! | each invariant is used in code | an id that nothing checks is a lie |
+//! | each public type of `leap-terms` stands in GLOSSARY.md | one word per concept |
 //! | no paths of a machine, no third-party files | the repository is ours and for everyone |
 
 use std::fs;
@@ -40,7 +41,28 @@ pub(crate) fn findings(root: &Path) -> Vec<String> {
         }
     }
     invariants(root, &files, &mut findings);
+    glossary(root, &files, &mut findings);
     findings
+}
+
+/// Each public type of `leap-terms` stands in GLOSSARY.md in backquotes.
+fn glossary(root: &Path, files: &[PathBuf], findings: &mut Vec<String>) {
+    let text = fs::read_to_string(root.join("GLOSSARY.md")).unwrap_or_default();
+    let home = root.join("crates/leap-terms/src");
+    let mut seen = 0;
+    for path in files.iter().filter(|path| path.starts_with(&home)) {
+        let source = fs::read_to_string(path).unwrap_or_default();
+        for (line, code) in code_lines(&source) {
+            let name = ["pub struct ", "pub enum ", "pub type "].iter().find_map(|start| code.strip_prefix(start));
+            let Some(name) = name.and_then(|rest| rest.split(|c: char| !c.is_alphanumeric()).next()) else { continue };
+            seen += 1;
+            if !text.contains(&format!("`{name}`")) {
+                let shown = path.strip_prefix(root).unwrap_or(path).display();
+                findings.push(format!("{shown}:{line}: {name} has no word in GLOSSARY.md"));
+            }
+        }
+    }
+    assert!(seen > 10, "tidy found no types in {}", home.display());
 }
 
 fn source_files(root: &Path) -> Vec<PathBuf> {

@@ -26,8 +26,13 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
     let folder = folder(args)?;
     let started = clock::now();
     let seconds = |from: leap_terms::Instant| (clock::now().micros() - from.micros()) / 1_000_000;
-    let options =
-        CompanyOptions { seed: args.seed, teams: args.teams, months: args.months, ..CompanyOptions::default() };
+    let options = CompanyOptions {
+        seed: args.seed,
+        teams: args.teams,
+        months: args.months,
+        rows_per_month: args.teams * 21,
+        ..CompanyOptions::default()
+    };
     eprintln!(
         "making a company of {} teams and its bills of {} months in {} …",
         args.teams,
