@@ -364,6 +364,20 @@ pub fn take_in(
 ) -> Result<Delivery, IntakeError> {
     let mut options = prepared.options();
     loop {
+        if prepared.format() == Format::GcpDetailed
+            && !taken.is_empty()
+            && prepared
+                .parts
+                .iter()
+                .any(|part| !part.detected.header.names.iter().any(|name| name.eq_ignore_ascii_case("export_time")))
+        {
+            return Err(IntakeError::Delivery {
+                message: format!(
+                    "{} has no column export_time, which tells new rows from those of earlier exports of {}; export it with that column",
+                    prepared.candidate.path, prepared.source
+                ),
+            });
+        }
         let skip = if prepared.format().appends() && !taken.is_empty() {
             match pass(prepared, &options, context, None) {
                 Ok(counted) => known_batches(prepared, &counted.batches, taken)?,
@@ -395,18 +409,21 @@ fn known_batches(
 ) -> Result<BTreeSet<(Month, String)>, IntakeError> {
     let mut skip = BTreeSet::new();
     for ((month, name), (rows, digest)) in counted {
-        let Some(known) = taken.get(month).and_then(|batches| batches.iter().find(|batch| batch.name == *name)) else {
+        let before = taken.get(month).map_or(&[][..], Vec::as_slice);
+        // The same rows under another name (a file renamed or compressed anew) are the same batch.
+        if before.iter().any(|batch| (batch.rows, batch.digest) == (*rows, *digest)) {
+            skip.insert((*month, name.clone()));
+            continue;
+        }
+        let Some(known) = before.iter().find(|batch| batch.name == *name) else {
             continue;
         };
-        if (known.rows, known.digest) != (*rows, *digest) {
-            return Err(IntakeError::Delivery {
-                message: format!(
-                    "{}: batch '{name}' of {month} came before with {} rows and now has {rows} other rows; {} only ever adds batches: take in the whole export with --again --source NEW, or remove the file that was cut short",
-                    prepared.candidate.path, known.rows, prepared.source
-                ),
-            });
-        }
-        skip.insert((*month, name.clone()));
+        return Err(IntakeError::Delivery {
+            message: format!(
+                "{}: batch '{name}' of {month} came before with {} rows and now has {rows} other rows, and {} only ever adds batches; deliver all files of one export together, in one folder, and let a file be complete before it is taken in",
+                prepared.candidate.path, known.rows, prepared.source
+            ),
+        });
     }
     Ok(skip)
 }
@@ -850,10 +867,10 @@ fn complete(prepared: &Prepared, rows: &[u64], read: u64) -> Result<(), IntakeEr
     Ok(())
 }
 
-/// The month that a delivery is for: the one it is named after, else the one of nine tenths of its rows.
+/// The month that a delivery is for: the one it is named after, else its only one. A delivery of several months that
+/// nothing names holds each of them by itself.
 fn nominal(hint: Option<Month>, scopes: &[ScopeFacts]) -> Option<Month> {
-    let rows: u64 = scopes.iter().map(|facts| facts.rows).sum();
-    hint.or_else(|| scopes.iter().find(|facts| facts.rows * 10 >= rows * 9).map(|facts| facts.scope.billing_period))
+    hint.or_else(|| scopes.first().filter(|_| scopes.len() == 1).map(|facts| facts.scope.billing_period))
 }
 
 #[cfg(test)]

@@ -118,6 +118,10 @@ pub(crate) struct IngestArgs {
     /// Name the source instead of telling it from the content.
     #[arg(long, value_parser = |text: &str| SourceId::new(text))]
     pub(crate) source: Option<SourceId>,
+    /// The month that the bills are for, where neither manifest nor folder says it: rows of other months are strays that
+    /// stay with it. `all` says that the bills hold every month in them whole.
+    #[arg(long, value_name = "MONTH|all", value_parser = nominal)]
+    pub(crate) period: Option<Nominal>,
     /// Say what was assumed about the bytes, and how each raw cost became a FOCUS cost, to the last digit.
     #[arg(long)]
     pub(crate) explain: bool,
@@ -129,6 +133,23 @@ pub(crate) struct IngestArgs {
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) format: FormatArg,
+}
+
+/// What a person says of the month that a delivery is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Nominal {
+    /// This month.
+    Month(leap_terms::Month),
+    /// Every month in it, whole.
+    All,
+}
+
+fn nominal(text: &str) -> Result<Nominal, String> {
+    if text == "all" {
+        Ok(Nominal::All)
+    } else {
+        text.parse().map(Nominal::Month).map_err(|error| format!("{error}, nor 'all'"))
+    }
 }
 
 /// By which clock of the bill a period is read.
@@ -227,9 +248,6 @@ pub(crate) struct RulesFileArgs {
 pub(crate) struct RulesApplyArgs {
     /// rules.yaml; paths inside are relative to it.
     pub(crate) file: PathBuf,
-    /// Apply although a rule is dead or shadowed.
-    #[arg(long)]
-    pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) format: FormatArg,
 }

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use leap_book::{ConfigFiles, OwnerTotal, ProofRow, Publish, PublishedDelivery, Snapshot};
 use leap_lake::{PublishInfo, Staging};
-use leap_orient::attribute::Engine;
+use leap_orient::attribute::{Answers, Engine};
 use leap_orient::proof::{self, OwnerTotals, ScopeState, WrittenSums};
 use leap_orient::reading::totals;
 use leap_terms::tables::Table;
@@ -71,7 +71,21 @@ pub(crate) fn attribute(
     for batch in &attribution.batches {
         writer.write(batch).map_err(problem)?;
     }
-    writer.finish().map_err(problem)?;
+    let file = writer.finish().map_err(problem)?;
+    // What reports will read is the file, not the run: it must give the same sums.
+    let mut answers = Answers::new();
+    for batch in staging.scan(&file, None).map_err(problem)? {
+        answers.add(&batch.map_err(problem)?).map_err(failed)?;
+    }
+    let mut stored = OwnerTotals::new();
+    each_batch(slice.of(Table::Cube), None, open, |batch| totals::add(&answers, batch, &mut stored).map_err(failed))?;
+    if stored != attribution.totals {
+        let invariant = leap_terms::Invariant::OneOwnerPerDay;
+        return Err(Failure::quality(format!(
+            "invariant {invariant} does not hold for {}: the stored answers give other sums than the rules; nothing was published",
+            slice.scope
+        )));
+    }
     Ok(attribution.totals)
 }
 

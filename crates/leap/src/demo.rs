@@ -48,7 +48,7 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
     let (file, format) = quiet(&company.org);
     silently(apply_org(&root, &OrgApplyArgs { file, format })).await?;
     let (file, format) = quiet(&company.rules);
-    silently(apply_rules(&root, &RulesApplyArgs { file, force: true, format })).await?;
+    silently(apply_rules(&root, &RulesApplyArgs { file, format })).await?;
     eprintln!(
         "taking in {} deliveries with {} rows, as they arrived …",
         company.deliveries.len(),
@@ -57,7 +57,7 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
     let began = clock::now();
     let home = Home::open(&root, Access::Write).await?;
     let paths: Vec<PathBuf> = company.deliveries.iter().map(|delivery| delivery.path.clone()).collect();
-    let options = Options { source: None, again: false, dry_run: false };
+    let options = Options { source: None, again: false, dry_run: false, period: None, replay_of: None };
     let reports = take_paths(&home, &paths, &options, &Bar::new(), &Arc::new(AtomicBool::new(false))).await?;
     let refused = reports.iter().filter(|report| report.status == Status::Refused).count();
     let took = seconds(began);

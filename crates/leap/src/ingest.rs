@@ -20,7 +20,7 @@ use leap_terms::delivery::CostMapping;
 use leap_terms::{Delivery, DeliveryId, Digest, Format, Month, RowsDigest, ScopeKey, SourceId, limits};
 use serde_json::{Value, json};
 
-use crate::cli::{IngestArgs, OutputFormat};
+use crate::cli::{IngestArgs, Nominal, OutputFormat};
 use crate::clock;
 use crate::cycle::{self, Change};
 use crate::failure::{Exit, Failure};
@@ -64,6 +64,10 @@ pub(crate) struct Options {
     pub(crate) source: Option<SourceId>,
     pub(crate) again: bool,
     pub(crate) dry_run: bool,
+    /// The month that the bills are for, when the person says it.
+    pub(crate) period: Option<Nominal>,
+    /// The delivery that is read once more: its rows are not "in already".
+    pub(crate) replay_of: Option<DeliveryId>,
 }
 
 /// `leap ingest`.
@@ -74,7 +78,13 @@ pub(crate) async fn run(root: &Path, args: &IngestArgs) -> Result<(), Failure> {
     for path in &args.paths {
         paths.push(if path.as_os_str() == "-" { spool(&home)? } else { path.clone() });
     }
-    let options = Options { source: args.source.clone(), again: args.again, dry_run: args.dry_run };
+    let options = Options {
+        source: args.source.clone(),
+        again: args.again,
+        dry_run: args.dry_run,
+        period: args.period,
+        replay_of: None,
+    };
     let bar = Bar::new();
     let reports = take_paths(&home, &paths, &options, &bar, &cancelled).await?;
     print(args, &reports)?;
@@ -200,9 +210,16 @@ async fn take_one(
     let problem = |error: leap_book::BookError| Stop::Fail(Failure::from_error(&error));
     // Known files are not even looked into.
     let digests: Vec<Digest> = digest_parts(candidate)?.into_iter().map(|(_, digest)| digest).collect();
+    let world = World::load(home, None).await?;
+    // An export that overwrites its file and goes back to an earlier content means it: the same place, other bytes now.
+    let same_place = candidate.parts.iter().any(|part| {
+        let path = std::path::absolute(&part.path).unwrap_or_else(|_| part.path.clone()).display().to_string();
+        world.scopes.iter().any(|current| current.parts.iter().any(|known| known.path == path))
+    });
     if !options.again
         && let Some(known) = home.book.find_by_parts(&digests).await.map_err(problem)?
         && let Some(id) = known.id.clone()
+        && !(same_place && known.state == DeliveryState::Superseded)
     {
         let reason = match known.state {
             DeliveryState::Superseded => {
@@ -223,7 +240,6 @@ async fn take_one(
         };
         return Ok((report, digests));
     }
-    let world = World::load(home, None).await?;
     let known: Vec<KnownSource> = home
         .book
         .known_sources()
@@ -274,11 +290,17 @@ async fn read(
     options: &Options,
     context: &mut Context<'_>,
 ) -> Result<Report, Stop> {
-    let mut prepared = prepare(candidate, context)?;
+    let mut named = candidate.clone();
+    match options.period {
+        Some(Nominal::Month(month)) => named.billing_period_hint = Some(month),
+        Some(Nominal::All) => named.billing_period_hint = None,
+        None => {}
+    }
+    let mut prepared = prepare(&named, context)?;
     if let Some(with_twin) = with_twin(world, &prepared)? {
         prepared = prepare(&with_twin, context)?;
     }
-    let (mut staging, mut delivery) = stage(home, world, &prepared, context)?;
+    let (mut staging, mut delivery) = stage(home, world, &prepared, context, options.replay_of.as_ref())?;
     // Account ids may be respelt between deliveries of one export; the rows' own ids tell.
     if options.source.is_none()
         && let Some(same) = same_export(world, &delivery)
@@ -290,7 +312,7 @@ async fn read(
         );
         context.source = Some(same);
         prepared = prepare(&prepared.candidate, context)?;
-        (staging, delivery) = stage(home, world, &prepared, context)?;
+        (staging, delivery) = stage(home, world, &prepared, context, options.replay_of.as_ref())?;
         delivery.assumptions.push(leap_terms::delivery::Assumption {
             what: format!("most rows' own ids are those of {}: taken as the same export although its account id is spelt otherwise", delivery.source),
             column: Some("BillingAccountId".to_owned()),
@@ -306,7 +328,12 @@ async fn read(
         delivery: Some(delivery),
         reason,
     };
-    let replaced = replaced_by(world, &delivery);
+    let mut replaced = replaced_by(world, &delivery);
+    if let Some(again) = &options.replay_of {
+        let own = world.scopes.iter().filter(|current| current.delivery == *again);
+        let own = own.map(|current| (current.scope.clone(), current.delivery.clone()));
+        replaced.extend(own.filter(|slice| !replaced.contains(slice)).collect::<Vec<_>>());
+    }
     if delivery.rows == 0 && delivery.skipped > 0 && delivery.format.appends() {
         let reason = format!("all {} rows came with earlier deliveries", delivery.skipped);
         return Ok(report(Status::Unchanged, delivery, Some(reason)));
@@ -318,6 +345,9 @@ async fn read(
     {
         let reason = "the same charges are in already, in other files".to_owned();
         return Ok(report(Status::Unchanged, delivery, Some(reason)));
+    }
+    if let Some(reason) = would_lose(world, &delivery, &replaced, options) {
+        return Err(Stop::Refuse(reason));
     }
     if let Some(reason) = counted_elsewhere(world, &delivery, &replaced) {
         return Err(Stop::Refuse(reason));
@@ -343,15 +373,17 @@ fn stage(
     world: &World,
     prepared: &Prepared,
     context: &Context,
+    replay_of: Option<&DeliveryId>,
 ) -> Result<(leap_lake::Staging, Delivery), Stop> {
     let staging = home
         .lake
         .stage(&format!("ingest-{}-{}", prepared.id, std::process::id()))
         .map_err(|error| Failure::from_error(&error))?;
     let mut taken = Taken::new();
-    for current in
-        world.scopes.iter().filter(|current| current.scope.source == prepared.source && current.format.appends())
-    {
+    let counts = |current: &&leap_book::CurrentScope| {
+        current.scope.source == prepared.source && current.format.appends() && replay_of != Some(&current.delivery)
+    };
+    for current in world.scopes.iter().filter(counts) {
         taken.entry(current.scope.billing_period).or_default().extend(current.facts.batches.iter().cloned());
     }
     let mut sink = StagedSink::new(&staging, prepared.source.clone(), prepared.id.clone());
@@ -441,7 +473,82 @@ fn replaced_by(world: &World, delivery: &Delivery) -> Vec<(ScopeKey, DeliveryId)
             replaced.push((current.scope.clone(), current.delivery.clone()));
         }
     }
+    // A delivery that is for one month goes whole, its strays of other months included.
+    let gone: BTreeSet<&DeliveryId> = world
+        .scopes
+        .iter()
+        .filter(|current| current.nominal == Some(current.scope.billing_period))
+        .filter(|current| replaced.iter().any(|(scope, id)| (scope, id) == (&current.scope, &current.delivery)))
+        .map(|current| &current.delivery)
+        .collect();
+    let strays: Vec<(ScopeKey, DeliveryId)> = world
+        .scopes
+        .iter()
+        .filter(|current| gone.contains(&current.delivery))
+        .map(|current| (current.scope.clone(), current.delivery.clone()))
+        .filter(|stray| !replaced.contains(stray))
+        .collect();
+    replaced.extend(strays);
     replaced
+}
+
+/// Why replacing would lose charges that the delivery does not bring again; each needs a word from the person.
+fn would_lose(
+    world: &World,
+    delivery: &Delivery,
+    replaced: &[(ScopeKey, DeliveryId)],
+    options: &Options,
+) -> Option<String> {
+    let current = |scope: &ScopeKey, id: &DeliveryId| {
+        world.scopes.iter().find(|current| (&current.scope, &current.delivery) == (scope, id))
+    };
+    // A few rows of another month are strays or that month's own; replacing the month by them must not be a guess.
+    if let Some(main) = delivery.scopes.iter().max_by_key(|facts| facts.rows)
+        && delivery.nominal.is_none()
+        && options.period != Some(Nominal::All)
+    {
+        for facts in delivery.scopes.iter().filter(|facts| facts.rows * 2 < main.rows) {
+            let other = replaced.iter().find(|(scope, id)| {
+                *scope == facts.scope
+                    && !replaced.iter().any(|(main_scope, main_id)| *main_scope == main.scope && main_id == id)
+            });
+            let Some(standing) = other.and_then(|(scope, id)| current(scope, id)) else { continue };
+            return Some(format!(
+                "{}: has {} rows of {} beside {} of {}, and {} rows of {} are in from delivery {}: say --period {} if they are strays that belong with it, or --period all if the bill holds both months whole",
+                delivery.path,
+                facts.rows,
+                facts.scope.billing_period,
+                main.rows,
+                main.scope.billing_period,
+                standing.facts.rows,
+                facts.scope.billing_period,
+                standing.delivery,
+                main.scope.billing_period
+            ));
+        }
+    }
+    if options.source.is_some() {
+        return None;
+    }
+    let payer = |pair: &String| pair.split('/').next().unwrap_or_default().to_owned();
+    let mine: BTreeSet<String> = delivery.scopes.iter().flat_map(|facts| facts.accounts.iter().map(payer)).collect();
+    // An account id that was respelt is told by the rows' own ids, and is not lost.
+    let respelt = |facts: &leap_terms::ScopeFacts| {
+        let ids: BTreeSet<u64> = delivery.scopes.iter().flat_map(|facts| facts.row_ids.iter().copied()).collect();
+        !facts.row_ids.is_empty()
+            && facts.row_ids.iter().filter(|id| ids.contains(id)).count() * 4 >= facts.row_ids.len() * 3
+    };
+    replaced.iter().filter_map(|(scope, id)| current(scope, id)).filter(|standing| !respelt(&standing.facts)).find_map(|standing| {
+        let lost = standing.facts.accounts.iter().map(payer).find(|account| !mine.contains(account))?;
+        Some(format!(
+            "{}: would replace {} of source {} and lose billing account {lost}, which it does not have; if it is another export, name it with --source NEW; if the account is gone, confirm with --source {}",
+            delivery.path, scope_month(standing), delivery.source, delivery.source
+        ))
+    })
+}
+
+fn scope_month(current: &leap_book::CurrentScope) -> Month {
+    current.scope.billing_period
 }
 
 /// True when the replaced slices hold exactly the delivery's rows.
@@ -548,7 +655,13 @@ pub(crate) async fn replay(root: &Path, format: OutputFormat) -> Result<(), Fail
             expected_rows: None,
             order: (delivery.nominal, String::new(), delivery.path.clone()),
         };
-        let options = Options { source: Some(delivery.source.clone()), again: true, dry_run: false };
+        let options = Options {
+            source: Some(delivery.source.clone()),
+            again: true,
+            dry_run: false,
+            period: None,
+            replay_of: Some(id.clone()),
+        };
         reports.push(take(&home, &candidate, &options, &bar, &cancelled).await?);
     }
     if reports.is_empty() && format == OutputFormat::Table {

@@ -33,19 +33,9 @@ pub(crate) async fn apply_rules(root: &Path, args: &RulesApplyArgs) -> Result<()
     let (rules, files) = config::load_rules(&args.file, &world.org)?;
     let engine = Engine::new(&rules, &world.org);
     let findings = findings(&rules, &runs(&home, &world, &rules, &engine)?);
-    let report = said(&findings);
-    // A dead or shadowed rule is a mistake in the rules; a name that is no team is one in the tags, and stays residual.
-    let mistaken = findings.iter().any(|finding| match finding.kind {
-        check::FindingKind::Unreachable | check::FindingKind::NeverMatches | check::FindingKind::Shadowed => true,
-        check::FindingKind::UnknownTeam | check::FindingKind::Ambiguous => false,
-    });
-    if mistaken && !args.force {
-        return Err(Failure::quality(format!(
-            "{report}\nnothing was changed; repair the rules, or apply them as they are with --force"
-        )));
-    }
-    if !report.is_empty() {
-        eprintln!("{report}");
+    // Months to come may bring what a rule waits for, so this is no reason to refuse.
+    if !findings.is_empty() {
+        eprintln!("{}", said(&findings, &files));
     }
     if world.rules_digest == Some(files.digest()) {
         emit("these rules are in force already; nothing was changed\n")?;
@@ -227,8 +217,18 @@ fn finding_word(kind: check::FindingKind) -> &'static str {
     }
 }
 
-fn said(findings: &[check::RuleFinding]) -> String {
-    findings.iter().map(|finding| finding.fault().to_string()).collect::<Vec<_>>().join("\n")
+/// The findings with line and caret.
+fn said(findings: &[check::RuleFinding], files: &ConfigFiles) -> String {
+    let text = files.files.first().map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
+    let placed = findings.iter().map(|finding| {
+        let fault = finding.fault();
+        let Some(line) = finding.line else { return fault.to_string() };
+        let start: usize = text.split_inclusive('\n').take(line - 1).map(str::len).sum();
+        let row = text[start..].lines().next().unwrap_or_default();
+        let indent = row.len() - row.trim_start().len();
+        fault.at(&text, start + indent, row.trim().chars().count()).to_string()
+    });
+    placed.collect::<Vec<_>>().join("\n")
 }
 
 /// The org to check a file against: the one named, else the one in force.
@@ -245,7 +245,7 @@ pub(crate) async fn check_rules(root: &Path, args: &RulesFileArgs) -> Result<(),
     let world = World::load(&home, None).await?;
     let mut loaded = None;
     let org = org_for(&world, args.org.as_ref(), &mut loaded)?;
-    let (rules, _) = config::load_rules(&args.file, org)?;
+    let (rules, files) = config::load_rules(&args.file, org)?;
     let engine = Engine::new(&rules, org);
     let runs = runs(&home, &world, &rules, &engine)?;
     let findings = findings(&rules, &runs);
@@ -303,7 +303,15 @@ pub(crate) async fn check_rules(root: &Path, args: &RulesFileArgs) -> Result<(),
         ]);
     }
     answer.print(args.format.format)?;
-    let report = said(&findings);
+    // A dead or shadowed rule is a mistake in the rules; a name that is no team is one in the tags.
+    let mistaken = findings.iter().any(|finding| match finding.kind {
+        check::FindingKind::Unreachable | check::FindingKind::NeverMatches | check::FindingKind::Shadowed => true,
+        check::FindingKind::UnknownTeam | check::FindingKind::Ambiguous => false,
+    });
+    let report = said(&findings, &files);
+    if mistaken {
+        return Err(Failure::quality(format!("some rules do nothing\n{report}")));
+    }
     if !report.is_empty() {
         eprintln!("{report}");
     }

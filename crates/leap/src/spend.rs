@@ -34,8 +34,7 @@ struct Question<'q> {
 pub(crate) async fn run(root: &Path, args: &SpendArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Read).await?;
     let world = World::load(&home, args.snapshot).await?;
-    let key_columns =
-        world.slices().first().map(super::world::Slice::key_columns).unwrap_or_else(tables::base_key_columns);
+    let key_columns = common_key_columns(&world);
     let extra: Vec<String> = extra_columns(&world);
     let by = dimension::parse(
         &args.by,
@@ -149,6 +148,44 @@ pub(crate) fn extra_columns(world: &World) -> Vec<String> {
     columns.into_iter().collect()
 }
 
+/// The key columns that every slice's cube has: what a rule named later is in the newer ones only.
+fn common_key_columns(world: &World) -> Vec<String> {
+    let mut columns: Option<Vec<String>> = None;
+    for slice in world.slices() {
+        let own = slice.key_columns();
+        match &mut columns {
+            None => columns = Some(own),
+            Some(columns) => columns.retain(|column| own.contains(column)),
+        }
+    }
+    columns.unwrap_or_else(tables::base_key_columns)
+}
+
+/// The filter as SQL over charges: a tag is looked up in `AllocatedTags` first, as everywhere.
+fn with_allocated_tags(filter: &str) -> String {
+    let mut out = String::new();
+    let (mut rest, mut quoted) = (filter, false);
+    while let Some(c) = rest.chars().next() {
+        let plain =
+            !quoted && !out.ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == '"');
+        let named = ["Tags['", "\"Tags\"['"].iter().find_map(|start| rest.strip_prefix(start)).filter(|_| plain);
+        if let Some(after) = named
+            && let Some(end) = after.find("']")
+        {
+            let key = &after[..end];
+            out += &format!("coalesce(\"AllocatedTags\"['{key}'], \"Tags\"['{key}'])");
+            rest = &after[end + 2..];
+            continue;
+        }
+        if c == '\'' {
+            quoted = !quoted;
+        }
+        out.push(c);
+        rest = &rest[c.len_utf8()..];
+    }
+    out
+}
+
 /// The period of the same length before: for whole months, as many months.
 fn previous(period: Period) -> Period {
     let months = period.months().count();
@@ -193,8 +230,7 @@ fn top(mut rows: Vec<SpendRow>, count: Option<usize>) -> (Vec<SpendRow>, Vec<Spe
 
 async fn ask(home: &Home, world: &World, question: &Question<'_>, period: Period) -> Result<Rows, Failure> {
     let by_charge = question.by.iter().any(|named| matches!(named.dimension, Dimension::Charge(_)));
-    let key_columns =
-        world.slices().first().map(super::world::Slice::key_columns).unwrap_or_else(tables::base_key_columns);
+    let key_columns = common_key_columns(world);
     let outside = |column: &String| {
         !key_columns.contains(column)
             && !matches!(column.as_str(), "ResourceId" | "ResourceName" | "team" | "rule" | "source")
@@ -261,7 +297,10 @@ async fn from_charges(home: &Home, world: &World, question: &Question<'_>, perio
             Dimension::Day => "CAST(CAST(\"ChargePeriodStart\" AS DATE) AS VARCHAR)".to_owned(),
             Dimension::Level(_) => quoted("x_LeapOwner"),
             Dimension::Key(name) | Dimension::Resource(name) | Dimension::Charge(name) => quoted(name),
-            Dimension::Tag(key) => format!("\"Tags\"[{}]", literal(key)),
+            Dimension::Tag(key) => {
+                let key = literal(key);
+                format!("coalesce(\"AllocatedTags\"[{key}], \"Tags\"[{key}])")
+            }
         });
     }
     columns.push("\"BillingCurrency\"".to_owned());
@@ -285,7 +324,7 @@ async fn from_charges(home: &Home, world: &World, question: &Question<'_>, perio
             }
         }
     };
-    let filter = question.filter_text.map_or_else(String::new, |text| format!(" AND ({text})"));
+    let filter = question.filter_text.map_or_else(String::new, |text| format!(" AND ({})", with_allocated_tags(text)));
     let sql = format!(
         "SELECT {}, SUM(\"{}\"), COUNT(*) FROM (SELECT *, \"x_LeapOwner\" AS team, \"x_LeapRule\" AS rule, \"{}\" AS source FROM charges) AS charges WHERE {inside}{filter} GROUP BY {}",
         columns.join(", "),

@@ -29,7 +29,7 @@ fn taking_a_month_in_again_does_not_double_it() {
 fn eighty_four_snapshots_of_a_month_count_as_one() {
     let home = owned_home();
     let mut last = String::new();
-    for snapshot in 1..=12 {
+    for snapshot in 1..=84 {
         last = format!("{snapshot}.5");
         home.ingest(&home.write(&format!("s{snapshot}.csv"), &bill("2026-09", &[("2026-09-10", "i-1", "a", &last)])));
     }
@@ -127,18 +127,129 @@ fn late_usage_is_incurred_then_and_invoiced_now() {
 }
 
 /// FOCUS_Spec#1501 and every export that delivers whole months: rows of another month inside a delivery must neither be
-/// lost nor push that month's own delivery out.
+/// lost nor push that month's own delivery out, and nothing of it is a guess.
 #[test]
 fn a_stray_row_of_the_next_month_does_not_push_out_its_bill() {
     let home = owned_home();
-    let mut september = bill("2026-09", &vec![("2026-09-10", "i-1", "a", "1"); 20]);
+    let mut september = bill("2026-09", &[("2026-09-10", "i-1", "a", "1"); 20]);
     row(&mut september, "USD", "2026-10", "Usage", &("2026-10-01", "i-1", "a", "0.5"));
-    let october = home.write("october.csv", &bill("2026-10", &[("2026-10-02", "i-1", "a", "100")]));
-    home.ingest(&october);
-    home.ingest(&home.write("september.csv", &september));
+    home.ingest(&home.write("october.csv", &bill("2026-10", &[("2026-10-02", "i-1", "a", "100")])));
+    home.write("september.csv", &september);
+    let (code, answer) = home.json_any(&["ingest", "september.csv"]);
+    assert_eq!(code, 4, "{answer:#}");
+    assert!(text(&answer["deliveries"][0]["reason"]).contains("--period 2026-09"), "{answer:#}");
+    home.ok(&["ingest", "september.csv", "--period", "2026-09"]);
+    let october = |home: &Home| home.spend("team", &["--period", "2026-10", "--basis", "invoiced"])[0].1.clone();
+    assert_eq!(october(&home), "100.5");
+    home.verified();
+    // The next delivery of September takes its stray away with it; October's own stays.
+    let next = bill("2026-09", &[("2026-09-10", "i-1", "a", "2")]);
+    home.ingest(&home.write("september-2.csv", &next));
+    assert_eq!(october(&home), "100");
+    home.verified();
+}
+
+/// A bill of two whole months, redelivered with one of them changed, and then one month alone.
+#[test]
+fn a_bill_of_several_months_is_replaced_month_by_month() {
+    let home = owned_home();
+    let two = |september: &str, october: &str| {
+        let mut csv = bill("2026-09", &[("2026-09-10", "i-1", "a", september)]);
+        row(&mut csv, "USD", "2026-10", "Usage", &("2026-10-01", "i-1", "a", october));
+        csv
+    };
+    home.ingest(&home.write("one.csv", &two("1", "10")));
+    home.ingest(&home.write("two.csv", &two("2", "20")));
+    home.ingest(&home.write("three.csv", &bill("2026-09", &[("2026-09-10", "i-1", "a", "4")])));
+    let month = |period: &str| home.spend("team", &["--period", period, "--basis", "invoiced"])[0].1.clone();
+    assert_eq!((month("2026-09").as_str(), month("2026-10").as_str()), ("4", "20"));
+    home.verified();
+}
+
+/// A delivery of one account must not wipe the other accounts of its source.
+#[test]
+fn a_bill_of_fewer_accounts_does_not_wipe_the_others() {
+    let home = owned_home();
+    let mut both = bill("2026-09", &[("2026-09-10", "i-1", "a", "100")]);
+    both += bill("2026-09", &[("2026-09-10", "i-2", "a", "200")]).replace(",acc,", ",bcc,").split_once('\n').unwrap().1;
+    home.ingest(&home.write("both.csv", &both));
+    home.write("one.csv", &bill("2026-09", &[("2026-09-10", "i-2", "a", "7")]).replace(",acc,", ",bcc,"));
+    let (code, answer) = home.json_any(&["ingest", "one.csv"]);
+    assert_eq!(code, 4, "{answer:#}");
+    assert!(text(&answer["deliveries"][0]["reason"]).contains("lose billing account acc"), "{answer:#}");
+    assert_eq!(home.spend("team", &["--period", "2026-09"])[0].1, "300");
+}
+
+/// A provider that goes back to an earlier content at the same place means it.
+#[test]
+fn a_file_that_goes_back_to_an_earlier_content_counts_again() {
+    let home = owned_home();
+    for amount in ["3", "4", "3"] {
+        home.ingest(&home.write("bill.csv", &bill("2026-09", &[("2026-09-10", "i-1", "a", amount)])));
+        assert_eq!(home.spend("team", &["--period", "2026-09"])[0].1, amount);
+    }
+    home.verified();
+}
+
+/// One answer for a tag, whichever way a report takes: `AllocatedTags` before `Tags`.
+#[test]
+fn a_split_charge_has_one_tag_in_every_view() {
+    let home = owned_home();
+    let csv = bill("2026-09", &[("2026-09-10", "i-1", "a", "5"), ("2026-09-10", "i-2", "a", "3")]);
+    let mut lines = csv.lines();
+    let mut split = format!("{},AllocatedTags\n", lines.next().unwrap());
+    for (line, tags) in lines.zip(["\"{\"\"team\"\": \"\"b\"\"}\"", ""]) {
+        split += &format!("{line},{tags}\n");
+    }
+    home.ingest(&home.write("bill.csv", &split));
+    let tags = |more: &str| {
+        let by = format!("Tags['team']{more}");
+        let answer = home.json(&["spend", "--by", &by, "--period", "2026-09"]);
+        let mut rows: Vec<_> = answer["rows"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| (text(&row["Tags['team']"]), text(&row["amount"])))
+            .collect();
+        rows.sort();
+        rows
+    };
+    assert_eq!(tags(""), [("a".to_owned(), "3".to_owned()), ("b".to_owned(), "5".to_owned())]);
+    assert_eq!(tags(""), tags(",ChargeDescription"));
+    for by in ["service", "ChargeDescription"] {
+        let answer = home.json(&["spend", "--by", by, "--period", "2026-09", "--where", "Tags['team'] = 'b'"]);
+        assert_eq!(text(&answer["totals"][0]["amount"]), "5", "{by}");
+    }
     assert_eq!(
-        home.spend("team", &["--period", "2026-10", "--basis", "invoiced"]),
-        [("a".to_owned(), "100.5".to_owned())]
+        home.spend("team", &["--period", "2026-09"]),
+        [("a".to_owned(), "3".to_owned()), ("b".to_owned(), "5".to_owned())]
     );
+    home.verified();
+}
+
+/// Rules that name a column late: months keyed before and after give the same answers.
+#[test]
+fn a_column_named_by_later_rules_is_read_in_every_month() {
+    let home = owned_home();
+    let with = |csv: String, value: &str| {
+        let mut lines = csv.lines();
+        let mut out = format!("{},x_Cost_Center\n", lines.next().unwrap());
+        lines.for_each(|line| out += &format!("{line},{value}\n"));
+        out
+    };
+    home.ingest(&home.write("august.csv", &with(bill("2026-08", &[("2026-08-10", "i-1", "", "8")]), "cc1")));
+    home.write(
+        "later.yaml",
+        "rules:\n  - {id: cc, when: \"x_Cost_Center = 'cc1'\", owner: b}\nresidual: {steward: x}\n",
+    );
+    home.ok(&["rules", "apply", "later.yaml"]);
+    home.ingest(&home.write("september.csv", &with(bill("2026-09", &[("2026-09-10", "i-1", "", "4")]), "cc1")));
+    assert_eq!(home.spend("team", &["--period", "2026"]), [("b".to_owned(), "12".to_owned())]);
+    assert_eq!(home.spend("x_Cost_Center", &["--period", "2026"]), [("cc1".to_owned(), "12".to_owned())]);
+    home.ok(&["rules", "apply", "rules.yaml"]);
+    home.ingest(&home.write("october.csv", &with(bill("2026-10", &[("2026-10-10", "i-1", "", "2")]), "cc1")));
+    assert_eq!(home.spend("x_Cost_Center", &["--period", "2026"]), [("cc1".to_owned(), "14".to_owned())]);
+    let filtered = home.json(&["spend", "--period", "2026", "--where", "x_Cost_Center = 'cc1'"]);
+    assert_eq!(text(&filtered["totals"][0]["amount"]), "14");
     home.verified();
 }

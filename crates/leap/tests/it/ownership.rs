@@ -9,7 +9,7 @@ fn home(rules: &str, lines: &[crate::bill::Line]) -> Home {
     home.write("rules.yaml", rules);
     home.ingest(&home.write("bill.csv", &bill("2026-09", lines)));
     home.ok(&["org", "apply", "org.yaml"]);
-    let ran = home.run(&["rules", "apply", "rules.yaml", "--force"]);
+    let ran = home.run(&["rules", "apply", "rules.yaml"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     home
 }
@@ -191,7 +191,8 @@ fn a_rule_that_never_matches_is_named() {
     );
     let ran = home.run(&["rules", "check", "dead.yaml"]);
     let said = format!("{}{}", ran.out, ran.err);
-    assert!(said.contains("dead.yaml:2") && said.contains("never matches"), "{said}");
+    assert_eq!(ran.code, 4, "{said}");
+    assert!(said.contains("dead.yaml:2:3") && said.contains("never matches") && said.contains("^^^"), "{said}");
 }
 
 #[test]

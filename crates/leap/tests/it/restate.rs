@@ -40,7 +40,7 @@ residual: {steward: cloud-efficiency}
 ",
     );
     home.ok(&["org", "apply", "org.yaml"]);
-    let ran = home.run(&["rules", "apply", "rules.yaml", "--force"]);
+    let ran = home.run(&["rules", "apply", "rules.yaml"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
 }
 

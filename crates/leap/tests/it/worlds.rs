@@ -25,7 +25,7 @@ fn leap_the_truth_and_the_auditor_agree_in_random_worlds() {
             home.write("rules.yaml", &bill.rules);
             home.write("owners.csv", &bill.mapping);
             home.ok(&["org", "apply", "org.yaml"]);
-            home.ok(&["rules", "apply", "rules.yaml", "--force"]);
+            home.ok(&["rules", "apply", "rules.yaml"]);
             home.ingest(&home.write("bill.csv", &csv));
             home.verified();
             digests.push(home.digest());
