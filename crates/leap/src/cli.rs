@@ -287,7 +287,7 @@ pub(crate) enum QuarantineCommand {
 
 #[derive(Args, Debug)]
 pub(crate) struct SqlArgs {
-    /// One query over charges, cube, keys, resources, attribution, teams, deliveries.
+    /// One query over charges, cube, keys, resources, attribution, teams; - reads it from standard input.
     pub(crate) query: String,
     /// Read an older snapshot by its number.
     #[arg(long, value_name = "ID")]
@@ -298,7 +298,7 @@ pub(crate) struct SqlArgs {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum ExportCommand {
-    /// All charges as FOCUS 1.4 with x_LeapOwner, x_LeapRule and x_LeapSnapshot.
+    /// All charges as FOCUS 1.4 with x_LeapOwner, x_LeapRule, x_LeapEvidence and x_LeapSnapshot.
     Focus(ExportFocusArgs),
 }
 

@@ -46,9 +46,9 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
     let root = folder.join("home");
     let quiet = |path: &Path| (path.to_owned(), FormatArg { format: OutputFormat::Json });
     let (file, format) = quiet(&company.org);
-    silently(apply_org(&root, &OrgApplyArgs { file, format })).await?;
+    apply_org(&root, &OrgApplyArgs { file, format }, false).await?;
     let (file, format) = quiet(&company.rules);
-    silently(apply_rules(&root, &RulesApplyArgs { file, format })).await?;
+    apply_rules(&root, &RulesApplyArgs { file, format }, false).await?;
     eprintln!(
         "taking in {} deliveries with {} rows, as they arrived …",
         company.deliveries.len(),
@@ -98,11 +98,6 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
         "\ntry next:\n  leap --home {dir} spend --by team --period 2026-09 --top 10\n  leap --home {dir} spend --by division,service --period 2026-07..2026-09\n  leap --home {dir} explain residual:no-rule --period 2026-09\n  leap --home {dir} rules suggest\n  leap --home {dir} sql \"SELECT \\\"x_LeapOwner\\\", SUM(\\\"BilledCost\\\") FROM charges GROUP BY 1 ORDER BY 2 DESC LIMIT 5\"\n"
     ))?;
     if proof.ok() { Ok(()) } else { Err(Failure::quality("the demo's proof does not hold")) }
-}
-
-/// Runs a command whose answer the demo does not show.
-async fn silently(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    command.await
 }
 
 /// Residual by reason, then the teams that make most of the cost.

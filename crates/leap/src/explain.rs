@@ -56,7 +56,7 @@ pub(crate) async fn run(root: &Path, args: &ExplainArgs) -> Result<(), Failure> 
     let period: Option<Period> = match (&subject, args.period) {
         (Subject::Charge { .. }, None) => None,
         (_, Some(period)) => Some(period),
-        (_, None) => Some(world.last_period()?),
+        (_, None) => Some(world.last_period(basis(args.basis))?),
     };
     let owners = Owners::load(&slices, world.digest_text(), &open)?;
     let paths: HashMap<String, Vec<String>> = world
@@ -106,7 +106,16 @@ pub(crate) async fn run(root: &Path, args: &ExplainArgs) -> Result<(), Failure> 
     })?;
     if totals.is_empty() {
         let when = period.map_or_else(String::new, |period| format!(" in {period}"));
-        return Err(Failure::failed(format!("nothing found for '{}'{when}", printable(&args.subject))));
+        let names = world.org.units().iter().map(|unit| unit.id.as_str());
+        let hint = match &subject {
+            Subject::Owner(_) => "; it has no charges then, try another --period".to_owned(),
+            Subject::Charge { .. } => String::new(),
+            Subject::Resource(text) => leap_terms::fault::nearest(text, names).map_or_else(
+                || "; it is no team's id, residual or resource".to_owned(),
+                |near| format!("; did you mean {near}?"),
+            ),
+        };
+        return Err(Failure::failed(format!("nothing found for '{}'{when}{hint}", printable(&args.subject))));
     }
     largest(&mut found, if all { usize::MAX } else { keep });
     print(args, &world, &subject, period, &found, &totals, &by_rule, &by_service)

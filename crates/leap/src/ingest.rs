@@ -722,6 +722,15 @@ fn show(format: OutputFormat, explain: bool, reports: &[Report]) -> Result<(), F
                 line += &format!("\n          {} rows could not be read: leap quarantine list", delivery.quarantined);
             }
         }
+        for assumption in report.delivery.iter().flat_map(|delivery| &delivery.assumptions) {
+            if assumption.what.starts_with("mandatory FOCUS column") {
+                let column = assumption.column.as_deref().unwrap_or_default();
+                line += &format!(
+                    "\n          warning: {} ({column}); its cost or name is derived, see --explain",
+                    assumption.what
+                );
+            }
+        }
         if let Some(reason) = &report.reason {
             line += &format!("\n          {reason}");
         }

@@ -34,6 +34,7 @@ use crate::failure::{Exit, Failure};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    let colors = std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none();
     let level = match cli.verbose {
         0 => "warn",
         1 => "info",
@@ -41,7 +42,13 @@ fn main() -> ExitCode {
     };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colors)
+        .with_target(false)
+        .without_time()
+        .init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -78,10 +85,10 @@ async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Verify(args) => verify::run(home, args).await,
         Command::Rules(RulesCommand::Check(args)) => ownership::check_rules(home, args).await,
         Command::Rules(RulesCommand::Diff(args)) => ownership::diff_rules(home, args).await,
-        Command::Rules(RulesCommand::Apply(args)) => ownership::apply_rules(home, args).await,
+        Command::Rules(RulesCommand::Apply(args)) => ownership::apply_rules(home, args, true).await,
         Command::Rules(RulesCommand::Suggest(args)) => ownership::suggest(home, args).await,
         Command::Rules(RulesCommand::Show(args)) => ownership::show_rules(home, args.format.format).await,
-        Command::Org(OrgCommand::Apply(args)) => ownership::apply_org(home, args).await,
+        Command::Org(OrgCommand::Apply(args)) => ownership::apply_org(home, args, true).await,
         Command::Org(OrgCommand::Show(args)) => ownership::show_org(home, args.format.format).await,
         Command::Deliveries(args) => trail::deliveries(home, args.format.format).await,
         Command::Quarantine(QuarantineCommand::List(args)) => trail::quarantine(home, args.format.format).await,

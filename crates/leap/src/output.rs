@@ -176,14 +176,14 @@ impl Answer {
             return out;
         }
         let mut drawn = Drawn::new();
-        drawn.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        let terminal = std::io::stdout().is_terminal();
+        // A pipe has no width: nothing is wrapped, so that ids and paths can be cut out of it.
+        let arrangement = if terminal { ContentArrangement::Dynamic } else { ContentArrangement::Disabled };
+        drawn.load_preset(presets::NOTHING).set_content_arrangement(arrangement);
         drawn.set_style(TableComponent::HeaderLines, '─').set_style(TableComponent::MiddleHeaderIntersections, '─');
         drawn
             .set_style(TableComponent::LeftHeaderIntersection, '─')
             .set_style(TableComponent::RightHeaderIntersection, '─');
-        if !std::io::stdout().is_terminal() {
-            drawn.set_width(160);
-        }
         drawn.set_header(self.columns.clone());
         for row in self.rows.iter().chain(&self.totals) {
             drawn.add_row(row.iter().map(Cell::shown).collect::<Vec<_>>());
@@ -207,9 +207,10 @@ pub(crate) fn csv_field(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }
 
-/// A text that a spreadsheet would run as a formula gets an apostrophe in front.
+/// A text that a spreadsheet would run as a formula gets an apostrophe in front; a number, negative ones too, does not.
 pub(crate) fn guarded(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<Exact>().is_err();
+    if formula { format!("'{text}") } else { text.to_owned() }
 }
 
 /// Writes to stdout; a closed pipe ends the program quietly.

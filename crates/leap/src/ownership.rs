@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use leap_book::ConfigFiles;
 use leap_lake::Staging;
 use leap_observe::fold::Fold;
 use leap_orient::attribute::{Answers, DiffRun, Engine, Moved, ScopeAttribution};
@@ -27,7 +28,7 @@ fn problem(error: impl std::error::Error + 'static) -> Failure {
 }
 
 /// `leap rules apply`.
-pub(crate) async fn apply_rules(root: &Path, args: &RulesApplyArgs) -> Result<(), Failure> {
+pub(crate) async fn apply_rules(root: &Path, args: &RulesApplyArgs, say: bool) -> Result<(), Failure> {
     let home = Home::open(root, Access::Write).await?;
     let world = World::load(&home, None).await?;
     let (rules, files) = config::load_rules(&args.file, &world.org)?;
@@ -47,11 +48,11 @@ pub(crate) async fn apply_rules(root: &Path, args: &RulesApplyArgs) -> Result<()
         rules: Some(files),
         org: None,
     };
-    reattribute(&home, &world, &rules, &world.org, change, args.format.format).await
+    reattribute(&home, &world, &rules, &world.org, change, args.format.format, say).await
 }
 
 /// `leap org apply`.
-pub(crate) async fn apply_org(root: &Path, args: &OrgApplyArgs) -> Result<(), Failure> {
+pub(crate) async fn apply_org(root: &Path, args: &OrgApplyArgs, say: bool) -> Result<(), Failure> {
     let home = Home::open(root, Access::Write).await?;
     let world = World::load(&home, None).await?;
     let (org, files) = config::load_org(&args.file)?;
@@ -75,7 +76,7 @@ pub(crate) async fn apply_org(root: &Path, args: &OrgApplyArgs) -> Result<(), Fa
         rules: None,
         org: Some(files),
     };
-    reattribute(&home, &world, &rules, &org, change, args.format.format).await
+    reattribute(&home, &world, &rules, &org, change, args.format.format, say).await
 }
 
 /// Attributes every slice anew and publishes.
@@ -86,6 +87,7 @@ async fn reattribute(
     org: &Org,
     change: Change,
     format: OutputFormat,
+    say: bool,
 ) -> Result<(), Failure> {
     let now = clock::now();
     let engine = Engine::new(rules, org);
@@ -100,6 +102,9 @@ async fn reattribute(
         fresh.push(Fresh { slice, facts: current.facts.clone() });
     }
     let snapshot = cycle::turn(home, world, &engine, staging, fresh, change, now).await?;
+    if !say {
+        return Ok(());
+    }
     let world = World::load(home, None).await?;
     let totals = all_totals(home, &world).await?;
     if format == OutputFormat::Json {
@@ -140,15 +145,13 @@ pub(crate) fn share_text(totals: &OwnerTotals) -> String {
     if shares.is_empty() { "no charges yet".to_owned() } else { shares.join("; ") }
 }
 
-/// A share as a percentage with one decimal, rounded down; 100.0% only when it is all.
+/// A share as a percentage with one decimal, rounded half away from zero.
 pub(crate) fn percent(part: Money, whole: Money) -> String {
-    match part.coarse().checked_mul(1000).zip(Some(whole.coarse())).filter(|(_, whole)| *whole != 0) {
-        Some((scaled, whole)) => {
-            let permille = scaled.div_euclid(whole);
-            format!("{}.{}%", permille / 10, (permille % 10).abs())
-        }
-        None => "-".to_owned(),
-    }
+    let (part, whole) = (part.coarse(), whole.coarse());
+    let Some(scaled) = part.abs().checked_mul(1000).filter(|_| whole != 0) else { return "-".to_owned() };
+    let permille = (scaled + whole.abs() / 2) / whole.abs();
+    let sign = if permille != 0 && (part < 0) != (whole < 0) { "-" } else { "" };
+    format!("{sign}{}.{}%", permille / 10, permille % 10)
 }
 
 /// The slice with keys that hold every column the rules name; keyed anew from its charges where they do not.

@@ -46,12 +46,13 @@ pub(crate) async fn run(root: &Path, args: &SpendArgs) -> Result<(), Failure> {
     if by.is_empty() {
         return Err(Failure::usage("name at least one dimension, such as --by team"));
     }
+    let question_basis = basis(args.basis);
     let period = match args.period {
         Some(period) => period,
         None if world.scopes.is_empty() && args.format.format == OutputFormat::Json => {
             return print_json(&json!({ "snapshot": world.digest_text(), "rows": [], "totals": [] }));
         }
-        None => world.last_period()?,
+        None => world.last_period(question_basis)?,
     };
     let filter = match &args.filter {
         Some(text) => {
@@ -67,10 +68,26 @@ pub(crate) async fn run(root: &Path, args: &SpendArgs) -> Result<(), Failure> {
         filter_text: args.filter.as_deref(),
     };
     let (rows, totals) = ask(&home, &world, &question, period).await?;
+    // A report by month or day has its earlier periods as rows.
+    let timed =
+        by.iter().any(|named| matches!(named.dimension, Dimension::Month | Dimension::Day | Dimension::BillingPeriod));
     let before = match args.format.format {
-        OutputFormat::Table | OutputFormat::Markdown => Some(ask(&home, &world, &question, previous(period)).await?),
-        OutputFormat::Json | OutputFormat::Csv => None,
+        OutputFormat::Table | OutputFormat::Markdown if !timed => {
+            Some(ask(&home, &world, &question, previous(period)).await?)
+        }
+        OutputFormat::Table | OutputFormat::Markdown | OutputFormat::Json | OutputFormat::Csv => None,
     };
+    let mut rows = rows;
+    if let Some((before, _)) = &before {
+        // Who had something before and has nothing now is a row too, or the earlier column would not add up.
+        let gone: Vec<SpendRow> = before
+            .iter()
+            .filter(|other| !rows.iter().any(|row| row.values == other.values && row.currency == other.currency))
+            .map(|other| SpendRow { amount: Exact::ZERO, rows: 0, ..other.clone() })
+            .collect();
+        rows.extend(gone);
+        rows.sort_by(|a, b| b.amount.cmp(&a.amount).then_with(|| a.values.cmp(&b.values)));
+    }
     let (rows, rest) = top(rows, args.top);
     let mut columns: Vec<&str> = by.iter().map(|named| named.name.as_str()).collect();
     columns.extend(["currency", "amount"]);
@@ -102,6 +119,13 @@ pub(crate) async fn run(root: &Path, args: &SpendArgs) -> Result<(), Failure> {
             cells.extend([Cell::Amount(known), change(known, row.amount)]);
         }
         answer.rows.push(cells);
+    }
+    if answer.rows.is_empty() && args.format.format == OutputFormat::Table {
+        let days = world.scopes.iter().map(|scope| (scope.facts.first_day, scope.facts.last_day));
+        let (first, last) = days.fold((Day::NEVER, Day::EARLIEST), |(a, b), (c, d)| (a.min(c), b.max(d)));
+        return crate::output::emit(&format!(
+            "no such charges in {period}; there are charges from {first} to {last}\n"
+        ));
     }
     if args.format.format == OutputFormat::Json {
         let totals: Vec<Value> = totals
@@ -293,7 +317,10 @@ async fn from_charges(home: &Home, world: &World, question: &Question<'_>, perio
             Dimension::Rule => quoted("x_LeapRule"),
             Dimension::Source => quoted(tables::SOURCE),
             Dimension::BillingPeriod => quoted(tables::BILLING_PERIOD),
-            Dimension::Month => "substr(CAST(CAST(\"ChargePeriodStart\" AS DATE) AS VARCHAR), 1, 7)".to_owned(),
+            Dimension::Month => match question.basis {
+                Basis::Incurred => "substr(CAST(CAST(\"ChargePeriodStart\" AS DATE) AS VARCHAR), 1, 7)".to_owned(),
+                Basis::Invoiced => quoted(tables::BILLING_PERIOD),
+            },
             Dimension::Day => "CAST(CAST(\"ChargePeriodStart\" AS DATE) AS VARCHAR)".to_owned(),
             Dimension::Level(_) => quoted("x_LeapOwner"),
             Dimension::Key(name) | Dimension::Resource(name) | Dimension::Charge(name) => quoted(name),

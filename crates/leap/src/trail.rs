@@ -168,7 +168,11 @@ pub(crate) async fn doctor(root: &Path, collect: bool, format: OutputFormat) -> 
     }
     let checked = format!("{} files and the book checked, {bad} damaged", world.files.len());
     answer.title = format!("{}: {checked}", if bad == 0 { "healthy" } else { "NOT healthy" });
-    answer.print(format)?;
+    if answer.rows.is_empty() && format == OutputFormat::Table {
+        emit(&format!("{}\n", answer.title))?;
+    } else {
+        answer.print(format)?;
+    }
     if bad == 0 {
         Ok(())
     } else {

@@ -37,7 +37,11 @@ pub(crate) async fn run(root: &Path, args: &VerifyArgs) -> Result<(), Failure> {
     let world = World::load(&home, None).await?;
     let outcome = verify(&home, &world, args.raw).await?;
     print(args.format.format, &world, &outcome)?;
-    if outcome.ok() { Ok(()) } else { Err(Failure::quality("the proof does not hold; see the differences above")) }
+    if outcome.ok() {
+        Ok(())
+    } else {
+        Err(Failure::quality("the proof does not hold; see the differences and damaged files above"))
+    }
 }
 
 /// What verifying found.

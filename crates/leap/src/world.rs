@@ -7,6 +7,7 @@ use leap_lake::Batches;
 use leap_orient::attribute::Answers;
 use leap_orient::org::Org;
 use leap_orient::proof::{Folded, OwnerTotals};
+use leap_orient::reading::spend::Basis;
 use leap_orient::rules::RuleSet;
 use leap_terms::tables::Table;
 use leap_terms::{Day, DeliveryId, Digest, FileRecord, Owner, Period, ScopeKey};
@@ -136,11 +137,15 @@ impl World {
         slices
     }
 
-    /// The last billing period with charges, as the default period of a question.
-    pub(crate) fn last_period(&self) -> Result<Period, Failure> {
+    /// The last month with charges, as the default period of a question.
+    pub(crate) fn last_period(&self, basis: Basis) -> Result<Period, Failure> {
+        let month = |current: &CurrentScope| match basis {
+            Basis::Incurred => current.facts.last_day.month(),
+            Basis::Invoiced => current.scope.billing_period,
+        };
         self.scopes
             .iter()
-            .map(|current| current.scope.billing_period)
+            .map(month)
             .max()
             .map(leap_terms::Month::period)
             .ok_or_else(|| Failure::failed("there are no charges yet; take in a bill first: leap ingest PATH"))

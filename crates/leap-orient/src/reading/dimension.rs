@@ -19,7 +19,7 @@ pub enum Dimension {
     Rule,
     /// The source of the bill.
     Source,
-    /// The month of the charge's day.
+    /// The month: of the charge's day, or of the billing period, as the basis says.
     Month,
     /// The charge's day.
     Day,

@@ -20,8 +20,16 @@ impl Filter {
     pub fn parse(text: &str) -> Result<Filter, Fault> {
         let mut fields = Fields::with_owners();
         let predicate = Predicate::parse(text, &mut fields).map_err(|error| {
-            let fault = Fault::in_file("--where", error.message).at(text, error.offset, error.length);
-            match error.help {
+            // The words of rules speak of owners; a filter only chooses charges.
+            let (message, help) = match error.message.split_once(", and an owner cannot depend on it") {
+                Some((what, _)) => (
+                    format!("{what}, and --where reads dimensions only"),
+                    Some("ask for amounts with leap sql".to_owned()),
+                ),
+                None => (error.message, error.help),
+            };
+            let fault = Fault::in_file("--where", message).at(text, error.offset, error.length);
+            match help {
                 Some(help) => fault.help(help),
                 None => fault,
             }

@@ -268,7 +268,13 @@ impl<'q> Spend<'q> {
                     Dimension::Owner => self.texts.number(Some(&answer.owner.to_string())),
                     Dimension::Rule => self.texts.number(answer.rule.map(|rule| rule.as_str())),
                     Dimension::Source => self.texts.number(Some(scope.scope.source.as_str())),
-                    Dimension::Month => self.texts.number(Some(&day.month().to_string())),
+                    Dimension::Month => {
+                        let month = match self.query.basis {
+                            Basis::Incurred => day.month(),
+                            Basis::Invoiced => scope.scope.billing_period,
+                        };
+                        self.texts.number(Some(&month.to_string()))
+                    }
                     Dimension::Day => self.texts.number(Some(&day.to_string())),
                     Dimension::BillingPeriod => self.texts.number(Some(&scope.scope.billing_period.to_string())),
                     Dimension::Level(kind) => {

@@ -1,71 +1,90 @@
-//! The process is killed at every write, sync, rename and unlink of an ingest; the state is the one before or the one
-//! after, never between, and a second try completes.
+//! The process is killed at every write, sync, rename, link and unlink of an ingest; the state is the one before or the
+//! one after, never between, and a second try completes.
 //!
-//! `strace` injects the signal without privileges: a first run counts the calls of each kind, then one run per call.
+//! `strace` injects the signal without privileges. It counts calls per thread, so for each kind of call the ordinal grows
+//! until no thread gets that far; only runs that did die of the signal are counted as points.
 
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::bill::{ORG, RULES, bill};
 use crate::harness::Home;
 
-const CALLS: [&str; 12] = [
+const CALLS: [&str; 11] = [
     "write",
     "pwrite64",
     "writev",
     "fsync",
     "fdatasync",
     "rename",
-    "renameat2",
-    "link",
     "linkat",
     "unlink",
     "ftruncate",
     "mkdir",
+    "exit_group",
 ];
-/// At most this many points of one kind of call, spread evenly over the run.
-const POINTS_PER_CALL: usize = 200;
+const SIGKILL: i32 = 9;
+/// A thread of these small ingests makes far fewer calls of one kind.
+const MOST: usize = 2000;
 
-fn strace(home: &Home, extra: &[String], args: &[&str]) -> Command {
+/// Runs `leap ARGS` and kills it at the `ordinal`-th call of a kind; true when it died of that.
+fn killed(home: &Home, call: &str, ordinal: usize, args: &[&str]) -> bool {
     let plain = home.command(args);
-    let mut command = Command::new("strace");
-    command
-        .args(["-qq", "-f", "-o", "/dev/null"])
-        .args(extra)
-        .arg("--")
-        .arg(plain.get_program())
-        .args(plain.get_args());
-    command.current_dir(plain.get_current_dir().expect("the harness sets the folder")).env_remove("LEAP_HOME");
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    command
-}
-
-/// How often each call happens in a run that nobody disturbs.
-fn counted(home: &Home, args: &[&str]) -> Vec<(&'static str, usize)> {
-    let trace = home.path("trace");
-    let plain = home.command(args);
+    let filter = format!("trace={call}");
+    let inject = format!("inject={call}:signal=SIGKILL:when={ordinal}");
     let status = Command::new("strace")
-        .args(["-qq", "-f", "-e", &format!("trace={}", CALLS.join(",")), "-o"])
-        .arg(&trace)
-        .arg("--")
+        .args(["-qq", "-f", "-o", "/dev/null", "-e", &filter, "-e", &inject, "--"])
         .arg(plain.get_program())
         .args(plain.get_args())
         .current_dir(plain.get_current_dir().expect("the harness sets the folder"))
+        .env_remove("LEAP_HOME")
         .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .status()
         .expect("strace starts");
-    assert!(status.success());
-    let text = std::fs::read_to_string(&trace).expect("the trace");
-    let calls = |call: &str| {
-        text.lines()
-            .filter(|line| line.split_whitespace().nth(1).is_some_and(|word| word.starts_with(&format!("{call}("))))
-            .count()
-    };
-    CALLS.iter().map(|call| (*call, calls(call))).filter(|(_, count)| *count > 0).collect()
+    // strace ends as its child did.
+    status.signal() == Some(SIGKILL) || status.code() == Some(128 + SIGKILL)
 }
 
 /// What a person can see of a home: the snapshot's digest and the spend of every team.
 fn seen(home: &Home) -> (String, Vec<(String, String)>) {
     (home.digest(), home.spend("team", &["--period", "2026", "--cost", "billed"]))
+}
+
+/// One story: a home before, a command, and how often each kind of call was survived or not.
+struct Story {
+    name: &'static str,
+    before: Home,
+    args: Vec<&'static str>,
+}
+
+fn stories() -> Vec<Story> {
+    let owned = || {
+        let home = Home::new();
+        home.write("org.yaml", ORG);
+        home.write("rules.yaml", RULES);
+        home.ok(&["org", "apply", "org.yaml"]);
+        home.ok(&["rules", "apply", "rules.yaml"]);
+        home.ingest(&home.write("old.csv", &bill("2026-09", &[("2026-09-10", "i-1", "a", "1.00")])));
+        home
+    };
+    let replace = owned();
+    replace
+        .write("new.csv", &bill("2026-09", &[("2026-09-10", "i-1", "a", "1.50"), ("2026-09-11", "i-2", "b", "2.25")]));
+    let parts = owned();
+    for part in 1..=3 {
+        let lines = [("2026-10-01", "i-1", "a", ["1", "2", "4"][part - 1]), ("2026-10-02", "i-9", "", "0.125")];
+        parts.write(&format!("october/export-0000{part}.csv"), &bill("2026-10", &lines));
+    }
+    let rules = owned();
+    rules.write("rules2.yaml", &RULES.replace("owner: {from: \"Tags['team']\"}", "owner: c"));
+    vec![
+        Story { name: "a month is replaced", before: replace, args: vec!["ingest", "new.csv"] },
+        Story { name: "a month of three files comes in", before: parts, args: vec!["ingest", "october"] },
+        Story { name: "rules are applied", before: rules, args: vec!["rules", "apply", "rules2.yaml"] },
+    ]
 }
 
 #[test]
@@ -74,70 +93,51 @@ fn killed_at_any_call_the_state_is_before_or_after() {
         println!("skipped: no strace");
         return;
     }
-    let before = Home::new();
-    before.write("org.yaml", ORG);
-    before.write("rules.yaml", RULES);
-    before.ok(&["org", "apply", "org.yaml"]);
-    before.ok(&["rules", "apply", "rules.yaml"]);
-    before.ingest(&before.write("old.csv", &bill("2026-09", &[("2026-09-10", "i-1", "a", "1.00")])));
-    before
-        .write("new.csv", &bill("2026-09", &[("2026-09-10", "i-1", "a", "1.50"), ("2026-09-11", "i-2", "b", "2.25")]));
-    let args = ["ingest", "new.csv"];
-    let old = seen(&before);
-
-    let after = before.copy();
-    let counts = counted(&after, &args);
-    let new = seen(&after);
-    assert_ne!(old, new);
-
-    let points: Vec<(&str, usize)> = counts
-        .iter()
-        .flat_map(|(call, count)| {
-            let step = count.div_ceil(POINTS_PER_CALL).max(1);
-            (1..=*count).step_by(step).map(move |at| (*call, at))
-        })
-        .collect();
-    let violations = std::sync::Mutex::new(Vec::new());
-    let next = std::sync::atomic::AtomicUsize::new(0);
-    let (survived, undone) = (std::sync::atomic::AtomicUsize::new(0), std::sync::atomic::AtomicUsize::new(0));
-    std::thread::scope(|threads| {
-        for _ in 0..2 {
-            threads.spawn(|| {
-                loop {
-                    let at = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    let Some((call, when)) = points.get(at) else { break };
-                    let home = before.copy();
-                    let inject = format!("inject={call}:signal=SIGKILL:when={when}");
-                    let status =
-                        strace(&home, &["-e".to_owned(), format!("trace={call}"), "-e".to_owned(), inject], &args)
-                            .status()
-                            .expect("strace starts");
-                    let state = seen(&home);
-                    if state == new {
-                        survived.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    } else if state == old && !status.success() {
-                        undone.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    } else {
-                        violations.lock().unwrap().push(format!("{call} {when}: {state:?}"));
-                        continue;
+    let violations = Mutex::new(Vec::new());
+    let (points, undone, done) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    for story in stories() {
+        let old = seen(&story.before);
+        let after = story.before.copy();
+        after.ok(&story.args);
+        let new = seen(&after);
+        assert_ne!(old, new, "{}", story.name);
+        let (next_call, story, old, new) = (AtomicUsize::new(0), &story, &old, &new);
+        std::thread::scope(|threads| {
+            for _ in 0..2 {
+                threads.spawn(|| {
+                    while let Some(call) = CALLS.get(next_call.fetch_add(1, Ordering::Relaxed)) {
+                        for ordinal in 1..MOST {
+                            let home = story.before.copy();
+                            if !killed(&home, call, ordinal, &story.args) {
+                                break;
+                            }
+                            points.fetch_add(1, Ordering::Relaxed);
+                            let state = seen(&home);
+                            if state == *new {
+                                done.fetch_add(1, Ordering::Relaxed);
+                            } else if state == *old {
+                                undone.fetch_add(1, Ordering::Relaxed);
+                            } else {
+                                violations.lock().unwrap().push(format!("{}, {call} {ordinal}: {state:?}", story.name));
+                                continue;
+                            }
+                            // The next one to come must find a home that works.
+                            let again = home.run(&story.args);
+                            if again.code != 0 || seen(&home) != *new {
+                                let text = format!("{}, {call} {ordinal}: a second try gave {}", story.name, again.err);
+                                violations.lock().unwrap().push(text);
+                            }
+                        }
                     }
-                    // The next one to come must find a home that works.
-                    let again = home.run(&args);
-                    if again.code != 0 || seen(&home) != new {
-                        violations.lock().unwrap().push(format!(
-                            "{call} {when}: a second try gave {}\n{}",
-                            seen(&home).0,
-                            again.err
-                        ));
-                    }
-                }
-            });
-        }
-    });
+                });
+            }
+        });
+    }
     let violations = violations.into_inner().unwrap();
-    println!("calls {counts:?}");
-    println!("state before {}, state after {}", undone.into_inner(), survived.into_inner());
-    println!("points tested {}, violations {}", points.len(), violations.len());
-    assert!(points.len() >= 200, "only {} points", points.len());
+    let (points, undone, done) = (points.into_inner(), undone.into_inner(), done.into_inner());
+    println!("killed before the commit {undone}, after it {done}");
+    println!("points tested {points}, violations {}", violations.len());
+    assert!(points >= 200, "only {points} points");
+    assert!(undone > 0 && done > 0, "both sides of the commit must be met: {undone} before, {done} after");
     assert!(violations.is_empty(), "{}", violations.join("\n"));
 }
