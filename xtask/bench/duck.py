@@ -14,7 +14,7 @@ if container == "parquet":
     cost = "{0}"
 else:
     source = f"read_csv({sorted(glob.glob(folder + '/**/*.csv.gz', recursive=True))!r}, header = true, all_varchar = true)"
-    cost = "cast({0} as decimal(38, 18))"
+    cost = "cast({0} as decimal(38, 28))"
 sums = ", ".join(f"sum({cost.format(name)}) as {name}" for name in COSTS)
 connection.execute(
     f"create temp table cube as select cast(ChargePeriodStart as varchar)[:10] as day, SubAccountId, ServiceName, {sums} from {source} group by all"

@@ -243,7 +243,10 @@ fn an_appending_source_takes_each_batch_once() {
         .err()
         .expect("other rows under a known name")
         .to_string();
-    assert!(refusal.contains("2026-09-02") && refusal.contains("2 rows") && refusal.contains("--"), "{refusal}");
+    assert!(
+        refusal.contains("2026-09-02") && refusal.contains("2 rows") && refusal.contains("in one folder"),
+        "{refusal}"
+    );
 }
 
 #[test]

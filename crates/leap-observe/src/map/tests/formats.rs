@@ -112,7 +112,7 @@ fn every_line_item_type_of_aws_has_its_formula() {
                 -100 (1 rows): SavingsPlanUpfrontFee is 0 (spread over the usage that it covers)
             pricing/publicOnDemandCost -> list USD: 64 -> 89.27
                 -3 (2 rows): EKSPod-EC2 and ECSTask-EC2 rows dropped (split cost of an instance that has its own row)
-                28.27 (10 rows): rows that are not usage: list cost derived from contracted cost
+                28.27 (10 rows): rows that are not usage and have no public price: list cost derived from contracted cost
             reservation/EffectiveCost -> effective USD: 7 -> 63.27
                 56.27 (12 rows): rows that this column does not concern take their own formula
             savingsPlan/SavingsPlanEffectiveCost -> effective USD: 18 -> 63.27
@@ -142,21 +142,21 @@ fn a_refund_on_a_bill_of_its_own_is_a_correction_and_of_a_savings_plan_costs_not
         &map_text("cur.csv", &text),
         &["ChargeCategory", "ChargeClass", "BilledCost", "EffectiveCost"],
         expect![[r#"
-        Adjustment | Correction | -4 | -4
-        Adjustment | Correction | -4 | -4
-        Adjustment | - | -4 | -4
-        Adjustment | - | -4 | 0
-        lineItem/UnblendedCost -> billed USD: -16 -> -16
-        lineItem/UnblendedCost -> effective USD: -16 -> -12
-            4 (1 rows): Refund of a savings plan's upfront fee is 0
-        pricing/publicOnDemandCost -> list USD: 0 -> -12
-            -12 (3 rows): rows that are not usage: list cost derived from contracted cost
-        reservation/EffectiveCost -> effective USD: 0 -> -12
-            -12 (3 rows): rows that this column does not concern take their own formula
-        savingsPlan/SavingsPlanEffectiveCost -> effective USD: 0 -> -12
-            -12 (3 rows): rows that this column does not concern take their own formula
-        dropped 0, derived ["contracted"]
-    "#]],
+            Adjustment | Correction | -4 | -4
+            Adjustment | Correction | -4 | -4
+            Adjustment | - | -4 | -4
+            Adjustment | - | -4 | 0
+            lineItem/UnblendedCost -> billed USD: -16 -> -16
+            lineItem/UnblendedCost -> effective USD: -16 -> -12
+                4 (1 rows): Refund of a savings plan's upfront fee is 0
+            pricing/publicOnDemandCost -> list USD: 0 -> -12
+                -12 (3 rows): rows that are not usage and have no public price: list cost derived from contracted cost
+            reservation/EffectiveCost -> effective USD: 0 -> -12
+                -12 (3 rows): rows that this column does not concern take their own formula
+            savingsPlan/SavingsPlanEffectiveCost -> effective USD: 0 -> -12
+                -12 (3 rows): rows that this column does not concern take their own formula
+            dropped 0, derived ["contracted"]
+        "#]],
     );
 }
 
