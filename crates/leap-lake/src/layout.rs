@@ -31,6 +31,7 @@ pub fn file_schema(table: Table, columns: &[String]) -> SchemaRef {
         Table::Resources => tables::resources(),
         Table::Cube => tables::cube(),
         Table::Attribution => tables::attribution(),
+        Table::Daily => tables::daily(),
     }
 }
 

@@ -157,7 +157,7 @@ fn field_of(table: Table, schema: &Schema, name: &str) -> Result<Field, LakeErro
     match table {
         _ if name == SOURCE || name == BILLING_PERIOD => Ok(Field::new(name, DataType::Utf8, false)),
         Table::Charges | Table::Keys => Ok(Field::new(name, DataType::Utf8, true)),
-        Table::Resources | Table::Cube | Table::Attribution => {
+        Table::Resources | Table::Cube | Table::Attribution | Table::Daily => {
             Err(LakeError::misuse(table, format!("has no column '{name}'")))
         }
     }

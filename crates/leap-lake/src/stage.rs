@@ -79,8 +79,8 @@ impl Staging {
     ) -> Result<FileWriter, LakeError> {
         match table {
             Table::Charges | Table::Keys => {}
-            Table::Resources | Table::Cube | Table::Attribution if columns.is_empty() => {}
-            Table::Resources | Table::Cube | Table::Attribution => {
+            Table::Resources | Table::Cube | Table::Attribution | Table::Daily if columns.is_empty() => {}
+            Table::Resources | Table::Cube | Table::Attribution | Table::Daily => {
                 return Err(LakeError::misuse(table, "takes no columns of its own"));
             }
         }

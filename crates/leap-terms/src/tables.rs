@@ -11,6 +11,7 @@
 //! | `resources` | one resource: id and name | conditions on resources run once per resource |
 //! | `cube` | one day × key × resource × currency, with exact sums | reports and re-attribution read this alone |
 //! | `attribution` | one owner of a key (or of one resource under a key) over a period of days | the answer of the rules |
+//! | `daily` | one day × owner × rule × commitment × currency, with exact sums | reorgs, pools and reports by team read this alone |
 //!
 //! Decimals take two columns: `C` counts 10⁻¹⁸ (Decimal128(38, 18); costs of single charges (30, 18)) and
 //! `x_LeapFineC` the digits 19 to 30 (Decimal128(38, 30), in [0, 10⁻¹⁸), null when zero). The exact value is their sum.
@@ -38,6 +39,10 @@ pub const KEY: &str = "key";
 pub const RESOURCE: &str = "resource";
 /// UTC day on which the charge period starts.
 pub const DAY: &str = "day";
+/// The commitment that covers a charge.
+pub const COMMITMENT: &str = "CommitmentDiscountId";
+/// `Used` or `Unused`.
+pub const COMMITMENT_STATUS: &str = "CommitmentDiscountStatus";
 /// Number of charges folded.
 pub const ROWS: &str = "rows";
 
@@ -54,11 +59,14 @@ pub enum Table {
     Cube,
     /// The rules' answers.
     Attribution,
+    /// What each owner has, day by day.
+    Daily,
 }
 
 impl Table {
     /// All tables, in the order in which a publish writes them.
-    pub const ALL: [Table; 5] = [Table::Charges, Table::Keys, Table::Resources, Table::Cube, Table::Attribution];
+    pub const ALL: [Table; 6] =
+        [Table::Charges, Table::Keys, Table::Resources, Table::Cube, Table::Attribution, Table::Daily];
 
     /// The folder's name.
     pub fn name(self) -> &'static str {
@@ -68,6 +76,7 @@ impl Table {
             Table::Resources => "resources",
             Table::Cube => "cube",
             Table::Attribution => "attribution",
+            Table::Daily => "daily",
         }
     }
 
@@ -175,6 +184,26 @@ pub fn attribution() -> SchemaRef {
     ]))
 }
 
+/// `daily`: the cube folded to what pools, reorgs and reports by owner need: day, owner, rule, the commitment and whether it
+/// was used (null where the charge is covered by none), currency, coarse and fine sums of the four costs, number of charges.
+/// Sorted by all of these, so that the same content has the same bytes.
+pub fn daily() -> SchemaRef {
+    let mut fields = vec![
+        Field::new(DAY, DataType::Date32, false),
+        Field::new("owner", DataType::Utf8, false),
+        Field::new("rule", DataType::Utf8, true),
+        Field::new(COMMITMENT, DataType::Utf8, true),
+        Field::new(COMMITMENT_STATUS, DataType::Utf8, true),
+        Field::new("BillingCurrency", DataType::Utf8, false),
+    ];
+    for kind in CostKind::ALL {
+        fields.push(Field::new(kind.column(), COARSE, false));
+        fields.push(Field::new(fine_column(kind.column()), FINE, true));
+    }
+    fields.push(Field::new(ROWS, DataType::Int64, false));
+    Arc::new(Schema::new(fields))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,7 +211,7 @@ mod tests {
     #[test]
     fn every_table_has_its_own_name_and_no_column_twice() {
         for schema in
-            [charges(&["x_Discounts".to_owned()]), keys(&base_key_columns()), resources(), cube(), attribution()]
+            [charges(&["x_Discounts".to_owned()]), keys(&base_key_columns()), resources(), cube(), attribution(), daily()]
         {
             let mut names: Vec<_> = schema.fields().iter().map(|field| field.name().clone()).collect();
             let count = names.len();

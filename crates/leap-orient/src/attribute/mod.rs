@@ -17,10 +17,11 @@
 //! answer is a timeline over all days, since rules, mapping rows and teams are dated.
 //!
 //! Reading order: `scope` (one run), [`Engine`], `features` (what resources contribute), `index`, `timeline`, `tags`, `columns`,
-//! [`Answers`] (reading the table back), [`DiffRun`].
+//! [`Answers`] (reading the table back), [`daily`] (what each owner has, day by day), [`DiffRun`].
 
 mod answers;
 mod columns;
+pub mod daily;
 mod diff;
 mod engine;
 mod features;
@@ -39,6 +40,7 @@ pub(crate) mod tests_bills;
 
 pub use answers::{Answer, Answers};
 pub use columns::AttributeError;
+pub use daily::Daily;
 pub use diff::{DiffRun, Moved};
 pub use engine::Engine;
 pub use scope::{RuleUse, ScopeAttribution, ScopeRun};

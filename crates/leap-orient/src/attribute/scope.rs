@@ -7,9 +7,10 @@ use hashbrown::HashMap;
 use leap_terms::{Day, Owner, RuleId, tables};
 
 use super::columns::{AttributeError, Cell, CubeRows, Currencies, binary, digest, text};
+use super::daily::{Daily, DailyKey};
 use super::engine::{Engine, Memory};
 use super::tags::{NULL, TagReader};
-use super::timeline::{Filling, NONE, Timelines};
+use super::timeline::{Filling, NONE, Segment, Timelines};
 use super::vectors::Vectors;
 use crate::interner::Interner;
 use crate::predicate::{Field, Row, TagSource};
@@ -36,6 +37,8 @@ pub struct ScopeAttribution {
     pub batches: Vec<RecordBatch>,
     /// What each owner got, by owner, rule and currency.
     pub totals: OwnerTotals,
+    /// The same day by day: the rows of the table `daily`.
+    pub daily: Daily,
     /// Per rule, in the rules' order.
     pub rules: Vec<RuleUse>,
     /// Distinct keys.
@@ -68,7 +71,8 @@ pub struct ScopeRun<'e, 'r> {
     tags: TagReader,
     values: Interner,
     projections: Vectors,
-    keys: HashMap<u128, u32>,
+    keys: HashMap<u128, KeyClass>,
+    commitments: Interner,
     classes: Vectors,
     no_resource: u32,
     resources: HashMap<u128, u32>,
@@ -78,13 +82,32 @@ pub struct ScopeRun<'e, 'r> {
     cases: HashMap<(u32, u32), Case>,
     exceptions: HashMap<(u128, u128), u32>,
     currencies: Currencies,
-    totals: HashMap<(u32, u32, usize), Folded>,
+    sums: HashMap<Group, Folded>,
+    days: Option<(Day, Day)>,
     uses: Vec<RuleUse>,
     shadows: HashMap<(u32, u32), u64>,
     counting: bool,
     candidates: Vec<u32>,
     slots: Vec<u32>,
     truths: Vec<Option<bool>>,
+}
+
+/// What is known of a key.
+#[derive(Clone, Copy)]
+struct KeyClass {
+    projection: u32,
+    /// Numbers of commitment and status in `commitments`; [`NONE`] for null.
+    commitment: (u32, u32),
+}
+
+/// What a row of the daily table is about, by numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Group {
+    day: Day,
+    owner: u32,
+    rule: u32,
+    commitment: (u32, u32),
+    currency: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -130,6 +153,7 @@ impl<'r> Engine<'r> {
             values: Interner::default(),
             projections: Vectors::default(),
             keys: HashMap::new(),
+            commitments: Interner::default(),
             classes: Vectors::default(),
             no_resource: 0,
             resources: HashMap::new(),
@@ -139,7 +163,8 @@ impl<'r> Engine<'r> {
             cases: HashMap::new(),
             exceptions: HashMap::new(),
             currencies: Currencies::default(),
-            totals: HashMap::new(),
+            sums: HashMap::new(),
+            days: None,
             uses: vec![RuleUse::default(); self.rules().rules().len()],
             shadows: HashMap::new(),
             counting: false,
@@ -171,6 +196,7 @@ impl ScopeRun<'_, '_> {
             self.sources.iter().any(|source| matches!(source, Source::Either { .. } | Source::Allocated(_)));
         let allocated = if reads_tags { optional("AllocatedTags")? } else { None };
         let tags = if reads_tags { optional("Tags")? } else { None };
+        let (commitments, statuses) = (optional(tables::COMMITMENT)?, optional(tables::COMMITMENT_STATUS)?);
         fn get(array: &Option<StringArray>, row: usize) -> Option<&str> {
             array
                 .as_ref()
@@ -204,7 +230,9 @@ impl ScopeRun<'_, '_> {
                 });
             }
             let (projection, _) = self.projections.intern(&list);
-            self.keys.insert(key, projection);
+            let mut number = |array| get(array, row).map_or(NONE, |text| self.commitments.intern(text));
+            let commitment = (number(&commitments), number(&statuses));
+            self.keys.insert(key, KeyClass { projection, commitment });
         }
         Ok(())
     }
@@ -294,7 +322,9 @@ impl ScopeRun<'_, '_> {
 
     /// The answer for one cell, and its exception noted.
     pub(super) fn settle(&mut self, cell: &Cell) -> Result<(u32, u32), AttributeError> {
-        let projection = *self.keys.get(&cell.key).ok_or(AttributeError::UnknownKey(cell.key))?;
+        let KeyClass { projection, .. } = *self.keys.get(&cell.key).ok_or(AttributeError::UnknownKey(cell.key))?;
+        let (first, last) = self.days.unwrap_or((cell.day, cell.day));
+        self.days = Some((first.min(cell.day), last.max(cell.day)));
         let class =
             cell.resource.and_then(|resource| self.resources.get(&resource)).copied().unwrap_or(self.no_resource);
         let timeline = self.case(projection, class, true);
@@ -317,14 +347,16 @@ impl ScopeRun<'_, '_> {
         for at in 0..rows.len() {
             let cell = rows.cell(at, &mut self.currencies)?;
             let (owner, rule) = self.settle(&cell)?;
-            *self.totals.entry((owner, rule, cell.currency)).or_default() += cell.folded;
+            let commitment = self.keys[&cell.key].commitment;
+            let group = Group { day: cell.day, owner, rule, commitment, currency: cell.currency };
+            *self.sums.entry(group).or_default() += cell.folded;
         }
         Ok(())
     }
 
     /// The rows of the attribution table, and the totals.
     pub fn finish(mut self) -> ScopeAttribution {
-        let mut keys: Vec<(u128, u32)> = self.keys.iter().map(|(key, projection)| (*key, *projection)).collect();
+        let mut keys: Vec<(u128, u32)> = self.keys.iter().map(|(key, class)| (*key, class.projection)).collect();
         keys.sort_unstable();
         let mut exceptions: Vec<(u128, u128, u32)> =
             self.exceptions.iter().map(|((key, resource), timeline)| (*key, *resource, *timeline)).collect();
@@ -334,24 +366,38 @@ impl ScopeRun<'_, '_> {
             keys: BinaryBuilder::new(),
             resources: BinaryBuilder::new(),
             answers: Vec::new(),
+            days: self.days.map(|(first, last)| (first, last.plus(1))),
         };
         let mut next = 0;
         self.cases.reserve(keys.len().min(self.projections.len()));
         for (key, projection) in &keys {
             let timeline = self.case(*projection, self.no_resource, false);
             rows.put(&self, *key, None, timeline);
+            let own = rows.clipped(&self, timeline);
             while let Some((_, resource, timeline)) = exceptions.get(next).filter(|(of, ..)| of == key) {
-                rows.put(&self, *key, Some(*resource), *timeline);
+                // It may differ on days without charges only.
+                if rows.clipped(&self, *timeline) != own {
+                    rows.put(&self, *key, Some(*resource), *timeline);
+                }
                 next += 1;
             }
         }
         assert_eq!(next, exceptions.len(), "every exception has a key");
         rows.flush(&self);
-        let mut totals = OwnerTotals::new();
-        for ((owner, rule, currency), folded) in &self.totals {
-            let owner = self.engine.owners[*owner as usize].clone();
-            *totals.entry((owner, self.rule(*rule), self.currencies.all[*currency].clone())).or_default() += *folded;
+        let mut daily = Daily::new();
+        for (group, folded) in &self.sums {
+            let named = |number: u32| (number != NONE).then(|| self.commitments.get(number).to_owned());
+            let key = DailyKey {
+                day: group.day,
+                owner: self.engine.owners[group.owner as usize].clone(),
+                rule: self.rule(group.rule),
+                commitment: named(group.commitment.0),
+                status: named(group.commitment.1),
+                currency: self.currencies.all[group.currency].clone(),
+            };
+            daily.add(key, *folded);
         }
+        let totals = daily.totals();
         for ((rule, by), cases) in &self.shadows {
             let shadow = &mut self.uses[*rule as usize].shadow;
             let better =
@@ -363,6 +409,7 @@ impl ScopeRun<'_, '_> {
         ScopeAttribution {
             batches: rows.batches,
             totals,
+            daily,
             rules: self.uses,
             keys: keys.len(),
             cases: self.cases.len(),
@@ -384,15 +431,27 @@ struct Rows {
     batches: Vec<RecordBatch>,
     keys: BinaryBuilder,
     resources: BinaryBuilder,
-    answers: Vec<super::timeline::Segment>,
+    answers: Vec<Segment>,
+    /// The days of the scope's charges: what an answer would be on other days is not written, so that a change on other
+    /// days leaves the file alone.
+    days: Option<(Day, Day)>,
 }
 
 impl Rows {
+    /// The segments of a timeline on the days of the scope's charges.
+    fn clipped(&self, run: &ScopeRun<'_, '_>, timeline: u32) -> Vec<Segment> {
+        let all = run.timelines.get(timeline).iter().copied();
+        let Some((from, until)) = self.days else { return all.collect() };
+        all.filter(|segment| segment.until > from && segment.from < until)
+            .map(|segment| Segment { from: segment.from.max(from), until: segment.until.min(until), ..segment })
+            .collect()
+    }
+
     fn put(&mut self, run: &ScopeRun<'_, '_>, key: u128, resource: Option<u128>, timeline: u32) {
-        for segment in run.timelines.get(timeline) {
+        for segment in self.clipped(run, timeline) {
             self.keys.append_value(key.to_be_bytes());
             self.resources.append_option(resource.map(u128::to_be_bytes));
-            self.answers.push(*segment);
+            self.answers.push(segment);
             if self.answers.len() == BATCH_ROWS {
                 self.flush(run);
             }
@@ -413,7 +472,7 @@ impl Rows {
             rules.append_option(rule);
             evidence.append_option((segment.evidence != NONE).then(|| run.memory.evidence.get(segment.evidence)));
         }
-        let days = |day: fn(&super::timeline::Segment) -> Day| {
+        let days = |day: fn(&Segment) -> Day| {
             Arc::new(Date32Array::from_iter_values(self.answers.iter().map(|segment| day(segment).days()))) as ArrayRef
         };
         let columns: Vec<ArrayRef> = vec![

@@ -26,6 +26,7 @@
 pub mod catalog;
 pub mod codeowners;
 pub mod mapping;
+mod history;
 mod read;
 
 #[cfg(test)]
@@ -41,6 +42,7 @@ use crate::predicate::fields::role;
 use crate::predicate::{Field, Fields, Predicate, TextExpression};
 pub use catalog::Catalog;
 pub use codeowners::CodeOwners;
+pub use history::{ChangedRule, RulesChange, RulesVersion};
 pub use mapping::Mapping;
 
 /// Reads a file that a rule names, by its path as written (relative to the rules file).
@@ -76,6 +78,8 @@ pub struct Rule {
     pub outcome: Outcome,
     /// Days on which the rule holds.
     pub effective: Period,
+    /// Digest of what it says: id, condition, outcome with the bytes of its file, dates as written.
+    pub digest: Digest,
 }
 
 /// A rule set, checked against an organisation.
@@ -97,7 +101,7 @@ impl RuleSet {
     /// # Errors
     /// Every fault found, each with file, line and remedy.
     pub fn parse(file: &str, text: &str, read_file: ReadFile<'_>, org: &Org) -> Result<RuleSet, Vec<Fault>> {
-        read::rule_set(file, text, read_file, org)
+        read::rule_set(file, text, read_file, org, Fields::default())
     }
 
     /// The rules in the order in which they are asked.

@@ -1,6 +1,6 @@
 //! Reads `rules.yaml`. Every fault is found in one go, and each has its line.
 
-use leap_terms::{Fault, Period, RuleId, fault::nearest, limits};
+use leap_terms::{Digest, Fault, Period, RuleId, fault::nearest, limits};
 use serde_norway::{Mapping as Map, Value};
 
 use super::{Catalog, CodeOwners, Mapping, Outcome, ReadFile, Rule, RuleSet};
@@ -28,7 +28,14 @@ struct Reader<'a> {
     canonical: Vec<serde_json::Value>,
 }
 
-pub(super) fn rule_set(file: &str, text: &str, read_file: ReadFile<'_>, org: &Org) -> Result<RuleSet, Vec<Fault>> {
+/// Reads one rule set; its fields are numbered after those of `fields`.
+pub(super) fn rule_set(
+    file: &str,
+    text: &str,
+    read_file: ReadFile<'_>,
+    org: &Org,
+    fields: Fields,
+) -> Result<RuleSet, Vec<Fault>> {
     let document = read(file, text).map_err(|fault| vec![fault])?;
     let form = "a rules file has rules:, residual: and pools:";
     let empty = Map::new();
@@ -50,7 +57,7 @@ pub(super) fn rule_set(file: &str, text: &str, read_file: ReadFile<'_>, org: &Or
         places,
         read_file,
         org,
-        fields: Fields::default(),
+        fields,
         faults: Vec::new(),
         warnings: Vec::new(),
         canonical: Vec::new(),
@@ -103,7 +110,7 @@ pub(super) fn rule_set(file: &str, text: &str, read_file: ReadFile<'_>, org: &Or
     }
     let stewards = serde_json::json!([set.steward, set.reasons, set.pools]);
     text.push_str(&stewards.to_string());
-    set.digest = Some(leap_terms::Digest::of(text.as_bytes()));
+    set.digest = Some(Digest::of(text.as_bytes()));
     set.rules = rules;
     set.fields = fields;
     set.warnings = warnings;
@@ -193,17 +200,20 @@ impl Reader<'_> {
                 when: None,
                 outcome: Outcome::Pool(String::new()),
                 effective,
+                digest: Digest::of(b""),
             });
         }
         let (id, (outcome, canonical)) = (id?, outcome?);
-        self.canonical.push(serde_json::json!([
+        let content = serde_json::json!([
             id.as_str(),
             when.as_ref().map(|when| when.source.trim()),
             canonical,
             effective.from().to_string(),
             effective.until().to_string()
-        ]));
-        Some(Rule { id, line: self.places.line(at), when, outcome, effective })
+        ]);
+        let digest = Digest::of(content.to_string().as_bytes());
+        self.canonical.push(content);
+        Some(Rule { id, line: self.places.line(at), when, outcome, effective, digest })
     }
 
     /// A text field; a number or a truth value is told to be quoted.
@@ -284,7 +294,7 @@ impl Reader<'_> {
                         return None;
                     }
                 };
-                let digest = leap_terms::Digest::of(&bytes).to_string();
+                let digest = Digest::of(&bytes).to_string();
                 if kind == "mapping" {
                     let mapping = Mapping::parse(&path, &bytes, &mut self.fields, self.org);
                     let mapping = self.collect(mapping)?;
