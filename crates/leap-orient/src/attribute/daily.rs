@@ -181,9 +181,8 @@ pub fn each(
     let optional = |name: &str| batch.column_by_name(name).map(|_| text(batch, name)).transpose();
     let rules = optional("rule")?;
     let (commitments, statuses) = (optional(tables::COMMITMENT)?, optional(tables::COMMITMENT_STATUS)?);
-    let decimal = |name: &str| {
-        batch.column_by_name(name).and_then(|array| array.as_primitive_opt::<Decimal128Type>()).cloned()
-    };
+    let decimal =
+        |name: &str| batch.column_by_name(name).and_then(|array| array.as_primitive_opt::<Decimal128Type>()).cloned();
     let costs = CostKind::ALL.map(|kind| {
         let fine = decimal(&fine_column(kind.column())).filter(|fine| fine.null_count() < fine.len());
         (kind, decimal(kind.column()), fine)

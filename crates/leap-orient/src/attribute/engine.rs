@@ -32,6 +32,8 @@ pub(super) enum Ready<'r> {
     },
     Catalog(Text, &'r Catalog),
     CodeOwners(Text, &'r CodeOwners),
+    /// A rule that was not chosen.
+    Absent,
 }
 
 pub(super) struct ReadyRule<'r> {
@@ -49,6 +51,8 @@ pub struct Engine<'r> {
     pub(super) ready: Vec<ReadyRule<'r>>,
     pub(super) features: Features<'r>,
     pub(super) index: Index,
+    /// Per field of the rules: is it read by a rule that runs?
+    pub(super) reads: Vec<bool>,
 }
 
 /// What a run remembers while rules are asked.
@@ -63,6 +67,11 @@ impl<'r> Engine<'r> {
     /// Prepares rules for an organisation. A rule whose owner is no team of this organisation yields
     /// `residual:unknown-team`.
     pub fn new(rules: &'r RuleSet, org: &'r Org) -> Engine<'r> {
+        Engine::of(rules, org, &|_| true)
+    }
+
+    /// Prepares some rules of a set alone, by their numbers.
+    pub(super) fn of(rules: &'r RuleSet, org: &'r Org, chosen: &dyn Fn(usize) -> bool) -> Engine<'r> {
         let reasons = [ResidualReason::NoRule, ResidualReason::UnknownTeam, ResidualReason::Ambiguous];
         let mut owners: Vec<Owner> = reasons.into_iter().map(Owner::Residual).collect();
         owners.extend(org.units().iter().map(|unit| Owner::Team(unit.id.clone())));
@@ -83,8 +92,16 @@ impl<'r> Engine<'r> {
             ready: Vec::new(),
             features: Features::new(rules.fields()),
             index: Index::default(),
+            reads: vec![false; rules.fields().all().len()],
         };
-        for rule in rules.rules() {
+        for (number, rule) in rules.rules().iter().enumerate() {
+            if !chosen(number) {
+                engine.ready.push(ReadyRule { when: None, ready: Ready::Absent, effective: rule.effective });
+                continue;
+            }
+            for field in rule.fields() {
+                engine.reads[field as usize] = true;
+            }
             let when = rule.when.as_ref().map(|when| when.truth.rebuild(&mut engine.features));
             let ready = match &rule.outcome {
                 Outcome::Team(name) => Ready::Team(engine.who(name), name),
@@ -138,6 +155,26 @@ impl<'r> Engine<'r> {
             named.filter(|name| !key_columns.iter().any(|known| known == name)).map(str::to_owned).collect();
         missing.sort();
         missing
+    }
+
+    /// The columns of the keys that the rules which run read.
+    pub(super) fn read_columns(&self) -> Vec<String> {
+        let mut columns = Vec::new();
+        for (field, read) in self.rules.fields().all().iter().zip(&self.reads) {
+            match field {
+                _ if !read || field.of_resource() => {}
+                Field::Column(name) => columns.push(name.clone()),
+                Field::Tag(..) => columns.extend(["AllocatedTags".to_owned(), "Tags".to_owned()]),
+            }
+        }
+        columns.sort();
+        columns.dedup();
+        columns
+    }
+
+    /// True when a rule that runs reads resources.
+    pub(super) fn reads_resources(&self) -> bool {
+        self.rules.fields().all().iter().zip(&self.reads).any(|(field, read)| *read && field.of_resource())
     }
 
     /// Who a name means, over all time.
@@ -208,6 +245,7 @@ impl<'r> Engine<'r> {
                 }
             }
             Ready::Pool(owner) => clipped(Period::ALWAYS, *owner, NONE),
+            Ready::Absent => {}
             Ready::From(text, shown) => {
                 let Some(value) = text.value(row) else { return };
                 let name = value.trim();
@@ -258,10 +296,13 @@ impl ReadyRule<'_> {
     }
 
     fn guards(&self) -> Option<Vec<Guard>> {
+        if let Ready::Absent = self.ready {
+            return Some(Vec::new());
+        }
         let when = self.when.as_ref().and_then(guards);
         let named = match &self.ready {
             Ready::From(text, _) | Ready::Catalog(text, _) | Ready::CodeOwners(text, _) => not_null(text),
-            Ready::Team(..) | Ready::Pool(_) | Ready::Mapping { .. } => None,
+            Ready::Team(..) | Ready::Pool(_) | Ready::Mapping { .. } | Ready::Absent => None,
         };
         match (when, named) {
             (Some(when), Some(named)) => Some(if weight(&when) <= weight(&named) { when } else { named }),

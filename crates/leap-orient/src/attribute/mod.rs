@@ -17,8 +17,9 @@
 //! answer is a timeline over all days, since rules, mapping rows and teams are dated.
 //!
 //! Reading order: `scope` (one run), [`Engine`], `features` (what resources contribute), `index`, `timeline`, `tags`, `columns`,
-//! [`Answers`] (reading the table back), [`daily`] (what each owner has, day by day), [`DiffRun`].
+//! [`Again`] (after a change), [`Answers`] (reading the table back), [`daily`] (what each owner has, day by day), [`DiffRun`].
 
+mod again;
 mod answers;
 mod columns;
 pub mod daily;
@@ -38,6 +39,7 @@ mod tests;
 #[cfg(test)]
 pub(crate) mod tests_bills;
 
+pub use again::{Again, AgainDone, AgainRun};
 pub use answers::{Answer, Answers};
 pub use columns::AttributeError;
 pub use daily::Daily;

@@ -17,7 +17,7 @@ use crate::predicate::{Field, Row, TagSource};
 use crate::proof::{Folded, OwnerTotals};
 
 /// Rows per batch of the attribution table.
-const BATCH_ROWS: usize = 64 << 10;
+pub(super) const BATCH_ROWS: usize = 64 << 10;
 
 /// How often a rule was asked and what came of it, over distinct cases (not charges).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -58,8 +58,8 @@ enum Source {
         tags: usize,
     },
     Allocated(usize),
-    /// A resource's column: not of the key.
-    Resource,
+    /// A resource's column, or one that no rule of this run reads.
+    Absent,
 }
 
 /// A run over one scope.
@@ -129,10 +129,10 @@ impl<'r> Engine<'r> {
         };
         let (allocated, either) = (tags(None), tags(Some(TagSource::Either)));
         let mut columns: Vec<String> = Vec::new();
-        let sources = fields.iter().map(|field| {
+        let sources = fields.iter().zip(&self.reads).map(|(field, read)| {
             let slot = |reader: &TagReader, key: &str| reader.slot(key).expect("every tag that is read has a slot");
             match field {
-                field if field.of_resource() => Source::Resource,
+                field if !read || field.of_resource() => Source::Absent,
                 Field::Column(name) => {
                     columns.push(name.clone());
                     Source::Column(columns.len() - 1)
@@ -184,6 +184,21 @@ impl ScopeRun<'_, '_> {
         self
     }
 
+    /// Writes answers for the days from `first` to `last` alone, on which the scope has charges: a change on other days then
+    /// leaves its file alone.
+    pub fn on(mut self, first: Day, last: Day) -> Self {
+        self.days = Some((first, last));
+        self
+    }
+
+    /// True when some rule says something about this key (and resource) on some day.
+    pub(super) fn says_something(&mut self, key: u128, resource: Option<u128>) -> Result<bool, AttributeError> {
+        let KeyClass { projection, .. } = *self.keys.get(&key).ok_or(AttributeError::UnknownKey(key))?;
+        let class = resource.and_then(|resource| self.resources.get(&resource)).copied().unwrap_or(self.no_resource);
+        let timeline = self.case(projection, class, false);
+        Ok(self.timelines.get(timeline).iter().any(|segment| segment.rule != NONE))
+    }
+
     /// Adds keys. A column that the batch lacks reads as null (see [`Engine::missing_columns`]).
     ///
     /// # Errors
@@ -220,7 +235,7 @@ impl ScopeRun<'_, '_> {
             list.clear();
             for source in &self.sources {
                 list.push(match source {
-                    Source::Resource => NULL,
+                    Source::Absent => NULL,
                     Source::Column(at) => get(&arrays[*at], row).map_or(NULL, |text| self.values.intern(text)),
                     Source::Either { allocated, tags } => match self.allocated.value(*allocated) {
                         NULL => self.tags.value(*tags),
@@ -323,8 +338,6 @@ impl ScopeRun<'_, '_> {
     /// The answer for one cell, and its exception noted.
     pub(super) fn settle(&mut self, cell: &Cell) -> Result<(u32, u32), AttributeError> {
         let KeyClass { projection, .. } = *self.keys.get(&cell.key).ok_or(AttributeError::UnknownKey(cell.key))?;
-        let (first, last) = self.days.unwrap_or((cell.day, cell.day));
-        self.days = Some((first.min(cell.day), last.max(cell.day)));
         let class =
             cell.resource.and_then(|resource| self.resources.get(&resource)).copied().unwrap_or(self.no_resource);
         let timeline = self.case(projection, class, true);

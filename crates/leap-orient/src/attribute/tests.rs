@@ -392,3 +392,91 @@ proptest! {
         prop_assert_eq!(done.rules, again.rules);
     }
 }
+
+/// The org after a change: a unit renamed, one gone, an alias moved, one new.
+const NEXT_ORG: &str = "units:
+  - {id: acme, name: Acme, kind: company}
+  - {id: payments, name: Payments, parent: acme, aliases: [pay, PAYMENTS, legacy], effective: {until: 2026-09-20}}
+  - {id: search, name: Find, parent: acme}
+  - {id: old, name: Old, parent: acme, effective: {until: 2026-09-12}}
+  - {id: new, name: New, parent: acme, aliases: [nobody], effective: {from: 2026-09-16}}
+  - {id: twin-a, name: Twin, parent: acme}
+";
+
+fn alternative(first: &[String], second: &[String], keep: &[bool]) -> Vec<String> {
+    let mut list: Vec<String> = first
+        .iter()
+        .zip(keep.iter().chain(std::iter::repeat(&true)))
+        .filter(|(_, keep)| **keep)
+        .map(|(text, _)| text.clone())
+        .collect();
+    for (at, text) in second.iter().enumerate() {
+        list.insert((at * 7) % (list.len() + 1), text.clone());
+    }
+    list
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn attributing_again_gives_the_bytes_of_attributing_from_scratch(
+        first in prop::collection::vec(rule(), 0..8),
+        second in prop::collection::vec(rule(), 0..3),
+        keep in prop::collection::vec(any::<bool>(), 0..8),
+        charges in bill_strategy(),
+        dated in prop::option::of(0..30),
+        reorg in any::<bool>(),
+    ) {
+        let (old_org, new_org) = (org(), if reorg { Org::from_yaml("org.yaml", NEXT_ORG).unwrap() } else { org() });
+        let named: Vec<(String, String)> = first.iter().map(|text| text.clone()).enumerate().map(|(at, text)| (format!("r{at}"), text)).collect();
+        let lines: Vec<String> = named.iter().map(|(id, text)| format!("  - {{id: {id}, {text}}}\n")).collect();
+        let others: Vec<String> = second.iter().enumerate().map(|(at, text)| format!("  - {{id: s{at}, {text}}}\n")).collect();
+        let full = |lines: &[String]| format!("rules:\n{}residual: {{steward: s}}\n", lines.concat());
+        let (old_text, new_text) = (full(&lines), full(&alternative(&lines, &others, &keep)));
+        let Ok(old_rules) = RuleSet::parse("rules.yaml", &old_text, &file, &old_org) else { return Ok(()) };
+        let day = |count: i32| "2026-09-01".parse::<Day>().unwrap().plus(count);
+        let version = |from, text| crate::rules::RulesVersion { from, file: "rules.yaml", text, read_file: &file };
+        let versions = match dated {
+            None => vec![version(Day::EARLIEST, new_text.as_str())],
+            Some(count) => vec![version(Day::EARLIEST, old_text.as_str()), version(day(count), new_text.as_str())],
+        };
+        let Ok(new_rules) = RuleSet::history(&versions, &new_org) else { return Ok(()) };
+        let (before, after) = (Engine::new(&old_rules, &old_org), Engine::new(&new_rules, &new_org));
+        let (first_day, last_day) = (charges.iter().map(|charge| charge.day).min().unwrap(), charges.iter().map(|charge| charge.day).max().unwrap());
+        let bill = bill(&charges);
+        let run = |engine: &Engine<'_>| {
+            let mut run = engine.scope().on(first_day, last_day);
+            run.keys(&bill.keys).unwrap();
+            run.resources(&bill.resources).unwrap();
+            run.cube(&bill.cube).unwrap();
+            run.finish()
+        };
+        let (stored, expected) = (run(&before), run(&after));
+        let mut names: Vec<String> = Vec::new();
+        for unit in old_org.units().iter().chain(new_org.units()) {
+            names.extend([unit.id.as_str().to_owned(), unit.name.clone()]);
+            names.extend(unit.aliases.clone());
+        }
+        let again = Again::new(&before, &after, &names);
+        let mut looking = again.scope(first_day, last_day);
+        stored.batches.iter().for_each(|batch| looking.answers(batch).unwrap());
+        looking.keys(&bill.keys).unwrap();
+        looking.resources(&bill.resources).unwrap();
+        looking.pairs(&bill.cube).unwrap();
+        looking.full_keys(&bill.keys).unwrap();
+        looking.full_resources(&bill.resources).unwrap();
+        looking.cube(&bill.cube).unwrap();
+        match looking.finish(|| Ok(stored.daily.clone())).unwrap() {
+            None => {
+                prop_assert_eq!(&stored.batches, &expected.batches);
+                prop_assert_eq!(&stored.daily, &expected.daily);
+            }
+            Some(done) => {
+                prop_assert!(again.days().is_some());
+                prop_assert_eq!(&done.batches, &expected.batches);
+                prop_assert_eq!(&done.daily, &expected.daily);
+            }
+        }
+    }
+}

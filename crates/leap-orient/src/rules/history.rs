@@ -116,9 +116,7 @@ impl RuleSet {
         let (mut a, mut b) = (0, 0);
         let pairs = common(&old_ids, &new_ids);
         for (old, newer) in pairs.into_iter().chain([(old_ids.len(), new_ids.len())]) {
-            change.gone.extend(
-                (a..old).map(|number| ChangedRule { number, days: self.rules[number].effective }),
-            );
+            change.gone.extend((a..old).map(|number| ChangedRule { number, days: self.rules[number].effective }));
             change.new.extend((b..newer).map(|number| ChangedRule { number, days: new.rules[number].effective }));
             if old < old_ids.len() {
                 let (before, after) = (self.rules[old].effective, new.rules[newer].effective);
@@ -244,8 +242,10 @@ mod tests {
 
     fn history(versions: &[(Day, String)]) -> RuleSet {
         let read = |_: &str| -> Result<Vec<u8>, String> { Err("no file".to_owned()) };
-        let versions: Vec<RulesVersion<'_>> =
-            versions.iter().map(|(from, text)| RulesVersion { from: *from, file: "r", text, read_file: &read }).collect();
+        let versions: Vec<RulesVersion<'_>> = versions
+            .iter()
+            .map(|(from, text)| RulesVersion { from: *from, file: "r", text, read_file: &read })
+            .collect();
         RuleSet::history(&versions, &org()).unwrap()
     }
 
@@ -259,8 +259,7 @@ mod tests {
             shown(&two),
             ["tax", "kafka until 2026-07-01", "tenants from 2026-07-01", "kafka from 2026-07-01", "tags"]
         );
-        let three =
-            history(&[(Day::EARLIEST, first), (day("2026-07-01"), second), (day("2026-08-01"), third)]);
+        let three = history(&[(Day::EARLIEST, first), (day("2026-07-01"), second), (day("2026-08-01"), third)]);
         assert_eq!(
             shown(&three),
             [

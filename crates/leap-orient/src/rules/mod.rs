@@ -25,8 +25,8 @@
 
 pub mod catalog;
 pub mod codeowners;
-pub mod mapping;
 mod history;
+pub mod mapping;
 mod read;
 
 #[cfg(test)]
@@ -38,8 +38,9 @@ use leap_terms::focus::ColumnRole;
 use leap_terms::{Digest, Fault, Period, ResidualReason, RuleId};
 
 use crate::org::Org;
+use crate::predicate::expression::Cut;
 use crate::predicate::fields::role;
-use crate::predicate::{Field, Fields, Predicate, TextExpression};
+use crate::predicate::{Field, Fields, Predicate, Text, TextExpression, Truth};
 pub use catalog::Catalog;
 pub use codeowners::CodeOwners;
 pub use history::{ChangedRule, RulesChange, RulesVersion};
@@ -80,6 +81,43 @@ pub struct Rule {
     pub effective: Period,
     /// Digest of what it says: id, condition, outcome with the bytes of its file, dates as written.
     pub digest: Digest,
+}
+
+impl Rule {
+    /// The numbers of the fields that it reads, in [`RuleSet::fields`].
+    pub fn fields(&self) -> Vec<u32> {
+        let mut fields = FieldsRead::default();
+        if let Some(when) = &self.when {
+            _ = when.truth.rebuild(&mut fields);
+        }
+        match &self.outcome {
+            Outcome::Team(_) | Outcome::Pool(_) => {}
+            Outcome::From(text) | Outcome::Catalog(text, _) | Outcome::CodeOwners(text, _) => {
+                _ = text.text.rebuild(&mut fields);
+            }
+            Outcome::Mapping(mapping) => fields.0.extend(mapping.columns()),
+        }
+        fields.0.sort_unstable();
+        fields.0.dedup();
+        fields.0
+    }
+}
+
+/// Collects the fields that an expression reads.
+#[derive(Default)]
+struct FieldsRead(Vec<u32>);
+
+impl Cut for FieldsRead {
+    fn truth(&mut self, _: &Truth) -> Option<Truth> {
+        None
+    }
+
+    fn text(&mut self, part: &Text) -> Option<Text> {
+        if let Text::Field(number) = part {
+            self.0.push(*number);
+        }
+        None
+    }
 }
 
 /// A rule set, checked against an organisation.

@@ -53,15 +53,8 @@ pub(super) fn rule_set(
         }
     };
     let places = Places::new(file, text, "rules", list.len());
-    let mut reader = Reader {
-        places,
-        read_file,
-        org,
-        fields,
-        faults: Vec::new(),
-        warnings: Vec::new(),
-        canonical: Vec::new(),
-    };
+    let mut reader =
+        Reader { places, read_file, org, fields, faults: Vec::new(), warnings: Vec::new(), canonical: Vec::new() };
     for key in top.keys() {
         let name = key.as_str().unwrap_or("");
         if !TOP.contains(&name) {

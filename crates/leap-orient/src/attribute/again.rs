@@ -1,0 +1,498 @@
+//! Attribution again after a change of rules or org: only keys whose answer can differ are asked, and only files in which an
+//! answer does differ are written.
+//!
+//! ```text
+//! let again = Again::new(&old, &new);                     // which rules and names differ, on which days
+//! let mut run = again.scope(first_day, last_day);         // a scope with charges on those days
+//! run.answers(&batch)?; …                                 // its stored answers
+//! if run.probes() { run.keys(&batch)?; run.resources(&batch)?; run.pairs(&batch)?; }
+//! if run.has_candidates() { run.full_keys(…)?; run.full_resources(…)?; run.cube(…)?; }
+//! let done = run.finish(&daily)?;                         // None: nothing differs here
+//! ```
+//! **Which keys can differ.** A key's answer depends on the rules that match it and on what the names they yield mean. So it
+//! can differ only where its stored answer comes from a rule that ended or moved, where it rests on a name that now means
+//! another unit, or where a rule that is new matches it. The first two are read off the stored answers; for the last the
+//! new rules alone run over the few columns they read. What is left is asked in full: nothing is guessed.
+//!
+//! The result is the same, to the byte, as attributing the scope from scratch; tests hold it to that.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch};
+use arrow::compute::{filter_record_batch, interleave_record_batch};
+use hashbrown::{HashMap, HashSet};
+use leap_terms::{Day, Owner, Period, RuleId, tables};
+
+use super::Answers;
+use super::columns::{AttributeError, CubeRows, Currencies, binary, days, digest, text};
+use super::daily::{Daily, DailyKey};
+use super::engine::Engine;
+use super::scope::ScopeRun;
+use crate::org::Org;
+use crate::rules::{CodeOwners, Outcome};
+
+/// Two engines, and what can differ between their answers.
+pub struct Again<'e, 'r> {
+    new: &'e Engine<'r>,
+    /// Only the rules that are new.
+    probe: Option<Engine<'r>>,
+    gone: HashSet<String>,
+    /// Folded names that mean another unit on some day.
+    names: HashSet<String>,
+    days: Option<Period>,
+}
+
+/// What became of one scope.
+#[derive(Debug)]
+pub struct AgainDone {
+    /// Rows of the attribution table, all of them.
+    pub batches: Vec<RecordBatch>,
+    /// The daily table.
+    pub daily: Daily,
+    /// Keys whose answer changed.
+    pub changed: usize,
+}
+
+fn hull(a: Option<Period>, b: Option<Period>) -> Option<Period> {
+    match (a, b) {
+        (Some(a), Some(b)) => Period::new(a.from().min(b.from()), a.until().max(b.until())),
+        (one, other) => one.or(other),
+    }
+}
+
+/// The days on which a name means something else.
+fn renamed(name: &str, old: &Org, new: &Org) -> Option<Period> {
+    let (before, after) = (old.resolve_always(name), new.resolve_always(name));
+    let mut days = None;
+    for (period, who) in &before {
+        for (other, now) in &after {
+            if who != now {
+                days = hull(days, period.intersection(*other));
+            }
+        }
+    }
+    days
+}
+
+impl<'e, 'r> Again<'e, 'r> {
+    /// Compares two engines; `names` are those whose meaning may differ ([`Org::names_changed`]).
+    pub fn new(old: &Engine<'r>, new: &'e Engine<'r>, names: &[String]) -> Again<'e, 'r> {
+        let change = old.rules().change_to(new.rules());
+        let mut days = change.days();
+        let mut gone: HashSet<String> =
+            change.gone.iter().map(|rule| old.rules().rules()[rule.number].id.as_str().to_owned()).collect();
+        let mut folded = HashSet::new();
+        for name in names {
+            if let Some(period) = renamed(name, old.org(), new.org()) {
+                days = hull(days, Some(period));
+                folded.insert(fold(name));
+            }
+        }
+        if !folded.is_empty() {
+            for rule in new.rules().rules() {
+                let named = match &rule.outcome {
+                    Outcome::Team(name) => folded.contains(&fold(name)),
+                    Outcome::Mapping(mapping) => mapping.owners().any(|name| folded.contains(&fold(name))),
+                    Outcome::CodeOwners(..) => true,
+                    Outcome::From(_) | Outcome::Catalog(..) | Outcome::Pool(_) => false,
+                };
+                if named {
+                    gone.insert(rule.id.as_str().to_owned());
+                }
+            }
+        }
+        let fresh: HashSet<usize> = change.new.iter().map(|rule| rule.number).collect();
+        let probe = (!fresh.is_empty()).then(|| Engine::of(new.rules(), new.org(), &|number| fresh.contains(&number)));
+        Again { new, probe, gone, names: folded, days }
+    }
+
+    /// From the first to the last day on which an answer can differ; `None`: nothing can.
+    pub fn days(&self) -> Option<Period> {
+        self.days
+    }
+
+    /// The key columns that the first look needs.
+    pub fn probe_columns(&self) -> Vec<String> {
+        self.probe.as_ref().map(Engine::read_columns).unwrap_or_default()
+    }
+
+    /// True when the first look needs resources and the pairs of key and resource.
+    pub fn probes_resources(&self) -> bool {
+        self.probe.as_ref().is_some_and(Engine::reads_resources)
+    }
+
+    /// Starts with one scope, whose charges lie on these days.
+    pub fn scope(&self, first: Day, last: Day) -> AgainRun<'_, 'r> {
+        AgainRun {
+            again: self,
+            stored: Vec::new(),
+            old: Answers::new(),
+            seen: HashMap::new(),
+            candidates: HashSet::new(),
+            keys: 0,
+            probe: self.probe.as_ref().map(|probe| probe.scope()),
+            run: self.new.scope().on(first, last),
+            commitments: HashMap::new(),
+            cells: Vec::new(),
+        }
+    }
+}
+
+fn fold(name: &str) -> String {
+    name.trim().to_lowercase()
+}
+
+/// One scope being looked at.
+pub struct AgainRun<'a, 'r> {
+    again: &'a Again<'a, 'r>,
+    stored: Vec<RecordBatch>,
+    old: Answers,
+    /// Verdicts on texts of evidence.
+    seen: HashMap<String, bool>,
+    candidates: HashSet<u128>,
+    keys: usize,
+    probe: Option<ScopeRun<'a, 'r>>,
+    run: ScopeRun<'a, 'r>,
+    commitments: HashMap<u128, (Option<String>, Option<String>)>,
+    cells: Vec<RecordBatch>,
+}
+
+impl AgainRun<'_, '_> {
+    /// Reads stored answers, in the order of their file.
+    ///
+    /// # Errors
+    /// A column that is missing or of the wrong type.
+    pub fn answers(&mut self, batch: &RecordBatch) -> Result<(), AttributeError> {
+        let keys = binary(batch, tables::KEY)?;
+        let (rules, evidence) = (text(batch, "rule")?, text(batch, "evidence")?);
+        let resources = binary(batch, tables::RESOURCE)?;
+        let mut last: Option<&[u8]> = None;
+        for row in 0..batch.num_rows() {
+            if resources.is_null(row) && last != Some(keys.value(row)) {
+                self.keys += 1;
+                last = Some(keys.value(row));
+            }
+            let by_rule = rules.is_valid(row) && self.again.gone.contains(rules.value(row));
+            if by_rule || evidence.is_valid(row) && self.names_somebody_else(evidence.value(row)) {
+                self.candidates.insert(digest(keys.value(row), tables::KEY)?);
+            }
+        }
+        self.stored.push(batch.clone());
+        Ok(())
+    }
+
+    /// True when the value that an evidence shows is a name that changed, or cannot be told from one.
+    fn names_somebody_else(&mut self, evidence: &str) -> bool {
+        let names = &self.again.names;
+        if names.is_empty() {
+            return false;
+        }
+        if let Some(known) = self.seen.get(evidence) {
+            return *known;
+        }
+        let quoted = evidence.strip_suffix('\'').and_then(|rest| {
+            // The value starts at the first quote that is not doubled, seen from its end.
+            let at = rest.match_indices(" '").last().map(|(at, _)| at + 2)?;
+            Some(rest[at..].replace("''", "'"))
+        });
+        let told = match quoted {
+            Some(value) if value.ends_with('…') || value.contains('\'') => true,
+            Some(value) => names.contains(&fold(&value)),
+            None => CodeOwners::names(evidence).iter().any(|name| names.contains(&fold(name))),
+        };
+        self.seen.insert(evidence.to_owned(), told);
+        told
+    }
+
+    /// Keys for the first look, with [`Again::probe_columns`].
+    ///
+    /// # Errors
+    /// As [`ScopeRun::keys`].
+    pub fn keys(&mut self, batch: &RecordBatch) -> Result<(), AttributeError> {
+        let Some(probe) = &mut self.probe else { return Ok(()) };
+        probe.keys(batch)?;
+        let keys = binary(batch, tables::KEY)?;
+        for row in 0..batch.num_rows() {
+            let key = digest(keys.value(row), tables::KEY)?;
+            if probe.says_something(key, None)? {
+                self.candidates.insert(key);
+            }
+        }
+        Ok(())
+    }
+
+    /// Resources for the first look, where [`Again::probes_resources`].
+    ///
+    /// # Errors
+    /// As [`ScopeRun::resources`].
+    pub fn resources(&mut self, batch: &RecordBatch) -> Result<(), AttributeError> {
+        match &mut self.probe {
+            Some(probe) => probe.resources(batch),
+            None => Ok(()),
+        }
+    }
+
+    /// Which resources stand under which keys: the cube's `key` and `resource`, where [`Again::probes_resources`].
+    ///
+    /// # Errors
+    /// A column that is missing or of the wrong type.
+    pub fn pairs(&mut self, batch: &RecordBatch) -> Result<(), AttributeError> {
+        let Some(probe) = &mut self.probe else { return Ok(()) };
+        let (keys, resources) = (binary(batch, tables::KEY)?, binary(batch, tables::RESOURCE)?);
+        for row in 0..batch.num_rows() {
+            if resources.is_null(row) {
+                continue;
+            }
+            let key = digest(keys.value(row), tables::KEY)?;
+            let resource = digest(resources.value(row), tables::RESOURCE)?;
+            if !self.candidates.contains(&key) && probe.says_something(key, Some(resource))? {
+                self.candidates.insert(key);
+            }
+        }
+        Ok(())
+    }
+
+    /// True when some key must be asked in full.
+    pub fn has_candidates(&self) -> bool {
+        !self.candidates.is_empty()
+    }
+
+    /// Keys looked at.
+    pub fn examined(&self) -> usize {
+        self.keys
+    }
+
+    fn wanted(&self, batch: &RecordBatch) -> Result<RecordBatch, AttributeError> {
+        let keys = binary(batch, tables::KEY)?;
+        let mut chosen = Vec::with_capacity(batch.num_rows());
+        for row in 0..batch.num_rows() {
+            chosen.push(self.candidates.contains(&digest(keys.value(row), tables::KEY)?));
+        }
+        filter_record_batch(batch, &BooleanArray::from(chosen))
+            .map_err(|error| AttributeError::BadValue(error.to_string()))
+    }
+
+    /// Keys with all their columns; those that cannot differ are passed over.
+    ///
+    /// # Errors
+    /// As [`ScopeRun::keys`].
+    pub fn full_keys(&mut self, batch: &RecordBatch) -> Result<(), AttributeError> {
+        let wanted = self.wanted(batch)?;
+        let keys = binary(&wanted, tables::KEY)?;
+        let optional = |name: &str| wanted.column_by_name(name).map(|_| text(&wanted, name)).transpose();
+        let (commitments, statuses) = (optional(tables::COMMITMENT)?, optional(tables::COMMITMENT_STATUS)?);
+        for row in 0..wanted.num_rows() {
+            let get = |array: &Option<arrow::array::StringArray>| {
+                let array = array.as_ref().filter(|array| array.is_valid(row))?;
+                Some(array.value(row)).filter(|text| !text.is_empty()).map(str::to_owned)
+            };
+            let key = digest(keys.value(row), tables::KEY)?;
+            self.commitments.insert(key, (get(&commitments), get(&statuses)));
+        }
+        self.run.keys(&wanted)
+    }
+
+    /// Resources.
+    ///
+    /// # Errors
+    /// As [`ScopeRun::resources`].
+    pub fn full_resources(&mut self, batch: &RecordBatch) -> Result<(), AttributeError> {
+        self.run.resources(batch)
+    }
+
+    /// Cells of the cube; those of keys that cannot differ are passed over.
+    ///
+    /// # Errors
+    /// As [`ScopeRun::cube`].
+    pub fn cube(&mut self, batch: &RecordBatch) -> Result<(), AttributeError> {
+        let wanted = self.wanted(batch)?;
+        if wanted.num_rows() > 0 {
+            self.run.cube(&wanted)?;
+            self.cells.push(wanted);
+        }
+        Ok(())
+    }
+
+    /// The scope's new tables, or `None` when every answer stayed as it was. `daily` is the scope's daily table as it is.
+    ///
+    /// # Errors
+    /// Stored tables that contradict each other: a damaged lake or our bug.
+    pub fn finish(
+        mut self,
+        daily: impl FnOnce() -> Result<Daily, AttributeError>,
+    ) -> Result<Option<AgainDone>, AttributeError> {
+        if self.candidates.is_empty() {
+            return Ok(None);
+        }
+        for batch in &self.stored {
+            self.old.add(batch)?;
+        }
+        let fresh = self.run.finish();
+        let (old, new) = (Rows::of(&self.stored)?, Rows::of(&fresh.batches)?);
+        let changed: HashSet<u128> =
+            self.candidates.iter().copied().filter(|key| old.of_key(*key) != new.of_key(*key)).collect();
+        if changed.is_empty() {
+            return Ok(None);
+        }
+        let mut daily = daily()?;
+        let mut after = Answers::new();
+        for batch in &fresh.batches {
+            after.add(batch)?;
+        }
+        let mut currencies = Currencies::default();
+        for batch in &self.cells {
+            let rows = CubeRows::new(batch)?;
+            for at in 0..rows.len() {
+                let cell = rows.cell(at, &mut currencies)?;
+                if !changed.contains(&cell.key) {
+                    continue;
+                }
+                let key_bytes = cell.key.to_be_bytes();
+                let resource = cell.resource.map(u128::to_be_bytes);
+                let find = |answers: &Answers| -> Result<(Owner, Option<RuleId>), AttributeError> {
+                    let found = answers.find(&key_bytes, resource.as_ref().map(<[u8; 16]>::as_slice), cell.day);
+                    let found = found.ok_or(AttributeError::UnknownKey(cell.key))?;
+                    Ok((found.owner.clone(), found.rule.cloned()))
+                };
+                let (was, is) = (find(&self.old)?, find(&after)?);
+                if was == is {
+                    continue;
+                }
+                let (commitment, status) = self.commitments.get(&cell.key).cloned().unwrap_or_default();
+                let currency = currencies.all[cell.currency].clone();
+                let mut key = DailyKey { day: cell.day, owner: was.0, rule: was.1, commitment, status, currency };
+                daily.subtract(&key, cell.folded)?;
+                (key.owner, key.rule) = is;
+                daily.add(key, cell.folded);
+            }
+        }
+        let batches = merged(&self.stored, &old, &fresh.batches, &new, &changed)?;
+        Ok(Some(AgainDone { batches, daily, changed: changed.len() }))
+    }
+}
+
+/// Where the rows of an attribution table lie, by key.
+struct Rows {
+    batches: Vec<Columns>,
+    all: Vec<Place>,
+    keys: HashMap<u128, std::ops::Range<usize>>,
+}
+
+/// The columns of one batch.
+struct Columns {
+    from: arrow::array::Date32Array,
+    until: arrow::array::Date32Array,
+    owner: arrow::array::StringArray,
+    rule: arrow::array::StringArray,
+    evidence: arrow::array::StringArray,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    key: u128,
+    resource: Option<u128>,
+    from: i32,
+    batch: usize,
+    row: usize,
+}
+
+/// One row's content, to compare.
+type Content<'b> = (Option<u128>, i32, i32, &'b str, Option<&'b str>, Option<&'b str>);
+
+impl Rows {
+    fn of(batches: &[RecordBatch]) -> Result<Rows, AttributeError> {
+        let mut columns = Vec::new();
+        let mut all = Vec::new();
+        for (number, batch) in batches.iter().enumerate() {
+            let (keys, resources) = (binary(batch, tables::KEY)?, binary(batch, tables::RESOURCE)?);
+            let own = Columns {
+                from: days(batch, "from")?,
+                until: days(batch, "until")?,
+                owner: text(batch, "owner")?,
+                rule: text(batch, "rule")?,
+                evidence: text(batch, "evidence")?,
+            };
+            for row in 0..batch.num_rows() {
+                let resource =
+                    resources.is_valid(row).then(|| digest(resources.value(row), tables::RESOURCE)).transpose()?;
+                let key = digest(keys.value(row), tables::KEY)?;
+                all.push(Place { key, resource, from: own.from.value(row), batch: number, row });
+            }
+            columns.push(own);
+        }
+        all.sort_unstable();
+        let mut keys = HashMap::new();
+        let mut start = 0;
+        while start < all.len() {
+            let key = all[start].key;
+            let end = start + all[start..].iter().take_while(|place| place.key == key).count();
+            keys.insert(key, start..end);
+            start = end;
+        }
+        Ok(Rows { batches: columns, all, keys })
+    }
+
+    fn places(&self, key: u128) -> &[Place] {
+        self.keys.get(&key).map_or(&[], |range| &self.all[range.clone()])
+    }
+
+    fn of_key(&self, key: u128) -> Vec<Content<'_>> {
+        let content = |place: &Place| {
+            let columns = &self.batches[place.batch];
+            let row = place.row;
+            fn get(array: &arrow::array::StringArray, row: usize) -> Option<&str> {
+                array.is_valid(row).then(|| array.value(row))
+            }
+            (
+                place.resource,
+                place.from,
+                columns.until.value(row),
+                columns.owner.value(row),
+                get(&columns.rule, row),
+                get(&columns.evidence, row),
+            )
+        };
+        self.places(key).iter().map(content).collect()
+    }
+}
+
+/// The stored rows with those of changed keys replaced, in the table's order.
+fn merged(
+    stored: &[RecordBatch],
+    old: &Rows,
+    fresh: &[RecordBatch],
+    new: &Rows,
+    changed: &HashSet<u128>,
+) -> Result<Vec<RecordBatch>, AttributeError> {
+    let keep = old.all.iter().filter(|place| !changed.contains(&place.key)).copied();
+    let moved = new
+        .all
+        .iter()
+        .filter(|place| changed.contains(&place.key))
+        .map(|place| Place { batch: place.batch + stored.len(), ..*place });
+    let mut all: Vec<Place> = keep.chain(moved).collect();
+    all.sort_unstable_by_key(|place| (place.key, place.resource, place.from));
+    let schema = tables::attribution();
+    let plain = |batch: &RecordBatch| -> Result<RecordBatch, AttributeError> {
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(binary(batch, tables::KEY)?),
+            Arc::new(binary(batch, tables::RESOURCE)?),
+            Arc::new(days(batch, "from")?),
+            Arc::new(days(batch, "until")?),
+            Arc::new(text(batch, "owner")?),
+            Arc::new(text(batch, "rule")?),
+            Arc::new(text(batch, "evidence")?),
+        ];
+        RecordBatch::try_new(schema.clone(), columns).map_err(|error| AttributeError::BadValue(error.to_string()))
+    };
+    let sources = stored.iter().chain(fresh).map(plain).collect::<Result<Vec<_>, _>>()?;
+    let sources: Vec<&RecordBatch> = sources.iter().collect();
+    let mut batches = Vec::new();
+    for chunk in all.chunks(super::scope::BATCH_ROWS) {
+        let places: Vec<(usize, usize)> = chunk.iter().map(|place| (place.batch, place.row)).collect();
+        let batch =
+            interleave_record_batch(&sources, &places).map_err(|error| AttributeError::BadValue(error.to_string()))?;
+        batches.push(batch);
+    }
+    Ok(batches)
+}
