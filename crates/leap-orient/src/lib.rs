@@ -15,6 +15,7 @@ pub mod attribute;
 pub mod check;
 mod interner;
 pub mod org;
+pub mod period;
 pub mod predicate;
 pub mod proof;
 pub mod reading;

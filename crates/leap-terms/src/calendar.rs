@@ -329,6 +329,31 @@ impl fmt::Display for Instant {
     }
 }
 
+impl FromStr for Instant {
+    type Err = String;
+
+    /// Reads what [`Instant`] prints: `2026-09-30T12:00:00Z`, with up to six decimals of a second.
+    fn from_str(text: &str) -> Result<Instant, String> {
+        let refuse = || format!("'{text}' is no instant such as 2026-09-30T12:00:00Z");
+        let (day, time) = text.strip_suffix('Z').and_then(|text| text.split_once('T')).ok_or_else(refuse)?;
+        let day: Day = day.parse().map_err(|_| refuse())?;
+        let (whole, decimals) = time.split_once('.').unwrap_or((time, "0"));
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let parts: Vec<i64> = whole
+            .split(':')
+            .filter(|part| part.len() == 2 && digits(part))
+            .filter_map(|part| part.parse().ok())
+            .collect();
+        let ([hours @ 0..24, minutes @ 0..60, seconds @ 0..60], 8, 1..=6, true) =
+            (parts.as_slice(), whole.len(), decimals.len(), digits(decimals))
+        else {
+            return Err(refuse());
+        };
+        let micros: i64 = format!("{decimals:0<6}").parse().map_err(|_| refuse())?;
+        Ok(Instant(Instant::start_of(day).0 + ((hours * 60 + minutes) * 60 + seconds) * 1_000_000 + micros))
+    }
+}
+
 impl fmt::Debug for Instant {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, out)
@@ -376,5 +401,12 @@ mod tests {
         assert_eq!(instant.to_string(), "2026-09-16T00:00:00Z");
         assert_eq!(Instant::start_of(instant.day()), instant);
         assert_eq!(Instant::from_micros(-1).to_string(), "1969-12-31T23:59:59.999999Z");
+        for micros in [-1, 0, 1_789_516_800_000_000, 1_789_516_812_345_600] {
+            let instant = Instant::from_micros(micros);
+            assert_eq!(instant.to_string().parse(), Ok(instant));
+        }
+        for wrong in ["2026-09-16", "2026-09-16T00:00:00", "2026-09-16T24:00:00Z", "2026-09-16T0:00:00Z", "2026-09-16T00:00:00.1234567Z"] {
+            assert!(wrong.parse::<Instant>().is_err(), "{wrong}");
+        }
     }
 }

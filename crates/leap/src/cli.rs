@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use leap_terms::{CostKind, Period, SourceId, TeamId};
+use leap_terms::{CostKind, Currency, Day, Instant, Month, Period, SourceId, TeamId};
 
 /// Every dollar has an owner, with a proof.
 #[derive(Parser, Debug)]
@@ -40,9 +40,28 @@ pub(crate) enum Command {
     /// The rules that give each charge its owner.
     #[command(subcommand)]
     Rules(RulesCommand),
-    /// The org: teams, their names and aliases.
+    /// The org and its history: reorgs planned, applied, taken back.
     #[command(subcommand)]
     Org(OrgCommand),
+    /// Shared platforms: which cost they collect and how it is split.
+    #[command(subcommand)]
+    Pool(PoolCommand),
+    /// Closed periods: statements, and why a period differs from its own.
+    #[command(subcommand)]
+    Period(PeriodCommand),
+    /// Say that a resource (or what a condition names) is a team's.
+    Claim(ClaimArgs),
+    /// Say that what a team has belongs to another one, which then accepts or declines.
+    Dispute(DisputeArgs),
+    /// Claims and disputes: list them, answer them.
+    #[command(subcommand)]
+    Claims(ClaimsCommand),
+    /// Cost without an owner: reasons, age, steward, and how it goes down.
+    #[command(subcommand)]
+    Residual(ResidualCommand),
+    /// Currency rates per month.
+    #[command(subcommand)]
+    Rates(RatesCommand),
     /// Deliveries of each source, and their states.
     Deliveries(ListArgs),
     /// Rows that could not be read.
@@ -108,6 +127,16 @@ pub(crate) struct DemoArgs {
     /// The same seed makes the same company.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
+    /// Play a story on a smaller company instead.
+    #[arg(long, value_enum)]
+    pub(crate) story: Option<StoryArg>,
+}
+
+/// A story that the demo plays.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum StoryArg {
+    /// A reorg dated back over a closed period: planned, applied, read both ways, restated, reverted.
+    Reorg,
 }
 
 #[derive(Args, Debug)]
@@ -162,6 +191,63 @@ pub(crate) enum BasisArg {
     Invoiced,
 }
 
+/// Which tree shows a charge.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum OrgArg {
+    /// The org of each charge's day.
+    AsWas,
+    /// Today's org over all history.
+    AsIs,
+    /// The org of a day over all history.
+    On(Day),
+}
+
+fn org_reading(text: &str) -> Result<OrgArg, String> {
+    match text {
+        "as-was" => Ok(OrgArg::AsWas),
+        "as-is" => Ok(OrgArg::AsIs),
+        day => day.parse().map(OrgArg::On).map_err(|_| format!("'{day}' is neither as-was, as-is nor a day such as 2026-03-01")),
+    }
+}
+
+/// A recorded date: a day means its end, so that everything recorded on it is known.
+fn known_on(text: &str) -> Result<Instant, String> {
+    if let Ok(day) = text.parse::<Day>() {
+        return Ok(Instant::from_micros(Instant::start_of(day.plus(1)).micros() - 1));
+    }
+    text.parse::<Instant>().map_err(|_| format!("'{text}' is neither a day (2026-09-30) nor an instant (2026-09-30T12:00:00Z)"))
+}
+
+/// How figures are read: by which clock, through which org, with pools shared or not.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ReadingArgs {
+    /// as-was: the org of each charge's day; as-is: today's org over all history (recast); or the org of a day.
+    #[arg(long, value_name = "as-was|as-is|DATE", value_parser = org_reading, default_value = "as-was")]
+    pub(crate) org: OrgArg,
+    /// Bills, rules, org and pools as they were known on a day or instant.
+    #[arg(long, value_name = "DATE", value_parser = known_on, conflicts_with = "snapshot")]
+    pub(crate) as_known_on: Option<Instant>,
+    /// Read an older snapshot by its number.
+    #[arg(long, value_name = "ID")]
+    pub(crate) snapshot: Option<i64>,
+    /// Split pools among their users, or leave their cost with the pool. The total is the same.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) pools: PoolsArg,
+    /// Show closed periods as they would be if what is pending were approved, instead of as their statements have them.
+    #[arg(long)]
+    pub(crate) pending: bool,
+}
+
+/// What is done with pools in a report.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum PoolsArg {
+    /// Split among their users, as pools.yaml says.
+    #[default]
+    Shared,
+    /// Left with the pool.
+    Kept,
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct SpendArgs {
     /// Dimensions, by comma: team, rule, source, month, day, a level of the org (division), any FOCUS column or its
@@ -183,9 +269,14 @@ pub(crate) struct SpendArgs {
     /// Only the N largest rows; the rest is summed in one row.
     #[arg(long, value_name = "N")]
     pub(crate) top: Option<usize>,
-    /// Read an older snapshot by its number.
-    #[arg(long, value_name = "ID")]
-    pub(crate) snapshot: Option<i64>,
+    /// Only this unit and the units below it.
+    #[arg(long, value_name = "UNIT")]
+    pub(crate) under: Option<String>,
+    /// Convert into this currency with the rates of each month; what rounding leaves is shown.
+    #[arg(long, value_parser = |text: &str| Currency::new(text))]
+    pub(crate) currency: Option<Currency>,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArgs,
     #[command(flatten)]
     pub(crate) format: FormatArg,
 }
@@ -240,6 +331,9 @@ pub(crate) struct RulesFileArgs {
     /// Check against this org file instead of the org in force.
     #[arg(long, value_name = "FILE")]
     pub(crate) org: Option<PathBuf>,
+    /// First day on which these rules would hold. Default: all days.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) effective: Option<Day>,
     #[command(flatten)]
     pub(crate) format: FormatArg,
 }
@@ -248,6 +342,9 @@ pub(crate) struct RulesFileArgs {
 pub(crate) struct RulesApplyArgs {
     /// rules.yaml; paths inside are relative to it.
     pub(crate) file: PathBuf,
+    /// First day on which these rules hold; earlier days keep the rules they have. Default: all days.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) effective: Option<Day>,
     #[command(flatten)]
     pub(crate) format: FormatArg,
 }
@@ -263,18 +360,294 @@ pub(crate) struct RulesSuggestArgs {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum OrgCommand {
-    /// Make an org file (org.yaml, or a Backstage catalog) the one in force and attribute everything anew.
+    /// Compare a new state of the org with the present one: what is created, moved, renamed, merged, split and dissolved, the
+    /// money that moves, and what would be orphaned. Nothing changes.
+    Plan(OrgPlanArgs),
+    /// Perform a plan exactly; or make an org file the one in force, when the home has none or one without history.
     Apply(OrgApplyArgs),
-    /// Print the org tree in force.
-    Show(ListArgs),
+    /// Take a reorg back: reports are again what they were, to the byte.
+    Revert(OrgRevertArgs),
+    /// Reorgs, newest first.
+    Log(ListArgs),
+    /// Print the org tree of a day, as known today or earlier.
+    Show(OrgShowArgs),
+    /// What differs between the orgs of two days.
+    Diff(OrgDiffArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct OrgPlanArgs {
+    /// The new state: org.yaml, an HR export (CSV), a Backstage catalog (file or folder), or a Kubernetes sigs.yaml.
+    pub(crate) file: PathBuf,
+    /// First day on which it holds. Default: what the file says.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) effective: Option<Day>,
+    /// When it was learned, for histories that are loaded later: not before the last change, not in the future.
+    #[arg(long, value_name = "INSTANT", value_parser = known_on)]
+    pub(crate) recorded: Option<Instant>,
+    /// Who inherits names and cost of a unit that ends: OLD=NEW. May be repeated.
+    #[arg(long, value_name = "OLD=NEW")]
+    pub(crate) successor: Vec<String>,
+    /// A unit that goes on under another id: OLD=NEW. May be repeated.
+    #[arg(long, value_name = "OLD=NEW")]
+    pub(crate) rename: Vec<String>,
+    /// A new unit that was part of another: OLD=NEW. May be repeated.
+    #[arg(long, value_name = "OLD=NEW")]
+    pub(crate) split: Vec<String>,
+    /// Where the plan is written. Default: the home's folder plans.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct OrgApplyArgs {
-    /// org.yaml, a Backstage catalog file, or a folder of catalog files.
+    /// A plan (file or its number), or an org file.
+    pub(crate) file: PathBuf,
+    /// With an org file: plan and apply it from this day on.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) effective: Option<Day>,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct OrgRevertArgs {
+    /// Number of the reorg, from leap org log.
+    pub(crate) id: i64,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct OrgShowArgs {
+    /// The day. Default: today.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) as_of: Option<Day>,
+    /// As known on this day or instant. Default: now.
+    #[arg(long, value_name = "DATE", value_parser = known_on)]
+    pub(crate) as_known_on: Option<Instant>,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct OrgDiffArgs {
+    /// The earlier day.
+    pub(crate) from: Day,
+    /// The later day.
+    pub(crate) to: Day,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum PoolCommand {
+    /// Make pools.yaml, with the drivers that it names, the policy in force.
+    Apply(PoolApplyArgs),
+    /// Check a policy and show what it would move, before it is applied.
+    Check(PoolApplyArgs),
+    /// Pools of a period: cost, what is split, what stays, who answers for it.
+    List(PoolListArgs),
+    /// How one pool was split on a day: readings, shares, remainder units.
+    Explain(PoolExplainArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PoolApplyArgs {
+    /// pools.yaml; paths inside are relative to it.
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) format: FormatArg,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PoolListArgs {
+    /// As for spend. Default: the last billing period.
+    #[arg(long, value_name = "PERIOD")]
+    pub(crate) period: Option<Period>,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PoolExplainArgs {
+    /// The pool.
+    pub(crate) pool: String,
+    /// The day.
+    pub(crate) day: Day,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum PeriodCommand {
+    /// Publish a billing period's statement; later changes are restatements.
+    Close(PeriodCloseArgs),
+    /// Take a close back, with a reason.
+    Reopen(PeriodReopenArgs),
+    /// Why a closed period differs from its statement, by cause; the causes add up.
+    Diff(PeriodDiffArgs),
+    /// Publish a new statement of a closed period, with an approval.
+    Restate(PeriodRestateArgs),
+    /// Statements.
+    List(ListArgs),
+    /// A statement's text, and whether it can still be made from its snapshot to the byte.
+    Show(PeriodShowArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PeriodCloseArgs {
+    /// Billing period: 2026-08.
+    pub(crate) period: Month,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PeriodReopenArgs {
+    /// Billing period.
+    pub(crate) period: Month,
+    /// Why.
+    #[arg(long)]
+    pub(crate) reason: String,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PeriodDiffArgs {
+    /// Billing period.
+    pub(crate) period: Month,
+    /// Also convert both into this currency, with the rates of the close and those of today.
+    #[arg(long, value_parser = |text: &str| Currency::new(text))]
+    pub(crate) currency: Option<Currency>,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PeriodRestateArgs {
+    /// Billing period.
+    pub(crate) period: Month,
+    /// Who approved it; not the person who asks.
+    #[arg(long, value_name = "PERSON")]
+    pub(crate) approved_by: String,
+    /// Why.
+    #[arg(long)]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PeriodShowArgs {
+    /// Billing period.
+    pub(crate) period: Month,
+    /// Which statement of it. Default: the newest.
+    #[arg(long)]
+    pub(crate) version: Option<i64>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ClaimSubject {
+    /// A ResourceId.
+    #[arg(required_unless_present = "filter")]
+    pub(crate) resource: Option<String>,
+    /// Instead: what this SQL condition over FOCUS columns and Tags['key'] names.
+    #[arg(long = "where", value_name = "SQL", conflicts_with = "resource")]
+    pub(crate) filter: Option<String>,
+    /// Why, for the other team and for the record.
+    #[arg(long)]
+    pub(crate) reason: String,
+    /// A link or file that shows it.
+    #[arg(long)]
+    pub(crate) evidence: Option<String>,
+    /// First day on which it holds. Default: the first day of this month.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) effective: Option<Day>,
+    /// Day on which it ends. Default: never.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) expires: Option<Day>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ClaimArgs {
+    #[command(flatten)]
+    pub(crate) subject: ClaimSubject,
+    /// The team that claims it.
+    #[arg(long, value_name = "TEAM")]
+    pub(crate) by: String,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DisputeArgs {
+    #[command(flatten)]
+    pub(crate) subject: ClaimSubject,
+    /// The team that it belongs to.
+    #[arg(long, value_name = "TEAM")]
+    pub(crate) to: String,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum ClaimsCommand {
+    /// Open and settled claims.
+    List(ListArgs),
+    /// Accept: a dated ownership record above the rules.
+    Accept(ClaimAnswerArgs),
+    /// Decline: the owner stays.
+    Decline(ClaimAnswerArgs),
+    /// Take a claim back.
+    Withdraw(ClaimAnswerArgs),
+    /// Hand claims that nobody answered in time to the unit above.
+    Escalate(ListArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ClaimAnswerArgs {
+    /// Number of the claim.
+    pub(crate) number: i64,
+    /// For the record.
+    #[arg(long)]
+    pub(crate) note: Option<String>,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum ResidualCommand {
+    /// Cost without an owner by reason, with age and steward, and its burn-down per week.
+    List(ResidualListArgs),
+    /// The rules that would own most of it.
+    Suggest(RulesSuggestArgs),
+    /// Give part of it to a team, at once and dated: a claim that its steward accepts.
+    Assign(DisputeArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ResidualListArgs {
+    /// As for spend. Default: the last billing period.
+    #[arg(long, value_name = "PERIOD")]
+    pub(crate) period: Option<Period>,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum RatesCommand {
+    /// Make a CSV of month,from,to,rate the rates in force.
+    Apply(RatesApplyArgs),
+    /// Print the rates in force.
+    Show(ListArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RatesApplyArgs {
+    /// CSV: month,from,to,rate.
+    pub(crate) file: PathBuf,
 }
 
 #[derive(Subcommand, Debug)]

@@ -10,9 +10,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use leap_book::{ConfigFiles, OwnerTotal, ProofRow, Publish, PublishedDelivery, Snapshot};
+use leap_book::{
+    ConfigFiles, ConfigKind, NewClaimEvent, NewReorg, OwnerTotal, ProofRow, Publish, PublishedDelivery, Snapshot,
+};
 use leap_lake::{PublishInfo, Staging};
-use leap_orient::attribute::{Answers, Engine};
+use leap_orient::attribute::{AgainDone, Answers, Daily, Engine};
 use leap_orient::proof::{self, OwnerTotals, ScopeState, WrittenSums};
 use leap_orient::reading::totals;
 use leap_terms::tables::Table;
@@ -20,18 +22,23 @@ use leap_terms::{Delivery, Digest, FileRecord, Instant, Month, RowsDigest, Scope
 
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::world::{Open, Slice, World, add_totals, answers, each_batch};
+use crate::world::{Open, Slice, World, add_totals, daily, each_batch};
 
 /// What a turn changes.
+#[derive(Default)]
 pub(crate) struct Change {
     /// What the audit trail says of it.
     pub(crate) cause: String,
     /// New deliveries, and what each supersedes.
     pub(crate) deliveries: Vec<PublishedDelivery>,
-    /// A new rule set.
-    pub(crate) rules: Option<ConfigFiles>,
-    /// A new org.
-    pub(crate) org: Option<ConfigFiles>,
+    /// New rules, org, pools, rates, settled claims.
+    pub(crate) configs: BTreeMap<ConfigKind, ConfigFiles>,
+    /// A reorg that is applied.
+    pub(crate) reorg: Option<NewReorg>,
+    /// A reorg that is taken back.
+    pub(crate) revert: Option<i64>,
+    /// Answers to claims.
+    pub(crate) claim_events: Vec<NewClaimEvent>,
 }
 
 /// A slice whose answers are made anew in this turn.
@@ -40,6 +47,8 @@ pub(crate) struct Fresh {
     pub(crate) slice: Slice,
     /// What intake found in it.
     pub(crate) facts: ScopeFacts,
+    /// Its new answers, where a look at what changed has made them already; else all rules run over it.
+    pub(crate) again: Option<AgainDone>,
 }
 
 /// Who did it, for the audit trail.
@@ -58,7 +67,7 @@ pub(crate) fn attribute(
     staging: &Staging,
     open: Open,
 ) -> Result<OwnerTotals, Failure> {
-    let mut run = engine.scope();
+    let mut run = engine.scope().on(slice.first_day, slice.last_day);
     let failed = |error: leap_orient::attribute::AttributeError| Failure::from_error(&error);
     each_batch(slice.of(Table::Keys), None, open, |batch| run.keys(batch).map_err(failed))?;
     if engine.rules().reads_resources() {
@@ -66,15 +75,11 @@ pub(crate) fn attribute(
     }
     each_batch(slice.of(Table::Cube), None, open, |batch| run.cube(batch).map_err(failed))?;
     let attribution = run.finish();
-    let problem = |error: leap_lake::LakeError| Failure::from_error(&error);
-    let mut writer = staging.writer(Table::Attribution, &slice.scope, &slice.delivery, &[]).map_err(problem)?;
-    for batch in &attribution.batches {
-        writer.write(batch).map_err(problem)?;
-    }
-    let file = writer.finish().map_err(problem)?;
+    let answers_file = store(slice, staging, &attribution.batches, &attribution.daily)?;
     // What reports will read is the file, not the run: it must give the same sums.
+    let problem = |error: leap_lake::LakeError| Failure::from_error(&error);
     let mut answers = Answers::new();
-    for batch in staging.scan(&file, None).map_err(problem)? {
+    for batch in staging.scan(&answers_file, None).map_err(problem)? {
         answers.add(&batch.map_err(problem)?).map_err(failed)?;
     }
     let mut stored = OwnerTotals::new();
@@ -87,6 +92,25 @@ pub(crate) fn attribute(
         )));
     }
     Ok(attribution.totals)
+}
+
+/// Writes the two tables of answers to staging; returns the file of the first.
+fn store(
+    slice: &Slice,
+    staging: &Staging,
+    answers: &[arrow::array::RecordBatch],
+    daily: &Daily,
+) -> Result<FileRecord, Failure> {
+    let problem = |error: leap_lake::LakeError| Failure::from_error(&error);
+    let mut writer = staging.writer(Table::Attribution, &slice.scope, &slice.delivery, &[]).map_err(problem)?;
+    for batch in answers {
+        writer.write(batch).map_err(problem)?;
+    }
+    let file = writer.finish().map_err(problem)?;
+    let mut writer = staging.writer(Table::Daily, &slice.scope, &slice.delivery, &[]).map_err(problem)?;
+    writer.write(&daily.batch()).map_err(problem)?;
+    writer.finish().map_err(problem)?;
+    Ok(file)
 }
 
 /// The sums that the writers made of a slice's files.
@@ -135,7 +159,13 @@ pub(crate) async fn turn(
                 .map_err(problem)
         };
         for fresh in &fresh {
-            let owners = attribute(engine, &fresh.slice, &staging, &open)?;
+            let owners = match &fresh.again {
+                None => attribute(engine, &fresh.slice, &staging, &open)?,
+                Some(done) => {
+                    store(&fresh.slice, &staging, &done.batches, &done.daily)?;
+                    done.daily.totals()
+                }
+            };
             prove(fresh, &owners)?;
             add_totals(totals.entry(fresh.slice.scope.clone()).or_default(), &owners);
         }
@@ -160,11 +190,7 @@ pub(crate) async fn turn(
             facts.insert(name, current.facts.clone());
         }
         if touched.contains(&slice.scope) {
-            let answers = answers(&slice, &published)?;
-            let mut owners = OwnerTotals::new();
-            each_batch(slice.of(Table::Cube), None, &published, |batch| {
-                totals::add(&answers, batch, &mut owners).map_err(|error| Failure::from_error(&error))
-            })?;
+            let owners = daily(&slice, &published)?.totals();
             add_totals(totals.entry(slice.scope.clone()).or_default(), &owners);
         }
     }
@@ -209,14 +235,21 @@ pub(crate) async fn turn(
     let add: Vec<FileRecord> = staged_now.into_iter().filter(|file| !known.contains(&file.path)).collect();
     live.extend(add.iter().cloned());
     let info = PublishInfo { snapshot: Some(digest), operation: change.cause.clone(), at: now };
-    let table_versions = home.lake.publish(staging, &live, &info).await.map_err(problem)?;
+    // Where no file comes or goes, the lake stays as it is.
+    let table_versions = if add.is_empty() && remove.is_empty() {
+        BTreeMap::new()
+    } else {
+        home.lake.publish(staging, &live, &info).await.map_err(problem)?
+    };
     let mut publish =
         Publish::new(world.snapshot.as_ref().map(|snapshot| snapshot.id), digest, change.cause, actor(), now);
     publish.add = add;
     publish.remove = remove;
     publish.deliveries = change.deliveries;
-    publish.rules = change.rules;
-    publish.org = change.org;
+    publish.configs = change.configs;
+    publish.reorg = change.reorg;
+    publish.revert = change.revert;
+    publish.claim_events = change.claim_events;
     publish.table_versions = table_versions;
     for scope in &touched {
         let totals = totals.remove(scope).unwrap_or_default();
@@ -287,9 +320,17 @@ fn digest(
             (key.clone(), ScopeState { rows: *rows, digest: *digest, owners })
         })
         .collect();
-    let rules = change.rules.as_ref().map(ConfigFiles::digest).or(world.rules_digest);
-    let org = change.org.as_ref().map(ConfigFiles::digest).or(world.org_digest);
-    proof::snapshot_digest(&scopes, rules, org)
+    let configs: Vec<(&str, Option<Digest>)> = ConfigKind::ALL
+        .into_iter()
+        .map(|kind| {
+            let digest = match change.configs.get(&kind) {
+                Some(files) => (!files.files.is_empty()).then(|| files.digest()),
+                None => world.configs.get(&kind).map(|version| version.digest),
+            };
+            (kind.word(), digest)
+        })
+        .collect();
+    proof::snapshot_digest(&scopes, &configs)
 }
 
 /// The slices of a delivery just taken in, from its staged files.
@@ -310,7 +351,7 @@ pub(crate) fn fresh(delivery: &Delivery, staging: &Staging) -> Vec<Fresh> {
                 last_day: facts.last_day,
                 files: by_table,
             };
-            Fresh { slice, facts: facts.clone() }
+            Fresh { slice, facts: facts.clone(), again: None }
         })
         .collect()
 }

@@ -360,8 +360,7 @@ async fn read(
     let change = Change {
         cause: format!("ingest {}", candidate.path),
         deliveries: vec![PublishedDelivery { delivery: delivery.clone(), supersedes: replaced }],
-        rules: None,
-        org: None,
+        ..Change::default()
     };
     cycle::turn(home, world, &engine, staging, fresh, change, clock::now()).await?;
     Ok(report(Status::Accepted, delivery, None))

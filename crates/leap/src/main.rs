@@ -90,6 +90,7 @@ async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Rules(RulesCommand::Show(args)) => ownership::show_rules(home, args.format.format).await,
         Command::Org(OrgCommand::Apply(args)) => ownership::apply_org(home, args, true).await,
         Command::Org(OrgCommand::Show(args)) => ownership::show_org(home, args.format.format).await,
+        Command::Org(_) | Command::Pool(_) | Command::Period(_) | Command::Claim(_) | Command::Dispute(_) | Command::Claims(_) | Command::Residual(_) | Command::Rates(_) => Err(Failure::failed("soon")),
         Command::Deliveries(args) => trail::deliveries(home, args.format.format).await,
         Command::Quarantine(QuarantineCommand::List(args)) => trail::quarantine(home, args.format.format).await,
         Command::Quarantine(QuarantineCommand::Replay(args)) => ingest::replay(home, args.format.format).await,

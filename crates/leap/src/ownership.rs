@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use leap_book::ConfigFiles;
+use leap_book::{ConfigFiles, ConfigKind};
 use leap_lake::Staging;
 use leap_observe::fold::Fold;
-use leap_orient::attribute::{Answers, DiffRun, Engine, Moved, ScopeAttribution};
+use leap_orient::attribute::{Again, Answers, DiffRun, Engine, Moved, ScopeAttribution};
 use leap_orient::check;
 use leap_orient::org::Org;
 use leap_orient::proof::OwnerTotals;
 use leap_orient::rules::RuleSet;
 use leap_terms::tables::{self, Table};
-use leap_terms::{CostKind, Currency, FileRecord, Money};
+use leap_terms::{CostKind, Currency, Day, FileRecord, Money, Period};
 
 use crate::cli::{OrgApplyArgs, OutputFormat, RulesApplyArgs, RulesFileArgs, RulesSuggestArgs};
 use crate::clock;
@@ -31,27 +31,57 @@ fn problem(error: impl std::error::Error + 'static) -> Failure {
 pub(crate) async fn apply_rules(root: &Path, args: &RulesApplyArgs, say: bool) -> Result<(), Failure> {
     let home = Home::open(root, Access::Write).await?;
     let world = World::load(&home, None).await?;
-    let (rules, files) = config::load_rules(&args.file, &world.org)?;
+    let (alone, files) = config::load_rules(&args.file, &world.org)?;
+    let (rules, all) = dated_rules(&world, &world.org, alone, files.clone(), args.effective)?;
+    if world.config_digest(ConfigKind::Rules) == Some(all.digest()) {
+        emit("these rules are in force already; nothing was changed\n")?;
+        return Ok(());
+    }
     let engine = Engine::new(&rules, &world.org);
     let findings = findings(&rules, &runs(&home, &world, &rules, &engine)?);
     // Months to come may bring what a rule waits for, so this is no reason to refuse.
     if !findings.is_empty() {
         eprintln!("{}", said(&findings, &files));
     }
-    if world.rules_digest == Some(files.digest()) {
-        emit("these rules are in force already; nothing was changed\n")?;
-        return Ok(());
-    }
+    let since = args.effective.map_or_else(String::new, |day| format!(" from {day}"));
     let change = Change {
-        cause: format!("rules apply {}", args.file.display()),
-        deliveries: vec![],
-        rules: Some(files),
-        org: None,
+        cause: format!("rules apply {}{since}", args.file.display()),
+        configs: BTreeMap::from([(ConfigKind::Rules, all)]),
+        ..Change::default()
     };
     reattribute(&home, &world, &rules, &world.org, change, args.format.format, say).await
 }
 
-/// `leap org apply`.
+/// The rules in force followed by others from a day on (or replaced by them), below settled claims.
+fn dated_rules(
+    world: &World,
+    org: &Org,
+    alone: RuleSet,
+    files: ConfigFiles,
+    effective: Option<Day>,
+) -> Result<(RuleSet, ConfigFiles), Failure> {
+    let claims = world.config(ConfigKind::Claims).map(|version| &version.files);
+    if effective.is_none() && claims.is_none() {
+        return Ok((alone, files));
+    }
+    let versions = config::rules_versions(&world.config_files(ConfigKind::Rules))?;
+    let all = config::versions_files(&config::followed_by(&versions, files.files, effective));
+    Ok((config::read_rules(&all.files, claims, org)?, all))
+}
+
+/// The rules in force, read against another org.
+pub(crate) fn rules_for(world: &World, org: &Org) -> Result<RuleSet, Failure> {
+    let claims = world.config(ConfigKind::Claims).map(|version| &version.files);
+    if world.config(ConfigKind::Rules).is_none() && claims.is_none() {
+        return Ok(RuleSet::default());
+    }
+    config::read_rules(&world.config_files(ConfigKind::Rules), claims, org).map_err(|failure| Failure {
+        message: format!("the rules in force do not fit this org; nothing was changed\n{}", failure.message),
+        ..failure
+    })
+}
+
+/// `leap org apply` with an org file.
 pub(crate) async fn apply_org(root: &Path, args: &OrgApplyArgs, say: bool) -> Result<(), Failure> {
     let home = Home::open(root, Access::Write).await?;
     let world = World::load(&home, None).await?;
@@ -59,28 +89,129 @@ pub(crate) async fn apply_org(root: &Path, args: &OrgApplyArgs, say: bool) -> Re
     for warning in org.warnings() {
         eprintln!("warning: {warning}");
     }
-    let rules = match &world.rules_files {
-        Some(version) => config::read_rules(&version.files, &org).map_err(|failure| Failure {
-            message: format!("the rules in force do not fit this org; nothing was changed\n{}", failure.message),
-            ..failure
-        })?,
-        None => RuleSet::default(),
-    };
-    if world.org_digest == Some(files.digest()) {
+    let rules = rules_for(&world, &org)?;
+    if world.config_digest(ConfigKind::Org) == Some(files.digest()) {
         emit("this org is in force already; nothing was changed\n")?;
         return Ok(());
     }
     let change = Change {
         cause: format!("org apply {}", args.file.display()),
-        deliveries: vec![],
-        rules: None,
-        org: Some(files),
+        configs: BTreeMap::from([(ConfigKind::Org, files)]),
+        ..Change::default()
     };
     reattribute(&home, &world, &rules, &org, change, args.format.format, say).await
 }
 
-/// Attributes every slice anew and publishes.
-async fn reattribute(
+/// What a change of rules or org did.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Touched {
+    /// Keys looked at.
+    pub(crate) examined: usize,
+    /// Keys whose answer changed.
+    pub(crate) changed: usize,
+    /// Slices whose answers were written anew.
+    pub(crate) rewritten: usize,
+    /// All slices.
+    pub(crate) slices: usize,
+}
+
+/// Finds the slices in which the new rules and org give other answers, with these answers.
+pub(crate) fn changed_slices(
+    home: &Home,
+    world: &World,
+    rules: &RuleSet,
+    org: &Org,
+    staging: &Staging,
+) -> Result<(Vec<Fresh>, Touched), Failure> {
+    let open = published(home);
+    let (before, after) = (Engine::new(&world.rules, &world.org), Engine::new(rules, org));
+    let again = Again::new(&before, &after, &names_of(&world.org, org));
+    let mut fresh = Vec::new();
+    let mut touched = Touched::default();
+    for slice in world.slices() {
+        touched.slices += 1;
+        let current =
+            world.scopes.iter().find(|current| current.scope == slice.scope && current.delivery == slice.delivery);
+        let Some(current) = current else { continue };
+        let facts = current.facts.clone();
+        let keyed = keyed_for(home, rules, &slice, staging, &open)?;
+        let whole = slice.of(Table::Daily).is_empty() || slice.of(Table::Attribution).is_empty();
+        if whole || keyed.of(Table::Keys) != slice.of(Table::Keys) {
+            touched.rewritten += 1;
+            fresh.push(Fresh { slice: keyed, facts, again: None });
+            continue;
+        }
+        let charged = Period::new(slice.first_day, slice.last_day.plus(1));
+        if again.days().zip(charged).is_none_or(|(days, charged)| days.intersection(charged).is_none()) {
+            continue;
+        }
+        let (done, examined) = look_again(&again, &slice, &open)?;
+        touched.examined += examined;
+        if let Some(done) = done {
+            touched.changed += done.changed;
+            touched.rewritten += 1;
+            fresh.push(Fresh { slice, facts, again: Some(done) });
+        }
+    }
+    Ok((fresh, touched))
+}
+
+/// Looks at one slice: its new answers where some differ, and how many keys were examined.
+fn look_again(
+    again: &Again<'_, '_>,
+    slice: &Slice,
+    open: Open,
+) -> Result<(Option<leap_orient::attribute::AgainDone>, usize), Failure> {
+    let mut run = again.scope(slice.first_day, slice.last_day);
+    each_batch(slice.of(Table::Attribution), None, open, |batch| run.answers(batch).map_err(problem))?;
+    let columns = again.probe_columns();
+    if !columns.is_empty() || again.probes_resources() {
+        let mut columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        columns.insert(0, tables::KEY);
+        each_batch(slice.of(Table::Keys), Some(&columns), open, |batch| run.keys(batch).map_err(problem))?;
+    }
+    if again.probes_resources() {
+        each_batch(slice.of(Table::Resources), None, open, |batch| run.resources(batch).map_err(problem))?;
+        let columns = [tables::KEY, tables::RESOURCE];
+        each_batch(slice.of(Table::Cube), Some(&columns), open, |batch| run.pairs(batch).map_err(problem))?;
+    }
+    if run.has_candidates() {
+        each_batch(slice.of(Table::Keys), None, open, |batch| run.full_keys(batch).map_err(problem))?;
+        each_batch(slice.of(Table::Resources), None, open, |batch| run.full_resources(batch).map_err(problem))?;
+        each_batch(slice.of(Table::Cube), None, open, |batch| run.cube(batch).map_err(problem))?;
+    }
+    let examined = run.examined();
+    let mut failed = None;
+    let done = run.finish(|| {
+        crate::world::daily(slice, open).map_err(|failure| {
+            let message = failure.message.clone();
+            failed = Some(failure);
+            leap_orient::attribute::AttributeError::BadValue(message)
+        })
+    });
+    match (done, failed) {
+        (_, Some(failure)) => Err(failure),
+        (done, None) => Ok((done.map_err(problem)?, examined)),
+    }
+}
+
+/// Every id, name and alias of two orgs.
+fn names_of(old: &Org, new: &Org) -> Vec<String> {
+    if old.digest() == new.digest() {
+        return Vec::new();
+    }
+    let mut names: Vec<String> = Vec::new();
+    for unit in old.units().iter().chain(new.units()) {
+        names.extend([unit.id.as_str().to_owned(), unit.name.clone()]);
+        names.extend(unit.aliases.iter().cloned());
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Gives every charge whose answer changed its new owner, and publishes.
+pub(crate) async fn reattribute(
     home: &Home,
     world: &World,
     rules: &RuleSet,
@@ -92,38 +223,48 @@ async fn reattribute(
     let now = clock::now();
     let engine = Engine::new(rules, org);
     let staging = home.lake.stage(&format!("attribute-{}", now.micros())).map_err(problem)?;
-    let mut fresh = Vec::new();
-    let open = published(home);
-    for slice in world.slices() {
-        let current =
-            world.scopes.iter().find(|current| current.scope == slice.scope && current.delivery == slice.delivery);
-        let Some(current) = current else { continue };
-        let slice = keyed_for(home, rules, &slice, &staging, &open)?;
-        fresh.push(Fresh { slice, facts: current.facts.clone() });
-    }
+    let (fresh, touched) = changed_slices(home, world, rules, org, &staging)?;
     let snapshot = cycle::turn(home, world, &engine, staging, fresh, change, now).await?;
     if !say {
         return Ok(());
     }
-    let world = World::load(home, None).await?;
-    let totals = all_totals(home, &world).await?;
     if format == OutputFormat::Json {
-        return crate::output::print_json(
-            &serde_json::json!({ "snapshot": snapshot.digest.to_string(), "id": snapshot.id }),
-        );
+        return crate::output::print_json(&serde_json::json!({
+            "snapshot": snapshot.digest.to_string(),
+            "id": snapshot.id,
+            "keys_examined": touched.examined,
+            "keys_changed": touched.changed,
+            "slices_rewritten": touched.rewritten,
+            "slices": touched.slices,
+        }));
     }
-    emit(&format!("snapshot {} published; {}\n", snapshot.digest.short(), share_text(&totals)))
+    let totals = all_totals_of(home, snapshot.id).await?;
+    emit(&format!(
+        "snapshot {} published; {} keys examined, {} changed, {} of {} scopes rewritten; {}\n",
+        snapshot.digest.short(),
+        touched.examined,
+        touched.changed,
+        touched.rewritten,
+        touched.slices,
+        share_text(&totals)
+    ))
 }
 
 /// What each owner has, over all scopes.
 pub(crate) async fn all_totals(home: &Home, world: &World) -> Result<OwnerTotals, Failure> {
+    match &world.snapshot {
+        Some(snapshot) => all_totals_of(home, snapshot.id).await,
+        None => Ok(OwnerTotals::new()),
+    }
+}
+
+/// What each owner has at a snapshot, over all scopes.
+async fn all_totals_of(home: &Home, snapshot: i64) -> Result<OwnerTotals, Failure> {
     let mut totals = OwnerTotals::new();
-    if let Some(snapshot) = &world.snapshot {
-        for total in home.book.owner_totals(snapshot.id).await.map_err(problem)? {
-            let folded = totals.entry((total.owner, total.rule, total.currency)).or_default();
-            folded.costs += total.costs;
-            folded.rows += total.rows;
-        }
+    for total in home.book.owner_totals(snapshot).await.map_err(problem)? {
+        let folded = totals.entry((total.owner, total.rule, total.currency)).or_default();
+        folded.costs += total.costs;
+        folded.rows += total.rows;
     }
     Ok(totals)
 }
@@ -248,7 +389,8 @@ pub(crate) async fn check_rules(root: &Path, args: &RulesFileArgs) -> Result<(),
     let world = World::load(&home, None).await?;
     let mut loaded = None;
     let org = org_for(&world, args.org.as_ref(), &mut loaded)?;
-    let (rules, files) = config::load_rules(&args.file, org)?;
+    let (alone, files) = config::load_rules(&args.file, org)?;
+    let (rules, _) = dated_rules(&world, org, alone, files.clone(), args.effective)?;
     let engine = Engine::new(&rules, org);
     let runs = runs(&home, &world, &rules, &engine)?;
     let findings = findings(&rules, &runs);
@@ -356,7 +498,8 @@ pub(crate) async fn diff_rules(root: &Path, args: &RulesFileArgs) -> Result<(), 
     let world = World::load(&home, None).await?;
     let mut loaded = None;
     let org = org_for(&world, args.org.as_ref(), &mut loaded)?;
-    let (rules, _) = config::load_rules(&args.file, org)?;
+    let (alone, files) = config::load_rules(&args.file, org)?;
+    let (rules, _) = dated_rules(&world, org, alone, files, args.effective)?;
     let engine = Engine::new(&rules, org);
     let in_force = Engine::new(&world.rules, &world.org);
     let mut diff = DiffRun::new(&in_force, &engine);
@@ -451,7 +594,7 @@ pub(crate) async fn suggest(root: &Path, args: &RulesSuggestArgs) -> Result<(), 
 pub(crate) async fn show_rules(root: &Path, format: OutputFormat) -> Result<(), Failure> {
     let home = Home::open(root, Access::Read).await?;
     let world = World::load(&home, None).await?;
-    let Some(version) = &world.rules_files else {
+    let Some(version) = world.config(ConfigKind::Rules) else {
         return Err(Failure::failed(
             "no rules are in force; write rules.yaml and apply it: leap rules apply rules.yaml",
         ));

@@ -33,7 +33,7 @@ struct Question<'q> {
 /// Answers and prints.
 pub(crate) async fn run(root: &Path, args: &SpendArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Read).await?;
-    let world = World::load(&home, args.snapshot).await?;
+    let world = World::load(&home, args.reading.snapshot).await?;
     let key_columns = common_key_columns(&world);
     let extra: Vec<String> = extra_columns(&world);
     let by = dimension::parse(

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use leap_book::CurrentScope;
+use leap_book::{ConfigKind, CurrentScope};
 use leap_orient::rules::Outcome;
 use leap_sim::audit::{AuditOptions, RawPart, audit};
 use leap_terms::delivery::Part;
@@ -207,7 +207,7 @@ fn owners_can_be_audited(world: &World) -> bool {
         Outcome::Team(_) | Outcome::From(_) | Outcome::Mapping(_) | Outcome::Pool(_) => true,
         Outcome::Catalog(..) | Outcome::CodeOwners(..) => false,
     });
-    rules && world.org_files.as_ref().is_none_or(|version| yaml(&version.files))
+    rules && world.config(ConfigKind::Org).is_none_or(|version| yaml(&version.files))
 }
 
 /// Has the auditor read one delivery's raw files.
@@ -243,17 +243,15 @@ fn audit_delivery(
         .filter(|batch| !own.contains(batch))
         .collect();
     let rules_text = world
-        .rules_files
-        .as_ref()
+        .config(ConfigKind::Rules)
         .and_then(|version| version.files.first())
         .map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned());
     let org_text = world
-        .org_files
-        .as_ref()
+        .config(ConfigKind::Org)
         .filter(|version| version.files.len() == 1)
         .map(|version| String::from_utf8_lossy(&version.files[0].1).into_owned());
     let others = |name: &str| {
-        let files = &world.rules_files.as_ref()?.files;
+        let files = &world.config(ConfigKind::Rules)?.files;
         files.iter().skip(1).find(|(other, _)| other == name).map(|(_, bytes)| bytes.clone())
     };
     let options = AuditOptions {
@@ -345,8 +343,8 @@ fn print(format: OutputFormat, world: &World, found: &Verified) -> Result<(), Fa
         OutputFormat::Json => print_json(&json!({
             "ok": found.ok(),
             "snapshot": world.digest_text(),
-            "rules": world.rules_digest.map(|digest| digest.to_string()),
-            "org": world.org_digest.map(|digest| digest.to_string()),
+            "rules": world.config(ConfigKind::Rules).map(|version| version.digest.to_string()),
+            "org": world.config(ConfigKind::Org).map(|version| version.digest.to_string()),
             "proofs": answer.json_rows(),
             "deliveries": found.deliveries,
             "deliveries_reread": found.reread,

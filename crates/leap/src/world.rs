@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use leap_book::{ConfigVersion, CurrentScope, Snapshot};
+use leap_book::{ConfigKind, ConfigVersion, CurrentScope, Snapshot};
 use leap_lake::Batches;
-use leap_orient::attribute::Answers;
+use leap_orient::attribute::daily::Covered;
+use leap_orient::attribute::{Answers, AttributeError, Daily};
 use leap_orient::org::Org;
 use leap_orient::proof::{Folded, OwnerTotals};
 use leap_orient::reading::spend::Basis;
 use leap_orient::rules::RuleSet;
-use leap_terms::tables::Table;
+use leap_terms::tables::{self, Table};
 use leap_terms::{Day, DeliveryId, Digest, FileRecord, Owner, Period, ScopeKey};
 
 use crate::config;
@@ -24,18 +25,12 @@ pub(crate) struct World {
     pub(crate) files: Vec<FileRecord>,
     /// Its current deliveries per scope.
     pub(crate) scopes: Vec<CurrentScope>,
-    /// The rules in force; none at first, so that everything is residual.
+    /// The rules in force, below settled claims; none at first, so that everything is residual.
     pub(crate) rules: RuleSet,
-    /// Digest of the rules' files, when some were applied.
-    pub(crate) rules_digest: Option<Digest>,
     /// The org in force; empty at first.
     pub(crate) org: Org,
-    /// Digest of the org's files, when some were applied.
-    pub(crate) org_digest: Option<Digest>,
-    /// The rules' files as they were applied.
-    pub(crate) rules_files: Option<ConfigVersion>,
-    /// The org's files as they were applied.
-    pub(crate) org_files: Option<ConfigVersion>,
+    /// What is in force, with its files as they were applied.
+    pub(crate) configs: BTreeMap<ConfigKind, ConfigVersion>,
 }
 
 /// The files of one delivery's share of a scope.
@@ -73,42 +68,57 @@ impl World {
             Some(id) => Some(home.book.snapshot(id).await.map_err(error)?),
             None => home.book.head().await.map_err(error)?,
         };
+        World::at(home, snapshot).await
+    }
+
+    /// Pins a snapshot.
+    pub(crate) async fn at(home: &Home, snapshot: Option<Snapshot>) -> Result<World, Failure> {
+        let error = |error| Failure::from_error(&error);
         let Some(snapshot) = snapshot else {
-            let org = Org::default();
-            let rules = RuleSet::default();
             return Ok(World {
                 snapshot: None,
                 files: vec![],
                 scopes: vec![],
-                rules,
-                rules_digest: None,
-                org,
-                org_digest: None,
-                rules_files: None,
-                org_files: None,
+                rules: RuleSet::default(),
+                org: Org::default(),
+                configs: BTreeMap::new(),
             });
         };
-        let org_files = home.book.org(snapshot.id).await.map_err(error)?;
-        let rules_files = home.book.rules(snapshot.id).await.map_err(error)?;
-        let org = match &org_files {
-            Some(version) => config::read_org(&version.files)?,
-            None => Org::default(),
-        };
-        let rules = match &rules_files {
-            Some(version) => config::read_rules(&version.files, &org)?,
-            None => RuleSet::default(),
+        let mut configs = BTreeMap::new();
+        for kind in ConfigKind::ALL {
+            if let Some(version) = home.book.config(kind, snapshot.id).await.map_err(error)? {
+                configs.insert(kind, version);
+            }
+        }
+        let files = |kind: ConfigKind| configs.get(&kind).map(|version| &version.files);
+        let org = files(ConfigKind::Org).map_or_else(|| Ok(Org::default()), config::read_org)?;
+        let rules = match (files(ConfigKind::Rules), files(ConfigKind::Claims)) {
+            (None, None) => RuleSet::default(),
+            (rules, claims) => config::read_rules(rules.unwrap_or(&Vec::new()), claims, &org)?,
         };
         Ok(World {
             files: home.book.live_files(snapshot.id).await.map_err(error)?,
             scopes: home.book.current_scopes(snapshot.id).await.map_err(error)?,
-            rules_digest: rules_files.as_ref().map(|version| version.digest),
-            org_digest: org_files.as_ref().map(|version| version.digest),
             snapshot: Some(snapshot),
             rules,
             org,
-            rules_files,
-            org_files,
+            configs,
         })
+    }
+
+    /// What is in force of a kind.
+    pub(crate) fn config(&self, kind: ConfigKind) -> Option<&ConfigVersion> {
+        self.configs.get(&kind)
+    }
+
+    /// Its files; none where nothing is in force.
+    pub(crate) fn config_files(&self, kind: ConfigKind) -> config::Files {
+        self.configs.get(&kind).map(|version| version.files.clone()).unwrap_or_default()
+    }
+
+    /// Digest of what is in force of a kind.
+    pub(crate) fn config_digest(&self, kind: ConfigKind) -> Option<Digest> {
+        self.configs.get(&kind).map(|version| version.digest)
     }
 
     /// The snapshot's digest as text, or what stands for none.
@@ -183,6 +193,24 @@ pub(crate) fn answers(slice: &Slice, open: Open) -> Result<Answers, Failure> {
         answers.add(batch).map_err(|error| Failure::from_error(&error))
     })?;
     Ok(answers)
+}
+
+/// What each owner has of a slice, day by day: its `daily` table; made from cube and answers where an older leap wrote none.
+pub(crate) fn daily(slice: &Slice, open: Open) -> Result<Daily, Failure> {
+    let failed = |error: AttributeError| Failure::from_error(&error);
+    let mut daily = Daily::new();
+    if !slice.of(Table::Daily).is_empty() {
+        each_batch(slice.of(Table::Daily), None, open, |batch| daily.read(batch).map_err(failed))?;
+        return Ok(daily);
+    }
+    let answers = answers(slice, open)?;
+    let mut covered = Covered::new();
+    let columns = [tables::KEY, tables::COMMITMENT, tables::COMMITMENT_STATUS];
+    each_batch(slice.of(Table::Keys), Some(&columns), open, |batch| covered.keys(batch).map_err(failed))?;
+    each_batch(slice.of(Table::Cube), None, open, |batch| {
+        covered.cube(&answers, batch, &mut daily).map_err(failed)
+    })?;
+    Ok(daily)
 }
 
 /// Adds one owner's figures to others.

@@ -12,10 +12,12 @@ use arrow::array::{
     Array, ArrayRef, AsArray, Date32Array, Decimal128Builder, Int64Array, RecordBatch, StringArray, StringBuilder,
 };
 use arrow::datatypes::{Decimal128Type, Int64Type};
+use hashbrown::HashMap;
 use leap_terms::tables::{self, fine_column};
 use leap_terms::{CostKind, Costs, Currency, Day, Exact, Owner, RuleId};
 
-use super::columns::{AttributeError, days, text};
+use super::Answers;
+use super::columns::{AttributeError, CubeRows, Currencies, binary, days, digest, text};
 use crate::proof::{Folded, OwnerTotals};
 
 /// What a row of the table is about.
@@ -225,6 +227,67 @@ pub fn each(
         })?;
     }
     Ok(())
+}
+
+/// Which commitment covers each key: what the daily table needs beside cube and answers.
+#[derive(Default)]
+pub struct Covered {
+    keys: HashMap<u128, (Option<String>, Option<String>)>,
+    currencies: Currencies,
+}
+
+impl Covered {
+    /// Nothing yet.
+    pub fn new() -> Covered {
+        Covered::default()
+    }
+
+    /// Reads keys.
+    ///
+    /// # Errors
+    /// A column of the wrong type.
+    pub fn keys(&mut self, batch: &RecordBatch) -> Result<(), AttributeError> {
+        let keys = binary(batch, tables::KEY)?;
+        let optional = |name: &str| batch.column_by_name(name).map(|_| text(batch, name)).transpose();
+        let (commitments, statuses) = (optional(tables::COMMITMENT)?, optional(tables::COMMITMENT_STATUS)?);
+        let get = |array: &Option<StringArray>, row: usize| {
+            let array = array.as_ref().filter(|array| array.is_valid(row))?;
+            Some(array.value(row)).filter(|text| !text.is_empty()).map(str::to_owned)
+        };
+        for row in 0..batch.num_rows() {
+            let covered = (get(&commitments, row), get(&statuses, row));
+            if covered != (None, None) {
+                self.keys.insert(digest(keys.value(row), tables::KEY)?, covered);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds cells of the cube to their owners' days.
+    ///
+    /// # Errors
+    /// A cell without an owner, a column of the wrong type: our bug or a damaged lake.
+    pub fn cube(&mut self, answers: &Answers, batch: &RecordBatch, daily: &mut Daily) -> Result<(), AttributeError> {
+        let rows = CubeRows::new(batch)?;
+        for at in 0..rows.len() {
+            let cell = rows.cell(at, &mut self.currencies)?;
+            let resource = cell.resource.map(u128::to_be_bytes);
+            let answer = answers
+                .find(&cell.key.to_be_bytes(), resource.as_ref().map(<[u8; 16]>::as_slice), cell.day)
+                .ok_or(AttributeError::UnknownKey(cell.key))?;
+            let (commitment, status) = self.keys.get(&cell.key).cloned().unwrap_or_default();
+            let key = DailyKey {
+                day: cell.day,
+                owner: answer.owner.clone(),
+                rule: answer.rule.cloned(),
+                commitment,
+                status,
+                currency: self.currencies.all[cell.currency].clone(),
+            };
+            daily.add(key, cell.folded);
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
