@@ -13,10 +13,13 @@
 
 pub mod attribute;
 pub mod check;
+pub mod currency;
 mod interner;
 pub mod org;
+pub mod pool;
 pub mod predicate;
 pub mod proof;
 pub mod reading;
 pub mod rules;
+mod table;
 mod yaml;
