@@ -186,7 +186,7 @@ impl Usage {
             faults.extend(tally.nodes.iter().filter(|(_, sums)| sums.capacity().is_none()).map(too_large));
             if tally.without_node > 0 {
                 let rows = tally.without_node;
-                notes.push(format!("{rows} {what} rows name no {carrier} and use none; they were left out"));
+                notes.push(format!("{rows} {what} rows name no {carrier} and were left out"));
             }
             if tally.repeated > 0 {
                 notes.push(format!("{} {what} rows came twice and count once", tally.repeated));

@@ -292,5 +292,5 @@ persistentvolumeclaim_usage_byte_seconds,persistentvolume_labels,persistentvolum
     assert_eq!(day.idle, hour(1, 4));
     assert!(usage.days().is_empty(), "storage is a measure of its own, never mixed with nodes");
     assert_eq!(usage.volume_days()[0].node, "pv-1");
-    assert_eq!(usage.notes()[0], "1 claim rows name no volume and use none; they were left out");
+    assert_eq!(usage.notes()[0], "1 claim rows name no volume and were left out");
 }
