@@ -3,7 +3,7 @@
 //!
 //! Reading order: [`org`] (who there is), [`predicate`] (SQL conditions), [`rules`] (who owns what, as people write it),
 //! [`attribute`] (rules over facts), [`check`] (what rules do to the money, and which rule is missing), [`proof`],
-//! [`reading`] (spend and explain).
+//! [`pool`] (shared costs), [`currency`] (rates), [`reading`] (spend and explain), [`period`] (statements).
 //!
 //! What is absent on purpose: files, network, clock, randomness, and the book. Batches of the lake and contents of files are arguments.
 
@@ -13,11 +13,14 @@
 
 pub mod attribute;
 pub mod check;
+pub mod currency;
 mod interner;
 pub mod org;
 pub mod period;
+pub mod pool;
 pub mod predicate;
 pub mod proof;
 pub mod reading;
 pub mod rules;
+mod table;
 mod yaml;

@@ -1,0 +1,3 @@
+//! Pools: shared costs and the drivers that share them.
+
+pub mod kubernetes;
