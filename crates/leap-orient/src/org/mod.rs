@@ -11,6 +11,7 @@
 //! What is absent: how one organisation becomes another; that is the reorg's.
 
 mod backstage;
+mod state;
 mod yaml;
 
 #[cfg(test)]
@@ -20,6 +21,7 @@ use hashbrown::HashMap;
 use leap_terms::{Day, Digest, Fault, Period, TeamId, limits};
 
 pub(crate) use backstage::{Entity, entities, entity_name};
+pub use state::{OrgState, UnitState};
 
 /// A unit of the organisation: company, division, team …
 #[derive(Clone, PartialEq, Eq, Debug)]
