@@ -14,7 +14,8 @@ use leap_terms::{Fault, Period, TeamId, limits};
 use serde::Deserialize;
 use serde_norway::Value;
 
-use super::{Draft, Unit};
+use super::check::Blame;
+use super::{Span, Unit, UnitState};
 use crate::yaml::syntax;
 
 /// One entity of a catalog.
@@ -87,12 +88,16 @@ fn id_of(namespace: &str, name: &str) -> String {
     if namespace == "default" { name.to_owned() } else { format!("{namespace}/{name}") }
 }
 
-pub(super) fn units(files: &[(String, String)]) -> Result<(Vec<Draft>, Vec<Fault>), Vec<Fault>> {
+/// Units, where they stand, and warnings.
+type Groups<'a> = (Vec<Unit>, Blame<'a>, Vec<Fault>);
+
+pub(super) fn units(files: &[(String, String)]) -> Result<Groups<'_>, Vec<Fault>> {
     let mut faults = Vec::new();
     let mut warnings = Vec::new();
-    let mut drafts: Vec<Draft> = Vec::new();
+    let mut units: Vec<Unit> = Vec::new();
+    let mut starts: Vec<(usize, usize)> = Vec::new();
     let mut children: Vec<(usize, String)> = Vec::new();
-    for (file, text) in files {
+    for (number, (file, text)) in files.iter().enumerate() {
         let entities = match entities(file, text) {
             Ok(entities) => entities,
             Err(fault) => {
@@ -126,45 +131,42 @@ pub(super) fn units(files: &[(String, String)]) -> Result<(Vec<Draft>, Vec<Fault
             let listed = spec.and_then(|spec| spec.get("children")).and_then(Value::as_sequence);
             for child in listed.into_iter().flatten().filter_map(Value::as_str) {
                 let (_, namespace, name) = entity_name(child, "group", &entity.namespace);
-                children.push((drafts.len(), id_of(&namespace, &name)));
+                children.push((units.len(), id_of(&namespace, &name)));
             }
-            let unit = Unit {
+            let state = UnitState {
                 name: display.and_then(Value::as_str).or(title).unwrap_or(&entity.name).to_owned(),
                 kind: spec_text("type").unwrap_or("team").to_owned(),
-                aliases: vec![format!("group:{}/{}", entity.namespace, entity.name)],
+                aliases: [format!("group:{}/{}", entity.namespace, entity.name)].into(),
                 parent,
-                id,
-                effective: Period::ALWAYS,
+                ..UnitState::default()
             };
-            drafts.push(Draft { unit, file: file.clone(), offset: Some(entity.offset) });
+            units.push(Unit { id, spans: vec![Span::of(Period::ALWAYS, &state)] });
+            starts.push((number, entity.offset));
         }
     }
     if !faults.is_empty() {
         return Err(faults);
     }
+    let blame = Blame::Documents(files, starts);
     let numbers: HashMap<String, usize> =
-        drafts.iter().enumerate().map(|(at, draft)| (draft.unit.id.as_str().to_owned(), at)).collect();
-    let texts: Vec<(&str, &str)> = files.iter().map(|(file, text)| (file.as_str(), text.as_str())).collect();
+        units.iter().enumerate().map(|(at, unit)| (unit.id.as_str().to_owned(), at)).collect();
     for (parent, child) in children {
-        let parent_id = drafts[parent].unit.id.clone();
+        let id = units[parent].id.clone();
+        let warning = |message: String| blame.unit(parent, &id, message);
         match numbers.get(&child) {
             None => {
-                warnings.push(
-                    drafts[parent]
-                        .fault(&texts, format!("group '{parent_id}' lists the child '{child}', which exists nowhere")),
-                );
+                warnings.push(warning(format!("group '{id}' lists the child '{child}', which exists nowhere")));
             }
-            Some(at) => match &drafts[*at].unit.parent {
-                None if *at != parent => drafts[*at].unit.parent = Some(parent_id),
-                Some(named) if *named != parent_id => {
-                    let message = format!(
-                        "group '{parent_id}' lists the child '{child}', whose parent is '{named}': the child's word counts"
-                    );
-                    warnings.push(drafts[parent].fault(&texts, message));
+            Some(at) => match &units[*at].spans[0].parent {
+                None if *at != parent => units[*at].spans[0].parent = Some(id),
+                Some(named) if *named != id => {
+                    warnings.push(warning(format!(
+                        "group '{id}' lists the child '{child}', whose parent is '{named}': the child's word counts"
+                    )));
                 }
                 _ => {}
             },
         }
     }
-    Ok((drafts, warnings))
+    Ok((units, blame, warnings))
 }

@@ -2,6 +2,8 @@
 
 use expect_test::{Expect, expect};
 
+use leap_terms::Period;
+
 use super::*;
 
 const ACME: &str = "units:
@@ -46,13 +48,14 @@ fn a_name_means_the_unit_of_that_id_first_then_names_and_aliases() {
 
 #[test]
 fn levels_lead_from_the_root_to_the_team() {
+    let today = day("2026-09-16");
     let org = Org::from_yaml("org.yaml", ACME).unwrap();
-    let path: Vec<&str> = org.path(&team("payments")).iter().map(|unit| unit.id.as_str()).collect();
+    let path: Vec<&str> = org.path(&team("payments"), today).iter().map(|unit| unit.id.as_str()).collect();
     assert_eq!(path, ["acme", "shop", "payments"]);
-    assert_eq!(org.level(&team("payments"), "division").map(|unit| unit.id.as_str()), Some("shop"));
-    assert_eq!(org.level(&team("search"), "division"), None);
+    assert_eq!(org.level(&team("payments"), "division", today).map(|unit| unit.id.as_str()), Some("shop"));
+    assert_eq!(org.level(&team("search"), "division", today), None);
     assert_eq!(org.kinds(), ["company", "division", "team"]);
-    assert!(org.path(&team("nobody")).is_empty());
+    assert!(org.path(&team("nobody"), today).is_empty());
 }
 
 #[test]
@@ -201,7 +204,9 @@ fn backstage_groups_become_units() {
     let units: Vec<String> = org
         .units()
         .iter()
-        .map(|unit| format!("{} {} {:?}", unit.id, unit.name, unit.parent.as_ref().map(TeamId::as_str)))
+        .map(|unit| {
+            format!("{} {} {:?}", unit.id, unit.spans[0].name, unit.spans[0].parent.as_ref().map(TeamId::as_str))
+        })
         .collect();
     assert_eq!(units, ["acme Acme Corp None", "infra Infra Some(\"acme\")", "other/shop shop Some(\"infra\")"]);
     assert_eq!(org.resolve("group:default/infra", day("2026-01-01")), Resolved::Team(team("infra")));

@@ -4,7 +4,7 @@ use leap_terms::{Digest, Fault, Period, RuleId, fault::nearest, limits};
 use serde_norway::{Mapping as Map, Value};
 
 use super::{Catalog, CodeOwners, Mapping, Outcome, ReadFile, Rule, RuleSet};
-use crate::org::{Org, Resolved};
+use crate::org::{Org, Resolved, Unit};
 use crate::predicate::{Fields, Predicate, PredicateError, TextExpression};
 use crate::yaml::{Places, effective, read, short};
 
@@ -349,7 +349,8 @@ impl Reader<'_> {
     fn residual(&mut self, residual: Option<&Value>, set: &mut RuleSet) {
         let form = "residual has the form {steward: team, reasons: {unknown-team: team}}";
         let Some(residual) = residual.filter(|residual| !residual.is_null()) else {
-            let root = self.org.units().iter().find(|unit| unit.parent.is_none());
+            let is_root = |unit: &&Unit| unit.spans.last().is_some_and(|span| span.parent.is_none() && span.lasts());
+            let root = self.org.units().iter().find(is_root);
             set.steward = root.map_or_else(|| "nobody".to_owned(), |unit| unit.id.as_str().to_owned());
             let message = format!("no steward for cost without an owner: {} looks after it", set.steward);
             self.warnings.push(Fault::in_file(self.places.file, message).help("add residual: {steward: a-team}"));
