@@ -16,6 +16,7 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use crate::book::Book;
+use crate::config::ConfigKind;
 use crate::error::BookError;
 use crate::place::Place;
 use crate::rows::{self, Cell, Record};
@@ -56,6 +57,24 @@ pub struct AuditEvent {
     pub entry: AuditEntry,
     /// Digest over this event and the one before it.
     pub digest: Digest,
+}
+
+impl AuditEvent {
+    fn from_row(row: &AnyRow, place: &Place) -> Result<AuditEvent, BookError> {
+        let record = Record { row, of: "audit", place };
+        Ok(AuditEvent {
+            sequence: record.count("sequence")?,
+            snapshot: record.maybe_int("snapshot")?,
+            entry: AuditEntry {
+                at: record.at("recorded_at")?,
+                actor: record.text("actor")?,
+                action: record.text("action")?,
+                subject: record.text("subject")?,
+                detail: record.json("detail")?,
+            },
+            digest: record.read("digest", str::parse)?,
+        })
+    }
 }
 
 /// The end of the trail: keep it outside to make even a rewritten chain visible.
@@ -258,14 +277,29 @@ pub(crate) async fn append(
     Ok(AuditHead { sequence: last.sequence + 1, digest })
 }
 
+/// The events whose action is like a pattern (`claim %`), oldest first.
+pub(crate) async fn of_actions(
+    connection: &mut AnyConnection,
+    place: &Place,
+    pattern: &'static str,
+) -> Result<Vec<AuditEvent>, BookError> {
+    let rows = sqlx::query("SELECT * FROM audit WHERE action LIKE $1 ORDER BY sequence")
+        .bind(pattern)
+        .fetch_all(connection)
+        .await
+        .map_err(|error| BookError::of(error, "read the audit trail", place))?;
+    rows.iter().map(|row| AuditEvent::from_row(row, place)).collect()
+}
+
 /// What a snapshot's event says of it.
 pub(crate) fn snapshot_detail(snapshot: &Snapshot) -> serde_json::Map<String, Value> {
     let mut detail = serde_json::Map::new();
     detail.insert("cause".to_owned(), Value::from(snapshot.cause.as_str()));
     detail.insert("digest".to_owned(), Value::from(snapshot.digest.to_string()));
-    detail.insert("org_version".to_owned(), Value::from(snapshot.org_version));
     detail.insert("parent".to_owned(), Value::from(snapshot.parent));
-    detail.insert("rules_version".to_owned(), Value::from(snapshot.rules_version));
+    for kind in ConfigKind::ALL {
+        detail.insert(kind.column().to_owned(), Value::from(snapshot.config_version(kind)));
+    }
     detail
 }
 
@@ -307,7 +341,10 @@ pub(crate) async fn verify(
                 let agrees = snapshots.iter().find(|snapshot| snapshot.id == id).is_some_and(|snapshot| {
                     snapshot.recorded_at.micros() == stored.recorded_at
                         && snapshot.actor == stored.actor
-                        && snapshot_detail(snapshot).iter().all(|(key, value)| detail.get(key) == Some(value))
+                        // An event of an older leap has no field for what there was none of then.
+                        && snapshot_detail(snapshot)
+                            .iter()
+                            .all(|(key, value)| detail.get(key).unwrap_or(&Value::Null) == value)
                 });
                 if !agrees || !confirmed.insert(id) {
                     return Err(broken(AuditBreak::Snapshot { snapshot: id }));
@@ -361,23 +398,7 @@ impl Book {
         .fetch_all(&mut *self.connection().await?)
         .await
         .map_err(self.failed("read the audit trail"))?;
-        let mut events = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let record = Record { row, of: "audit", place: &self.place };
-            events.push(AuditEvent {
-                sequence: record.count("sequence")?,
-                snapshot: record.maybe_int("snapshot")?,
-                entry: AuditEntry {
-                    at: record.at("recorded_at")?,
-                    actor: record.text("actor")?,
-                    action: record.text("action")?,
-                    subject: record.text("subject")?,
-                    detail: record.json("detail")?,
-                },
-                digest: record.read("digest", str::parse)?,
-            });
-        }
-        Ok(events)
+        rows.iter().map(|row| AuditEvent::from_row(row, &self.place)).collect()
     }
 
     /// The end of the trail, to be kept outside; sequence 0 when it is empty.

@@ -1,7 +1,8 @@
 //! What `leap doctor` asks the book: does everything in it fit together?
 //!
-//! It looks at the database's pages, at the chain of snapshots, at versions of rules and org, at the audit trail, and,
-//! at the newest snapshot, at scopes, files and proofs against each other. It does not open the lake's files: comparing
+//! It looks at the database's pages, at the chain of snapshots, at versions of rules, org and so on, at the audit trail
+//! and at reorgs, claims and statements against it, and, at the newest snapshot, at scopes, files and proofs against
+//! each other. It does not open the lake's files: comparing
 //! them with their records is the lake's work.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +15,7 @@ use crate::book::Book;
 use crate::config::{self, ConfigKind};
 use crate::error::BookError;
 use crate::scope::CurrentScope;
-use crate::{audit, files, proof, scope, snapshot};
+use crate::{audit, claim, files, proof, reorg, scope, snapshot, statement};
 
 /// What kind of thing does not fit.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -25,7 +26,7 @@ pub enum FindingKind {
     ReferenceBroken,
     /// The snapshots are no chain.
     SnapshotChainBroken,
-    /// A snapshot names a version of rules or org that is missing, or a version is damaged.
+    /// A snapshot names a version of rules, org, pools, rates or claims that is missing, or a version is damaged.
     ConfigBroken,
     /// A live file belongs to no current delivery.
     FileWithoutScope,
@@ -35,6 +36,12 @@ pub enum FindingKind {
     ProofMissing,
     /// The audit trail does not hold.
     AuditBroken,
+    /// A reorg is damaged, or the audit trail says something else.
+    ReorgBroken,
+    /// A claim is damaged, or the audit trail says something else.
+    ClaimBroken,
+    /// A statement is damaged, or the audit trail says something else.
+    StatementBroken,
 }
 
 /// Something that does not fit.
@@ -57,6 +64,13 @@ struct Findings(Vec<Finding>);
 impl Findings {
     fn add(&mut self, kind: FindingKind, message: impl Into<String>) {
         self.0.push(Finding { kind, message: message.into() });
+    }
+
+    /// All faults, or the error that kept them from being looked for.
+    fn note_all(&mut self, kind: FindingKind, result: Result<Vec<String>, BookError>) {
+        for fault in self.note(kind, result).unwrap_or_default() {
+            self.add(kind, fault);
+        }
     }
 
     /// The value, or its error as a finding.
@@ -87,6 +101,9 @@ impl Book {
         findings.note(FindingKind::SnapshotChainBroken, checked);
         let verified = audit::verify(&mut transaction, &self.place, None).await;
         findings.note(FindingKind::AuditBroken, verified);
+        findings.note_all(FindingKind::ReorgBroken, reorg::check(&mut transaction, &self.place).await);
+        findings.note_all(FindingKind::ClaimBroken, claim::check(&mut transaction, &self.place).await);
+        findings.note_all(FindingKind::StatementBroken, statement::check(&mut transaction, &self.place).await);
         Ok(findings.0)
     }
 
@@ -125,9 +142,8 @@ impl Book {
                 );
             }
             expected = snapshot.id + 1;
-            for (kind, named) in [(ConfigKind::Rules, snapshot.rules_version), (ConfigKind::Org, snapshot.org_version)]
-            {
-                if let Some(id) = named.filter(|id| !versions[&kind].contains(id)) {
+            for kind in ConfigKind::ALL {
+                if let Some(id) = snapshot.config_version(kind).filter(|id| !versions[&kind].contains(id)) {
                     findings.add(
                         FindingKind::ConfigBroken,
                         format!("snapshot {} names {} {id}, which is missing", snapshot.id, kind.word()),
@@ -145,13 +161,11 @@ impl Book {
         check_files(&current, &live, findings);
         check_proofs(&current, &proofs, findings);
         // Versions are read one by one, as each may be large.
-        for id in [head.rules_version].into_iter().flatten() {
-            let version = self.rules_version(id).await;
-            findings.note(FindingKind::ConfigBroken, version);
-        }
-        for id in [head.org_version].into_iter().flatten() {
-            let version = self.org_version(id).await;
-            findings.note(FindingKind::ConfigBroken, version);
+        for kind in ConfigKind::ALL {
+            if let Some(id) = head.config_version(kind) {
+                let version = self.config_version(kind, id).await;
+                findings.note(FindingKind::ConfigBroken, version);
+            }
         }
         Ok(())
     }

@@ -1,7 +1,12 @@
-//! The rule sets and orgs that were ever applied, with their files to the byte.
+//! The rule sets, orgs, pools, rates and claims that were ever applied, with their files to the byte.
 //!
+//! ```text
+//! snapshot 12   rules 3   org 1   pools 2   rates 1   claims none
+//! pools 2       pools.yaml (09c1…), kafka.csv (4bf0…)
+//! ```
 //! A content is kept once, however many versions hold it: a rule set whose 60 MB mapping did not change costs its
-//! `rules.yaml`. Does not read the files: what they mean is the business of the stages.
+//! `rules.yaml`. Does not read the files: what they mean, and from which day each line of them holds, is the business
+//! of the stages.
 
 use leap_terms::{Digest, Instant};
 use sqlx::{AnyConnection, Row};
@@ -19,22 +24,44 @@ pub enum ConfigKind {
     Rules,
     /// The org: `org.yaml`, catalogs, CODEOWNERS.
     Org,
+    /// Shared platforms: `pools.yaml` and its drivers.
+    Pools,
+    /// Exchange rates per month.
+    Rates,
+    /// Accepted claims, as rules above all rules.
+    Claims,
 }
 
 impl ConfigKind {
-    /// Both.
-    pub const ALL: [ConfigKind; 2] = [ConfigKind::Rules, ConfigKind::Org];
+    /// All kinds.
+    pub const ALL: [ConfigKind; 5] =
+        [ConfigKind::Rules, ConfigKind::Org, ConfigKind::Pools, ConfigKind::Rates, ConfigKind::Claims];
 
     /// The word in the database and in messages.
     pub fn word(self) -> &'static str {
         match self {
             ConfigKind::Rules => "rules",
             ConfigKind::Org => "org",
+            ConfigKind::Pools => "pools",
+            ConfigKind::Rates => "rates",
+            ConfigKind::Claims => "claims",
+        }
+    }
+
+    /// The column of a snapshot's row that names the version in force.
+    pub(crate) const fn column(self) -> &'static str {
+        match self {
+            ConfigKind::Rules => "rules_version",
+            ConfigKind::Org => "org_version",
+            ConfigKind::Pools => "pools_version",
+            ConfigKind::Rates => "rates_version",
+            ConfigKind::Claims => "claims_version",
         }
     }
 }
 
-/// The files of a rule set or org, as they were applied.
+/// The files of one kind, as they were applied. Without any file it stands for "none": applying that takes the kind
+/// out of force.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct ConfigFiles {
     /// Name (relative to the main file) and content; the main file first.
@@ -124,7 +151,7 @@ pub(crate) async fn record(
     at: Instant,
     actor: &str,
 ) -> Result<i64, BookError> {
-    let failed = |error| BookError::of(error, "record a version of the rules or the org", place);
+    let failed = |error| BookError::of(error, "record a version of the configuration", place);
     let mut names: Vec<&str> = files.files.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
     if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -175,7 +202,7 @@ pub(crate) async fn summaries(
     place: &Place,
     kind: ConfigKind,
 ) -> Result<Vec<ConfigSummary>, BookError> {
-    let failed = |error| BookError::of(error, "read the versions of the rules or the org", place);
+    let failed = |error| BookError::of(error, "read the versions of the configuration", place);
     let versions = sqlx::query("SELECT * FROM config_version WHERE kind = $1 ORDER BY version")
         .bind(kind.word())
         .fetch_all(&mut *connection)
@@ -208,8 +235,12 @@ pub(crate) async fn summaries(
 }
 
 impl Book {
-    async fn config_version(&self, kind: ConfigKind, id: i64) -> Result<Option<ConfigVersion>, BookError> {
-        let failed = self.failed("read a version of the rules or the org");
+    /// The version of that number, of any kind.
+    ///
+    /// # Errors
+    /// [`BookError`] when the book cannot be read, or a digest differs.
+    pub async fn config_version(&self, kind: ConfigKind, id: i64) -> Result<Option<ConfigVersion>, BookError> {
+        let failed = self.failed("read a version of the configuration");
         let mut connection = self.connection().await?;
         let version = sqlx::query("SELECT * FROM config_version WHERE kind = $1 AND version = $2")
             .bind(kind.word())
@@ -255,13 +286,13 @@ impl Book {
         Ok(Some(version))
     }
 
-    async fn config_at(&self, kind: ConfigKind, snapshot: i64) -> Result<Option<ConfigVersion>, BookError> {
+    /// The version of a kind that is in force at a snapshot, its digests checked; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`BookError::NoSnapshot`]; others when the book cannot be read.
+    pub async fn config(&self, kind: ConfigKind, snapshot: i64) -> Result<Option<ConfigVersion>, BookError> {
         let snapshot = self.snapshot(snapshot).await?;
-        let version = match kind {
-            ConfigKind::Rules => snapshot.rules_version,
-            ConfigKind::Org => snapshot.org_version,
-        };
-        let Some(id) = version else { return Ok(None) };
+        let Some(id) = snapshot.config_version(kind) else { return Ok(None) };
         match self.config_version(kind, id).await? {
             Some(version) => Ok(Some(version)),
             None => Err(BookError::Damaged {
@@ -276,7 +307,7 @@ impl Book {
     /// # Errors
     /// [`BookError`] when there is no such snapshot or the book cannot be read.
     pub async fn rules(&self, snapshot: i64) -> Result<Option<ConfigVersion>, BookError> {
-        self.config_at(ConfigKind::Rules, snapshot).await
+        self.config(ConfigKind::Rules, snapshot).await
     }
 
     /// The org in force at a snapshot; its digests are checked.
@@ -284,7 +315,7 @@ impl Book {
     /// # Errors
     /// [`BookError`] when there is no such snapshot or the book cannot be read.
     pub async fn org(&self, snapshot: i64) -> Result<Option<ConfigVersion>, BookError> {
-        self.config_at(ConfigKind::Org, snapshot).await
+        self.config(ConfigKind::Org, snapshot).await
     }
 
     /// The rule set of that number.
@@ -317,6 +348,14 @@ impl Book {
     /// [`BookError`] when the book cannot be read.
     pub async fn org_versions(&self) -> Result<Vec<ConfigSummary>, BookError> {
         summaries(&mut *self.connection().await?, &self.place, ConfigKind::Org).await
+    }
+
+    /// All versions of a kind ever applied, oldest first.
+    ///
+    /// # Errors
+    /// [`BookError`] when the book cannot be read.
+    pub async fn config_versions(&self, kind: ConfigKind) -> Result<Vec<ConfigSummary>, BookError> {
+        summaries(&mut *self.connection().await?, &self.place, kind).await
     }
 
     /// The rule set and the org of the newest snapshot, read as of one moment.

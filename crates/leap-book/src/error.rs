@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use leap_terms::{CostKind, Currency, DeliveryId, Money, ScopeKey};
+use leap_terms::{CostKind, Currency, DeliveryId, Instant, Money, Month, ScopeKey};
 
 use crate::audit::AuditBreak;
 use crate::place::Place;
@@ -177,10 +177,120 @@ pub enum BookError {
         /// attributed − accepted.
         difference: Money,
     },
-    /// Two files of one rule set or org have one name.
+    /// Something would be recorded before what it follows. Nothing was changed.
+    #[error(
+        "{subject} cannot be recorded at {at}, as what it follows was recorded at {last}; set this machine's clock right and try again"
+    )]
+    Backwards {
+        /// What was to be recorded: `snapshot 4`, `an event of claim 7`.
+        subject: String,
+        /// When it was to be recorded.
+        at: Instant,
+        /// When what it follows was recorded.
+        last: Instant,
+    },
+    /// One kind is to be set by two fields of one publish.
+    #[error("the {kind} are given twice in one publish; give them once")]
+    ConfigGivenTwice {
+        /// `rules` or `org`.
+        kind: &'static str,
+    },
+    /// A text that has to say something is empty.
+    #[error("{subject} needs {missing}, and none was given")]
+    Blank {
+        /// What it was to be part of: `claim`, `the restatement of 2026-08`.
+        subject: String,
+        /// What is missing: `a reason`.
+        missing: &'static str,
+    },
+    /// A text that has to be JSON is none.
+    #[error("{subject} is no JSON: {fault}")]
+    NotJson {
+        /// What: `the plan of a reorg`, `the statement of 2026-08`.
+        subject: String,
+        /// What is wrong, and where.
+        fault: String,
+    },
+    /// There is no reorg of that number.
+    #[error("there is no reorg {0}; `leap org log` lists them")]
+    NoReorg(i64),
+    /// A reorg can be reverted once.
+    #[error("reorg {reorg} was reverted in snapshot {snapshot} already; plan and apply it anew if it is to hold again")]
+    ReorgReverted {
+        /// The reorg.
+        reorg: i64,
+        /// The snapshot that reverted it.
+        snapshot: i64,
+    },
+    /// There is no claim of that number.
+    #[error("there is no claim {0}; `leap claim list` lists them")]
+    NoClaim(i64),
+    /// A claim's state does not allow what was to happen to it. Nothing was changed.
+    #[error("claim {claim} cannot be {event}, as it was {state} by {actor} at {at}; open a new claim if need be")]
+    ClaimSettled {
+        /// The claim.
+        claim: i64,
+        /// What was to happen: `accepted`, `declined` …
+        event: &'static str,
+        /// What it is: `accepted`, `declined`, `withdrawn`, `expired`, or `opened` for what only follows an answer.
+        state: &'static str,
+        /// Who did that.
+        actor: String,
+        /// When.
+        at: Instant,
+    },
+    /// A claim ends before it begins.
+    #[error(
+        "a claim from {effective} cannot end at {expires}; name a later day, the first one on which it no longer holds"
+    )]
+    ClaimEndsBefore {
+        /// Its first day.
+        effective: leap_terms::Day,
+        /// The first day after it.
+        expires: leap_terms::Day,
+    },
+    /// Somebody else closed or restated the period meanwhile, or it was never closed. Nothing was changed.
+    #[error(
+        "{period} has {} now, so version {version} of its statement cannot follow; look at the newest and decide again",
+        statements(newest)
+    )]
+    StatementStale {
+        /// The billing period.
+        period: Month,
+        /// The version that was to be recorded.
+        version: i64,
+        /// The newest version.
+        newest: Option<i64>,
+    },
+    /// A restatement changes figures that people rely on, so a second person has to approve it.
+    #[error(
+        "version {version} of the statement of {period} restates it, and needs the approval of somebody other than {actor}"
+    )]
+    Unapproved {
+        /// The billing period.
+        period: Month,
+        /// The version that was to be recorded.
+        version: i64,
+        /// Who wants to restate.
+        actor: String,
+    },
+    /// A period without a statement cannot be reopened.
+    #[error("{0} was never closed, so it cannot be reopened")]
+    NotClosed(Month),
+    /// A period is reopened once per statement.
+    #[error("{period} was reopened by {actor} at {at} already; it is open")]
+    ReopenedBefore {
+        /// The billing period.
+        period: Month,
+        /// Who reopened it.
+        actor: String,
+        /// When.
+        at: Instant,
+    },
+    /// Two files of one kind of configuration have one name.
     #[error("two files of the {kind} are named '{name}'")]
     ConfigTwice {
-        /// `rules` or `org`.
+        /// `rules`, `org`, `pools` …
         kind: &'static str,
         /// The name.
         name: String,
@@ -220,10 +330,14 @@ fn number(id: &Option<i64>) -> String {
     id.map_or_else(|| "none".to_owned(), |id| id.to_string())
 }
 
+fn statements(newest: &Option<i64>) -> String {
+    newest.map_or_else(|| "no statement".to_owned(), |version| format!("version {version}"))
+}
+
 impl BookError {
     /// True when the same call may succeed later without anybody changing anything: exit code 75.
     pub fn is_try_again(&self) -> bool {
-        matches!(self, BookError::Locked { .. } | BookError::Stale { .. })
+        matches!(self, BookError::Locked { .. } | BookError::Stale { .. } | BookError::Backwards { .. })
     }
 
     /// Names the fault of a failed statement.

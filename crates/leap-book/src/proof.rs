@@ -181,6 +181,16 @@ fn amount(text: &str) -> Result<Money, leap_terms::ExactError> {
     text.parse()
 }
 
+/// The four costs of a total.
+pub(crate) fn costs_of(record: &Record<'_>) -> Result<Costs, BookError> {
+    Ok(Costs {
+        billed: record.read("billed", amount)?,
+        effective: record.read("effective", amount)?,
+        list: record.read("list", amount)?,
+        contracted: record.read("contracted", amount)?,
+    })
+}
+
 impl Book {
     /// The proofs that hold at a snapshot, by scope, currency and kind of cost.
     ///
@@ -210,12 +220,7 @@ impl Book {
                 owner: record.read("owner", str::parse)?,
                 rule: record.maybe_read("rule", RuleId::new)?,
                 currency: record.read("currency", Currency::new)?,
-                costs: Costs {
-                    billed: record.read("billed", amount)?,
-                    effective: record.read("effective", amount)?,
-                    list: record.read("list", amount)?,
-                    contracted: record.read("contracted", amount)?,
-                },
+                costs: costs_of(&record)?,
                 rows: record.count("rows")?,
             });
         }

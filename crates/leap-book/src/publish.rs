@@ -1,8 +1,10 @@
 //! Publishing: the one transaction that makes a new world visible.
 //!
 //! It refuses what cannot be right before it writes (a proof with a difference, a scope held by a delivery that nothing
-//! supersedes, a file of a delivery that does not count), and inserts the snapshot row under its parent: of two writers
-//! with one parent, one wins and the other learns that it is [stale](BookError::Stale).
+//! supersedes, a file of a delivery that does not count, a time before the parent's), and inserts the snapshot row under
+//! its parent: of two writers with one parent, one wins and the other learns that it is [stale](BookError::Stale).
+//!
+//! What explains a new world goes with it: the reorg that it applies or reverts, the answer that makes a claim hold.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -13,16 +15,30 @@ use sqlx::AnyConnection;
 
 use crate::audit::{self, AuditEntry};
 use crate::book::Book;
+use crate::claim::{self, NewClaimEvent};
 use crate::config::{self, ConfigFiles, ConfigKind};
 use crate::delivery::{self, NewDelivery};
 use crate::error::BookError;
 use crate::proof::{self, OwnerTotal, ProofRow};
+use crate::reorg::{self, NewReorg};
 use crate::rows::{self, Cell};
 use crate::snapshot::{self, Snapshot};
 use crate::{files, quarantine, scope};
 
-const SNAPSHOT_COLUMNS: [&str; 9] =
-    ["id", "parent", "digest", "recorded_at", "cause", "actor", "rules_version", "org_version", "table_versions"];
+const SNAPSHOT_COLUMNS: [&str; 12] = [
+    "id",
+    "parent",
+    "digest",
+    "recorded_at",
+    "cause",
+    "actor",
+    "table_versions",
+    ConfigKind::ALL[0].column(),
+    ConfigKind::ALL[1].column(),
+    ConfigKind::ALL[2].column(),
+    ConfigKind::ALL[3].column(),
+    ConfigKind::ALL[4].column(),
+];
 
 /// A delivery to be published.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -53,10 +69,20 @@ pub struct Publish {
     pub add: Vec<FileRecord>,
     /// Paths of live files that stop being live.
     pub remove: Vec<String>,
-    /// A new rule set, when it changes.
+    /// A new rule set, when it changes; without files it takes the present one out of force.
     pub rules: Option<ConfigFiles>,
-    /// A new org, when it changes.
+    /// A new org, when it changes; without files it takes the present one out of force.
     pub org: Option<ConfigFiles>,
+    /// New pools, rates, claims, where they change (rules and org may stand here too, instead of in their fields);
+    /// without files an entry takes the present ones out of force.
+    pub configs: BTreeMap<ConfigKind, ConfigFiles>,
+    /// A reorg that this snapshot applies.
+    pub reorg: Option<NewReorg>,
+    /// The number of an earlier reorg that this snapshot reverts. Together with `reorg` the new one is recorded as the
+    /// reversal of it.
+    pub revert: Option<i64>,
+    /// What happens to claims with this snapshot: acceptances that change the attribution.
+    pub claim_events: Vec<NewClaimEvent>,
     /// Proofs of all scopes that were attributed anew: they replace all earlier ones of these scopes.
     pub proofs: Vec<ProofRow>,
     /// What each owner got of these scopes.
@@ -85,9 +111,26 @@ impl Publish {
             remove: Vec::new(),
             rules: None,
             org: None,
+            configs: BTreeMap::new(),
+            reorg: None,
+            revert: None,
+            claim_events: Vec::new(),
             proofs: Vec::new(),
             owner_totals: Vec::new(),
             table_versions: BTreeMap::new(),
+        }
+    }
+
+    /// The new files of a kind, when it changes.
+    fn config(&self, kind: ConfigKind) -> Result<Option<&ConfigFiles>, BookError> {
+        let own = match kind {
+            ConfigKind::Rules => self.rules.as_ref(),
+            ConfigKind::Org => self.org.as_ref(),
+            ConfigKind::Pools | ConfigKind::Rates | ConfigKind::Claims => None,
+        };
+        match (own, self.configs.get(&kind)) {
+            (Some(_), Some(_)) => Err(BookError::ConfigGivenTwice { kind: kind.word() }),
+            (own, other) => Ok(own.or(other)),
         }
     }
 
@@ -157,7 +200,9 @@ impl Book {
     /// # Errors
     /// [`BookError::Stale`] when the parent is no longer the newest; [`BookError::Unproved`],
     /// [`BookError::ScopeTaken`], [`BookError::NotCurrent`], [`BookError::FileTwice`], [`BookError::FileNotLive`],
-    /// [`BookError::FileWithoutScope`], [`BookError::FileOfSuperseded`] and [`BookError::ConfigTwice`] for what cannot be published;
+    /// [`BookError::FileWithoutScope`], [`BookError::FileOfSuperseded`], [`BookError::ConfigTwice`],
+    /// [`BookError::ConfigGivenTwice`], [`BookError::Backwards`], [`BookError::NoReorg`], [`BookError::ReorgReverted`],
+    /// [`BookError::NoClaim`], [`BookError::ClaimSettled`] and [`BookError::NotJson`] for what cannot be published;
     /// [`BookError::Unclear`] when the connection broke while committing; others when the book cannot be written.
     pub async fn publish(&self, publish: &Publish) -> Result<Snapshot, BookError> {
         let doing = "publish a snapshot";
@@ -177,11 +222,15 @@ impl Book {
             detail: publish.audit_detail(&snapshot),
         };
         audit::append(&mut transaction, &self.place, &entry, Some(snapshot.id)).await?;
+        reorg::record(&mut transaction, &self.place, &snapshot, publish.reorg.as_ref(), publish.revert).await?;
+        for event in &publish.claim_events {
+            claim::append(&mut transaction, &self.place, event, Some(snapshot.id)).await?;
+        }
         self.commit(transaction, doing).await?;
         Ok(snapshot)
     }
 
-    /// The snapshot's row, which the primary key and `UNIQUE(parent)` guard, and new versions of rules and org.
+    /// The snapshot's row, which the primary key and `UNIQUE(parent)` guard, and new versions of rules, org and so on.
     async fn record_snapshot(&self, connection: &mut AnyConnection, publish: &Publish) -> Result<Snapshot, BookError> {
         let place = &self.place;
         let head = snapshot::head(connection, place).await?;
@@ -189,40 +238,47 @@ impl Book {
         if head_id != publish.parent {
             return Err(BookError::Stale { parent: publish.parent, head: head_id });
         }
-        let actor = rows::storable(&publish.actor);
-        let mut rules_version = head.as_ref().and_then(|head| head.rules_version);
-        let mut org_version = head.as_ref().and_then(|head| head.org_version);
-        if let Some(rules) = &publish.rules {
-            rules_version =
-                Some(config::record(connection, place, ConfigKind::Rules, rules, publish.at, &actor).await?);
+        let id = head_id.unwrap_or(0) + 1;
+        // "As known on" a date would show two worlds if a later number had an earlier time.
+        if let Some(last) = head.as_ref().map(|head| head.recorded_at).filter(|last| *last > publish.at) {
+            return Err(BookError::Backwards { subject: format!("snapshot {id}"), at: publish.at, last });
         }
-        if let Some(org) = &publish.org {
-            org_version = Some(config::record(connection, place, ConfigKind::Org, org, publish.at, &actor).await?);
+        let actor = rows::storable(&publish.actor);
+        let mut versions = BTreeMap::new();
+        for kind in ConfigKind::ALL {
+            let version = match publish.config(kind)? {
+                None => head.as_ref().and_then(|head| head.config_version(kind)),
+                Some(files) if files.files.is_empty() => None,
+                Some(files) => Some(config::record(connection, place, kind, files, publish.at, &actor).await?),
+            };
+            versions.insert(kind, version);
         }
         let mut table_versions = head.map(|head| head.table_versions).unwrap_or_default();
         table_versions.extend(publish.table_versions.iter());
         let snapshot = Snapshot {
-            id: head_id.unwrap_or(0) + 1,
+            id,
             parent: publish.parent,
             digest: publish.digest,
             recorded_at: publish.at,
             cause: rows::storable(&publish.cause),
             actor,
-            rules_version,
-            org_version,
+            rules_version: versions[&ConfigKind::Rules],
+            org_version: versions[&ConfigKind::Org],
+            pools_version: versions[&ConfigKind::Pools],
+            rates_version: versions[&ConfigKind::Rates],
+            claims_version: versions[&ConfigKind::Claims],
             table_versions,
         };
-        let row = vec![
+        let mut row = vec![
             Cell::Int(snapshot.id),
             Cell::maybe_int(snapshot.parent),
             Cell::text(snapshot.digest),
             Cell::at(snapshot.recorded_at),
             Cell::text(&snapshot.cause),
             Cell::text(&snapshot.actor),
-            Cell::maybe_int(snapshot.rules_version),
-            Cell::maybe_int(snapshot.org_version),
             Cell::Text(Snapshot::table_versions_text(&snapshot.table_versions)),
         ];
+        row.extend(ConfigKind::ALL.map(|kind| Cell::maybe_int(snapshot.config_version(kind))));
         match rows::insert(connection, "snapshot", &SNAPSHOT_COLUMNS, row).await {
             Ok(()) => Ok(snapshot),
             // The lock makes it impossible; should a server ever run us without, the constraints still decide.

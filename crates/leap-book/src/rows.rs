@@ -80,6 +80,14 @@ pub(crate) fn storable(text: &str) -> String {
     text.replace('\0', "\u{2400}")
 }
 
+/// Refuses a text that is no JSON. `subject` names it in the error.
+pub(crate) fn check_json(subject: &str, text: &str) -> Result<(), BookError> {
+    match serde_json::from_str::<serde::de::IgnoredAny>(text) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(BookError::NotJson { subject: subject.to_owned(), fault: error.to_string() }),
+    }
+}
+
 /// Inserts one row of `table (columns)`.
 pub(crate) async fn insert(
     connection: &mut AnyConnection,

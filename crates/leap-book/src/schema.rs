@@ -17,8 +17,10 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 1] =
-    [Migration { version: 1, name: "book", sql: include_str!("../migrations/0001_book.sql") }];
+const MIGRATIONS: [Migration; 2] = [
+    Migration { version: 1, name: "book", sql: include_str!("../migrations/0001_book.sql") },
+    Migration { version: 2, name: "history", sql: include_str!("../migrations/0002_history.sql") },
+];
 
 /// The newest schema that this leap knows.
 pub const SCHEMA_VERSION: i64 = MIGRATIONS[MIGRATIONS.len() - 1].version;

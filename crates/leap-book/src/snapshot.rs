@@ -1,6 +1,7 @@
 //! Snapshots: the rows that say which versions of everything belong together.
 //!
-//! Their order is their numbers, never the clock's: a clock may jump back between two of them.
+//! Their order is their numbers. A new one is never recorded before its parent; the first edition of leap did not see
+//! to that, so old books may hold some that are out of order in time, and there the numbers decide too.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,7 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use crate::book::Book;
+use crate::config::ConfigKind;
 use crate::error::BookError;
 use crate::place::Place;
 use crate::rows::Record;
@@ -33,11 +35,28 @@ pub struct Snapshot {
     pub rules_version: Option<i64>,
     /// The org in force; `None` before the first.
     pub org_version: Option<i64>,
+    /// The pools in force; `None` where there are none.
+    pub pools_version: Option<i64>,
+    /// The exchange rates in force; `None` where there are none.
+    pub rates_version: Option<i64>,
+    /// The accepted claims in force; `None` where there are none.
+    pub claims_version: Option<i64>,
     /// The version of each table's log in the lake.
     pub table_versions: BTreeMap<Table, i64>,
 }
 
 impl Snapshot {
+    /// The version of a kind that is in force; `None` where there is none.
+    pub fn config_version(&self, kind: ConfigKind) -> Option<i64> {
+        match kind {
+            ConfigKind::Rules => self.rules_version,
+            ConfigKind::Org => self.org_version,
+            ConfigKind::Pools => self.pools_version,
+            ConfigKind::Rates => self.rates_version,
+            ConfigKind::Claims => self.claims_version,
+        }
+    }
+
     pub(crate) fn table_versions_text(versions: &BTreeMap<Table, i64>) -> String {
         let named: BTreeMap<&str, i64> = versions.iter().map(|(table, version)| (table.name(), *version)).collect();
         crate::rows::json(&named)
@@ -63,8 +82,11 @@ impl Snapshot {
             recorded_at: record.at("recorded_at")?,
             cause: record.text("cause")?,
             actor: record.text("actor")?,
-            rules_version: record.maybe_int("rules_version")?,
-            org_version: record.maybe_int("org_version")?,
+            rules_version: record.maybe_int(ConfigKind::Rules.column())?,
+            org_version: record.maybe_int(ConfigKind::Org.column())?,
+            pools_version: record.maybe_int(ConfigKind::Pools.column())?,
+            rates_version: record.maybe_int(ConfigKind::Rates.column())?,
+            claims_version: record.maybe_int(ConfigKind::Claims.column())?,
             table_versions,
         })
     }
@@ -76,6 +98,15 @@ pub(crate) async fn head(connection: &mut AnyConnection, place: &Place) -> Resul
         .await
         .map_err(|error| BookError::of(error, "read the newest snapshot", place))?;
     row.map(|row| Snapshot::from_row(&row, place)).transpose()
+}
+
+pub(crate) async fn one(connection: &mut AnyConnection, place: &Place, id: i64) -> Result<Snapshot, BookError> {
+    let row = sqlx::query("SELECT * FROM snapshot WHERE id = $1")
+        .bind(id)
+        .fetch_optional(connection)
+        .await
+        .map_err(|error| BookError::of(error, "read a snapshot", place))?;
+    row.map_or(Err(BookError::NoSnapshot(id)), |row| Snapshot::from_row(&row, place))
 }
 
 pub(crate) async fn all(connection: &mut AnyConnection, place: &Place) -> Result<Vec<Snapshot>, BookError> {
@@ -100,12 +131,7 @@ impl Book {
     /// # Errors
     /// [`BookError::NoSnapshot`] when there is none; others when the book cannot be read.
     pub async fn snapshot(&self, id: i64) -> Result<Snapshot, BookError> {
-        let row = sqlx::query("SELECT * FROM snapshot WHERE id = $1")
-            .bind(id)
-            .fetch_optional(&mut *self.connection().await?)
-            .await
-            .map_err(self.failed("read a snapshot"))?;
-        row.map_or(Err(BookError::NoSnapshot(id)), |row| Snapshot::from_row(&row, &self.place))
+        one(&mut *self.connection().await?, &self.place, id).await
     }
 
     /// All snapshots, oldest first.
@@ -116,11 +142,11 @@ impl Book {
         all(&mut *self.connection().await?, &self.place).await
     }
 
-    /// What was known at that moment: the last snapshot recorded at or before it.
+    /// What was known at that moment: the newest snapshot recorded at or before it; `None` before the first.
     ///
     /// # Errors
     /// [`BookError`] when the book cannot be read.
-    pub async fn snapshot_as_known_on(&self, at: Instant) -> Result<Option<Snapshot>, BookError> {
+    pub async fn snapshot_known_on(&self, at: Instant) -> Result<Option<Snapshot>, BookError> {
         let row = sqlx::query("SELECT * FROM snapshot WHERE recorded_at <= $1 ORDER BY id DESC LIMIT 1")
             .bind(at.micros())
             .fetch_optional(&mut *self.connection().await?)

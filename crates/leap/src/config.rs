@@ -192,7 +192,8 @@ fn file_name(path: &Path) -> String {
     path.file_name().map_or_else(|| "rules.yaml".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
-fn read_limited(path: &Path) -> Result<Vec<u8>, Failure> {
+/// Reads a person's file, bounded.
+pub(crate) fn read_limited(path: &Path) -> Result<Vec<u8>, Failure> {
     let size = fs::metadata(path).map_err(|error| failed("read", path, &error))?.len();
     if size > limits::CONFIG_BYTES {
         return Err(Failure::usage(format!(

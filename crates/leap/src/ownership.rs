@@ -125,7 +125,7 @@ pub(crate) fn changed_slices(
 ) -> Result<(Vec<Fresh>, Touched), Failure> {
     let open = published(home);
     let (before, after) = (Engine::new(&world.rules, &world.org), Engine::new(rules, org));
-    let again = Again::new(&before, &after, &names_of(&world.org, org));
+    let again = Again::new(&before, &after, &world.org.names_changed(org));
     let mut fresh = Vec::new();
     let mut touched = Touched::default();
     for slice in world.slices() {
@@ -195,21 +195,6 @@ fn look_again(
     }
 }
 
-/// Every id, name and alias of two orgs.
-fn names_of(old: &Org, new: &Org) -> Vec<String> {
-    if old.digest() == new.digest() {
-        return Vec::new();
-    }
-    let mut names: Vec<String> = Vec::new();
-    for unit in old.units().iter().chain(new.units()) {
-        names.extend([unit.id.as_str().to_owned(), unit.name.clone()]);
-        names.extend(unit.aliases.iter().cloned());
-    }
-    names.sort();
-    names.dedup();
-    names
-}
-
 /// Gives every charge whose answer changed its new owner, and publishes.
 pub(crate) async fn reattribute(
     home: &Home,
@@ -248,6 +233,18 @@ pub(crate) async fn reattribute(
         touched.slices,
         share_text(&totals)
     ))
+}
+
+/// Publishes a change that gives no charge another owner.
+pub(crate) async fn publish_unchanged(
+    home: &Home,
+    world: &World,
+    change: Change,
+) -> Result<leap_book::Snapshot, Failure> {
+    let now = clock::now();
+    let engine = Engine::new(&world.rules, &world.org);
+    let staging = home.lake.stage(&format!("settings-{}", now.micros())).map_err(problem)?;
+    cycle::turn(home, world, &engine, staging, Vec::new(), change, now).await
 }
 
 /// What each owner has, over all scopes.
@@ -619,28 +616,6 @@ pub(crate) async fn show_rules(root: &Path, format: OutputFormat) -> Result<(), 
             Cell::text(id.as_str()),
             Cell::text(version.id.to_string()),
             Cell::text(version.digest.to_string()),
-        ]);
-    }
-    answer.print(format)
-}
-
-/// `leap org show`.
-pub(crate) async fn show_org(root: &Path, format: OutputFormat) -> Result<(), Failure> {
-    let home = Home::open(root, Access::Read).await?;
-    let world = World::load(&home, None).await?;
-    let mut answer = Answer::new("Org in force", &["id", "name", "kind", "parent", "aliases"]);
-    for unit in world.org.units() {
-        let depth = if format == OutputFormat::Table {
-            leap_terms::TeamId::new(unit.id.as_str()).map_or(0, |id| world.org.path(&id).len().saturating_sub(1))
-        } else {
-            0
-        };
-        answer.rows.push(vec![
-            Cell::text(format!("{}{}", "  ".repeat(depth), unit.id)),
-            Cell::text(unit.name.as_str()),
-            Cell::text(unit.kind.as_str()),
-            unit.parent.as_ref().map_or(Cell::Empty, |parent| Cell::text(parent.to_string())),
-            Cell::text(unit.aliases.join(", ")),
         ]);
     }
     answer.print(format)

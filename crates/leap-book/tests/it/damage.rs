@@ -4,12 +4,17 @@ use std::collections::BTreeSet;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
-use leap_book::{Book, BookError, DeliveryFilter, FindingKind, Publish, SCHEMA_VERSION};
+use leap_book::{
+    Book, BookError, ClaimFilter, ClaimStep, ConfigKind, DeliveryFilter, FindingKind, Publish, SCHEMA_VERSION,
+};
 use leap_terms::{Digest, Format};
 use sqlx::Connection;
 
+use crate::claims::{dispute, event};
 use crate::database::{Database, connect, run, tamper};
+use crate::history::{apply, files, reorg};
 use crate::samples::{at, delivery, ingest, replace, september};
+use crate::statements::{restatement, statement};
 
 pub(crate) async fn a_newer_schema_is_refused(database: &Database<'_>) {
     let url = database.url().await;
@@ -83,6 +88,84 @@ pub(crate) async fn the_check_finds_what_does_not_fit(database: &Database<'_>) {
         let broken = findings.iter().find(|finding| finding.kind == FindingKind::ReferenceBroken).unwrap();
         assert!(broken.to_string().ends_with("names a row of delivery that is not there"), "{broken}");
     }
+}
+
+/// Two reorgs, the second one a reversal, a claim accepted with the second, pools, and a statement that was restated
+/// and reopened.
+async fn with_a_history(url: &str) -> Book {
+    let book = Book::open(url).await.unwrap();
+    let org = |text: &str| Some(files("org.yaml", text));
+    book.publish(&Publish { org: org("a"), reorg: Some(reorg("one")), ..apply(None, "org apply") }).await.unwrap();
+    book.open_claim(&dispute("platform", 0)).await.unwrap();
+    book.close_period(&statement("2026-08", 1, 1)).await.unwrap();
+    let mut publish = Publish { org: org("b"), reorg: Some(reorg("two")), ..apply(Some(1), "org revert 1") };
+    publish.revert = Some(1);
+    publish.claim_events = vec![event(1, 1, ClaimStep::Accepted)];
+    publish.configs.insert(ConfigKind::Pools, files("pools.yaml", "pools: []"));
+    book.publish(&publish).await.unwrap();
+    book.close_period(&restatement("2026-08", 2, 2)).await.unwrap();
+    book.reopen_period("2026-08".parse().unwrap(), "bob", "the bill was not complete", at(3)).await.unwrap();
+    book
+}
+
+pub(crate) async fn the_check_finds_history_that_was_changed(database: &Database<'_>) {
+    let digest = Digest::of(b"{}");
+    let cases = [
+        ("UPDATE reorg SET plan = '{}' WHERE id = 1".to_owned(), FindingKind::ReorgBroken),
+        (format!("UPDATE reorg SET plan = '{{}}', digest = '{digest}' WHERE id = 1"), FindingKind::ReorgBroken),
+        ("UPDATE reorg SET effective = '2026-08-01' WHERE id = 2".to_owned(), FindingKind::ReorgBroken),
+        ("UPDATE reorg SET reverted_in = NULL".to_owned(), FindingKind::ReorgBroken),
+        ("DELETE FROM reorg WHERE id = 2".to_owned(), FindingKind::ReorgBroken),
+        ("UPDATE claim SET to_team = 'search'".to_owned(), FindingKind::ClaimBroken),
+        ("UPDATE claim SET actor = 'bob'".to_owned(), FindingKind::ClaimBroken),
+        ("UPDATE claim_event SET note = 'never'".to_owned(), FindingKind::ClaimBroken),
+        ("UPDATE claim_event SET event = 'declined' WHERE event = 'accepted'".to_owned(), FindingKind::ClaimBroken),
+        ("DELETE FROM claim_event WHERE ordinal = 1".to_owned(), FindingKind::ClaimBroken),
+        ("DELETE FROM claim_event WHERE ordinal = 0".to_owned(), FindingKind::ClaimBroken),
+        ("DELETE FROM claim_event; DELETE FROM claim".to_owned(), FindingKind::ClaimBroken),
+        ("UPDATE statement SET body = '{}' WHERE version = 1".to_owned(), FindingKind::StatementBroken),
+        (
+            format!("UPDATE statement SET body = '{{}}', digest = '{digest}' WHERE version = 1"),
+            FindingKind::StatementBroken,
+        ),
+        ("UPDATE statement SET difference = '{}' WHERE version = 2".to_owned(), FindingKind::StatementBroken),
+        ("UPDATE statement SET approved_by = 'dora' WHERE version = 2".to_owned(), FindingKind::StatementBroken),
+        ("UPDATE statement SET reopened_reason = 'none' WHERE version = 2".to_owned(), FindingKind::StatementBroken),
+        ("DELETE FROM statement WHERE version = 2".to_owned(), FindingKind::StatementBroken),
+        ("UPDATE snapshot SET pools_version = 7 WHERE id = 2".to_owned(), FindingKind::ConfigBroken),
+        ("UPDATE snapshot SET pools_version = NULL WHERE id = 2".to_owned(), FindingKind::AuditBroken),
+        (
+            "UPDATE config_content SET content = 'pools' WHERE content = 'pools: []'".to_owned(),
+            FindingKind::ConfigBroken,
+        ),
+    ];
+    for (sql, expected) in cases {
+        let url = database.url().await;
+        let book = with_a_history(&url).await;
+        assert_eq!(book.check().await.unwrap(), [], "before {sql}");
+        tamper(&url, &sql).await;
+        let kinds: BTreeSet<_> = book.check().await.unwrap().into_iter().map(|finding| finding.kind).collect();
+        assert!(kinds.contains(&expected), "{sql}: {kinds:?}");
+    }
+}
+
+pub(crate) async fn a_backup_holds_the_history_too(database: &Database<'_>) {
+    if !database.is_sqlite() {
+        return;
+    }
+    let book = with_a_history(&database.url().await).await;
+    let copy = database.folder().join("copy.db");
+    book.backup(&copy).await.unwrap();
+    let restored = Book::open(&format!("sqlite:{}", copy.display())).await.unwrap();
+    assert_eq!(restored.reorgs().await.unwrap(), book.reorgs().await.unwrap());
+    let all = ClaimFilter::default();
+    assert_eq!(restored.claims(&all).await.unwrap(), book.claims(&all).await.unwrap());
+    assert_eq!(restored.statements(None).await.unwrap(), book.statements(None).await.unwrap());
+    let pools = |book: Book| async move { book.config(ConfigKind::Pools, 2).await.unwrap().unwrap() };
+    assert_eq!(pools(restored.clone()).await, pools(book.clone()).await);
+    assert_eq!(restored.check().await.unwrap(), []);
+    let lengths = (book.reorgs().await.unwrap().len(), book.statements(None).await.unwrap().len());
+    assert_eq!(lengths, (2, 2));
 }
 
 pub(crate) async fn a_backup_is_an_equal_book(database: &Database<'_>) {

@@ -2,10 +2,13 @@
 //!
 //! PostgreSQL is started from the machine's own package in a folder of its own; without one its stories are skipped.
 
+mod claims;
 mod damage;
 mod database;
+mod history;
 mod postgres;
 mod samples;
+mod statements;
 mod stories;
 mod trail;
 
@@ -51,16 +54,32 @@ stories![
     stories::quarantined_rows_wait_until_they_are_replayed,
     stories::large_lists_go_in_at_once,
     stories::any_text_comes_back,
-    stories::as_known_on_follows_numbers_not_the_clock,
     stories::a_reader_sees_the_old_world_or_the_new_one,
     trail::an_honest_trail_verifies,
     trail::tampering_is_found,
     trail::a_rewritten_or_cut_trail_differs_from_its_checkpoint,
+    history::a_book_of_the_first_edition_is_upgraded,
+    history::every_kind_of_configuration_is_pinned_by_snapshots,
+    history::what_was_known_on_a_day_is_the_newest_snapshot_until_then,
+    history::a_snapshot_before_its_parent_is_refused,
+    history::reorgs_are_recorded_with_their_snapshot_and_reverted_once,
+    history::residuals_burn_down_snapshot_by_snapshot,
+    claims::a_claim_is_asked_escalated_and_accepted_with_a_publish,
+    claims::a_claim_is_answered_once,
+    claims::claims_that_say_too_little_are_refused,
+    claims::of_two_answers_at_once_one_counts,
+    claims::claims_are_found_by_what_people_ask_for,
+    statements::a_period_is_closed_reopened_and_restated,
+    statements::of_two_closers_one_wins,
+    statements::a_restatement_needs_a_reason_and_a_second_person,
+    statements::a_statement_comes_back_to_the_byte,
     damage::a_newer_schema_is_refused,
     damage::another_editions_schema_is_refused,
     damage::a_database_of_something_else_is_refused,
     damage::the_check_finds_what_does_not_fit,
+    damage::the_check_finds_history_that_was_changed,
     damage::a_backup_is_an_equal_book,
+    damage::a_backup_holds_the_history_too,
     damage::a_locked_book_says_so,
     damage::a_damaged_file_says_so,
     damage::an_unreachable_book_says_so,

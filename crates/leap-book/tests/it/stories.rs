@@ -430,28 +430,6 @@ pub(crate) async fn any_text_comes_back(database: &Database<'_>) {
     assert_eq!(book.verify_audit().await.unwrap().sequence, 2);
 }
 
-pub(crate) async fn as_known_on_follows_numbers_not_the_clock(database: &Database<'_>) {
-    let book = open(database).await;
-    // The clock is set back by an hour between the second and the third publish.
-    for (number, minute) in [0, 60, 10, 70].into_iter().enumerate() {
-        let parent = (number > 0).then_some(number as i64);
-        let name = format!("bill{number}");
-        let mut publish = ingest(parent, &delivery(&name, &name, "2026-09", "1", Format::Focus), vec![]);
-        publish.at = at(minute);
-        book.publish(&publish).await.unwrap();
-    }
-    let known = |minute| {
-        let book = &book;
-        async move { book.snapshot_as_known_on(at(minute)).await.unwrap().map(|snapshot| snapshot.id) }
-    };
-    assert_eq!(known(-1).await, None);
-    assert_eq!(known(0).await, Some(1));
-    assert_eq!(known(30).await, Some(3));
-    assert_eq!(known(65).await, Some(3));
-    assert_eq!(known(70).await, Some(4));
-    assert_eq!(book.check().await.unwrap(), []);
-}
-
 pub(crate) async fn a_reader_sees_the_old_world_or_the_new_one(database: &Database<'_>) {
     let url = database.url().await;
     let writer = Book::open(&url).await.unwrap();

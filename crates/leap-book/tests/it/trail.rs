@@ -105,7 +105,14 @@ pub(crate) async fn tampering_is_found(database: &Database<'_>) {
     // The end cut off together with a snapshot's event, and a snapshot that says something else than its event.
     let broken = found(database, "DELETE FROM audit WHERE sequence >= 2").await;
     assert_eq!(broken, AuditBreak::Snapshot { snapshot: 2 });
-    for edit in ["cause = 'nothing'", "actor = 'bob'", "digest = '00'", "recorded_at = 0", "rules_version = 1"] {
+    for edit in [
+        "cause = 'nothing'",
+        "actor = 'bob'",
+        "digest = '00'",
+        "recorded_at = 0",
+        "rules_version = 1",
+        "pools_version = 1",
+    ] {
         let edit = edit.replace("'00'", &format!("'{}'", "0".repeat(64)));
         let broken = found(database, &format!("UPDATE snapshot SET {edit} WHERE id = 1")).await;
         assert_eq!(broken, AuditBreak::Snapshot { snapshot: 1 }, "{edit}");

@@ -429,7 +429,7 @@ proptest! {
         reorg in any::<bool>(),
     ) {
         let (old_org, new_org) = (org(), if reorg { Org::from_yaml("org.yaml", NEXT_ORG).unwrap() } else { org() });
-        let named: Vec<(String, String)> = first.iter().map(|text| text.clone()).enumerate().map(|(at, text)| (format!("r{at}"), text)).collect();
+        let named: Vec<(String, String)> = first.iter().cloned().enumerate().map(|(at, text)| (format!("r{at}"), text)).collect();
         let lines: Vec<String> = named.iter().map(|(id, text)| format!("  - {{id: {id}, {text}}}\n")).collect();
         let others: Vec<String> = second.iter().enumerate().map(|(at, text)| format!("  - {{id: s{at}, {text}}}\n")).collect();
         let full = |lines: &[String]| format!("rules:\n{}residual: {{steward: s}}\n", lines.concat());
@@ -453,11 +453,7 @@ proptest! {
             run.finish()
         };
         let (stored, expected) = (run(&before), run(&after));
-        let mut names: Vec<String> = Vec::new();
-        for unit in old_org.units().iter().chain(new_org.units()) {
-            names.extend([unit.id.as_str().to_owned(), unit.name.clone()]);
-            names.extend(unit.aliases.clone());
-        }
+        let names = old_org.names_changed(&new_org);
         let again = Again::new(&before, &after, &names);
         let mut looking = again.scope(first_day, last_day);
         stored.batches.iter().for_each(|batch| looking.answers(batch).unwrap());
