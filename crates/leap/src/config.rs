@@ -162,25 +162,37 @@ pub(crate) fn load_rules(path: &Path, org: &Org) -> Result<(RuleSet, ConfigFiles
     Ok((rules, ConfigFiles { files }))
 }
 
-/// Reads an org from disk: one file, or a folder of catalog files.
-pub(crate) fn load_org(path: &Path) -> Result<(Org, ConfigFiles), Failure> {
+/// The files of an org on disk: one file, or a folder of catalog files.
+pub(crate) fn read_org_files(path: &Path) -> Result<Files, Failure> {
     let mut files = Files::new();
-    if path.is_dir() {
-        let mut found: Vec<PathBuf> = fs::read_dir(path)
-            .map_err(|error| failed("read", path, &error))?
+    if !path.is_dir() {
+        return Ok(vec![(path.display().to_string(), read_limited(path)?)]);
+    }
+    let mut open = vec![path.to_owned()];
+    while let Some(folder) = open.pop() {
+        let mut found: Vec<PathBuf> = fs::read_dir(&folder)
+            .map_err(|error| failed("read", &folder, &error))?
             .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-            .filter(|path| path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml"))
             .collect();
         found.sort();
-        for path in found {
-            files.push((file_name(&path), read_limited(&path)?));
+        for entry in found {
+            if entry.is_dir() {
+                open.push(entry);
+            } else if entry.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+                files.push((entry.strip_prefix(path).unwrap_or(&entry).display().to_string(), read_limited(&entry)?));
+            }
         }
-        if files.is_empty() {
-            return Err(Failure::usage(format!("{} has no .yaml files", path.display())));
-        }
-    } else {
-        files.push((path.display().to_string(), read_limited(path)?));
     }
+    if files.is_empty() {
+        return Err(Failure::usage(format!("{} has no .yaml files", path.display())));
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Reads an org from disk.
+pub(crate) fn load_org(path: &Path) -> Result<(Org, ConfigFiles), Failure> {
+    let mut files = read_org_files(path)?;
     let org = read_org(&files)?;
     if files.len() == 1 {
         files[0].0 = file_name(path);
@@ -188,7 +200,8 @@ pub(crate) fn load_org(path: &Path) -> Result<(Org, ConfigFiles), Failure> {
     Ok((org, ConfigFiles { files }))
 }
 
-fn file_name(path: &Path) -> String {
+/// The last part of a path.
+pub(crate) fn file_name(path: &Path) -> String {
     path.file_name().map_or_else(|| "rules.yaml".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 

@@ -39,6 +39,8 @@ pub(crate) struct Change {
     pub(crate) revert: Option<i64>,
     /// Answers to claims.
     pub(crate) claim_events: Vec<NewClaimEvent>,
+    /// When it counts as recorded, where that is not now: a history that is loaded later.
+    pub(crate) at: Option<Instant>,
 }
 
 /// A slice whose answers are made anew in this turn.
@@ -264,7 +266,7 @@ pub(crate) async fn turn(
         }));
     }
     home.book.publish(&publish).await.map_err(|error| match error {
-        leap_book::BookError::Stale { .. } => Failure::try_again(error.to_string()),
+        error if error.is_try_again() => Failure::try_again(error.to_string()),
         other => Failure::from_error(&other),
     })
 }

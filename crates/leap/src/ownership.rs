@@ -124,10 +124,15 @@ pub(crate) fn changed_slices(
     staging: &Staging,
 ) -> Result<(Vec<Fresh>, Touched), Failure> {
     let open = published(home);
-    let (before, after) = (Engine::new(&world.rules, &world.org), Engine::new(rules, org));
-    let again = Again::new(&before, &after, &world.org.names_changed(org));
-    let mut fresh = Vec::new();
+    let names = world.org.names_changed(org);
     let mut touched = Touched::default();
+    if names.is_empty() && world.rules.change_to(rules).is_empty() {
+        touched.slices = world.slices().len();
+        return Ok((Vec::new(), touched));
+    }
+    let (before, after) = (Engine::new(&world.rules, &world.org), Engine::new(rules, org));
+    let again = Again::new(&before, &after, &names);
+    let mut fresh = Vec::new();
     for slice in world.slices() {
         touched.slices += 1;
         let current =
@@ -195,6 +200,22 @@ fn look_again(
     }
 }
 
+/// When a change counts as recorded: now, or the earlier instant that it names.
+fn recorded_at(world: &World, change: &Change) -> Result<leap_terms::Instant, Failure> {
+    let now = clock::now();
+    let Some(at) = change.at else { return Ok(now) };
+    if at > now {
+        return Err(Failure::usage(format!("recorded on {at} would be in the future; nothing was changed")));
+    }
+    match &world.snapshot {
+        Some(last) if at < last.recorded_at => Err(Failure::usage(format!(
+            "recorded on {at} would be before the last change, '{}' of {}; nothing was changed",
+            last.cause, last.recorded_at
+        ))),
+        Some(_) | None => Ok(at),
+    }
+}
+
 /// Gives every charge whose answer changed its new owner, and publishes.
 pub(crate) async fn reattribute(
     home: &Home,
@@ -205,7 +226,7 @@ pub(crate) async fn reattribute(
     format: OutputFormat,
     say: bool,
 ) -> Result<(), Failure> {
-    let now = clock::now();
+    let now = recorded_at(world, &change)?;
     let engine = Engine::new(rules, org);
     let staging = home.lake.stage(&format!("attribute-{}", now.micros())).map_err(problem)?;
     let (fresh, touched) = changed_slices(home, world, rules, org, &staging)?;
@@ -241,7 +262,7 @@ pub(crate) async fn publish_unchanged(
     world: &World,
     change: Change,
 ) -> Result<leap_book::Snapshot, Failure> {
-    let now = clock::now();
+    let now = recorded_at(world, &change)?;
     let engine = Engine::new(&world.rules, &world.org);
     let staging = home.lake.stage(&format!("settings-{}", now.micros())).map_err(problem)?;
     cycle::turn(home, world, &engine, staging, Vec::new(), change, now).await

@@ -11,7 +11,7 @@ use leap_orient::proof::{Folded, OwnerTotals};
 use leap_orient::reading::spend::Basis;
 use leap_orient::rules::RuleSet;
 use leap_terms::tables::{self, Table};
-use leap_terms::{Day, DeliveryId, Digest, FileRecord, Owner, Period, ScopeKey};
+use leap_terms::{Day, DeliveryId, Digest, FileRecord, Instant, Owner, Period, ScopeKey};
 
 use crate::config;
 use crate::failure::Failure;
@@ -69,6 +69,26 @@ impl World {
             None => home.book.head().await.map_err(error)?,
         };
         World::at(home, snapshot).await
+    }
+
+    /// The world as it was known on an instant; now, without one.
+    pub(crate) async fn known(home: &Home, at: Option<Instant>) -> Result<World, Failure> {
+        match at {
+            None => World::load(home, None).await,
+            Some(at) => {
+                let snapshot = home.book.snapshot_known_on(at).await.map_err(|error| Failure::from_error(&error))?;
+                World::at(home, snapshot).await
+            }
+        }
+    }
+
+    /// The world that a snapshot was made from.
+    pub(crate) async fn before(home: &Home, snapshot: i64) -> Result<World, Failure> {
+        let error = |error| Failure::from_error(&error);
+        match home.book.snapshot(snapshot).await.map_err(error)?.parent {
+            Some(parent) => World::load(home, Some(parent)).await,
+            None => World::at(home, None).await,
+        }
     }
 
     /// Pins a snapshot.

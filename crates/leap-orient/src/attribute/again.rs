@@ -16,12 +16,13 @@
 //!
 //! The result is the same, to the byte, as attributing the scope from scratch; tests hold it to that.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow::compute::{filter_record_batch, interleave_record_batch};
 use hashbrown::{HashMap, HashSet};
-use leap_terms::{Day, Owner, Period, RuleId, tables};
+use leap_terms::{Currency, Day, Owner, Period, RuleId, tables};
 
 use super::Answers;
 use super::columns::{AttributeError, CubeRows, Currencies, binary, days, digest, text};
@@ -29,6 +30,7 @@ use super::daily::{Daily, DailyKey};
 use super::engine::Engine;
 use super::scope::ScopeRun;
 use crate::org::Org;
+use crate::proof::Folded;
 use crate::rules::{CodeOwners, Outcome};
 
 /// Two engines, and what can differ between their answers.
@@ -51,6 +53,8 @@ pub struct AgainDone {
     pub daily: Daily,
     /// Keys whose answer changed.
     pub changed: usize,
+    /// What changed hands: day, owner before, owner after, currency.
+    pub moved: BTreeMap<(Day, Owner, Owner, Currency), Folded>,
 }
 
 fn hull(a: Option<Period>, b: Option<Period>) -> Option<Period> {
@@ -340,6 +344,7 @@ impl AgainRun<'_, '_> {
             after.add(batch)?;
         }
         let mut currencies = Currencies::default();
+        let mut moved = BTreeMap::<_, Folded>::new();
         for batch in &self.cells {
             let rows = CubeRows::new(batch)?;
             for at in 0..rows.len() {
@@ -358,6 +363,10 @@ impl AgainRun<'_, '_> {
                 if was == is {
                     continue;
                 }
+                if was.0 != is.0 {
+                    let currency = currencies.all[cell.currency].clone();
+                    *moved.entry((cell.day, was.0.clone(), is.0.clone(), currency)).or_default() += cell.folded;
+                }
                 let (commitment, status) = self.commitments.get(&cell.key).cloned().unwrap_or_default();
                 let currency = currencies.all[cell.currency].clone();
                 let mut key = DailyKey { day: cell.day, owner: was.0, rule: was.1, commitment, status, currency };
@@ -367,7 +376,7 @@ impl AgainRun<'_, '_> {
             }
         }
         let batches = merged(&self.stored, &old, &fresh.batches, &new, &changed)?;
-        Ok(Some(AgainDone { batches, daily, changed: changed.len() }))
+        Ok(Some(AgainDone { batches, daily, changed: changed.len(), moved }))
     }
 }
 

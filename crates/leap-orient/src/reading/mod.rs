@@ -2,6 +2,7 @@
 
 pub mod dimension;
 pub mod filter;
+pub mod moves;
 pub mod spend;
 pub mod tags;
 pub mod totals;

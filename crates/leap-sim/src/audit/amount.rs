@@ -94,6 +94,16 @@ impl Amount {
         Digits::of(text)?.check(whole_digits)
     }
 
+    /// The whole number of 10⁻³⁰.
+    pub fn units(&self) -> &BigInt {
+        &self.0
+    }
+
+    /// From a whole number of 10⁻³⁰.
+    pub fn from_units(units: BigInt) -> Amount {
+        Amount(units)
+    }
+
     /// `self × factor` as a whole number of 10⁻⁶⁰.
     fn product(&self, factor: &Amount) -> BigInt {
         &self.0 * &factor.0

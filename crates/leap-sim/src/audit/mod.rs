@@ -7,29 +7,34 @@
 //! `leap verify --raw` and the tests compare these figures with what leap says; every difference must be 0. For that to
 //! mean anything, nothing here parses, maps, sums or attributes with the code of the first path: numbers are big
 //! integers read by hand ([`amount`]), rows are texts ([`rows`]), the formulas of each format are written out a second
-//! time ([`bills`]), and rules are tried row by row ([`rules`], [`predicate`], [`teams`]).
+//! time ([`bills`]), rules are tried row by row ([`rules`], [`predicate`]), the org is walked span by span ([`history`],
+//! [`readings`]), and pools are shared by determinants ([`pools`]).
 //!
 //! It keeps nothing, is not fast, and explains nothing: it only counts.
 
 pub mod amount;
 pub mod bills;
 mod dates;
+mod entries;
+pub mod history;
 mod literal;
+pub mod pools;
 pub mod predicate;
+pub mod readings;
 mod rows;
 pub mod rules;
-pub mod teams;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use leap_terms::{Format, Instant, Month};
+use leap_terms::{Day, Format, Instant, Month};
 
 pub use amount::Amount;
 use bills::{Charge, ListCost, Reading};
+use history::History;
+use pools::PoolCharge;
 use rows::{Row, for_each_row};
-use rules::Rules;
-use teams::Teams;
+use rules::{Rules, RulesHistory, RulesVersion};
 
 /// One file of a delivery.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +87,9 @@ pub struct Audit {
     pub unreadable: u64,
     /// Unreadable rows by column and fault.
     pub unreadable_by_reason: BTreeMap<String, u64>,
+    /// Accepted charges, added up per day, owner, currency and commitment: what sharing and readings of the org start
+    /// from. Empty without rules.
+    pub daily: Vec<PoolCharge>,
 }
 
 /// Totals of one billing month in one currency.
@@ -143,15 +151,37 @@ pub enum AuditError {
     /// The org cannot be used.
     #[error("read the org: {0}")]
     Org(String),
+    /// The pools cannot be used.
+    #[error("read the pools: {0}")]
+    Pools(String),
 }
 
-/// Reads the parts of one delivery and adds up what they hold.
+/// Reads the parts of one delivery and adds up what they hold, under one version of the rules.
 ///
 /// # Errors
 /// [`AuditError`] when a part cannot be read to its end, or rules or org cannot be used.
 pub fn audit(parts: &[RawPart<'_>], options: &AuditOptions<'_>) -> Result<Audit, AuditError> {
-    let rules = match options.rules {
-        Some((yaml, files)) => Some(Rules::read(yaml, files, options.org.map_or(Ok(Teams::default()), Teams::read)?)?),
+    match options.rules {
+        Some((yaml, files)) => {
+            let versions = [RulesVersion { from: Day::EARLIEST, yaml, files }];
+            audit_under(parts, options, Some(&RulesHistory { versions: &versions, claims: None }))
+        }
+        None => audit_under(parts, options, None),
+    }
+}
+
+/// The same under rules as they changed; what `options` says about rules does not count. Without rules no owners are
+/// computed.
+///
+/// # Errors
+/// [`AuditError`] when a part cannot be read to its end, or rules or org cannot be used.
+pub fn audit_under(
+    parts: &[RawPart<'_>],
+    options: &AuditOptions<'_>,
+    rules: Option<&RulesHistory<'_>>,
+) -> Result<Audit, AuditError> {
+    let rules = match rules {
+        Some(rules) => Some(Rules::read(rules, options.org.map_or(Ok(History::default()), History::read)?)?),
         None => None,
     };
     let delivery =
@@ -176,15 +206,55 @@ pub fn audit(parts: &[RawPart<'_>], options: &AuditOptions<'_>) -> Result<Audit,
                         every_usage_row_has_a_public_cost = false;
                     }
                     let owner = rules.as_ref().map(|rules| rules.owner(part.format, row, charge.day));
-                    sums.entry((charge.month, charge.currency.clone())).or_default().add(charge, owner);
+                    let scope = sums.entry((charge.month, charge.currency.clone())).or_default();
+                    scope.add(&charge, owner, || commitment(part.format, row));
                 }
             }
         })?;
     }
     for (scope, sums) in sums {
+        result.daily.extend(sums.daily(&scope.1, every_usage_row_has_a_public_cost));
         result.scopes.insert(scope, sums.finish(every_usage_row_has_a_public_cost));
     }
     Ok(result)
+}
+
+/// The charges of a FOCUS bill given as CSV text, one per row, each with its owner.
+///
+/// # Errors
+/// [`AuditError`] when the text is no CSV, a row cannot be read, or the rules cannot be used.
+pub fn charges_of_focus(
+    csv: &str,
+    rules: &RulesHistory<'_>,
+    org: &History,
+) -> Result<Vec<PoolCharge>, AuditError> {
+    let rules = Rules::read(rules, org.clone())?;
+    let delivery = bills::Delivery { twin_present: false, currency_when_absent: "XXX" };
+    let mut charges = Vec::new();
+    let mut unreadable = None;
+    rows::for_each_csv_row(csv.as_bytes(), &mut |row| {
+        let Some(row) = row else { return };
+        match bills::read(Format::Focus, row, &delivery) {
+            Ok(Reading::Counts(charge)) => {
+                let ListCost::Known(list) = charge.list else { return };
+                let (commitment, used) = commitment(Format::Focus, row);
+                charges.push(PoolCharge {
+                    owner: rules.owner(Format::Focus, row, charge.day),
+                    day: charge.day,
+                    currency: charge.currency,
+                    costs: [charge.billed, charge.effective, list, charge.contracted],
+                    commitment,
+                    used,
+                });
+            }
+            Ok(Reading::LeftOut(reason)) => unreadable = Some(reason.to_owned()),
+            Err(fault) => unreadable = Some(format!("{} {}", fault.column, fault.fault)),
+        }
+    })?;
+    match unreadable {
+        Some(fault) => Err(AuditError::Csv { path: PathBuf::from("bill.csv"), fault }),
+        None => Ok(charges),
+    }
 }
 
 impl Audit {
@@ -197,6 +267,14 @@ impl Audit {
         self.dropped += 1;
         *self.dropped_by_reason.entry(reason.to_owned()).or_default() += 1;
     }
+}
+
+/// The commitment that a row is about, and whether the row is use that it covers.
+fn commitment(format: Format, row: &Row<'_>) -> (Option<String>, bool) {
+    let column = |name: &str| bills::column(format, row, name).map(|value| value.into_owned());
+    let id = column("CommitmentDiscountId");
+    let used = id.is_some() && column("CommitmentDiscountStatus").as_deref() == Some("Used");
+    (id, used)
 }
 
 /// True for a row of a batch that another delivery brought.
@@ -221,6 +299,8 @@ fn is_skipped(part: &RawPart<'_>, row: &Row<'_>, charge: &Charge, options: &Audi
 struct ScopeSums {
     total: Sums,
     owners: BTreeMap<String, Sums>,
+    /// Per day, owner, commitment and whether it was used.
+    days: BTreeMap<(Day, String, Option<String>, bool), Sums>,
 }
 
 #[derive(Default)]
@@ -236,11 +316,25 @@ struct Sums {
 }
 
 impl ScopeSums {
-    fn add(&mut self, charge: Charge, owner: Option<String>) {
-        self.total.add(&charge);
+    fn add(&mut self, charge: &Charge, owner: Option<String>, commitment: impl Fn() -> (Option<String>, bool)) {
+        self.total.add(charge);
         if let Some(owner) = owner {
-            self.owners.entry(owner).or_default().add(&charge);
+            let (commitment, used) = commitment();
+            self.days.entry((charge.day, owner.clone(), commitment, used)).or_default().add(charge);
+            self.owners.entry(owner).or_default().add(charge);
         }
+    }
+
+    fn daily(&self, currency: &str, public: bool) -> Vec<PoolCharge> {
+        let charge = |((day, owner, commitment, used), sums): (&(Day, String, Option<String>, bool), &Sums)| PoolCharge {
+            day: *day,
+            owner: owner.clone(),
+            currency: currency.to_owned(),
+            costs: sums.costs(public),
+            commitment: commitment.clone(),
+            used: *used,
+        };
+        self.days.iter().map(charge).collect()
     }
 
     fn finish(self, public: bool) -> AuditedTotals {

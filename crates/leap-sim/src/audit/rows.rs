@@ -122,9 +122,17 @@ pub fn for_each_row(path: &Path, visit: &mut dyn FnMut(Option<&Row<'_>>)) -> Res
     }
 }
 
+/// The same for CSV that is at hand.
+///
+/// # Errors
+/// [`AuditError`] when the text is no CSV.
+pub fn for_each_csv_row(text: &[u8], visit: &mut dyn FnMut(Option<&Row<'_>>)) -> Result<(), AuditError> {
+    csv_rows(Path::new("text"), BufReader::new(Box::new(text)), visit)
+}
+
 fn csv_rows(
     path: &Path,
-    mut stream: BufReader<Box<dyn Read>>,
+    mut stream: BufReader<Box<dyn Read + '_>>,
     visit: &mut dyn FnMut(Option<&Row<'_>>),
 ) -> Result<(), AuditError> {
     let failed = |fault: csv::Error| match fault.into_kind() {
@@ -133,8 +141,9 @@ fn csv_rows(
     };
     let start = stream.fill_buf().map_err(|fault| AuditError::Read { path: path.to_owned(), fault })?;
     let delimiter = delimiter_of(start);
+    let capacity = stream.capacity();
     let mut reader =
-        csv::ReaderBuilder::new().flexible(true).delimiter(delimiter).buffer_capacity(BUFFER_BYTES).from_reader(stream);
+        csv::ReaderBuilder::new().flexible(true).delimiter(delimiter).buffer_capacity(capacity).from_reader(stream);
     let header = reader.byte_headers().map_err(failed)?.clone();
     let header = Header::of(StringRecord::from_byte_record_lossy(header).iter());
     let mut record = csv::ByteRecord::new();

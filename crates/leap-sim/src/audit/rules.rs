@@ -8,7 +8,8 @@
 //!   - {id: platform, when: "ServiceName = 'Kafka'", pool: kafka}
 //! ```
 //! The first rule that is effective on the row's day and has an answer decides. A rule without an answer (its `from` is
-//! null or empty, or no row of its mapping fits) leaves the row to the next one.
+//! null or empty, or no row of its mapping fits) leaves the row to the next one. Of several versions of the rules the
+//! one in force on the row's day is tried; accepted claims are tried before it.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -17,21 +18,43 @@ use std::collections::HashMap;
 use leap_terms::{Day, Format};
 use serde_norway::Value;
 
-use super::AuditError;
 use super::bills;
 use super::dates;
+use super::entries::{Effective, list, text};
+use super::history::{History, Meaning};
 use super::literal::Literal;
 use super::predicate::{Expression, Facts};
 use super::rows::{Row, plain_name};
-use super::teams::{Effective, Meaning, Teams, text};
+use super::{AuditError, MappingFiles};
 
 /// The owner of a row that no rule answers.
 const NO_RULE: &str = "residual:no-rule";
 
-/// The rules in order, with the teams that they name.
+/// One version of the rules.
+#[derive(Clone, Copy)]
+pub struct RulesVersion<'a> {
+    /// The first day on which it is in force; it is until the next one is.
+    pub from: Day,
+    /// The text of `rules.yaml`.
+    pub yaml: &'a str,
+    /// Its mapping files.
+    pub files: MappingFiles<'a>,
+}
+
+/// Rules as they changed, and what stands above them.
+#[derive(Clone, Copy, Default)]
+pub struct RulesHistory<'a> {
+    /// The versions; of two of the same day the later in the list counts.
+    pub versions: &'a [RulesVersion<'a>],
+    /// Accepted claims as the text of a rules file; asked first on every day.
+    pub claims: Option<&'a str>,
+}
+
+/// The rules in order, with the org that they name.
 pub struct Rules {
-    rules: Vec<Rule>,
-    teams: Teams,
+    claims: Vec<Rule>,
+    versions: Vec<(Day, Vec<Rule>)>,
+    org: History,
 }
 
 struct Rule {
@@ -59,24 +82,34 @@ enum Key {
 }
 
 impl Rules {
-    /// Reads the rules; `files` gives the bytes of a mapping file.
+    /// Reads all versions of the rules.
     ///
     /// # Errors
     /// [`AuditError::Rules`].
-    pub fn read(yaml: &str, files: &dyn Fn(&str) -> Option<Vec<u8>>, teams: Teams) -> Result<Rules, AuditError> {
-        let root: Value = serde_norway::from_str(yaml).map_err(|fault| AuditError::Rules(fault.to_string()))?;
-        let mut rules = Vec::new();
-        for entry in root.get("rules").and_then(Value::as_sequence).into_iter().flatten() {
-            let id = entry.get("id").and_then(text).unwrap_or_else(|| (rules.len() + 1).to_string());
-            rules.push(rule(entry, files).map_err(|fault| AuditError::Rules(format!("rule {id}: {fault}")))?);
+    pub fn read(history: &RulesHistory<'_>, org: History) -> Result<Rules, AuditError> {
+        let mut versions = Vec::new();
+        for version in history.versions {
+            versions.push((version.from, rules(version.yaml, version.files)?));
         }
-        Ok(Rules { rules, teams })
+        let claims = history.claims.map_or(Ok(Vec::new()), |yaml| rules(yaml, &|_| None))?;
+        Ok(Rules { claims, versions, org })
+    }
+
+    /// The version in force on a day.
+    fn in_force(&self, day: Day) -> &[Rule] {
+        let mut best: Option<&(Day, Vec<Rule>)> = None;
+        for version in &self.versions {
+            if version.0 <= day && best.is_none_or(|best| best.0 <= version.0) {
+                best = Some(version);
+            }
+        }
+        best.map_or(&[], |(_, rules)| rules)
     }
 
     /// The owner of a row on a day, as a report shows it: `payments`, `residual:no-rule` …
     pub fn owner(&self, format: Format, row: &Row<'_>, day: Day) -> String {
         let facts = RowFacts { format, row, tags: OnceCell::new(), allocated_tags: OnceCell::new() };
-        for rule in &self.rules {
+        for rule in self.claims.iter().chain(self.in_force(day)) {
             if !rule.effective.contains(day) || rule.when.as_ref().is_some_and(|when| !when.holds(&facts)) {
                 continue;
             }
@@ -87,7 +120,7 @@ impl Rules {
                 Outcome::Mapping(mapping) => mapping.owner(&facts, day),
             };
             let Some(named) = named.filter(|named| !named.trim().is_empty()) else { continue };
-            return match self.teams.meaning(&named, day) {
+            return match self.org.meaning(&named, day) {
                 Meaning::Team(id) => id,
                 Meaning::Unknown => "residual:unknown-team".to_owned(),
                 Meaning::Ambiguous => "residual:ambiguous".to_owned(),
@@ -95,6 +128,16 @@ impl Rules {
         }
         NO_RULE.to_owned()
     }
+}
+
+fn rules(yaml: &str, files: MappingFiles<'_>) -> Result<Vec<Rule>, AuditError> {
+    let root: Value = serde_norway::from_str(yaml).map_err(|fault| AuditError::Rules(fault.to_string()))?;
+    let mut rules = Vec::new();
+    for entry in list(&root, "rules") {
+        let id = entry.get("id").and_then(text).unwrap_or_else(|| (rules.len() + 1).to_string());
+        rules.push(rule(entry, files).map_err(|fault| AuditError::Rules(format!("rule {id}: {fault}")))?);
+    }
+    Ok(rules)
 }
 
 fn rule(entry: &Value, files: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Rule, String> {

@@ -21,6 +21,7 @@ mod month;
 mod organisation;
 mod random;
 mod random_bill;
+mod random_world;
 mod rules;
 mod truth;
 mod words;
@@ -43,6 +44,7 @@ pub use delivery::{DeliveryMade, Stage};
 pub use file::Container;
 pub use random::Random;
 pub use random_bill::{Bill, BillRow, random_bill};
+pub use random_world::{Audited, AuditedReading, OwnerSums, RandomWorld, RulesText, random_world};
 
 use amount::Total;
 use delivery::{Planned, Writing, Written, deliver, schedule};

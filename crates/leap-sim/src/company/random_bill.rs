@@ -37,6 +37,8 @@ pub struct BillRow {
     pub currency: &'static str,
     /// Billed, effective, list, contracted, in the spelling of the bill.
     pub costs: [String; 4],
+    /// CommitmentDiscountId, with CommitmentDiscountStatus or nothing.
+    pub commitment: Option<(&'static str, &'static str)>,
 }
 
 impl BillRow {
@@ -68,41 +70,14 @@ pub struct Bill {
 }
 
 const COLUMNS: &str = "BilledCost,BillingAccountId,BillingAccountName,BillingCurrency,BillingPeriodEnd,BillingPeriodStart,\
-ChargeCategory,ChargeClass,ChargeDescription,ChargeFrequency,ChargePeriodEnd,ChargePeriodStart,ContractedCost,EffectiveCost,\
-InvoiceIssuerName,ListCost,PricingQuantity,PricingUnit,ProviderName,PublisherName,ResourceId,ServiceCategory,ServiceName,\
-SubAccountId,Tags";
+ChargeCategory,ChargeClass,ChargeDescription,ChargeFrequency,ChargePeriodEnd,ChargePeriodStart,\
+CommitmentDiscountId,CommitmentDiscountStatus,ContractedCost,EffectiveCost,InvoiceIssuerName,ListCost,PricingQuantity,\
+PricingUnit,ProviderName,PublisherName,ResourceId,ServiceCategory,ServiceName,SubAccountId,Tags";
 
 impl Bill {
     /// The bill as FOCUS 1.0 CSV.
     pub fn to_csv(&self) -> String {
-        let mut out = format!("{COLUMNS}\n");
-        for row in &self.rows {
-            let period = row.month.period();
-            let tags =
-                row.tags.iter().map(|(key, value)| format!("\"{key}\": \"{value}\"")).collect::<Vec<_>>().join(", ");
-            let mut field = Vec::new();
-            if !row.tags.is_empty() {
-                write_text(&format!("{{{tags}}}"), &mut field);
-            }
-            let [billed, effective, list, contracted] = &row.costs;
-            writeln!(
-                out,
-                "{billed},100,Payer,{},{}T00:00:00Z,{}T00:00:00Z,{},{},a charge,Usage-Based,{}T00:00:00Z,{}T00:00:00Z,{contracted},{effective},AWS,{list},1,Hours,AWS,AWS,{},Compute,{},{},{}",
-                row.currency,
-                period.until(),
-                period.from(),
-                row.category,
-                if row.correction { "Correction" } else { "" },
-                row.day.plus(1),
-                row.day,
-                row.resource.as_deref().unwrap_or(""),
-                row.service,
-                row.sub_account,
-                String::from_utf8_lossy(&field),
-            )
-            .expect("a string takes all text");
-        }
-        out
+        focus_csv(&self.rows)
     }
 
     /// The same bill in another order.
@@ -133,6 +108,39 @@ impl Bill {
         }
         totals
     }
+}
+
+/// Rows as FOCUS 1.0 CSV.
+pub(super) fn focus_csv(rows: &[BillRow]) -> String {
+    let mut out = format!("{COLUMNS}\n");
+    for row in rows {
+        let period = row.month.period();
+        let tags =
+            row.tags.iter().map(|(key, value)| format!("\"{key}\": \"{value}\"")).collect::<Vec<_>>().join(", ");
+        let mut field = Vec::new();
+        if !row.tags.is_empty() {
+            write_text(&format!("{{{tags}}}"), &mut field);
+        }
+        let [billed, effective, list, contracted] = &row.costs;
+        let (commitment, status) = row.commitment.unwrap_or_default();
+        writeln!(
+            out,
+            "{billed},100,Payer,{},{}T00:00:00Z,{}T00:00:00Z,{},{},a charge,Usage-Based,{}T00:00:00Z,{}T00:00:00Z,{commitment},{status},{contracted},{effective},AWS,{list},1,Hours,AWS,AWS,{},Compute,{},{},{}",
+            row.currency,
+            period.until(),
+            period.from(),
+            row.category,
+            if row.correction { "Correction" } else { "" },
+            row.day.plus(1),
+            row.day,
+            row.resource.as_deref().unwrap_or(""),
+            row.service,
+            row.sub_account,
+            String::from_utf8_lossy(&field),
+        )
+        .expect("a string takes all text");
+    }
+    out
 }
 
 const TEAMS: [&str; 5] = ["ledger", "risk", "search", "ads", "ci-tools"];
@@ -230,11 +238,12 @@ fn random_row(random: &mut Random, month: Month) -> BillRow {
         month,
         currency: if random.chance(8_500) { "USD" } else { "EUR" },
         costs,
+        commitment: None,
     }
 }
 
 /// A cost in any spelling that leap takes: |cost| < 10¹², at most 30 decimals.
-fn random_cost(random: &mut Random, negative: bool) -> String {
+pub(super) fn random_cost(random: &mut Random, negative: bool) -> String {
     let sign = if negative || random.chance(1_500) { "-" } else { "" };
     let digits = |random: &mut Random, count: usize| {
         (0..count).map(|_| char::from(b'0' + random.below(10) as u8)).collect::<String>()

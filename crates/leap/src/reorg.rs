@@ -1,0 +1,659 @@
+//! `leap org …`: the organisation as history. A new state is compared with the present one and becomes a plan; a plan is
+//! applied exactly or refused as stale; what was applied can be taken back.
+//!
+//! ```text
+//! leap org plan next.yaml --effective 2026-07-01     what happens, the money that moves, what would be orphaned
+//! leap org apply 3f9c21ab                            exactly that
+//! leap org revert 4                                  reports are what they were, to the byte
+//! ```
+//! A plan carries the digest of the world it was made in. Bills, rules or an org that came since make it stale: its figures
+//! would no longer be what the person saw.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use leap_book::{ConfigFiles, ConfigKind, NewReorg, Reorg as Recorded};
+use leap_orient::org::propose::{Overrides, propose};
+use leap_orient::org::{Operation, Org, OrgState, Reorg, sources};
+use leap_orient::reading::moves::{Move, Moves, net};
+use leap_orient::rules::{Outcome, RuleSet};
+use leap_terms::tables::Table;
+use leap_terms::{Currency, Day, Digest, Instant, Money, Month, ResidualReason, TeamId, fault};
+use serde::{Deserialize, Serialize};
+
+use crate::cli::{OrgApplyArgs, OrgDiffArgs, OrgPlanArgs, OrgRevertArgs, OrgShowArgs, OutputFormat};
+use crate::clock;
+use crate::config;
+use crate::cycle::Change;
+use crate::failure::{Exit, Failure};
+use crate::home::{Access, Home, failed};
+use crate::output::{Answer, Cell, amount_shown, emit, print_json};
+use crate::ownership::{self, changed_slices, reattribute, rules_for};
+use crate::world::{World, each_batch, published};
+
+/// Form of a plan's text.
+const FORM: u32 = 1;
+
+/// A reorg, ready to be applied.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Plan {
+    plan: u32,
+    /// What it was made from.
+    title: String,
+    /// Digest of the snapshot that it was made in; none in an empty home.
+    parent: Option<Digest>,
+    /// When it counts as recorded, where a history is loaded later.
+    recorded: Option<String>,
+    /// Reorgs in order of their days.
+    steps: Vec<Step>,
+    /// Digest of the org that results.
+    result: Digest,
+    /// Effective cost that changes its place in the tree.
+    moves: Vec<PlannedMove>,
+    /// What names a unit that ends.
+    orphans: Vec<Orphan>,
+    /// Closed periods whose statements would no longer be what is known.
+    restates: Vec<Month>,
+}
+
+/// One reorg and why each of its parts was recognised.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Step {
+    reorg: Reorg,
+    findings: Vec<Found>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Found {
+    what: String,
+    unit: TeamId,
+    words: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlannedMove {
+    month: String,
+    from: String,
+    to: String,
+    currency: String,
+    amount: String,
+    charges: u64,
+}
+
+/// Something that names a unit which ends.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Orphan {
+    /// `rule payments-accounts`, `owners.csv (31 rows)`, `steward of pool kafka`.
+    pub(crate) place: String,
+    /// The unit as named there.
+    pub(crate) unit: String,
+    /// Who takes its place: names of a unit that ended mean its successor.
+    pub(crate) successor: Option<TeamId>,
+}
+
+impl Plan {
+    fn id(&self) -> String {
+        Digest::of(self.text().as_bytes()).short()
+    }
+
+    fn text(&self) -> String {
+        serde_json::to_string_pretty(self).expect("a plan is text and numbers") + "\n"
+    }
+
+    fn effective(&self) -> Option<Day> {
+        self.steps.first().map(|step| step.reorg.effective)
+    }
+}
+
+fn problem(error: impl std::error::Error + 'static) -> Failure {
+    Failure::from_error(&error)
+}
+
+fn faults(faults: Vec<leap_terms::Fault>) -> Failure {
+    Failure::usage(fault::list(&faults))
+}
+
+fn pairs(list: &[String], flag: &str) -> Result<Vec<(TeamId, TeamId)>, Failure> {
+    list.iter()
+        .map(|text| {
+            let (old, new) =
+                text.split_once('=').ok_or_else(|| Failure::usage(format!("{flag} {text}: write OLD=NEW")))?;
+            let team = |text: &str| TeamId::new(text.trim()).map_err(Failure::usage);
+            Ok((team(old)?, team(new)?))
+        })
+        .collect()
+}
+
+/// The plan that leads from the org in force to the states of a source.
+pub(crate) fn make(
+    home: &Home,
+    world: &World,
+    title: &str,
+    states: Vec<(Option<Day>, OrgState)>,
+    effective: Option<Day>,
+    overrides: &Overrides,
+    recorded: Option<Instant>,
+) -> Result<(Plan, Org), Failure> {
+    let dated = states.iter().filter(|(day, _)| day.is_some()).count();
+    if effective.is_some() && dated > 1 {
+        return Err(Failure::usage(format!(
+            "the file has {dated} dated states; leave --effective out, and each takes effect on its day"
+        )));
+    }
+    let mut org = world.org.clone();
+    let mut steps = Vec::new();
+    for (day, state) in states {
+        let day = effective
+            .or(day)
+            .ok_or_else(|| Failure::usage("from which day on? say --effective DATE (the file has no date)"))?;
+        let proposal = propose(&org, day, &state, overrides).map_err(faults)?;
+        if proposal.reorg.operations.is_empty() {
+            continue;
+        }
+        org = org.with(&proposal.reorg).map_err(faults)?;
+        let findings = proposal.findings.iter().map(|finding| Found {
+            what: finding.what.to_string(),
+            unit: finding.unit.clone(),
+            words: finding.to_string(),
+        });
+        steps.push(Step { findings: findings.collect(), reorg: proposal.reorg });
+    }
+    let mut plan = Plan {
+        plan: FORM,
+        title: title.to_owned(),
+        parent: world.snapshot.as_ref().map(|snapshot| snapshot.digest),
+        recorded: recorded.map(|at| at.to_string()),
+        steps,
+        result: org.digest(),
+        moves: Vec::new(),
+        orphans: Vec::new(),
+        restates: Vec::new(),
+    };
+    if plan.effective().is_some() {
+        plan.orphans = orphans(world, &org, &plan);
+        plan.moves = moves(home, world, &org, &plan)?;
+    }
+    Ok((plan, org))
+}
+
+/// The money that moves, month by month.
+fn moves(home: &Home, world: &World, org: &Org, plan: &Plan) -> Result<Vec<PlannedMove>, Failure> {
+    let Some(effective) = plan.steps.iter().map(|step| step.reorg.effective).min() else { return Ok(Vec::new()) };
+    let mut moves = Moves::new(&world.org, org, effective);
+    // Where names mean other units, answers change too; nothing of this is kept.
+    let staging = home.lake.stage(&format!("plan-{}", std::process::id())).map_err(problem)?;
+    let fresh = if world.org.names_changed(org).is_empty() {
+        Vec::new()
+    } else {
+        let rules = rules_for(world, org)?;
+        changed_slices(home, world, &rules, org, &staging)?.0
+    };
+    drop(staging);
+    let open = published(home);
+    let columns = Moves::columns();
+    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+    for slice in world.slices().iter().filter(|slice| slice.last_day >= effective) {
+        if slice.of(Table::Daily).is_empty() {
+            let daily = crate::world::daily(slice, &open)?;
+            moves.daily(&daily.batch()).map_err(problem)?;
+        } else {
+            each_batch(slice.of(Table::Daily), Some(&columns), &open, |batch| moves.daily(batch).map_err(problem))?;
+        }
+    }
+    for done in fresh.iter().filter_map(|fresh| fresh.again.as_ref()) {
+        for ((day, before, after, currency), folded) in &done.moved {
+            moves.changed(*day, before, after, currency, *folded).map_err(problem)?;
+        }
+    }
+    let planned = moves.finish().into_iter().map(|one: Move| PlannedMove {
+        month: one.month.to_string(),
+        from: one.from,
+        to: one.to,
+        currency: one.currency.as_str().to_owned(),
+        amount: one.amount.to_string(),
+        charges: one.rows,
+    });
+    Ok(planned.collect())
+}
+
+/// What names a unit that ends.
+fn orphans(world: &World, org: &Org, plan: &Plan) -> Vec<Orphan> {
+    let mut ends = BTreeMap::<TeamId, Day>::new();
+    for step in &plan.steps {
+        for operation in &step.reorg.operations {
+            if let Operation::Dissolve { unit, .. } = operation {
+                ends.insert(unit.clone(), step.reorg.effective);
+            }
+        }
+    }
+    if ends.is_empty() {
+        return Vec::new();
+    }
+    let ended = |name: &str| {
+        ends.iter().find_map(|(unit, day)| match world.org.resolve(name, day.plus(-1)) {
+            leap_orient::org::Resolved::Team(team) if team == *unit => match org.resolve(name, *day) {
+                leap_orient::org::Resolved::Team(successor) => Some(Some(successor)),
+                _ => Some(None),
+            },
+            _ => None,
+        })
+    };
+    let mut found = Vec::new();
+    let mut note = |place: String, name: &str| {
+        if let Some(successor) = ended(name) {
+            found.push(Orphan { place, unit: name.to_owned(), successor });
+        }
+    };
+    let rules: &RuleSet = &world.rules;
+    for rule in rules.rules() {
+        match &rule.outcome {
+            Outcome::Team(name) => note(format!("rule {}", rule.id), name),
+            Outcome::Mapping(mapping) => {
+                let owners: BTreeSet<&str> = mapping.owners().collect();
+                owners.into_iter().for_each(|owner| note(format!("rule {}: {}", rule.id, mapping.file()), owner));
+            }
+            Outcome::Pool(pool) => {
+                let reason = ResidualReason::Pool(pool.clone());
+                note(format!("steward of pool {pool}"), rules.steward(&reason));
+            }
+            Outcome::From(_) | Outcome::Catalog(..) | Outcome::CodeOwners(..) => {}
+        }
+    }
+    for reason in [ResidualReason::NoRule, ResidualReason::UnknownTeam, ResidualReason::Ambiguous] {
+        note(format!("steward of residual:{reason}"), rules.steward(&reason));
+    }
+    found.sort_by(|a, b| (&a.place, &a.unit).cmp(&(&b.place, &b.unit)));
+    found.dedup();
+    found
+}
+
+/// `leap org plan`.
+pub(crate) async fn plan(root: &Path, args: &OrgPlanArgs) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Write).await?;
+    let world = World::load(&home, None).await?;
+    let source = sources::read(&config::read_org_files(&args.file)?).map_err(faults)?;
+    for warning in &source.warnings {
+        eprintln!("warning: {warning}");
+    }
+    let overrides = Overrides {
+        successors: pairs(&args.successor, "--successor")?,
+        renames: pairs(&args.rename, "--rename")?,
+        splits: pairs(&args.split, "--split")?,
+    };
+    let title = format!("{} ({})", config::file_name(&args.file), source.format);
+    let (mut plan, _) =
+        make(&home, &world, &title, source.states, args.effective, &overrides, args.recorded)?;
+    plan.restates = restated(&home, &world, plan.steps.iter().map(|step| step.reorg.effective).min()).await?;
+    if plan.steps.is_empty() {
+        return emit("the org is already so; there is nothing to apply\n");
+    }
+    let path = match &args.output {
+        Some(path) => path.clone(),
+        None => home.folder("plans")?.join(format!("{}.json", plan.id())),
+    };
+    std::fs::write(&path, plan.text()).map_err(|error| failed("write", &path, &error))?;
+    if args.format.format == OutputFormat::Json {
+        let mut value = serde_json::to_value(&plan).expect("a plan is text and numbers");
+        value["id"] = plan.id().into();
+        return print_json(&value);
+    }
+    emit(&shown(&plan, args.format.format)?)?;
+    emit(&format!("\nnothing was changed; apply it with: leap org apply {}\n", plan.id()))
+}
+
+/// Closed periods with charges on or after a day.
+async fn restated(home: &Home, world: &World, from: Option<Day>) -> Result<Vec<Month>, Failure> {
+    let Some(from) = from else { return Ok(Vec::new()) };
+    let touched: BTreeSet<Month> = world
+        .scopes
+        .iter()
+        .filter(|scope| scope.facts.last_day >= from)
+        .map(|scope| scope.scope.billing_period)
+        .collect();
+    let statements = home.book.statements(None).await.map_err(problem)?;
+    let closed: BTreeSet<Month> =
+        statements.into_iter().filter(|statement| statement.binding).map(|statement| statement.period).collect();
+    Ok(closed.intersection(&touched).copied().collect())
+}
+
+/// A plan for people.
+fn shown(plan: &Plan, format: OutputFormat) -> Result<String, Failure> {
+    let mut text = String::new();
+    for step in &plan.steps {
+        text += &format!("From {} ({}):\n", step.reorg.effective, plan.title);
+        let mut counts = BTreeMap::<&str, usize>::new();
+        for found in &step.findings {
+            *counts.entry(&found.what).or_default() += 1;
+        }
+        let counted: Vec<String> = counts.iter().map(|(what, count)| format!("{count} {what}")).collect();
+        text += &format!("  {}\n", counted.join(", "));
+        const SHOWN: usize = 40;
+        for found in step.findings.iter().take(SHOWN) {
+            text += &format!("  {:<11} {}\n", found.what, found.words);
+        }
+        if step.findings.len() > SHOWN {
+            text += &format!("  … and {} more; all of them with --format json\n", step.findings.len() - SHOWN);
+        }
+    }
+    let moves: Vec<Move> = plan.moves.iter().map(PlannedMove::read).collect::<Result<_, _>>()?;
+    if moves.is_empty() {
+        text += "\nNo cost changes its place.\n";
+    } else {
+        text += &money(&moves, format);
+    }
+    if !plan.orphans.is_empty() {
+        let mut answer = Answer::new("\nNamed, but ending; names of an ended unit mean its successor", &["where", "unit", "successor"]);
+        for orphan in &plan.orphans {
+            answer.rows.push(vec![
+                Cell::text(orphan.place.as_str()),
+                Cell::text(orphan.unit.as_str()),
+                orphan.successor.as_ref().map_or(Cell::text("none: residual"), |team| Cell::text(team.as_str())),
+            ]);
+        }
+        text += &drawn(&answer, format);
+    }
+    if !plan.restates.is_empty() {
+        let months: Vec<String> = plan.restates.iter().map(ToString::to_string).collect();
+        text += &format!("\nClosed periods to restate: {} (leap period diff)\n", months.join(", "));
+    }
+    Ok(text)
+}
+
+fn drawn(answer: &Answer, format: OutputFormat) -> String {
+    match format {
+        OutputFormat::Markdown => answer.markdown(),
+        OutputFormat::Csv => answer.csv(),
+        OutputFormat::Table | OutputFormat::Json => answer.table(),
+    }
+}
+
+/// Money that moves: per month and unit, then what each place gains.
+fn money(moves: &[Move], format: OutputFormat) -> String {
+    const SHOWN: usize = 20;
+    let mut months = BTreeMap::<(Month, Currency), (Money, usize)>::new();
+    for one in moves {
+        let sum = months.entry((one.month, one.currency.clone())).or_default();
+        sum.0 += one.amount.abs();
+        sum.1 += 1;
+    }
+    let mut answer =
+        Answer::new("\nEffective cost that changes its place, per month", &["month", "places", "currency", "amount"]);
+    for ((month, currency), (amount, count)) in &months {
+        answer.rows.push(vec![
+            Cell::text(month.to_string()),
+            Cell::Count(*count as u64),
+            Cell::text(currency.as_str()),
+            Cell::Amount(*amount),
+        ]);
+    }
+    let mut text = drawn(&answer, format);
+    let mut units = BTreeMap::<(String, String, Currency), Money>::new();
+    for one in moves {
+        *units.entry((one.from.clone(), one.to.clone(), one.currency.clone())).or_default() += one.amount;
+    }
+    let mut units: Vec<_> = units.into_iter().collect();
+    units.sort_by(|a, b| b.1.abs().cmp(&a.1.abs()).then_with(|| a.0.cmp(&b.0)));
+    let mut answer = Answer::new(
+        format!("\nFrom where to where ({} in all)", units.len()),
+        &["from", "to", "currency", "amount"],
+    );
+    for ((from, to, currency), amount) in units.iter().take(SHOWN) {
+        answer.rows.push(vec![
+            Cell::text(from.as_str()),
+            Cell::text(to.as_str()),
+            Cell::text(currency.as_str()),
+            Cell::Amount(*amount),
+        ]);
+    }
+    text += &drawn(&answer, format);
+    if units.len() > SHOWN {
+        text += &format!("… and {} more; all of them with --format json\n", units.len() - SHOWN);
+    }
+    let sum: Money = net(moves).values().copied().sum();
+    text += &format!("what places gain and lose adds up to {sum}\n");
+    text
+}
+
+impl PlannedMove {
+    fn read(&self) -> Result<Move, Failure> {
+        let damaged = |what: &str| Failure::usage(format!("the plan is damaged: '{what}'"));
+        Ok(Move {
+            month: self.month.parse().map_err(|_| damaged(&self.month))?,
+            from: self.from.clone(),
+            to: self.to.clone(),
+            currency: Currency::new(&self.currency).map_err(|_| damaged(&self.currency))?,
+            amount: self.amount.parse().map_err(|_| damaged(&self.amount))?,
+            rows: self.charges,
+        })
+    }
+}
+
+/// The plan that a person names: its number, or its file.
+fn find(home: &Home, named: &Path) -> Result<Option<Plan>, Failure> {
+    let kept = |name: &str| -> Option<PathBuf> {
+        let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        plain.then(|| home.root.join("plans").join(format!("{name}.json"))).filter(|path| path.is_file())
+    };
+    let path = match named.to_str().and_then(kept) {
+        Some(path) => path,
+        None if named.is_file() && named.extension().is_some_and(|extension| extension == "json") => named.to_owned(),
+        None => return Ok(None),
+    };
+    let bytes = config::read_limited(&path)?;
+    let plan: Plan = serde_json::from_slice(&bytes)
+        .map_err(|error| Failure::usage(format!("{} is no plan: {error}", path.display())))?;
+    if plan.plan != FORM {
+        return Err(Failure::usage(format!("{} is a plan of form {}; make it again", path.display(), plan.plan)));
+    }
+    Ok(Some(plan))
+}
+
+/// `leap org apply`.
+pub(crate) async fn apply(root: &Path, args: &OrgApplyArgs, say: bool) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Write).await?;
+    let world = World::load(&home, None).await?;
+    if let Some(plan) = find(&home, &args.file)? {
+        if args.effective.is_some() {
+            return Err(Failure::usage("a plan has its day; --effective goes with an org file"));
+        }
+        return perform(&home, &world, plan, args.format.format, say).await;
+    }
+    if !args.file.exists() {
+        return Err(Failure::usage(format!(
+            "{} is neither a file nor the number of a plan; make one with: leap org plan NEW --effective DATE",
+            args.file.display()
+        )));
+    }
+    if args.effective.is_none() {
+        if !world.org.steps().is_empty() && world.config(ConfigKind::Org).is_some() {
+            let reorgs = home.book.reorgs().await.map_err(problem)?;
+            if reorgs.iter().any(|reorg| world.snapshot.as_ref().is_some_and(|now| reorg.holds_at(now.id))) {
+                return Err(Failure::usage(
+                    "the org has a history, which this file would overwrite; say from which day it holds: --effective DATE",
+                ));
+            }
+        }
+        drop(home);
+        return ownership::apply_org(root, args, say).await;
+    }
+    let source = sources::read(&config::read_org_files(&args.file)?).map_err(faults)?;
+    for warning in &source.warnings {
+        eprintln!("warning: {warning}");
+    }
+    let title = format!("{} ({})", config::file_name(&args.file), source.format);
+    let (plan, _) = make(&home, &world, &title, source.states, args.effective, &Overrides::default(), None)?;
+    perform(&home, &world, plan, args.format.format, say).await
+}
+
+/// Performs a plan exactly, or refuses it.
+pub(crate) async fn perform(
+    home: &Home,
+    world: &World,
+    plan: Plan,
+    format: OutputFormat,
+    say: bool,
+) -> Result<(), Failure> {
+    if plan.steps.is_empty() {
+        return emit("the org is already so; nothing was changed\n");
+    }
+    if plan.parent != world.snapshot.as_ref().map(|snapshot| snapshot.digest) {
+        let since = world.snapshot.as_ref().map_or_else(String::new, |now| {
+            format!(": since it was made there came '{}' by {} at {}", now.cause, now.actor, now.recorded_at)
+        });
+        return Err(Failure {
+            exit: Exit::TryAgain,
+            ..Failure::usage(format!("the plan is stale{since}; nothing was changed; plan again"))
+        });
+    }
+    let mut org = world.org.clone();
+    for step in &plan.steps {
+        org = org.with(&step.reorg).map_err(faults)?;
+    }
+    if org.digest() != plan.result {
+        return Err(Failure::quality("the plan was edited: it leads to another org than it says; nothing was changed"));
+    }
+    let rules = if world.org.names_changed(&org).is_empty() { None } else { Some(rules_for(world, &org)?) };
+    let recorded = plan.recorded.as_deref().map(str::parse::<Instant>).transpose().map_err(Failure::usage)?;
+    let effective = plan.effective().expect("a plan has steps");
+    let change = Change {
+        cause: format!("org apply {} from {effective}", plan.title),
+        configs: BTreeMap::from([(ConfigKind::Org, canonical(&org))]),
+        reorg: Some(NewReorg { effective, title: plan.title.clone(), plan: plan.text() }),
+        at: recorded,
+        ..Change::default()
+    };
+    reattribute(home, world, rules.as_ref().unwrap_or(&world.rules), &org, change, format, say).await
+}
+
+fn canonical(org: &Org) -> ConfigFiles {
+    ConfigFiles { files: vec![("org.yaml".to_owned(), org.to_canonical().into_bytes())] }
+}
+
+/// `leap org revert`.
+pub(crate) async fn revert(root: &Path, args: &OrgRevertArgs) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Write).await?;
+    let world = World::load(&home, None).await?;
+    let reorg = home.book.reorg(args.id).await.map_err(problem)?;
+    let reorgs = home.book.reorgs().await.map_err(problem)?;
+    let before = World::before(&home, reorg.snapshot).await?;
+    let now = world.snapshot.as_ref().map_or(0, |snapshot| snapshot.id);
+    let mut later: Vec<&Recorded> =
+        reorgs.iter().filter(|other| other.id > reorg.id && other.holds_at(now)).collect();
+    later.sort_by_key(|other| other.id);
+    let mut org = before.org.clone();
+    for other in &later {
+        let plan: Plan = serde_json::from_str(&other.plan)
+            .map_err(|error| Failure::failed(format!("reorg {} in the book is damaged: {error}", other.id)))?;
+        for step in &plan.steps {
+            org = org.with(&step.reorg).map_err(|list| {
+                Failure::usage(format!(
+                    "reorg {} builds on reorg {}; revert it first: leap org revert {0}\n{}",
+                    other.id,
+                    reorg.id,
+                    fault::list(&list)
+                ))
+            })?;
+        }
+    }
+    // Where nothing came later, the very files of before are in force again.
+    let files = match (later.is_empty(), before.config(ConfigKind::Org)) {
+        (true, Some(version)) => ConfigFiles { files: version.files.clone() },
+        (true, None) => ConfigFiles::default(),
+        (false, _) => canonical(&org),
+    };
+    let rules = rules_for(&world, &org)?;
+    let change = Change {
+        cause: format!("org revert {} ({} from {})", reorg.id, reorg.title, reorg.effective),
+        configs: BTreeMap::from([(ConfigKind::Org, files)]),
+        revert: Some(reorg.id),
+        ..Change::default()
+    };
+    reattribute(&home, &world, &rules, &org, change, args.format.format, true).await
+}
+
+/// `leap org log`.
+pub(crate) async fn log(root: &Path, format: OutputFormat) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Read).await?;
+    let mut answer = Answer::new(
+        "Reorgs, newest first",
+        &["reorg", "effective", "recorded", "by", "title", "changes", "state"],
+    );
+    let mut reorgs = home.book.reorgs().await.map_err(problem)?;
+    reorgs.sort_by_key(|reorg| std::cmp::Reverse(reorg.id));
+    for reorg in reorgs {
+        let plan: Option<Plan> = serde_json::from_str(&reorg.plan).ok();
+        let changes = plan.iter().flat_map(|plan| &plan.steps).map(|step| step.reorg.operations.len()).sum::<usize>();
+        answer.rows.push(vec![
+            Cell::text(reorg.id.to_string()),
+            Cell::text(reorg.effective.to_string()),
+            Cell::text(reorg.recorded_at.to_string()),
+            Cell::text(reorg.actor.as_str()),
+            Cell::text(reorg.title.as_str()),
+            Cell::Count(changes as u64),
+            Cell::text(match reorg.reverted_in {
+                Some(snapshot) => format!("reverted in snapshot {snapshot}"),
+                None => "in force".to_owned(),
+            }),
+        ]);
+    }
+    answer.print(format)
+}
+
+/// `leap org show`.
+pub(crate) async fn show(root: &Path, args: &OrgShowArgs) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Read).await?;
+    let world = World::known(&home, args.as_known_on).await?;
+    let day = args.as_of.unwrap_or_else(|| clock::now().day());
+    let tree = world.org.tree(day);
+    let mut answer = Answer::new(
+        format!("Org as of {day}"),
+        &["id", "name", "kind", "parent", "lead", "head_count", "cost_center", "aliases"],
+    );
+    let mut open: Vec<(&TeamId, usize)> = tree.roots().iter().rev().map(|root| (*root, 0)).collect();
+    while let Some((id, depth)) = open.pop() {
+        let Some(span) = tree.span(id) else { continue };
+        let indent = if args.format.format == OutputFormat::Table { "  ".repeat(depth) } else { String::new() };
+        let optional = |text: &Option<String>| text.as_ref().map_or(Cell::Empty, Cell::text);
+        answer.rows.push(vec![
+            Cell::text(format!("{indent}{id}")),
+            Cell::text(span.name.as_str()),
+            Cell::text(span.kind.as_str()),
+            span.parent.as_ref().map_or(Cell::Empty, |parent| Cell::text(parent.to_string())),
+            optional(&span.lead),
+            span.head_count.map_or(Cell::Empty, |count| Cell::Count(u64::from(count))),
+            optional(&span.cost_center),
+            Cell::text(span.aliases.join(", ")),
+        ]);
+        open.extend(tree.children(id).iter().rev().map(|child| (*child, depth + 1)));
+    }
+    answer.print(args.format.format)
+}
+
+/// `leap org diff`.
+pub(crate) async fn diff(root: &Path, args: &OrgDiffArgs) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Read).await?;
+    let world = World::load(&home, None).await?;
+    let mut answer =
+        Answer::new(format!("What differs between the orgs of {} and {}", args.from, args.to), &["change"]);
+    for change in world.org.diff(args.from, &world.org, args.to) {
+        answer.rows.push(vec![Cell::text(change.to_string())]);
+    }
+    answer.print(args.format.format)
+}
+
+/// "USD 1,234.00", for stories.
+pub(crate) fn moved_total(plan: &Plan) -> Result<String, Failure> {
+    let mut total = BTreeMap::<String, Money>::new();
+    for one in &plan.moves {
+        let amount: Money = one.amount.parse().map_err(|_| Failure::usage("the plan is damaged"))?;
+        *total.entry(one.currency.clone()).or_default() += amount.abs();
+    }
+    let list: Vec<String> =
+        total.iter().map(|(currency, amount)| format!("{currency} {}", amount_shown(*amount))).collect();
+    Ok(if list.is_empty() { "nothing".to_owned() } else { list.join(", ") })
+}
