@@ -21,6 +21,7 @@ mod diff;
 mod names;
 mod reading;
 mod reorg;
+pub mod sources;
 mod state;
 mod tree;
 mod unit;
