@@ -19,6 +19,7 @@ mod check;
 mod check_trees;
 mod diff;
 mod names;
+pub mod propose;
 mod reading;
 mod reorg;
 pub mod sources;
