@@ -298,6 +298,8 @@ pub(crate) struct ExplainArgs {
     #[arg(long, default_value_t = 10, value_name = "N")]
     pub(crate) rows: usize,
     #[command(flatten)]
+    pub(crate) reading: ReadingArgs,
+    #[command(flatten)]
     pub(crate) format: FormatArg,
 }
 

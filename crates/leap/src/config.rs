@@ -219,7 +219,7 @@ pub(crate) fn read_limited(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// A file named in the rules: relative, and inside the folder of the rules.
-fn read_beside(folder: &Path, named: &str) -> Result<Vec<u8>, String> {
+pub(crate) fn read_beside(folder: &Path, named: &str) -> Result<Vec<u8>, String> {
     let path = Path::new(named);
     let inside = path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     if !inside || named.is_empty() {

@@ -115,7 +115,7 @@ fn summary(world: &World, totals: &OwnerTotals) -> Result<(), Failure> {
     for ((owner, _), amount) in teams.iter().take(8) {
         running += **amount;
         let Owner::Team(team) = owner else { continue };
-        let name = world.org.unit(team).map(|unit| unit.name.clone()).unwrap_or_default();
+        let name = world.org.unit(team).map(|unit| unit.near(clock::now().day()).name.clone()).unwrap_or_default();
         answer.rows.push(vec![
             Cell::text(team.as_str()),
             Cell::text(name),

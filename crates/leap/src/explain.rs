@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use arrow::array::RecordBatch;
+use leap_orient::pool::LineKind;
 use leap_orient::reading::spend::Basis;
 use leap_terms::{Money, Owner, Period, TeamId};
 use serde_json::json;
@@ -15,7 +16,8 @@ use crate::failure::Failure;
 use crate::home::{Access, Home};
 use crate::output::{Answer, Cell, amount_shown, emit, print_json, printable};
 use crate::rows::{self, charge_name, text};
-use crate::world::{World, published};
+use crate::view::View;
+use crate::world::{Slice, World, published};
 
 /// Sums by rule, evidence and currency.
 type ByRule = BTreeMap<(Option<String>, Option<String>, String), (Money, u64)>;
@@ -49,10 +51,12 @@ pub(crate) fn basis(arg: BasisArg) -> Basis {
 /// Prints the explanation.
 pub(crate) async fn run(root: &Path, args: &ExplainArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Read).await?;
-    let world = World::load(&home, None).await?;
+    let view = View::open(&home, &args.reading).await?;
+    let world = view.head();
     let open = published(&home);
-    let slices = world.slices();
-    let subject = subject(&args.subject, &world)?;
+    let layered = view.slices();
+    let slices: Vec<Slice> = layered.iter().map(|(_, slice)| slice.clone()).collect();
+    let subject = subject(&args.subject, world)?;
     let period: Option<Period> = match (&subject, args.period) {
         (Subject::Charge { .. }, None) => None,
         (_, Some(period)) => Some(period),
@@ -73,9 +77,12 @@ pub(crate) async fn run(root: &Path, args: &ExplainArgs) -> Result<(), Failure> 
     let mut by_rule = ByRule::new();
     let mut by_service = BTreeMap::<(String, String), (Money, u64)>::new();
     let all = args.format.format != OutputFormat::Table;
-    rows::each_charge_batch(&slices, &owners, period, basis(args.basis), &more, &open, |batch, owned, inside| {
+    let basis = basis(args.basis);
+    for (layer, slice) in &layered {
+        let one = std::slice::from_ref(slice);
+        rows::each_charge_batch(one, &owners, period, basis, &more, &open, |batch, owned, inside| {
         for row in 0..batch.num_rows() {
-            if !inside[row] || !matches(&subject, batch, row, &owned[row]) {
+            if !inside[row] || !matches(&subject, &view, *layer, batch, row, &owned[row]) {
                 continue;
             }
             let amount = rows::cost(batch, args.cost, row);
@@ -103,7 +110,22 @@ pub(crate) async fn run(root: &Path, args: &ExplainArgs) -> Result<(), Failure> 
             largest(&mut found, keep);
         }
         Ok(())
-    })?;
+        })?;
+    }
+    let mut shared = BTreeMap::<(String, LineKind, String), Money>::new();
+    if let (Subject::Owner(owner), Some(period)) = (&subject, period) {
+        for split in view.journal(period, basis, &open)? {
+            let inside = |day| basis != Basis::Incurred || period.contains(day);
+            for line in split.lines.iter().filter(|line| inside(line.day)) {
+                if view.is_of(split.layer, &line.owner, owner) {
+                    let amount = line.costs[args.cost];
+                    let key = (line.pool.clone(), line.line, line.currency.as_str().to_owned());
+                    *shared.entry(key).or_default() += amount;
+                    totals.entry(line.currency.as_str().to_owned()).or_default().0 += amount;
+                }
+            }
+        }
+    }
     if totals.is_empty() {
         let when = period.map_or_else(String::new, |period| format!(" in {period}"));
         let names = world.org.units().iter().map(|unit| unit.id.as_str());
@@ -118,7 +140,7 @@ pub(crate) async fn run(root: &Path, args: &ExplainArgs) -> Result<(), Failure> 
         return Err(Failure::failed(format!("nothing found for '{}'{when}{hint}", printable(&args.subject))));
     }
     largest(&mut found, if all { usize::MAX } else { keep });
-    print(args, &world, &subject, period, &found, &totals, &by_rule, &by_service)
+    print(args, &view, &subject, period, &found, &totals, &by_rule, &by_service, &shared)
 }
 
 fn add<K: Ord>(sums: &mut BTreeMap<K, (Money, u64)>, key: K, amount: Money) {
@@ -156,9 +178,9 @@ fn subject(text: &str, world: &World) -> Result<Subject, Failure> {
     Ok(Subject::Resource(text.to_owned()))
 }
 
-fn matches(subject: &Subject, batch: &RecordBatch, row: usize, owned: &Owned) -> bool {
+fn matches(subject: &Subject, view: &View, layer: usize, batch: &RecordBatch, row: usize, owned: &Owned) -> bool {
     match subject {
-        Subject::Owner(owner) => owned.owner == *owner,
+        Subject::Owner(owner) => view.is_of(layer, &owned.owner, owner),
         Subject::Resource(id) => {
             text(batch, "ResourceId", row) == Some(id.as_str()) || text(batch, "ResourceName", row) == Some(id.as_str())
         }
@@ -172,14 +194,16 @@ fn matches(subject: &Subject, batch: &RecordBatch, row: usize, owned: &Owned) ->
 #[allow(clippy::too_many_arguments, reason = "one caller; a struct would only rename the arguments")]
 fn print(
     args: &ExplainArgs,
-    world: &World,
+    view: &View,
     subject: &Subject,
     period: Option<Period>,
     found: &[Found],
     totals: &BTreeMap<String, (Money, u64)>,
     by_rule: &ByRule,
     by_service: &BTreeMap<(String, String), (Money, u64)>,
+    shared: &BTreeMap<(String, LineKind, String), Money>,
 ) -> Result<(), Failure> {
+    let world = view.head();
     let columns =
         ["charge", "file", "row", "day", "service", "resource", "owner", "rule", "evidence", "currency", "amount"];
     let mut rows = Answer::new("Largest source rows", &columns);
@@ -208,8 +232,14 @@ fn print(
             "subject": args.subject,
             "cost": args.cost.word(),
             "period": period.map(|period| period.to_string()),
-            "steward": steward(subject, world),
+            "steward": steward(subject, view),
             "totals": totals,
+            "shared": shared
+                .iter()
+                .map(|((pool, line, currency), amount)| json!({
+                    "pool": pool, "line": line.word(), "currency": currency, "amount": amount.to_string()
+                }))
+                .collect::<Vec<_>>(),
             "rows": rows.json_rows(),
         }));
     }
@@ -222,12 +252,13 @@ fn print(
         .map(|(currency, (amount, rows))| format!("{} {currency} in {rows} charges", amount_shown(*amount)))
         .collect();
     emit(&format!("{}: {} cost{when}: {}\n", printable(&args.subject), args.cost, sums.join(", ")))?;
-    if let Some(steward) = steward(subject, world) {
+    if let Some(steward) = steward(subject, view) {
         emit(&format!("steward: {steward}\n"))?;
     }
     if let Subject::Owner(Owner::Team(team)) = subject {
-        let path: Vec<String> = world.org.path(team).iter().map(|unit| unit.name.clone()).collect();
-        emit(&format!("org: {}\n", path.join(" > ")))?;
+        let last = period.map_or_else(|| crate::clock::now().day(), |period| period.until().plus(-1));
+        let path = leap_orient::reading::moves::path(&world.org, &Owner::Team(team.clone()), last);
+        emit(&format!("org on {last}: {}\n", path.replace('/', " > ")))?;
     }
     emit("\n")?;
     let mut rules = Answer::new("By rule and evidence", &["rule", "evidence", "charges", "currency", "amount"]);
@@ -260,6 +291,22 @@ fn print(
         }
     }
     rules.print(OutputFormat::Table)?;
+    if !shared.is_empty() {
+        emit("\n")?;
+        let mut answer = Answer::new(
+            "Shared platforms (day by day: leap pool explain POOL DAY)",
+            &["pool", "line", "currency", "amount"],
+        );
+        for ((pool, line, currency), amount) in shared {
+            answer.rows.push(vec![
+                Cell::text(pool.as_str()),
+                Cell::text(line.word()),
+                Cell::text(currency.as_str()),
+                Cell::Amount(*amount),
+            ]);
+        }
+        answer.print(OutputFormat::Table)?;
+    }
     emit("\n")?;
     let mut services = Answer::new("By service", &["service", "charges", "currency", "amount"]);
     let mut sorted: Vec<_> = by_service.iter().collect();
@@ -274,9 +321,9 @@ fn print(
 }
 
 /// The steward of a residual.
-fn steward(subject: &Subject, world: &World) -> Option<String> {
+fn steward(subject: &Subject, view: &View) -> Option<String> {
     match subject {
-        Subject::Owner(Owner::Residual(reason)) => Some(world.rules.steward(reason).to_owned()),
+        Subject::Owner(Owner::Residual(reason)) => Some(view.steward(reason)),
         Subject::Owner(Owner::Team(_)) | Subject::Resource(_) | Subject::Charge { .. } => None,
     }
 }

@@ -16,20 +16,24 @@ mod home;
 mod ingest;
 mod output;
 mod ownership;
+mod pools;
 mod progress;
 mod query;
+mod rates;
+mod reorg;
 mod rows;
 mod sink;
 mod spend;
 mod trail;
 mod verify;
+mod view;
 mod world;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{AuditCommand, Cli, Command, ExportCommand, OrgCommand, QuarantineCommand, RulesCommand};
+use crate::cli::{AuditCommand, Cli, Command, ExportCommand, OrgCommand, PoolCommand, QuarantineCommand, RatesCommand, RulesCommand};
 use crate::failure::{Exit, Failure};
 
 fn main() -> ExitCode {
@@ -88,9 +92,19 @@ async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Rules(RulesCommand::Apply(args)) => ownership::apply_rules(home, args, true).await,
         Command::Rules(RulesCommand::Suggest(args)) => ownership::suggest(home, args).await,
         Command::Rules(RulesCommand::Show(args)) => ownership::show_rules(home, args.format.format).await,
-        Command::Org(OrgCommand::Apply(args)) => ownership::apply_org(home, args, true).await,
-        Command::Org(OrgCommand::Show(args)) => ownership::show_org(home, args.format.format).await,
-        Command::Org(_) | Command::Pool(_) | Command::Period(_) | Command::Claim(_) | Command::Dispute(_) | Command::Claims(_) | Command::Residual(_) | Command::Rates(_) => Err(Failure::failed("soon")),
+        Command::Org(OrgCommand::Plan(args)) => reorg::plan(home, args).await,
+        Command::Org(OrgCommand::Apply(args)) => reorg::apply(home, args, true).await,
+        Command::Org(OrgCommand::Revert(args)) => reorg::revert(home, args).await,
+        Command::Org(OrgCommand::Log(args)) => reorg::log(home, args.format.format).await,
+        Command::Org(OrgCommand::Show(args)) => reorg::show(home, args).await,
+        Command::Org(OrgCommand::Diff(args)) => reorg::diff(home, args).await,
+        Command::Rates(RatesCommand::Apply(args)) => rates::apply(home, args).await,
+        Command::Rates(RatesCommand::Show(args)) => rates::show(home, args.format.format).await,
+        Command::Pool(PoolCommand::Apply(args)) => pools::apply(home, args, true).await,
+        Command::Pool(PoolCommand::Check(args)) => pools::check(home, args).await,
+        Command::Pool(PoolCommand::List(args)) => pools::list(home, args).await,
+        Command::Pool(PoolCommand::Explain(args)) => pools::explain(home, args).await,
+        Command::Period(_) | Command::Claim(_) | Command::Dispute(_) | Command::Claims(_) | Command::Residual(_) => Err(Failure::failed("soon")),
         Command::Deliveries(args) => trail::deliveries(home, args.format.format).await,
         Command::Quarantine(QuarantineCommand::List(args)) => trail::quarantine(home, args.format.format).await,
         Command::Quarantine(QuarantineCommand::Replay(args)) => ingest::replay(home, args.format.format).await,

@@ -148,7 +148,7 @@ impl Answer {
         out
     }
 
-    fn markdown(&self) -> String {
+    pub(crate) fn markdown(&self) -> String {
         let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
         let mut out = line(self.columns.clone());
         let right: Vec<bool> = (0..self.columns.len()).map(|at| self.is_numeric(at)).collect();
@@ -166,7 +166,7 @@ impl Answer {
             .any(|row| matches!(row.get(column), Some(Cell::Count(_) | Cell::Amount(_) | Cell::Bps(_))))
     }
 
-    fn table(&self) -> String {
+    pub(crate) fn table(&self) -> String {
         let mut out = String::new();
         if !self.title.is_empty() {
             out += &format!("{}\n", self.title);

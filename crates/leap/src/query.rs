@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, StringArray};
+use arrow::array::{ArrayRef, Date32Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use leap_lake::{LakeError, SqlWorld};
+use leap_orient::org::Span;
+use leap_terms::Day;
 
 use crate::annotate::Owners;
 use crate::cli::{OutputFormat, SqlArgs};
@@ -56,21 +58,28 @@ pub(crate) fn view(home: &Home, world: &World) -> Result<SqlWorld, Failure> {
     })
 }
 
-/// The units of the org in force: id, name, kind, parent.
+/// The units of the org in force, one row per span of time: id, name, kind, parent, from, until.
 fn teams(world: &World) -> Result<RecordBatch, Failure> {
-    let units: Vec<_> = world.org.units().iter().collect();
-    let column = |get: &dyn Fn(&leap_orient::org::Unit) -> Option<String>| -> Arc<StringArray> {
-        Arc::new(units.iter().map(|unit| get(unit)).collect())
+    let spans: Vec<(&leap_terms::TeamId, &Span)> =
+        world.org.units().iter().flat_map(|unit| unit.spans.iter().map(move |span| (&unit.id, span))).collect();
+    let text = |get: &dyn Fn(&Span) -> Option<String>| -> ArrayRef {
+        Arc::new(spans.iter().map(|(_, span)| get(span)).collect::<StringArray>())
     };
-    let schema =
-        Schema::new(["id", "name", "kind", "parent"].map(|name| Field::new(name, DataType::Utf8, true)).to_vec());
-    let columns: Vec<arrow::array::ArrayRef> = vec![
-        column(&|unit| Some(unit.id.to_string())),
-        column(&|unit| Some(unit.name.clone())),
-        column(&|unit| Some(unit.kind.clone())),
-        column(&|unit| unit.parent.as_ref().map(ToString::to_string)),
+    let days = |get: &dyn Fn(&Span) -> Day| -> ArrayRef {
+        Arc::new(Date32Array::from_iter_values(spans.iter().map(|(_, span)| get(span).days())))
+    };
+    let mut fields = ["id", "name", "kind", "parent"].map(|name| Field::new(name, DataType::Utf8, true)).to_vec();
+    fields.extend(["from", "until"].map(|name| Field::new(name, DataType::Date32, false)));
+    let ids: StringArray = spans.iter().map(|(id, _)| Some(id.as_str())).collect();
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(ids),
+        text(&|span| Some(span.name.clone())),
+        text(&|span| Some(span.kind.clone())),
+        text(&|span| span.parent.as_ref().map(ToString::to_string)),
+        days(&|span| span.period.from()),
+        days(&|span| span.period.until()),
     ];
-    RecordBatch::try_new(Arc::new(schema), columns).map_err(|error| Failure::from_error(&error))
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(|error| Failure::from_error(&error))
 }
 
 /// A refused query is the person's to change (exit 2); anything else failed (exit 1).

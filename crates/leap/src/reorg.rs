@@ -641,9 +641,28 @@ pub(crate) async fn diff(root: &Path, args: &OrgDiffArgs) -> Result<(), Failure>
     let mut answer =
         Answer::new(format!("What differs between the orgs of {} and {}", args.from, args.to), &["change"]);
     for change in world.org.diff(args.from, &world.org, args.to) {
-        answer.rows.push(vec![Cell::text(change.to_string())]);
+        answer.rows.push(vec![Cell::text(words(&change))]);
     }
     answer.print(args.format.format)
+}
+
+/// A difference in words.
+fn words(change: &leap_orient::org::Change) -> String {
+    use leap_orient::org::Change as Of;
+    let named = |unit: &Option<TeamId>| unit.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string);
+    match change {
+        Of::Started { unit, state, split_from } => {
+            let from: Vec<&str> = split_from.iter().map(TeamId::as_str).collect();
+            let from = if from.is_empty() { String::new() } else { format!(", split from {}", from.join(", ")) };
+            format!("{unit} ({}) exists below {}{from}", state.name, named(&state.parent))
+        }
+        Of::Ended { unit, successor: Some(heir) } => format!("{unit} ended; {heir} inherits"),
+        Of::Ended { unit, successor: None } => format!("{unit} ended; nobody inherits"),
+        Of::Renamed { unit, from, to } => format!("{unit} is called {to}, before {from}"),
+        Of::Moved { unit, from, to } => format!("{unit} is below {}, before {}", named(to), named(from)),
+        Of::Described { unit, field, from, to } => format!("{unit}: {field} '{to}', before '{from}'"),
+        Of::Transferred { person, from, to } => format!("{person} is in {}, before in {}", named(to), named(from)),
+    }
 }
 
 /// "USD 1,234.00", for stories.

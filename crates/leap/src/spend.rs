@@ -5,18 +5,23 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use leap_orient::reading::dimension::{self, Dimension, Named};
-use leap_orient::reading::spend::{Basis, RowFilter, Spend, SpendQuery, SpendRow};
+use leap_lake::cell_text;
+use leap_orient::org::Resolved;
+use leap_orient::reading::spend::{RowFilter, Spend, SpendQuery, SpendRow};
+use leap_orient::reading::spend::Basis;
 use leap_terms::tables::{self, Table};
 use leap_terms::{CostKind, Currency, Day, Exact, Money, Period, TeamId};
 use serde_json::{Value, json};
 
-use crate::cli::{BasisArg, OutputFormat, SpendArgs};
+use crate::annotate::Owners;
+use crate::cli::{BasisArg, OrgArg, OutputFormat, SpendArgs};
 use crate::explain::basis;
 use crate::failure::Failure;
 use crate::home::{Access, Home};
 use crate::output::{Answer, Cell, print_json};
-use crate::query;
-use crate::world::{World, answers, each_batch, published};
+use crate::rows;
+use crate::view::View;
+use crate::world::{Slice, World, answers, each_batch, published};
 
 type Rows = (Vec<SpendRow>, BTreeMap<Currency, Money>);
 
@@ -26,20 +31,22 @@ struct Question<'q> {
     cost: CostKind,
     basis: Basis,
     filter: Option<&'q dyn RowFilter>,
-    /// The filter as typed, for the way through the charges.
-    filter_text: Option<&'q str>,
+    /// Only what stands at this unit or below it.
+    under: Option<&'q TeamId>,
 }
 
 /// Answers and prints.
 pub(crate) async fn run(root: &Path, args: &SpendArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Read).await?;
-    let world = World::load(&home, args.reading.snapshot).await?;
-    let key_columns = common_key_columns(&world);
-    let extra: Vec<String> = extra_columns(&world);
+    let view = View::open(&home, &args.reading).await?;
+    let world = view.head();
+    let levels = view.levels();
+    let key_columns = common_key_columns(&view);
+    let extra: Vec<String> = extra_columns(world);
     let by = dimension::parse(
         &args.by,
         &key_columns,
-        &world.org.kinds().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        &levels,
         &extra,
     )
     .map_err(Failure::usage)?;
@@ -56,24 +63,25 @@ pub(crate) async fn run(root: &Path, args: &SpendArgs) -> Result<(), Failure> {
     };
     let filter = match &args.filter {
         Some(text) => {
-            Some(leap_orient::reading::filter::Filter::parse(text).map_err(|fault| Failure::usage(fault.to_string()))?)
+            Some(leap_orient::reading::filter::Filter::parse(text, &levels).map_err(|fault| Failure::usage(fault.to_string()))?)
         }
         None => None,
     };
+    let under = args.under.as_deref().map(|name| unit_named(&view, name)).transpose()?;
     let question = Question {
+        under: under.as_ref(),
         by: &by,
         cost: args.cost,
         basis: basis(args.basis),
         filter: filter.as_ref().map(|filter| filter as &dyn RowFilter),
-        filter_text: args.filter.as_deref(),
     };
-    let (rows, totals) = ask(&home, &world, &question, period).await?;
+    let (rows, totals) = ask(&home, &view, &question, period).await?;
     // A report by month or day has its earlier periods as rows.
     let timed =
         by.iter().any(|named| matches!(named.dimension, Dimension::Month | Dimension::Day | Dimension::BillingPeriod));
     let before = match args.format.format {
         OutputFormat::Table | OutputFormat::Markdown if !timed => {
-            Some(ask(&home, &world, &question, previous(period)).await?)
+            Some(ask(&home, &view, &question, previous(period)).await?)
         }
         OutputFormat::Table | OutputFormat::Markdown | OutputFormat::Json | OutputFormat::Csv => None,
     };
@@ -94,7 +102,7 @@ pub(crate) async fn run(root: &Path, args: &SpendArgs) -> Result<(), Failure> {
     if before.is_some() {
         columns.extend(["previous", "change"]);
     }
-    let mut answer = Answer::new(title(args, &world, period), &columns);
+    let mut answer = Answer::new(title(args, &view, period), &columns);
     for row in rows.iter().chain(&rest) {
         let mut cells: Vec<Cell> =
             row.values.iter().map(|value| value.as_ref().map_or(Cell::Empty, Cell::text)).collect();
@@ -147,14 +155,19 @@ pub(crate) async fn run(root: &Path, args: &SpendArgs) -> Result<(), Failure> {
     answer.print(args.format.format)
 }
 
-fn title(args: &SpendArgs, world: &World, period: Period) -> String {
+fn title(args: &SpendArgs, view: &View, period: Period) -> String {
     let basis = match args.basis {
         BasisArg::Incurred => "incurred",
         BasisArg::Invoiced => "invoiced",
     };
-    let digest = world.digest_text();
+    let digest = view.head().digest_text();
+    let org = match args.reading.org {
+        OrgArg::AsWas => String::new(),
+        OrgArg::AsIs => ", org as it is".to_owned(),
+        OrgArg::On(day) => format!(", org of {day}"),
+    };
     format!(
-        "{} cost {basis} in {period} by {} (snapshot {}; rounded, exact with --format json)",
+        "{} cost {basis} in {period} by {}{org} (snapshot {}; rounded, exact with --format json)",
         args.cost,
         args.by,
         &digest[..digest.len().min(16)]
@@ -173,9 +186,9 @@ pub(crate) fn extra_columns(world: &World) -> Vec<String> {
 }
 
 /// The key columns that every slice's cube has: what a rule named later is in the newer ones only.
-fn common_key_columns(world: &World) -> Vec<String> {
+fn common_key_columns(view: &View) -> Vec<String> {
     let mut columns: Option<Vec<String>> = None;
-    for slice in world.slices() {
+    for (_, slice) in view.slices() {
         let own = slice.key_columns();
         match &mut columns {
             None => columns = Some(own),
@@ -183,31 +196,6 @@ fn common_key_columns(world: &World) -> Vec<String> {
         }
     }
     columns.unwrap_or_else(tables::base_key_columns)
-}
-
-/// The filter as SQL over charges: a tag is looked up in `AllocatedTags` first, as everywhere.
-fn with_allocated_tags(filter: &str) -> String {
-    let mut out = String::new();
-    let (mut rest, mut quoted) = (filter, false);
-    while let Some(c) = rest.chars().next() {
-        let plain =
-            !quoted && !out.ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == '"');
-        let named = ["Tags['", "\"Tags\"['"].iter().find_map(|start| rest.strip_prefix(start)).filter(|_| plain);
-        if let Some(after) = named
-            && let Some(end) = after.find("']")
-        {
-            let key = &after[..end];
-            out += &format!("coalesce(\"AllocatedTags\"['{key}'], \"Tags\"['{key}'])");
-            rest = &after[end + 2..];
-            continue;
-        }
-        if c == '\'' {
-            quoted = !quoted;
-        }
-        out.push(c);
-        rest = &rest[c.len_utf8()..];
-    }
-    out
 }
 
 /// The period of the same length before: for whole months, as many months.
@@ -252,32 +240,56 @@ fn top(mut rows: Vec<SpendRow>, count: Option<usize>) -> (Vec<SpendRow>, Vec<Spe
     (rows, rest.into_values().collect())
 }
 
-async fn ask(home: &Home, world: &World, question: &Question<'_>, period: Period) -> Result<Rows, Failure> {
-    let by_charge = question.by.iter().any(|named| matches!(named.dimension, Dimension::Charge(_)));
-    let key_columns = common_key_columns(world);
-    let outside = |column: &String| {
-        !key_columns.contains(column)
-            && !matches!(column.as_str(), "ResourceId" | "ResourceName" | "team" | "rule" | "source")
-    };
-    if by_charge || question.filter.is_some_and(|filter| filter.columns().iter().any(outside)) {
-        return from_charges(home, world, question, period).await;
+/// The unit that a person names, as of any day.
+fn unit_named(view: &View, name: &str) -> Result<TeamId, Failure> {
+    let org = &view.head().org;
+    if let Some(unit) = org.units().iter().find(|unit| unit.id.as_str() == name) {
+        return Ok(unit.id.clone());
     }
-    from_cube(home, world, question, period)
+    let today = crate::clock::now().day();
+    match org.resolve(name, today) {
+        Resolved::Team(team) => Ok(team),
+        Resolved::Ambiguous(teams) => {
+            let teams: Vec<&str> = teams.iter().map(TeamId::as_str).collect();
+            Err(Failure::usage(format!("'{name}' means several units: {}; name one by its id", teams.join(", "))))
+        }
+        Resolved::Unknown => {
+            let hint = org.nearest(name).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+            Err(Failure::usage(format!("no unit of the org is called '{name}'{hint}")))
+        }
+    }
 }
 
-fn from_cube(home: &Home, world: &World, question: &Question, period: Period) -> Result<Rows, Failure> {
-    let open = published(home);
-    let level = |team: &TeamId, kind: &str, _day: Day| world.org.level(team, kind).map(|unit| unit.id.to_string());
-    let query = SpendQuery {
+async fn ask(home: &Home, view: &View, question: &Question<'_>, period: Period) -> Result<Rows, Failure> {
+    let by_charge = question.by.iter().any(|named| matches!(named.dimension, Dimension::Charge(_)));
+    let key_columns = common_key_columns(view);
+    let outside = |column: &String| {
+        !key_columns.contains(column)
+            && !matches!(column.as_str(), "ResourceId" | "ResourceName" | "team" | "rule" | "source" | "pool")
+            && !column.starts_with("level:")
+    };
+    if by_charge || question.filter.is_some_and(|filter| filter.columns().iter().any(outside)) {
+        return from_charges(home, view, question, period).await;
+    }
+    from_cube(home, view, question, period)
+}
+
+fn query<'q>(question: &Question<'q>, period: Period) -> SpendQuery<'q> {
+    SpendQuery {
         by: question.by,
         period,
         basis: question.basis,
         cost: question.cost,
         filter: question.filter,
-        level: &level,
-    };
-    let mut spend = Spend::new(query);
-    for slice in world.slices() {
+        under: question.under,
+    }
+}
+
+fn from_cube(home: &Home, view: &View, question: &Question, period: Period) -> Result<Rows, Failure> {
+    let open = published(home);
+    let readers = view.readers();
+    let mut spend = Spend::new(query(question, period));
+    for (layer, slice) in view.slices() {
         if !question.basis.may_cover(period, &slice.scope, slice.first_day, slice.last_day) {
             continue;
         }
@@ -299,101 +311,48 @@ fn from_cube(home: &Home, world: &World, question: &Question, period: Period) ->
         let columns = spend.cube_columns();
         let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
         each_batch(slice.of(Table::Cube), Some(&columns), &open, |batch| {
-            spend.cube(&scope, &answers, batch);
+            spend.cube(&scope, &answers, &readers[layer], batch);
             Ok(())
         })?;
+    }
+    for shared in view.journal(period, question.basis, &open)? {
+        spend.journal(shared.billing, &shared.lines, &readers[shared.layer]);
     }
     Ok(spend.finish())
 }
 
-/// Through the SQL gateway, over charges.
-async fn from_charges(home: &Home, world: &World, question: &Question<'_>, period: Period) -> Result<Rows, Failure> {
-    let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
-    let literal = |text: &str| format!("'{}'", text.replace('\'', "''"));
-    let mut columns = Vec::new();
-    for named in question.by {
-        columns.push(match &named.dimension {
-            Dimension::Owner => quoted("x_LeapOwner"),
-            Dimension::Rule => quoted("x_LeapRule"),
-            Dimension::Source => quoted(tables::SOURCE),
-            Dimension::BillingPeriod => quoted(tables::BILLING_PERIOD),
-            Dimension::Month => match question.basis {
-                Basis::Incurred => "substr(CAST(CAST(\"ChargePeriodStart\" AS DATE) AS VARCHAR), 1, 7)".to_owned(),
-                Basis::Invoiced => quoted(tables::BILLING_PERIOD),
-            },
-            Dimension::Day => "CAST(CAST(\"ChargePeriodStart\" AS DATE) AS VARCHAR)".to_owned(),
-            Dimension::Level(_) => quoted("x_LeapOwner"),
-            Dimension::Key(name) | Dimension::Resource(name) | Dimension::Charge(name) => quoted(name),
-            Dimension::Tag(key) => {
-                let key = literal(key);
-                format!("coalesce(\"AllocatedTags\"[{key}], \"Tags\"[{key}])")
+/// Charge by charge, for columns that the cube does not keep.
+async fn from_charges(home: &Home, view: &View, question: &Question<'_>, period: Period) -> Result<Rows, Failure> {
+    let open = published(home);
+    let readers = view.readers();
+    let slices: Vec<(usize, Slice)> = view.slices();
+    let alone: Vec<Slice> = slices.iter().map(|(_, slice)| slice.clone()).collect();
+    let owners = Owners::load(&alone, view.head().digest_text(), &open)?;
+    let mut spend = Spend::new(query(question, period));
+    let mut more = spend.charge_columns();
+    more.extend(rows::cost_columns(question.cost));
+    more.push("BillingCurrency".to_owned());
+    for (layer, slice) in &slices {
+        let (scope, one) = (slice.scope.clone(), std::slice::from_ref(slice));
+        rows::each_charge_batch(one, &owners, Some(period), question.basis, &more, &open, |batch, owned, inside| {
+            for row in (0..batch.num_rows()).filter(|row| inside[*row]) {
+                let get = |name: &str| cell_text(batch.column_by_name(name)?.as_ref(), row);
+                spend.charge(
+                    &scope,
+                    rows::day(batch, row),
+                    &owned[row].owner,
+                    owned[row].rule.as_deref(),
+                    rows::text(batch, "BillingCurrency", row).unwrap_or_default(),
+                    rows::cost(batch, question.cost, row),
+                    &readers[*layer],
+                    &get,
+                );
             }
-        });
+            Ok(())
+        })?;
     }
-    columns.push("\"BillingCurrency\"".to_owned());
-    let groups: Vec<String> = (1..=columns.len()).map(|at| at.to_string()).collect();
-    let inside = match question.basis {
-        Basis::Incurred => format!(
-            "\"ChargePeriodStart\" >= TIMESTAMP '{}T00:00:00Z' AND \"ChargePeriodStart\" < TIMESTAMP '{}T00:00:00Z'",
-            period.from(),
-            period.until()
-        ),
-        Basis::Invoiced => {
-            let months: Vec<String> = period
-                .months()
-                .filter(|month| period.contains(month.first_day()))
-                .map(|month| format!("'{month}'"))
-                .collect();
-            if months.is_empty() {
-                "false".to_owned()
-            } else {
-                format!("{} IN ({})", quoted(tables::BILLING_PERIOD), months.join(", "))
-            }
-        }
-    };
-    let filter = question.filter_text.map_or_else(String::new, |text| format!(" AND ({})", with_allocated_tags(text)));
-    let sql = format!(
-        "SELECT {}, SUM(\"{}\"), COUNT(*) FROM (SELECT *, \"x_LeapOwner\" AS team, \"x_LeapRule\" AS rule, \"{}\" AS source FROM charges) AS charges WHERE {inside}{filter} GROUP BY {}",
-        columns.join(", "),
-        question.cost.column(),
-        tables::SOURCE,
-        groups.join(", ")
-    );
-    let answer = home.lake.sql(&query::view(home, world)?, &sql).await.map_err(query::refusal)?;
-    let mut sums = BTreeMap::<(Vec<Option<String>>, Currency), (Money, u64)>::new();
-    let mut totals = BTreeMap::<Currency, Money>::new();
-    for mut row in answer.texts() {
-        let count: u64 = row.pop().flatten().and_then(|text| text.parse().ok()).unwrap_or_default();
-        let amount: Money = row
-            .pop()
-            .flatten()
-            .unwrap_or_else(|| "0".to_owned())
-            .parse()
-            .map_err(|error| Failure::failed(format!("a sum {error}")))?;
-        let currency = Currency::new(&row.pop().flatten().unwrap_or_default()).map_err(Failure::failed)?;
-        for (value, named) in row.iter_mut().zip(question.by) {
-            if let Dimension::Level(kind) = &named.dimension {
-                *value = value.take().and_then(|owner| level_of(world, &owner, kind));
-            }
-        }
-        *totals.entry(currency.clone()).or_default() += amount;
-        let sum = sums.entry((row, currency)).or_default();
-        sum.0 += amount;
-        sum.1 += count;
+    for shared in view.journal(period, question.basis, &open)? {
+        spend.journal(shared.billing, &shared.lines, &readers[shared.layer]);
     }
-    let mut rows: Vec<SpendRow> = sums
-        .into_iter()
-        .map(|((values, currency), (amount, rows))| SpendRow { values, currency, amount, rows })
-        .collect();
-    rows.sort_by(|a, b| {
-        b.amount.cmp(&a.amount).then_with(|| a.values.cmp(&b.values)).then_with(|| a.currency.cmp(&b.currency))
-    });
-    Ok((rows, totals))
-}
-
-fn level_of(world: &World, owner: &str, kind: &str) -> Option<String> {
-    match TeamId::new(owner) {
-        Ok(team) => world.org.level(&team, kind).map(|unit| unit.id.to_string()),
-        Err(_) => Some(owner.to_owned()),
-    }
+    Ok(spend.finish())
 }

@@ -12,7 +12,7 @@
 
 use std::collections::BTreeMap;
 
-use leap_terms::{Currency, Day, Exact, Owner, Period};
+use leap_terms::{Currency, Day, Exact, Owner};
 
 use num_bigint::BigUint;
 
@@ -22,9 +22,8 @@ use super::sums::units;
 
 /// What averaging adds to each owner's effective cost, by owner; adds up to zero. Owners without change are left out.
 pub fn averaged(facts: &Facts, day: Day, currency: &Currency) -> BTreeMap<Owner, Exact> {
-    let span = Period::new(day, day.plus(1)).expect("a day ends after it starts");
     let mut owners: BTreeMap<&Owner, (Exact, Exact)> = BTreeMap::new();
-    for (_, owner, costs) in facts.used(span, currency) {
+    for (owner, costs) in facts.averaged(day, currency) {
         let (contracted, benefit) = owners.entry(owner).or_default();
         *contracted += costs.contracted;
         *benefit += costs.contracted - costs.effective;

@@ -43,6 +43,8 @@ struct DayFacts {
     pools: BTreeMap<(String, Currency), Collected>,
     direct: BTreeMap<(Currency, TeamId), Costs>,
     used: BTreeMap<(Currency, String, Owner), Costs>,
+    /// The part of `used` whose benefit is averaged here.
+    averaged: BTreeMap<(Currency, String, Owner), Costs>,
 }
 
 /// All costs that take part.
@@ -52,18 +54,31 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Adds a row; the order of rows is irrelevant.
+    /// Adds a row whose cost is shared if it is a pool's; the order of rows is irrelevant.
     pub fn add(&mut self, row: FactRow<'_>) {
+        self.put(row, true);
+    }
+
+    /// Adds a row that weighs alone: its own cost is shared elsewhere, in the journal of its billing period.
+    pub fn weigh(&mut self, row: FactRow<'_>) {
+        self.put(row, false);
+    }
+
+    fn put(&mut self, row: FactRow<'_>, shared: bool) {
         let facts = self.days.entry(row.day).or_default();
         let commitment = row.commitment.filter(|id| !id.is_empty());
         if let Some(id) = commitment
             && row.commitment_status.is_some_and(|status| status.eq_ignore_ascii_case("used"))
         {
             let key = (row.currency.clone(), id.to_owned(), row.owner.clone());
+            if shared {
+                *facts.averaged.entry(key.clone()).or_default() += row.costs;
+            }
             *facts.used.entry(key).or_default() += row.costs;
         }
         match row.owner {
             Owner::Team(team) => *facts.direct.entry((row.currency, team)).or_default() += row.costs,
+            Owner::Residual(ResidualReason::Pool(_)) if !shared => {}
             Owner::Residual(ResidualReason::Pool(pool)) => {
                 let collected = facts.pools.entry((pool, row.currency)).or_default();
                 collected.costs += row.costs;
@@ -106,9 +121,19 @@ impl Facts {
         rows.map(|((_, id, owner), costs)| (id.as_str(), owner, costs))
     }
 
+    /// What commitments covered of the cost that is shared here, in one currency, with the owner.
+    pub(super) fn averaged<'a>(
+        &'a self,
+        day: Day,
+        currency: &'a Currency,
+    ) -> impl Iterator<Item = (&'a Owner, &'a Costs)> {
+        let rows = self.days.get(&day).into_iter().flat_map(|facts| &facts.averaged);
+        rows.filter(move |((of, ..), _)| of == currency).map(|((_, _, owner), costs)| (owner, costs))
+    }
+
     /// Currencies in which commitments covered something on a day.
     pub(super) fn used_currencies(&self, day: Day) -> Vec<&Currency> {
-        let used = self.days.get(&day).into_iter().flat_map(|facts| facts.used.keys());
+        let used = self.days.get(&day).into_iter().flat_map(|facts| facts.averaged.keys());
         let mut currencies: Vec<&Currency> = used.map(|(currency, ..)| currency).collect();
         currencies.dedup();
         currencies

@@ -21,6 +21,7 @@ pub mod driver;
 mod drivers;
 pub mod explain;
 pub mod facts;
+mod heads;
 pub mod journal;
 pub mod kubernetes;
 pub mod measured;

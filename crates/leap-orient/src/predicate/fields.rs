@@ -59,18 +59,23 @@ pub struct Fields {
     fields: Vec<Field>,
     numbers: HashMap<Field, u32>,
     owners: bool,
+    levels: Vec<String>,
 }
 
 impl Fields {
-    /// For filters of reports, which may also read the answer: `team`, `rule` and `source`.
-    pub fn with_owners() -> Fields {
-        Fields { owners: true, ..Fields::default() }
+    /// For filters of reports, which may also read the answer: `team`, `rule`, `source`, `pool` and the levels of the org
+    /// (as columns `level:<kind>`).
+    pub fn with_owners(levels: &[String]) -> Fields {
+        Fields { owners: true, levels: levels.to_vec(), ..Fields::default() }
     }
 
     /// The name of a part of the answer, where this set may read it.
     pub(crate) fn answer(&self, word: &str) -> Option<String> {
+        if let Some(level) = self.levels.iter().find(|level| level.eq_ignore_ascii_case(word)) {
+            return Some(format!("{}{level}", crate::reading::spend::LEVEL));
+        }
         let word = word.to_ascii_lowercase();
-        (self.owners && matches!(word.as_str(), "team" | "rule" | "source")).then_some(word)
+        (self.owners && matches!(word.as_str(), "team" | "rule" | "source" | "pool")).then_some(word)
     }
 
     /// The number of a field; a new field gets the next.

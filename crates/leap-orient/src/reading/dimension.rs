@@ -1,7 +1,7 @@
 //! By what a report groups.
 //!
 //! ```text
-//! team, rule, source, month, day, billing_period     leap's own
+//! team, path, pool, rule, source, month, day, billing_period     leap's own
 //! division                                           a level of the org
 //! service, account, region, category, provider       short names of FOCUS columns
 //! ServiceName, Tags['env'], x_Operation              FOCUS columns, tags and the bill's own columns
@@ -27,6 +27,10 @@ pub enum Dimension {
     BillingPeriod,
     /// The owner's ancestor of this kind: `division`.
     Level(String),
+    /// The units from the root down to the owner: `acme/consumer/payments`.
+    Path,
+    /// The pool whose split the amount is; null for direct cost.
+    Pool,
     /// A column of the attribution key.
     Key(String),
     /// A tag.
@@ -106,6 +110,8 @@ fn one(word: &str, key_columns: &[String], levels: &[String], extra: &[String]) 
         "month" => return Ok(Dimension::Month),
         "day" => return Ok(Dimension::Day),
         "billing_period" => return Ok(Dimension::BillingPeriod),
+        "path" => return Ok(Dimension::Path),
+        "pool" => return Ok(Dimension::Pool),
         _ => {}
     }
     if let Some(key) = word.strip_prefix("Tags['").and_then(|rest| rest.strip_suffix("']")) {
@@ -138,7 +144,7 @@ fn one(word: &str, key_columns: &[String], levels: &[String], extra: &[String]) 
 }
 
 fn unknown(word: &str, levels: &[String], extra: &[String]) -> String {
-    let own = ["team", "rule", "source", "month", "day", "billing_period"];
+    let own = ["team", "path", "pool", "rule", "source", "month", "day", "billing_period"];
     let candidates = own
         .into_iter()
         .chain(SHORT.iter().map(|(short, _)| *short))

@@ -13,12 +13,12 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Reads a filter.
+    /// Reads a filter; `levels` are the kinds of org units, which it may read like columns.
     ///
     /// # Errors
     /// The first fault, with its place in the text.
-    pub fn parse(text: &str) -> Result<Filter, Fault> {
-        let mut fields = Fields::with_owners();
+    pub fn parse(text: &str, levels: &[String]) -> Result<Filter, Fault> {
+        let mut fields = Fields::with_owners(levels);
         let predicate = Predicate::parse(text, &mut fields).map_err(|error| {
             // The words of rules speak of owners; a filter only chooses charges.
             let (message, help) = match error.message.split_once(", and an owner cannot depend on it") {
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_filter_reads_the_answer_and_the_charge() {
-        let filter = Filter::parse("team = 'a' AND Tags['env'] IN ('prod', 'stage')").unwrap();
+        let filter = Filter::parse("team = 'a' AND Tags['env'] IN ('prod', 'stage')", &[]).unwrap();
         let get = |env: &'static str| {
             move |name: &str| match name {
                 "team" => Some("a".to_owned()),
@@ -88,6 +88,6 @@ mod tests {
         assert!(filter.matches(&get("prod")));
         assert!(!filter.matches(&get("dev")));
         assert_eq!(filter.columns(), ["AllocatedTags", "Tags", "team"]);
-        assert!(Filter::parse("SubAccountId = 5").is_err());
+        assert!(Filter::parse("SubAccountId = 5", &[]).is_err());
     }
 }

@@ -6,15 +6,18 @@
 //! The sum over the rows of an answer is the sum over the charges that it covers, exactly, whatever the dimensions.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, RecordBatch, StringArray};
 use arrow::datatypes::{Date32Type, Decimal128Type, Int64Type};
 use leap_terms::tables::{self, fine_column};
-use leap_terms::{CostKind, Currency, Day, Exact, Money, Owner, Period, ScopeKey, TeamId};
+use leap_terms::{CostKind, Currency, Day, Exact, Money, Month, Owner, Period, ScopeKey, TeamId};
 
 use super::dimension::{Dimension, Named};
 use super::tags::tag;
 use crate::attribute::Answers;
+use crate::org::{Place, Reader};
+use crate::pool::Line;
 
 /// By which clock of the bill a period is read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,7 +47,7 @@ impl Basis {
 }
 
 /// Decides whether a charge is in the answer, from named columns: FOCUS columns of key and resource, `x_…` key
-/// columns, `Tags`, `AllocatedTags`, and `team`, `rule`, `source`.
+/// columns, `Tags`, `AllocatedTags`, and `team`, `rule`, `source`, `pool`, `level:<kind>`.
 pub trait RowFilter {
     /// The columns that it reads.
     fn columns(&self) -> Vec<String>;
@@ -64,8 +67,8 @@ pub struct SpendQuery<'q> {
     pub cost: CostKind,
     /// Which charges.
     pub filter: Option<&'q dyn RowFilter>,
-    /// The id of the owner's ancestor of a kind, on a day.
-    pub level: &'q dyn Fn(&TeamId, &str, Day) -> Option<String>,
+    /// Only what stands at this unit or below it.
+    pub under: Option<&'q TeamId>,
 }
 
 /// One row of an answer.
@@ -139,6 +142,8 @@ impl<'q> Spend<'q> {
                 | Dimension::Day
                 | Dimension::BillingPeriod
                 | Dimension::Level(_)
+                | Dimension::Path
+                | Dimension::Pool
                 | Dimension::Resource(_)
                 | Dimension::Charge(_) => {}
             }
@@ -235,7 +240,7 @@ impl<'q> Spend<'q> {
     ///
     /// # Panics
     /// If a cell has a key without an owner, which the proof at publish excludes.
-    pub fn cube(&mut self, scope: &SpendScope, answers: &Answers, batch: &RecordBatch) {
+    pub fn cube(&mut self, scope: &SpendScope, answers: &Answers, reader: &Reader<'_>, batch: &RecordBatch) {
         let days = batch.column_by_name(tables::DAY).expect("the cube has days").as_primitive::<Date32Type>();
         let keys = binary(batch, tables::KEY);
         let resources = binary(batch, tables::RESOURCE);
@@ -254,9 +259,16 @@ impl<'q> Spend<'q> {
             let resource = resources.is_valid(row).then(|| resources.value(row));
             let key = *scope.keys.get(keys.value(row)).expect("every cell's key is in the keys table");
             let answer = answers.find(keys.value(row), resource, day).expect("every cell has an owner");
+            let shown = Shown::new(reader, answer.owner, day);
+            if self.query.under.is_some_and(|unit| !shown.is_under(unit)) {
+                continue;
+            }
             if let Some(filter) = self.query.filter {
                 let get =
-                    |name: &str| scope.column(name, key, resource, answer.owner, answer.rule.map(|rule| rule.as_str()));
+                    |name: &str| match shown.column(name) {
+                    Some(value) => value,
+                    None => scope.column(name, key, resource, answer.rule.map(|rule| rule.as_str())),
+                };
                 if !filter.matches(&get) {
                     continue;
                 }
@@ -265,7 +277,9 @@ impl<'q> Spend<'q> {
             for (at, named) in self.query.by.iter().enumerate() {
                 let number = match &named.dimension {
                     Dimension::Key(_) | Dimension::Tag(_) => scope.values[key][at],
-                    Dimension::Owner => self.texts.number(Some(&answer.owner.to_string())),
+                    Dimension::Owner => self.texts.number(Some(&shown.owner())),
+                    Dimension::Path => self.texts.number(Some(&shown.path())),
+                    Dimension::Pool => self.texts.number(None),
                     Dimension::Rule => self.texts.number(answer.rule.map(|rule| rule.as_str())),
                     Dimension::Source => self.texts.number(Some(scope.scope.source.as_str())),
                     Dimension::Month => {
@@ -277,13 +291,7 @@ impl<'q> Spend<'q> {
                     }
                     Dimension::Day => self.texts.number(Some(&day.to_string())),
                     Dimension::BillingPeriod => self.texts.number(Some(&scope.scope.billing_period.to_string())),
-                    Dimension::Level(kind) => {
-                        let unit = match answer.owner {
-                            Owner::Team(team) => (self.query.level)(team, kind, day),
-                            Owner::Residual(_) => Some(answer.owner.to_string()),
-                        };
-                        self.texts.number(unit.as_deref())
-                    }
+                    Dimension::Level(kind) => self.texts.number(shown.level(kind).as_deref()),
                     Dimension::Resource(name) => {
                         let found = resource.and_then(|resource| scope.resources.get(resource));
                         let text = found.and_then(
@@ -301,15 +309,146 @@ impl<'q> Spend<'q> {
                 fine.filter(|array| array.is_valid(row)).map_or(0, |array| array.value(row)),
             );
             let count = u64::try_from(rows.value(row)).expect("row counts are positive");
-            match self.sums.get_mut(group.as_slice()) {
-                Some((sum, counted)) => {
-                    *sum += amount;
-                    *counted += count;
+            self.put(&group, amount, count);
+        }
+    }
+
+    fn put(&mut self, group: &[u32], amount: Exact, count: u64) {
+        match self.sums.get_mut(group) {
+            Some((sum, counted)) => {
+                *sum += amount;
+                *counted += count;
+            }
+            None => {
+                self.sums.insert(group.to_vec().into_boxed_slice(), (amount, count));
+            }
+        }
+    }
+
+    /// Adds one charge, for dimensions that the cube does not keep. `get` gives a column's text, `None` for null.
+    #[allow(clippy::too_many_arguments, reason = "a charge has that many sides; a struct would only rename them")]
+    pub fn charge(
+        &mut self,
+        scope: &ScopeKey,
+        day: Day,
+        owner: &Owner,
+        rule: Option<&str>,
+        currency: &str,
+        amount: Money,
+        reader: &Reader<'_>,
+        get: &dyn Fn(&str) -> Option<String>,
+    ) {
+        if !self.query.basis.covers(self.query.period, day, scope) {
+            return;
+        }
+        let shown = Shown::new(reader, owner, day);
+        if self.query.under.is_some_and(|unit| !shown.is_under(unit)) {
+            return;
+        }
+        let column = |name: &str| match shown.column(name) {
+            Some(value) => value,
+            None => match name {
+                "rule" => rule.map(str::to_owned),
+                "source" => Some(scope.source.as_str().to_owned()),
+                _ => get(name),
+            },
+        };
+        if self.query.filter.is_some_and(|filter| !filter.matches(&column)) {
+            return;
+        }
+        let mut group: Vec<u32> = Vec::with_capacity(self.query.by.len() + 1);
+        for named in self.query.by {
+            let text = match &named.dimension {
+                Dimension::Owner => Some(shown.owner()),
+                Dimension::Path => Some(shown.path()),
+                Dimension::Pool => None,
+                Dimension::Level(kind) => shown.level(kind),
+                Dimension::Rule => rule.map(str::to_owned),
+                Dimension::Source => Some(scope.source.as_str().to_owned()),
+                Dimension::Month => Some(match self.query.basis {
+                    Basis::Incurred => day.month().to_string(),
+                    Basis::Invoiced => scope.billing_period.to_string(),
+                }),
+                Dimension::Day => Some(day.to_string()),
+                Dimension::BillingPeriod => Some(scope.billing_period.to_string()),
+                Dimension::Key(name) | Dimension::Resource(name) | Dimension::Charge(name) => get(name),
+                Dimension::Tag(key) => {
+                    tag(get("AllocatedTags").as_deref(), key).or_else(|| tag(get("Tags").as_deref(), key))
                 }
-                None => {
-                    self.sums.insert(group.clone().into_boxed_slice(), (amount, count));
+            };
+            group.push(self.texts.number(text.as_deref()));
+        }
+        group.push(self.texts.number(Some(currency)));
+        self.put(&group, amount, 1);
+    }
+
+    /// The columns of `charges` that [`Spend::charge`] asks for.
+    pub fn charge_columns(&self) -> Vec<String> {
+        let mut columns = self.key_columns();
+        columns.extend(self.query.by.iter().filter_map(|named| match &named.dimension {
+            Dimension::Resource(name) | Dimension::Charge(name) => Some(name.clone()),
+            _ => None,
+        }));
+        if let Some(filter) = self.query.filter {
+            columns.extend(filter.columns().into_iter().filter(|column| is_resource(column)));
+        }
+        columns.sort();
+        columns.dedup();
+        columns
+    }
+
+    /// Adds lines of splits: a negative one at the pool, positive ones at who used it. Dimensions of charges are null for
+    /// them. `billing` is the billing period of the cost that was split.
+    pub fn journal<'j>(
+        &mut self,
+        billing: Month,
+        lines: impl IntoIterator<Item = &'j Line>,
+        reader: &Reader<'_>,
+    ) {
+        let mut group: Vec<u32> = Vec::new();
+        let period = self.query.period;
+        for line in lines {
+            let covered = match self.query.basis {
+                Basis::Incurred => period.contains(line.day),
+                Basis::Invoiced => period.contains(billing.first_day()),
+            };
+            let shown = Shown::new(reader, &line.owner, line.day);
+            if !covered || self.query.under.is_some_and(|unit| !shown.is_under(unit)) {
+                continue;
+            }
+            if let Some(filter) = self.query.filter {
+                let get = |name: &str| match name {
+                    "pool" => Some(line.pool.clone()),
+                    name => shown.column(name).flatten(),
+                };
+                if !filter.matches(&get) {
+                    continue;
                 }
             }
+            group.clear();
+            for named in self.query.by {
+                let text = match &named.dimension {
+                    Dimension::Owner => Some(shown.owner()),
+                    Dimension::Path => Some(shown.path()),
+                    Dimension::Pool => Some(line.pool.clone()),
+                    Dimension::Level(kind) => shown.level(kind),
+                    Dimension::Month => Some(match self.query.basis {
+                        Basis::Incurred => line.day.month().to_string(),
+                        Basis::Invoiced => billing.to_string(),
+                    }),
+                    Dimension::Day => Some(line.day.to_string()),
+                    Dimension::BillingPeriod => Some(billing.to_string()),
+                    Dimension::Rule
+                    | Dimension::Source
+                    | Dimension::Key(_)
+                    | Dimension::Tag(_)
+                    | Dimension::Resource(_)
+                    | Dimension::Charge(_) => None,
+                };
+                group.push(self.texts.number(text.as_deref()));
+            }
+            group.push(self.texts.number(Some(line.currency.as_str())));
+            self.put(&group, line.costs[self.query.cost], 0);
         }
     }
 
@@ -336,16 +475,8 @@ impl<'q> Spend<'q> {
 }
 
 impl SpendScope {
-    fn column(
-        &self,
-        name: &str,
-        key: usize,
-        resource: Option<&[u8]>,
-        owner: &Owner,
-        rule: Option<&str>,
-    ) -> Option<String> {
+    fn column(&self, name: &str, key: usize, resource: Option<&[u8]>, rule: Option<&str>) -> Option<String> {
         match name {
-            "team" => Some(owner.to_string()),
             "rule" => rule.map(str::to_owned),
             "source" => Some(self.scope.source.as_str().to_owned()),
             "ResourceId" => self.resources.get(resource?)?.0.clone(),
@@ -355,12 +486,66 @@ impl SpendScope {
     }
 }
 
+/// Where an owner stands in a reading.
+pub(crate) struct Shown<'o> {
+    owner: &'o Owner,
+    place: Option<Arc<Place>>,
+}
+
+impl<'o> Shown<'o> {
+    pub(crate) fn new(reader: &Reader<'_>, owner: &'o Owner, day: Day) -> Shown<'o> {
+        let place = match owner {
+            Owner::Team(team) => Some(reader.place(team, day)),
+            Owner::Residual(_) => None,
+        };
+        Shown { owner, place }
+    }
+
+    pub(crate) fn owner(&self) -> String {
+        self.place.as_ref().map_or_else(|| self.owner.to_string(), |place| place.unit.to_string())
+    }
+
+    /// `acme/consumer/payments`.
+    pub(crate) fn path(&self) -> String {
+        match &self.place {
+            None => self.owner.to_string(),
+            Some(place) => place.path.iter().map(TeamId::as_str).collect::<Vec<_>>().join("/"),
+        }
+    }
+
+    /// The unit of a kind at or above it; a residual stands for itself.
+    pub(crate) fn level(&self, kind: &str) -> Option<String> {
+        match &self.place {
+            None => Some(self.owner.to_string()),
+            Some(place) => place.level(kind).map(ToString::to_string),
+        }
+    }
+
+    pub(crate) fn is_under(&self, unit: &TeamId) -> bool {
+        self.place.as_ref().is_some_and(|place| place.path.contains(unit))
+    }
+
+    /// A column of the answer, where the name is one: `team`, or a level of the org. `Some(None)` is null.
+    fn column(&self, name: &str) -> Option<Option<String>> {
+        match name {
+            "team" => Some(Some(self.owner())),
+            _ => {
+                let kind = name.strip_prefix(LEVEL)?;
+                Some(self.level(kind))
+            }
+        }
+    }
+}
+
+/// Before the kind of a level in the name of a filter's column.
+pub(crate) const LEVEL: &str = "level:";
+
 fn is_resource(column: &str) -> bool {
     matches!(column, "ResourceId" | "ResourceName")
 }
 
 fn not_key(column: &str) -> bool {
-    is_resource(column) || matches!(column, "team" | "rule" | "source")
+    is_resource(column) || matches!(column, "team" | "rule" | "source" | "pool") || column.starts_with(LEVEL)
 }
 
 fn as_text(array: &dyn Array) -> Option<&StringArray> {

@@ -223,16 +223,12 @@ pub fn audit_under(
 ///
 /// # Errors
 /// [`AuditError`] when the text is no CSV, a row cannot be read, or the rules cannot be used.
-pub fn charges_of_focus(
-    csv: &str,
-    rules: &RulesHistory<'_>,
-    org: &History,
-) -> Result<Vec<PoolCharge>, AuditError> {
+pub fn charges_of_focus(csv: &str, rules: &RulesHistory<'_>, org: &History) -> Result<Vec<PoolCharge>, AuditError> {
     let rules = Rules::read(rules, org.clone())?;
     let delivery = bills::Delivery { twin_present: false, currency_when_absent: "XXX" };
     let mut charges = Vec::new();
     let mut unreadable = None;
-    rows::for_each_csv_row(csv.as_bytes(), &mut |row| {
+    rows::for_each_row_of(csv.as_bytes(), &mut |row| {
         let Some(row) = row else { return };
         match bills::read(Format::Focus, row, &delivery) {
             Ok(Reading::Counts(charge)) => {
@@ -326,14 +322,15 @@ impl ScopeSums {
     }
 
     fn daily(&self, currency: &str, public: bool) -> Vec<PoolCharge> {
-        let charge = |((day, owner, commitment, used), sums): (&(Day, String, Option<String>, bool), &Sums)| PoolCharge {
-            day: *day,
-            owner: owner.clone(),
-            currency: currency.to_owned(),
-            costs: sums.costs(public),
-            commitment: commitment.clone(),
-            used: *used,
-        };
+        let charge =
+            |((day, owner, commitment, used), sums): (&(Day, String, Option<String>, bool), &Sums)| PoolCharge {
+                day: *day,
+                owner: owner.clone(),
+                currency: currency.to_owned(),
+                costs: sums.costs(public),
+                commitment: commitment.clone(),
+                used: *used,
+            };
         self.days.iter().map(charge).collect()
     }
 
@@ -371,5 +368,7 @@ impl Sums {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_dated;
 #[cfg(test)]
 mod tests_support;

@@ -124,7 +124,12 @@ mod tests {
 
     fn owned(day: &str, owner: &str, cost: &str) -> Owned {
         let cost = Amount::cost(cost).unwrap();
-        Owned { day: day.parse().unwrap(), owner: owner.into(), currency: "USD".into(), costs: [0; 4].map(|_| cost.clone()) }
+        Owned {
+            day: day.parse().unwrap(),
+            owner: owner.into(),
+            currency: "USD".into(),
+            costs: [0; 4].map(|_| cost.clone()),
+        }
     }
 
     fn table(reading: OrgReading) -> String {
@@ -144,10 +149,7 @@ mod tests {
 
     #[test]
     fn one_bill_in_four_readings() {
-        assert_eq!(
-            table(OrgReading::AsWas),
-            "acme 7.5 0, old 1 1, pay 6.5 2.5, residual:no-rule 8 8, search 4 4"
-        );
+        assert_eq!(table(OrgReading::AsWas), "acme 7.5 0, old 1 1, pay 6.5 2.5, residual:no-rule 8 8, search 4 4");
         // old ended and search came after it; search stands under pay.
         assert_eq!(
             table(OrgReading::At("2026-07-01".parse().unwrap())),
@@ -160,9 +162,6 @@ mod tests {
             "acme 2.5 0, old 1 1, pay 2.5 2.5, residual:no-rule 8 8, search 4 4"
         );
         // Before pay there is only acme and old.
-        assert_eq!(
-            table(OrgReading::At("2025-07-01".parse().unwrap())),
-            "acme 7.5 6.5, old 1 1, residual:no-rule 8 8"
-        );
+        assert_eq!(table(OrgReading::At("2025-07-01".parse().unwrap())), "acme 7.5 6.5, old 1 1, residual:no-rule 8 8");
     }
 }

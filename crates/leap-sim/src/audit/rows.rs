@@ -14,7 +14,7 @@ use std::path::Path;
 
 use csv::StringRecord;
 use parquet::basic::{LogicalType, TimeUnit};
-use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::reader::{ChunkReader, FileReader, SerializedFileReader};
 use parquet::record::Field;
 
 use super::AuditError;
@@ -101,7 +101,7 @@ pub fn for_each_row(path: &Path, visit: &mut dyn FnMut(Option<&Row<'_>>)) -> Res
     let mut magic = [0; 4];
     let known = File::open(path).and_then(|file| file.take(4).read(&mut magic)).map_err(failed)?;
     if magic[..known] == *b"PAR1" {
-        return parquet_rows(path, visit);
+        return parquet_rows(path, File::open(path).map_err(failed)?, visit);
     }
     let file = File::open(path).map_err(failed)?;
     let stream: Box<dyn Read> = match magic {
@@ -122,12 +122,17 @@ pub fn for_each_row(path: &Path, visit: &mut dyn FnMut(Option<&Row<'_>>)) -> Res
     }
 }
 
-/// The same for CSV that is at hand.
+/// The same for a file that is at hand: Parquet, or else CSV.
 ///
 /// # Errors
-/// [`AuditError`] when the text is no CSV.
-pub fn for_each_csv_row(text: &[u8], visit: &mut dyn FnMut(Option<&Row<'_>>)) -> Result<(), AuditError> {
-    csv_rows(Path::new("text"), BufReader::new(Box::new(text)), visit)
+/// [`AuditError`] when the bytes are neither.
+pub fn for_each_row_of(bytes: &[u8], visit: &mut dyn FnMut(Option<&Row<'_>>)) -> Result<(), AuditError> {
+    let path = Path::new("a file at hand");
+    if bytes.starts_with(b"PAR1") {
+        return parquet_rows(path, bytes::Bytes::copy_from_slice(bytes), visit);
+    }
+    let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    csv_rows(path, BufReader::new(Box::new(text)), visit)
 }
 
 fn csv_rows(
@@ -275,9 +280,12 @@ fn in_columns(header: &mut Header, cells: Vec<(String, String)>) -> StringRecord
     StringRecord::from(texts)
 }
 
-fn parquet_rows(path: &Path, visit: &mut dyn FnMut(Option<&Row<'_>>)) -> Result<(), AuditError> {
+fn parquet_rows(
+    path: &Path,
+    file: impl ChunkReader + 'static,
+    visit: &mut dyn FnMut(Option<&Row<'_>>),
+) -> Result<(), AuditError> {
     let failed = |fault: parquet::errors::ParquetError| AuditError::Parquet { path: path.to_owned(), fault };
-    let file = File::open(path).map_err(|fault| AuditError::Read { path: path.to_owned(), fault })?;
     let reader = SerializedFileReader::new(file).map_err(failed)?;
     let schema = reader.metadata().file_metadata().schema();
     let nanoseconds: Vec<bool> = schema

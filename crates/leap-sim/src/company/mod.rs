@@ -3,7 +3,8 @@
 //! ```text
 //! make(&CompanyOptions { seed: 7, ..CompanyOptions::default() }, "demo")
 //! demo/deliveries/001-aws-2025-04-final/BILLING_PERIOD=2025-04/{Manifest.json,export-00001.csv.gz,…}
-//! demo/org.yaml  demo/org-before-reorg.yaml  demo/rules.yaml  demo/owners.csv  demo/accounts.csv  demo/truth/…
+//! demo/org.yaml  demo/org-before-reorg.yaml  demo/org-next.yaml  demo/rules.yaml  demo/owners.csv  demo/accounts.csv
+//! demo/pools.yaml  demo/drivers.csv  demo/truth/…
 //! ```
 //!
 //! Reading order: `organisation`, `evidence` and `world` (owners first, evidence afterwards, then prices), `month`
@@ -18,11 +19,13 @@ mod delivery;
 mod evidence;
 mod file;
 mod month;
+mod next_org;
 mod organisation;
 mod random;
 mod random_bill;
 mod random_world;
 mod rules;
+mod sharing;
 mod truth;
 mod words;
 mod world;
@@ -101,8 +104,12 @@ pub struct Company {
     pub org: PathBuf,
     /// The org before the reorg.
     pub org_before_reorg: PathBuf,
+    /// The org as the next reorg would have it, from `next_reorg` on.
+    pub org_next: PathBuf,
     /// The rules; `owners.csv` and `accounts.csv` lie beside them.
     pub rules: PathBuf,
+    /// How platforms are shared; `drivers.csv` lies beside it.
+    pub pools: PathBuf,
     /// The truth, for auditors only.
     pub truth: PathBuf,
     /// The deliveries, in the order in which they arrive.
@@ -115,6 +122,12 @@ pub struct Company {
     pub moved_teams: usize,
     /// The reorg's first day.
     pub reorg: Day,
+    /// The first day of the next reorg: that of the month two thirds into the window.
+    pub next_reorg: Day,
+    /// Teams that the next reorg moves, ends with a successor, and gives another id or name.
+    pub next_changes: [usize; 3],
+    /// Pools in `pools.yaml`.
+    pub pool_count: usize,
     /// Sub accounts of all clouds.
     pub accounts: usize,
     /// Resources of all clouds.
@@ -213,17 +226,30 @@ pub fn make(options: &CompanyOptions, dir: &Path) -> io::Result<Company> {
     let (org, org_before_reorg) = (dir.join("org.yaml"), dir.join("org-before-reorg.yaml"));
     fs::write(&org, world.org.yaml(1))?;
     fs::write(&org_before_reorg, world.org.yaml(0))?;
+    let (org_next, next_reorg) = (dir.join("org-next.yaml"), options.first_month.plus(months * 2 / 3).first_day());
+    let next = next_org::next_org(&world.org, plan.seed, next_reorg);
+    fs::write(&org_next, &next.yaml)?;
+    let (pools, shared) = (dir.join("pools.yaml"), world.rules.pools(&current.met));
+    fs::write(&pools, sharing::pools_yaml(&shared))?;
+    let drivers = sharing::drivers_csv(&world.org, plan.seed, &shared, options.first_month, months);
+    fs::write(dir.join(sharing::DRIVERS), drivers)?;
+    let pool_count = shared.len();
     let made: Vec<DeliveryMade> = written.into_iter().map(|(_, one)| one.made).collect();
     Ok(Company {
         folder: dir.to_owned(),
         org,
         org_before_reorg,
+        org_next,
         rules,
+        pools,
         truth,
         teams: world.org.teams.len(),
         units: world.org.unit_count(),
         moved_teams: world.org.moved_teams(),
         reorg,
+        next_reorg,
+        next_changes: [next.moved, next.ended, next.renamed],
+        pool_count,
         accounts: world.accounts.len(),
         resources: world.resources.len(),
         rule_count: current.met.iter().filter(|met| **met > 0).count(),

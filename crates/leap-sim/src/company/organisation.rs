@@ -144,34 +144,57 @@ impl Organisation {
 
     /// `org.yaml` before (0) or after (1) the reorg.
     pub(crate) fn yaml(&self, era: usize) -> String {
+        let mut out = self.units_above();
+        for team in &self.teams {
+            out.push_str(&self.team_line(team, &team.id, &team.name, team.groups[era], &[], ""));
+        }
+        out
+    }
+
+    /// The first part of an `org.yaml`: the company and its units above teams.
+    pub(super) fn units_above(&self) -> String {
         let mut out = format!("units:\n  - {{id: {}, name: {}, kind: company}}\n", COMPANY.0, COMPANY.1);
-        let mut unit = |id: &str, name: &str, kind: &str, parent: &str, aliases: &str| {
-            writeln!(out, "  - {{id: {id}, name: {name}, kind: {kind}, parent: {parent}{aliases}}}")
+        let mut unit = |id: &str, name: &str, kind: &str, parent: &str| {
+            writeln!(out, "  - {{id: {id}, name: {name}, kind: {kind}, parent: {parent}}}")
                 .expect("a string takes all text");
         };
         for (id, name) in &self.orgs {
-            unit(id, name, "org", COMPANY.0, "");
+            unit(id, name, "org", COMPANY.0);
         }
         for (id, name, org) in &self.divisions {
-            unit(id, name, "division", &self.orgs[*org].0, "");
+            unit(id, name, "division", &self.orgs[*org].0);
         }
         for (id, name, division) in &self.groups {
-            unit(id, name, "group", &self.divisions[*division].0, "");
-        }
-        for team in &self.teams {
-            let mut aliases = vec![team.cost_center.clone()];
-            if team.id.contains('-') {
-                aliases.extend([team.id.replace('-', "_"), team.id.replace('-', " ")]);
-            }
-            unit(
-                &team.id,
-                &team.name,
-                "team",
-                &self.groups[team.groups[era]].0,
-                &format!(", aliases: [{}]", aliases.join(", ")),
-            );
+            unit(id, name, "group", &self.divisions[*division].0);
         }
         out
+    }
+
+    /// How many groups there are.
+    pub(super) fn group_count(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// One team of an `org.yaml`, in a group, under an id and a name, with more aliases and with more fields.
+    pub(super) fn team_line(
+        &self,
+        team: &Team,
+        id: &str,
+        name: &str,
+        group: usize,
+        more_aliases: &[&str],
+        more_fields: &str,
+    ) -> String {
+        let mut aliases = vec![team.cost_center.clone()];
+        if team.id.contains('-') {
+            aliases.extend([team.id.replace('-', "_"), team.id.replace('-', " ")]);
+        }
+        aliases.extend(more_aliases.iter().map(|alias| (*alias).to_owned()));
+        format!(
+            "  - {{id: {id}, name: {name}, kind: team, parent: {}, aliases: [{}]{more_fields}}}\n",
+            self.groups[group].0,
+            aliases.join(", "),
+        )
     }
 }
 

@@ -115,8 +115,7 @@ pub(super) fn focus_csv(rows: &[BillRow]) -> String {
     let mut out = format!("{COLUMNS}\n");
     for row in rows {
         let period = row.month.period();
-        let tags =
-            row.tags.iter().map(|(key, value)| format!("\"{key}\": \"{value}\"")).collect::<Vec<_>>().join(", ");
+        let tags = row.tags.iter().map(|(key, value)| format!("\"{key}\": \"{value}\"")).collect::<Vec<_>>().join(", ");
         let mut field = Vec::new();
         if !row.tags.is_empty() {
             write_text(&format!("{{{tags}}}"), &mut field);

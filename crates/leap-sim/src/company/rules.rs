@@ -337,6 +337,16 @@ impl RuleSet {
         self.rules.get(usize::from(rule)).map_or("", |rule| rule.id.as_str())
     }
 
+    /// The pools that rules with rows collect into, and their stewards.
+    pub(crate) fn pools(&self, met: &[u64]) -> Vec<(Pool, &str)> {
+        let collects = |pool: Pool| {
+            let mut rules = self.rules.iter().zip(met).filter(|(_, met)| **met > 0);
+            rules.any(|(rule, _)| matches!(rule.answer, Answer::Pool(other) if other == pool))
+        };
+        let stewards = self.pool_stewards.iter().filter(|(pool, _)| collects(*pool));
+        stewards.map(|(pool, steward)| (*pool, steward.as_str())).collect()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.rules.len()
     }

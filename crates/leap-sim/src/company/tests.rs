@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use leap_terms::{CostKind, Costs, Exact};
+use leap_terms::{CostKind, Costs, Exact, Format};
 
 use super::*;
+use crate::audit::history::History;
+use crate::audit::pools::{Line, PoolCharge, Pools, add};
+use crate::audit::{Amount, AuditOptions, RawPart, audit};
 
 fn small() -> CompanyOptions {
     CompanyOptions { seed: 7, teams: 60, months: 6, rows_per_month: 3_000, ..CompanyOptions::default() }
@@ -266,4 +269,47 @@ fn the_cost_is_heavy_tailed_and_grows() {
     let all: i128 = costs.iter().sum();
     let top: i128 = costs.iter().take(costs.len() / 13).sum();
     assert!(top * 100 / all > 35, "the top 7.6 % of rows carry {} %", top * 100 / all);
+}
+
+/// The charges of all current deliveries as the auditor owns them.
+fn audited(company: &Company) -> (History, Vec<PoolCharge>) {
+    let text = |path: &Path| fs::read_to_string(path).unwrap();
+    let (org, rules) = (text(&company.org), text(&company.rules));
+    let files = |name: &str| fs::read(company.folder.join(name)).ok();
+    let options = AuditOptions { rules: Some((&rules, &files)), org: Some(&org), ..AuditOptions::default() };
+    let mut charges = Vec::new();
+    for delivery in company.deliveries.iter().filter(|delivery| delivery.current) {
+        let part = |(at, path)| RawPart { path, format: Format::Focus, part: at };
+        let paths = delivery.files.iter().map(PathBuf::as_path);
+        let parts: Vec<RawPart<'_>> = (0..).zip(paths).map(part).collect();
+        charges.extend(audit(&parts, &options).unwrap().daily);
+    }
+    (History::read(&org).unwrap(), charges)
+}
+
+#[test]
+fn platforms_are_shared_and_no_total_changes() {
+    let (_folder, company) = made(&small());
+    assert!(company.pool_count >= 8, "{}", company.pool_count);
+    let (history, charges) = audited(&company);
+    let files = |name: &str| fs::read(company.folder.join(name)).ok();
+    let pools = Pools::read(&fs::read_to_string(&company.pools).unwrap(), &files).unwrap();
+    let journal = pools.journal(&history, &charges);
+    let mut sum = <[Amount; 4]>::default();
+    let mut lines = BTreeMap::<&str, usize>::new();
+    for ((day, pool, owner, line, _), costs) in &journal {
+        add(&mut sum, costs);
+        *lines.entry(pool).or_default() += 1;
+        let is_own = *owner == format!("residual:pool:{pool}");
+        assert!(is_own || *line == Line::Use && history.span(owner, *day).is_some(), "{pool} {owner}");
+    }
+    assert!(sum.iter().all(Amount::is_zero), "{sum:?}");
+    for pool in ["kubernetes", "kafka", "observability", "data-lake", "ci", "tax", "commitments"] {
+        assert!(lines.get(pool).is_some_and(|lines| *lines > 20), "{pool}: {lines:?}");
+    }
+    assert!(journal.keys().any(|key| key.3 == Line::Idle), "some capacity is idle");
+    let (_other, same) = made(&small());
+    for file in ["pools.yaml", "drivers.csv", "org-next.yaml"] {
+        assert_eq!(fs::read(company.folder.join(file)).unwrap(), fs::read(same.folder.join(file)).unwrap());
+    }
 }

@@ -205,6 +205,9 @@ mod tests {
         assert_eq!(shown(&flows, 2), r#"Team("a") 1, Keep 1"#);
         assert_eq!(shown(&[flow(&[], &[])], 0), "Keep 1");
         // Own use is use by all users.
-        assert_eq!(shown(&[flow(&[("a", 1), ("b", 2), ("idle", 1)], &[(0, 5)])], 0), r#"Team("a") 1, Team("b") 2, Idle 1"#);
+        assert_eq!(
+            shown(&[flow(&[("a", 1), ("b", 2), ("idle", 1)], &[(0, 5)])], 0),
+            r#"Team("a") 1, Team("b") 2, Idle 1"#
+        );
     }
 }

@@ -17,17 +17,24 @@ use super::super::amount::Amount;
 use super::super::dates;
 use super::super::entries::{Effective, text};
 use super::super::history::{History, Meaning};
+use super::super::rows::{Row, for_each_row_of};
 use super::PoolCharge;
 
 /// Digits before the point that a weight may have.
 const WEIGHT_WHOLE_DIGITS: i64 = 15;
+
+/// Names with their weights, as written.
+type Named = Vec<(String, BigInt)>;
+
+/// Weights by the days for which they hold.
+type DatedWeights = Vec<(Effective, Named)>;
 
 /// Where a pool's weights come from.
 pub enum Driver {
     /// A file of weights: per day and measure.
     Measured(BTreeMap<Day, BTreeMap<String, Measure>>),
     /// Weights written down, by the days for which they hold.
-    Fixed(Vec<(Effective, Vec<(String, BigInt)>)>),
+    Fixed(DatedWeights),
     /// Head counts of the units below one and of a kind; of all without.
     HeadCount {
         /// The unit above, as written.
@@ -76,8 +83,8 @@ impl Weights {
 pub struct Evidence<'a> {
     /// The org.
     pub history: &'a History,
-    /// All charges.
-    pub charges: &'a [PoolCharge],
+    /// All charges by day.
+    pub charges: &'a BTreeMap<Day, Vec<&'a PoolCharge>>,
     /// The currency of the cost that is shared.
     pub currency: &'a str,
     /// The commitments that the cost to be shared is about.
@@ -154,7 +161,7 @@ impl Driver {
 
     /// No day before this one has weights of its own that the day before it has not.
     pub fn earliest(&self, evidence: &Evidence<'_>) -> Option<Day> {
-        let charged = evidence.charges.iter().map(|charge| charge.day).min();
+        let charged = evidence.charges.keys().next().copied();
         let own = match self {
             Driver::Measured(days) => days.keys().next().copied(),
             Driver::Fixed(dated) => dated.iter().flat_map(|(days, _)| [days.from, days.until]).flatten().min(),
@@ -170,28 +177,34 @@ fn days(from: Day, until: Day) -> impl Iterator<Item = Day> {
 }
 
 fn measured(bytes: &[u8], pool: &str) -> Result<BTreeMap<Day, BTreeMap<String, Measure>>, String> {
-    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
-    let header = reader.headers().map_err(|fault| fault.to_string())?.clone();
-    let at = |wanted: &str| header.iter().position(|name| name.trim() == wanted);
-    let required = |wanted: &str| at(wanted).ok_or_else(|| format!("the driver file has no column {wanted}"));
-    let [date, of, team, amount] = [required("date")?, required("pool")?, required("team")?, required("weight")?];
-    let (measure, capacity) = (at("measure"), at("capacity"));
     let mut found: BTreeMap<Day, BTreeMap<String, Measure>> = BTreeMap::new();
-    for record in reader.records() {
-        let record = record.map_err(|fault| fault.to_string())?;
-        let cell = |at: usize| record.get(at).unwrap_or("").trim();
-        if cell(of) != pool {
-            continue;
+    let mut fault = None;
+    let mut add = |row: &Row<'_>| -> Result<(), String> {
+        for column in ["date", "pool", "team", "weight"] {
+            if !row.has(column) {
+                return Err(format!("the driver file has no column {column}"));
+            }
         }
-        let day = dates::day(cell(date)).ok_or_else(|| format!("'{}' is no date", cell(date)))?;
-        let name = measure.map_or("", cell).to_owned();
-        let entry = found.entry(day).or_default().entry(name).or_default();
-        *entry.weights.entry(cell(team).to_owned()).or_default() += weight(cell(amount))?;
+        let cell = |name: &str| row.get(name).unwrap_or("").trim();
+        if cell("pool") != pool {
+            return Ok(());
+        }
+        let day = dates::day(cell("date")).ok_or_else(|| format!("'{}' is no date", cell("date")))?;
+        let entry = found.entry(day).or_default().entry(cell("measure").to_owned()).or_default();
+        *entry.weights.entry(cell("team").to_owned()).or_default() += weight(cell("weight"))?;
         // One capacity per day and measure, on one of its rows or on all.
-        if let Some(written) = capacity.map(cell).filter(|written| !written.is_empty()) {
-            entry.capacity = Some(weight(written)?);
+        if !cell("capacity").is_empty() {
+            entry.capacity = Some(weight(cell("capacity"))?);
         }
+        Ok(())
+    };
+    let read = for_each_row_of(bytes, &mut |row| match row.map_or(Ok(()), &mut add) {
+        Ok(()) => {}
+        Err(sentence) => fault = Some(sentence),
+    });
+    read.map_err(|fault| fault.to_string())?;
+    if let Some(fault) = fault {
+        return Err(fault);
     }
     for (day, measures) in &found {
         if measures.len() > 1 && measures.values().any(|measure| measure.capacity.is_none()) {
@@ -217,7 +230,8 @@ fn deciding_measure(found: &BTreeMap<Day, BTreeMap<String, Measure>>, from: Day,
     let mut decides: Option<Measure> = None;
     for measure in sums.into_values() {
         let fuller = decides.as_ref().is_none_or(|best| {
-            let (own, other) = (measure.capacity.clone().unwrap_or_default(), best.capacity.clone().unwrap_or_default());
+            let (own, other) =
+                (measure.capacity.clone().unwrap_or_default(), best.capacity.clone().unwrap_or_default());
             measure.used() * other > best.used() * own
         });
         if fuller {
@@ -230,8 +244,8 @@ fn deciding_measure(found: &BTreeMap<Day, BTreeMap<String, Measure>>, from: Day,
 }
 
 /// `{payments: 60}`, or a list of `{from, until, weights: {payments: 60}}`.
-fn fixed_weights(entry: &Value) -> Result<Vec<(Effective, Vec<(String, BigInt)>)>, String> {
-    let map = |entry: &Value| -> Result<Vec<(String, BigInt)>, String> {
+fn fixed_weights(entry: &Value) -> Result<DatedWeights, String> {
+    let map = |entry: &Value| -> Result<Named, String> {
         let mut weights = Vec::new();
         for (name, value) in entry.as_mapping().into_iter().flatten() {
             let (Some(name), Some(value)) = (text(name), text(value)) else {
@@ -274,10 +288,9 @@ fn of_charges(
     counts: impl Fn(&PoolCharge) -> bool,
 ) -> Weights {
     let mut users: BTreeMap<String, BigInt> = BTreeMap::new();
-    for charge in evidence.charges {
+    for charge in evidence.charges.range(from..until).flat_map(|(_, charges)| charges) {
         let of_team = !charge.owner.starts_with("residual:");
-        if of_team && charge.currency == evidence.currency && from <= charge.day && charge.day < until && counts(charge)
-        {
+        if of_team && charge.currency == evidence.currency && counts(charge) {
             *users.entry(charge.owner.clone()).or_default() += charge.costs[cost].units();
         }
     }

@@ -119,20 +119,27 @@ impl Pools {
 
     /// The journal of all charges.
     pub fn journal(&self, history: &History, charges: &[PoolCharge]) -> Journal {
-        let work = Work { pools: self, history, charges, known: RefCell::default() };
+        let mut by_day: BTreeMap<Day, Vec<&PoolCharge>> = BTreeMap::new();
         let mut costs: BTreeMap<(Day, &str, usize), [Amount; 4]> = BTreeMap::new();
         for charge in charges {
+            by_day.entry(charge.day).or_default().push(charge);
             let pool = charge.owner.strip_prefix(OF_POOL).and_then(|name| self.index(name));
             if let Some(pool) = pool {
                 let sums = costs.entry((charge.day, &charge.currency, pool)).or_default();
                 add(sums, &charge.costs);
             }
         }
+        let work = Work { pools: self, history, charges: by_day, known: RefCell::default() };
         let mut journal = Journal::new();
+        let mut flows: Option<(Day, &str, Vec<Outflow>)> = None;
         for ((day, currency, pool), costs) in &costs {
-            if !costs.iter().all(Amount::is_zero) {
-                work.share(*day, currency, *pool, costs, &mut journal);
+            if costs.iter().all(Amount::is_zero) {
+                continue;
             }
+            let same = flows.take().filter(|(of_day, of_currency, _)| of_day == day && of_currency == currency);
+            let current = same.unwrap_or_else(|| (*day, *currency, work.outflows(*day, currency)));
+            work.share(*day, currency, &current.2, *pool, costs, &mut journal);
+            flows = Some(current);
         }
         journal.retain(|_, costs| !costs.iter().all(Amount::is_zero));
         journal
@@ -180,16 +187,23 @@ type Asked = (usize, Day, Day, String, BTreeSet<String>);
 struct Work<'a> {
     pools: &'a Pools,
     history: &'a History,
-    charges: &'a [PoolCharge],
+    charges: BTreeMap<Day, Vec<&'a PoolCharge>>,
     /// Answers of drivers: a month is asked for again on each of its days.
     known: RefCell<HashMap<Asked, Rc<Weights>>>,
 }
 
 impl Work<'_> {
     /// Shares the cost of one pool on one day.
-    fn share(&self, day: Day, currency: &str, pool: usize, costs: &[Amount; 4], journal: &mut Journal) {
-        let flows: Vec<Outflow> = (0..self.pools.pools.len()).map(|at| self.outflow(at, day, currency)).collect();
-        let rests: Vec<(Rest, BigInt)> = final_weights(&flows, pool).into_iter().collect();
+    fn share(
+        &self,
+        day: Day,
+        currency: &str,
+        flows: &[Outflow],
+        pool: usize,
+        costs: &[Amount; 4],
+        journal: &mut Journal,
+    ) {
+        let rests: Vec<(Rest, BigInt)> = final_weights(flows, pool).into_iter().collect();
         let weights: Vec<BigInt> = rests.iter().map(|(_, weight)| weight.clone()).collect();
         let name = &self.pools.pools[pool].name;
         let own = format!("{OF_POOL}{name}");
@@ -208,6 +222,10 @@ impl Work<'_> {
                 book(&own, Line::Use, &-part);
             }
         }
+    }
+
+    fn outflows(&self, day: Day, currency: &str) -> Vec<Outflow> {
+        (0..self.pools.pools.len()).map(|at| self.outflow(at, day, currency)).collect()
     }
 
     /// What a pool gives to whom on a day.
@@ -250,11 +268,8 @@ impl Work<'_> {
         let pool = &self.pools.pools[at];
         let commitments = self.commitments(at, day, currency);
         let of = |day: Day, by_month: bool| {
-            let (from, until) = if by_month {
-                (day.month().first_day(), day.month().plus(1).first_day())
-            } else {
-                (day, day.plus(1))
-            };
+            let (from, until) =
+                if by_month { (day.month().first_day(), day.month().plus(1).first_day()) } else { (day, day.plus(1)) };
             let weights = self.ask(at, from, until, currency, &commitments);
             (!weights.are_absent()).then_some(weights)
         };
@@ -280,7 +295,7 @@ impl Work<'_> {
     }
 
     fn evidence<'a>(&'a self, currency: &'a str, commitments: &'a BTreeSet<String>) -> Evidence<'a> {
-        Evidence { history: self.history, charges: self.charges, currency, commitments }
+        Evidence { history: self.history, charges: &self.charges, currency, commitments }
     }
 
     fn ask(&self, at: usize, from: Day, until: Day, currency: &str, commitments: &BTreeSet<String>) -> Rc<Weights> {
@@ -305,8 +320,9 @@ impl Work<'_> {
             return BTreeSet::new();
         }
         let own = format!("{OF_POOL}{}", pool.name);
-        let of_pool = |charge: &&PoolCharge| charge.day == day && charge.currency == currency && charge.owner == own;
-        self.charges.iter().filter(of_pool).filter_map(|charge| charge.commitment.clone()).collect()
+        let of_day = self.charges.get(&day).into_iter().flatten();
+        let of_pool = of_day.filter(|charge| charge.currency == currency && charge.owner == own);
+        of_pool.filter_map(|charge| charge.commitment.clone()).collect()
     }
 }
 

@@ -109,15 +109,33 @@ fn the_measure_that_is_most_of_its_capacity_decides_and_the_rest_is_idle() {
 #[test]
 fn what_a_driver_may_not_say_is_refused() {
     let fault = |drivers: &str| journal("pools: [{name: k, driver: {measured: w.csv}}]", drivers, &[]).unwrap_err();
-    assert_eq!(
-        fault("date,pool,team,weight\n2026-08-01,k,a,-1\n"),
-        "read the pools: pool k: weight '-1' is negative"
-    );
+    assert_eq!(fault("date,pool,team,weight\n2026-08-01,k,a,-1\n"), "read the pools: pool k: weight '-1' is negative");
     let several = "date,pool,team,weight,measure\n2026-08-01,k,a,1,cpu\n2026-08-01,k,a,1,memory\n";
     assert!(fault(several).contains("one has no capacity"), "{}", fault(several));
-    assert!(fault("date,team\n").contains("no column pool"));
+    assert!(fault("date,team\n2026-08-01,a\n").contains("no column pool"));
     assert!(journal("pools: [{name: k, driver: {measured: x.csv}}]", "", &[]).is_err());
     assert!(journal("order: upward", "", &[]).is_err());
+}
+
+#[test]
+fn a_driver_may_be_parquet() {
+    use arrow::array::{ArrayRef, Date32Array, Float64Array, RecordBatch, StringArray};
+    let day: Day = "2026-08-01".parse().unwrap();
+    let columns: [(&str, ArrayRef); 4] = [
+        ("date", std::sync::Arc::new(Date32Array::from(vec![day.days(); 2]))),
+        ("pool", std::sync::Arc::new(StringArray::from(vec!["k", "k"]))),
+        ("team", std::sync::Arc::new(StringArray::from(vec!["a", "b"]))),
+        ("weight", std::sync::Arc::new(Float64Array::from(vec![0.3, 0.1]))),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let pools = Pools::read("pools: [{name: k, driver: {measured: w}}]", &|_| Some(bytes.clone())).unwrap();
+    let journal = pools.journal(&History::read(ORG).unwrap(), &[charge("01", "residual:pool:k", "10")]);
+    let costs: Vec<String> = journal.values().map(|costs| costs[0].to_string()).collect();
+    assert_eq!(costs, ["7.5", "2.5", "-10"]);
 }
 
 #[test]

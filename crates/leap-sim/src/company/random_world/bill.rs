@@ -25,7 +25,9 @@ pub(super) fn random_row(random: &mut Random, words: &Words<'_>, first: Month) -
     let day = if before {
         month.first_day().plus(-1 - random.below(9) as i32)
     } else {
-        month.first_day().plus(if random.chance(5_000) { random.below(4) as i64 } else { random.between(0, length) } as i32)
+        month
+            .first_day()
+            .plus(if random.chance(5_000) { random.below(4) as i64 } else { random.between(0, length) } as i32)
     };
     let mut tags = Vec::new();
     if random.chance(7_000) {
@@ -34,11 +36,10 @@ pub(super) fn random_row(random: &mut Random, words: &Words<'_>, first: Month) -
     if random.chance(3_000) {
         tags.push(("env".to_owned(), random.word(&["prod", "dev"]).to_owned()));
     }
-    let category = random.word(&["Usage", "Usage", "Usage", "Usage", "Usage", "Purchase", "Tax", "Credit", "Adjustment"]);
+    let category =
+        random.word(&["Usage", "Usage", "Usage", "Usage", "Usage", "Purchase", "Tax", "Credit", "Adjustment"]);
     let commitment = match category {
-        "Usage" if random.chance(3_500) => {
-            Some((commitment(random), random.word(&["Used", "Used", "Used", "Unused"])))
-        }
+        "Usage" if random.chance(3_500) => Some((commitment(random), random.word(&["Used", "Used", "Used", "Unused"]))),
         "Purchase" if random.chance(5_000) => Some((commitment(random), "")),
         _ => None,
     };

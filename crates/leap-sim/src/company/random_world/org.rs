@@ -17,10 +17,10 @@ use crate::company::random::Random;
 /// Levels of the tree.
 const DEPTH: usize = 4;
 const NAMES: [&str; 16] = [
-    "payments", "search", "ledger", "risk", "ads", "ci-tools", "data", "web", "mobile", "core", "edge", "infra", "mail",
-    "maps", "growth", "trust",
+    "payments", "search", "ledger", "risk", "ads", "ci-tools", "data", "web", "mobile", "core", "edge", "infra",
+    "mail", "maps", "growth", "trust",
 ];
-const GROUPS: [&str; 4] = ["g-platform", "g-product", "g-money", "g-labs"];
+const GROUPS: [&str; 2] = ["g-platform", "g-product"];
 
 /// A random org with the words that bills and rules may use for its units.
 pub(super) struct RandomOrg {
@@ -71,10 +71,11 @@ pub(super) fn random_org(random: &mut Random, first: Day, until: Day) -> RandomO
         maker.found("zeta", "company", None, start);
     }
     let count = 3 + maker.random.index(10);
-    for at in 0..count.saturating_sub(maker.units.len()) {
+    let mut groups = GROUPS.iter();
+    while maker.units.len() < count {
         let parent = maker.room_below(&BTreeSet::new());
-        if at < 2 && maker.random.chance(7_000) {
-            maker.found(GROUPS[at], "group", parent, start);
+        if let Some(group) = groups.next().filter(|_| maker.random.chance(7_000)) {
+            maker.found(group, "group", parent, start);
         } else if let Some(id) = maker.fresh.pop() {
             maker.found(&id, "team", parent, start);
         }
@@ -119,7 +120,11 @@ impl Maker<'_> {
         }
         if self.random.chance(1_000) && !self.units.is_empty() {
             let at = self.random.index(self.units.len());
-            span.aliases.push(if self.random.chance(5_000) { title(&self.units[at].id) } else { "shared word".to_owned() });
+            span.aliases.push(if self.random.chance(5_000) {
+                title(&self.units[at].id)
+            } else {
+                "shared word".to_owned()
+            });
         }
         span.lead = self.random.chance(3_000).then(|| format!("u{}", self.random.below(90)));
         let staffed = span.kind == "team" || self.random.chance(1_500);
@@ -176,7 +181,7 @@ impl Maker<'_> {
     }
 
     /// The span of a unit from this day on, to be changed.
-    fn from_now_on(&mut self, at: usize, day: Day) -> &mut Span {
+    fn change_from(&mut self, at: usize, day: Day) -> &mut Span {
         let spans = &mut self.units[at].spans;
         let last = spans.last_mut().expect("a unit is made with a span");
         if last.from != Some(day) {
@@ -200,7 +205,7 @@ impl Maker<'_> {
                     let id = self.units[at].id.clone();
                     self.describe(&mut span, &id);
                     let (aliases, lead, heads, center) = (span.aliases, span.lead, span.head_count, span.cost_center);
-                    let now = self.from_now_on(at, day);
+                    let now = self.change_from(at, day);
                     (now.aliases, now.lead, now.head_count, now.cost_center) = (aliases, lead, heads, center);
                     done.insert(at);
                 }
@@ -228,7 +233,7 @@ impl Maker<'_> {
             .collect();
         let Some(to) = self.pick(&room) else { return };
         let parent = self.units[to].id.clone();
-        self.from_now_on(at, day).parent = Some(parent);
+        self.change_from(at, day).parent = Some(parent);
         done.extend([at, to]);
     }
 
@@ -243,7 +248,7 @@ impl Maker<'_> {
             format!("{} {}", title(&self.units[at].id), 2 + self.random.below(8))
         };
         let keeps_alias = self.random.chance(5_000);
-        let span = self.from_now_on(at, day);
+        let span = self.change_from(at, day);
         span.name = name;
         if keeps_alias && !span.aliases.contains(&old) {
             span.aliases.push(old);
@@ -262,7 +267,7 @@ impl Maker<'_> {
         };
         let parent = self.last(at).parent.clone();
         for child in self.children(at) {
-            self.from_now_on(child, day).parent.clone_from(&parent);
+            self.change_from(child, day).parent.clone_from(&parent);
             done.insert(child);
         }
         done.extend(successor);
@@ -275,8 +280,7 @@ impl Maker<'_> {
     }
 
     fn split(&mut self, day: Day, done: &mut BTreeSet<usize>) {
-        let among: Vec<usize> =
-            self.living(done).into_iter().filter(|at| self.last(*at).from != Some(day)).collect();
+        let among: Vec<usize> = self.living(done).into_iter().filter(|at| self.last(*at).from != Some(day)).collect();
         let mut from: Vec<usize> = self.pick(&among).into_iter().collect();
         if self.random.chance(2_000) {
             from.extend(self.pick(&among));
@@ -299,9 +303,8 @@ impl Maker<'_> {
     }
 
     fn come_back(&mut self, day: Day, done: &mut BTreeSet<usize>) {
-        let gone: Vec<usize> = (0..self.units.len())
-            .filter(|at| self.last(*at).until.is_some_and(|until| until < day))
-            .collect();
+        let gone: Vec<usize> =
+            (0..self.units.len()).filter(|at| self.last(*at).until.is_some_and(|until| until < day)).collect();
         let Some(at) = self.pick(&gone) else { return };
         let parent = self.room_below(&BTreeSet::new());
         done.extend(parent.as_deref().and_then(|parent| self.at(parent)));
@@ -340,7 +343,8 @@ fn yaml(units: &[Unit]) -> String {
         writeln!(out, "- id: {}\n  spans:", quoted(&unit.id)).expect("a string takes all text");
         for span in &unit.spans {
             let mut fields = Vec::new();
-            let mut field = |name: &str, value: Option<String>| fields.extend(value.map(|value| format!("{name}: {value}")));
+            let mut field =
+                |name: &str, value: Option<String>| fields.extend(value.map(|value| format!("{name}: {value}")));
             field("from", span.from.map(|day| day.to_string()));
             field("until", span.until.map(|day| day.to_string()));
             field("name", Some(quoted(&span.name)));

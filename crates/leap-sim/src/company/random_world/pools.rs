@@ -156,8 +156,7 @@ fn fixed(random: &mut Random, consumers: &Consumers<'_>) -> String {
     if names.is_empty() {
         names.push(consumers.words.id(random).to_owned());
     }
-    let entries: Vec<String> =
-        names.iter().map(|name| format!("{}: {}", quoted(name), weight(random, 6))).collect();
+    let entries: Vec<String> = names.iter().map(|name| format!("{}: {}", quoted(name), weight(random, 6))).collect();
     format!("{{{}}}", entries.join(", "))
 }
 

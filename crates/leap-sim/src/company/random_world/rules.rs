@@ -54,7 +54,8 @@ fn yaml(random: &mut Random, words: &Words<'_>, pools: &[&'static str], days: [D
 fn pool_condition(random: &mut Random) -> String {
     match random.below(6) {
         0 => "CommitmentDiscountStatus = 'Unused'".to_owned(),
-        1 => "CommitmentDiscountStatus = 'Unused' OR CommitmentDiscountId = 'cd-1' AND ChargeCategory = 'Purchase'".to_owned(),
+        1 => "CommitmentDiscountStatus = 'Unused' OR CommitmentDiscountId = 'cd-1' AND ChargeCategory = 'Purchase'"
+            .to_owned(),
         2 => "ChargeCategory = 'Credit'".to_owned(),
         3 => format!("ResourceId = '{}'", random.word(&RESOURCES)),
         _ => format!("ServiceName = '{}'", random.word(&SERVICES)),

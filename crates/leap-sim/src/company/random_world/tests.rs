@@ -129,7 +129,8 @@ fn org_faults(history: &History, yaml: &str) -> Vec<String> {
     }
     let root: serde_norway::Value = serde_norway::from_str(yaml).unwrap();
     for unit in root["units"].as_sequence().unwrap() {
-        let bound = |span: &serde_norway::Value, name: &str| span.get(name).and_then(|day| day.as_str().map(str::to_owned));
+        let bound =
+            |span: &serde_norway::Value, name: &str| span.get(name).and_then(|day| day.as_str().map(str::to_owned));
         let spans = unit["spans"].as_sequence().unwrap();
         for pair in spans.windows(2) {
             if bound(&pair[0], "until") > bound(&pair[1], "from") || bound(&pair[0], "until").is_none() {
@@ -156,52 +157,4 @@ fn orgs_are_valid_on_every_day() {
         came_back += world.org.matches("name: \"New ").count();
     }
     assert!(ended > 200 && came_back > 30 && split > 100 && succeeded > 300, "{ended} {came_back} {split} {succeeded}");
-}
-
-#[test]
-#[ignore = "a measurement"]
-fn how_long_worlds_take() {
-    let start = std::time::Instant::now();
-    let worlds: Vec<RandomWorld> = (0..1_000).map(|seed| random_world(&mut Random::new(seed), 60)).collect();
-    println!("made in {:?}", start.elapsed());
-    let start = std::time::Instant::now();
-    let lines: usize = worlds.iter().map(|world| world.audit().unwrap().journal.len()).sum();
-    println!("audited in {:?}, {lines} lines", start.elapsed());
-    let files = |world: &RandomWorld| {
-        let world = world.clone();
-        move |name: &str| world.file(name)
-    };
-    let start = std::time::Instant::now();
-    for world in &worlds {
-        History::read(&world.org).unwrap();
-    }
-    println!("orgs read in {:?}", start.elapsed());
-    let start = std::time::Instant::now();
-    for world in &worlds {
-        let files = files(world);
-        if let Some(yaml) = &world.pools {
-            Pools::read(yaml, &files).unwrap();
-        }
-    }
-    println!("pools read in {:?}", start.elapsed());
-    let start = std::time::Instant::now();
-    let mut charges = Vec::new();
-    for world in &worlds {
-        let files = files(world);
-        let history = History::read(&world.org).unwrap();
-        let versions: Vec<RulesVersion<'_>> =
-            world.rules.iter().map(|text| RulesVersion { from: text.from, yaml: &text.yaml, files: &files }).collect();
-        let rules = RulesHistory { versions: &versions, claims: world.claims.as_deref() };
-        charges.push(charges_of_focus(&world.to_csv(), &rules, &history).unwrap());
-    }
-    println!("charges in {:?}", start.elapsed());
-    let start = std::time::Instant::now();
-    for (world, charges) in worlds.iter().zip(&charges) {
-        let files = files(world);
-        let history = History::read(&world.org).unwrap();
-        if let Some(yaml) = &world.pools {
-            Pools::read(yaml, &files).unwrap().journal(&history, charges);
-        }
-    }
-    println!("org, pools and journal in {:?}", start.elapsed());
 }

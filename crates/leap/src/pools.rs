@@ -1,0 +1,300 @@
+//! `leap pool …`: shared platforms, how their cost is split, and why a team has the part it has.
+//!
+//! A policy in force is `pools.yaml` with the driver files that it names, kept in the book as they were applied. Splits are
+//! made when somebody reads: they are a function of what the snapshot holds, so they can never be stale.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use leap_book::{ConfigFiles, ConfigKind};
+use leap_orient::pool::{self, DriverFile, LineKind, Pools};
+use leap_orient::reading::spend::Basis;
+use leap_terms::{CostKind, Costs, Currency, Month, Owner, Period, ResidualReason, fault};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use crate::cli::{OutputFormat, PoolApplyArgs, PoolExplainArgs, PoolListArgs};
+use crate::config::{self, Files};
+use crate::cycle::Change;
+use crate::failure::Failure;
+use crate::home::{Access, Home};
+use crate::output::{Answer, Cell, amount_shown, emit};
+use crate::ownership::publish_unchanged;
+use crate::view::Layer;
+use crate::world::{World, published};
+
+fn problem(error: impl std::error::Error + 'static) -> Failure {
+    Failure::from_error(&error)
+}
+
+/// A driver's file as the policy reads it: CSV as it is, Parquet decoded. The content decides.
+pub(crate) fn driver_file(name: &str, bytes: &[u8]) -> Result<DriverFile, String> {
+    if !bytes.starts_with(b"PAR1") {
+        return Ok(DriverFile::Csv(bytes.to_vec()));
+    }
+    let damaged = |error: String| format!("{name} is no whole Parquet file: {error}");
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::copy_from_slice(bytes))
+        .and_then(ParquetRecordBatchReaderBuilder::build)
+        .map_err(|error| damaged(error.to_string()))?;
+    let batches = reader.collect::<Result<Vec<_>, _>>().map_err(|error| damaged(error.to_string()))?;
+    Ok(DriverFile::Batches(batches))
+}
+
+/// Reads a policy from disk, with the files that it names.
+fn load(path: &Path, world: &World) -> Result<(Pools, ConfigFiles), Failure> {
+    let name = config::file_name(path);
+    let main = config::read_limited(path)?;
+    let text = std::str::from_utf8(&main)
+        .map_err(|_| Failure::usage(format!("{} is not UTF-8 text", path.display())))?;
+    let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+    let found = RefCell::new(Files::new());
+    let read = |named: &str| -> Result<DriverFile, String> {
+        let bytes = config::read_beside(&folder, named)?;
+        let file = driver_file(named, &bytes)?;
+        let mut found = found.borrow_mut();
+        if !found.iter().any(|(other, _)| other == named) {
+            found.push((named.to_owned(), bytes));
+        }
+        Ok(file)
+    };
+    let shown = path.display().to_string();
+    let pools =
+        Pools::parse(&shown, text, &read, &world.org).map_err(|faults| Failure::usage(fault::list(&faults)))?;
+    let mut files = vec![(name, main.clone())];
+    let mut others = found.into_inner();
+    others.sort();
+    files.extend(others);
+    Ok((pools, ConfigFiles { files }))
+}
+
+/// Pools that rules fill and the policy does not name, and the other way round.
+fn warn(pools: &Pools, world: &World) {
+    for warning in pools.warnings() {
+        eprintln!("warning: {warning}");
+    }
+    let filled: std::collections::BTreeSet<&str> = world
+        .rules
+        .rules()
+        .iter()
+        .filter_map(|rule| match &rule.outcome {
+            leap_orient::rules::Outcome::Pool(pool) => Some(pool.as_str()),
+            _ => None,
+        })
+        .collect();
+    for name in pools.names().filter(|name| !filled.contains(name)) {
+        eprintln!("warning: no rule in force fills the pool '{name}'");
+    }
+    for name in filled.iter().filter(|name| pools.get(name).is_none()) {
+        eprintln!("warning: rules fill the pool '{name}', which the policy does not share: its cost stays with its steward");
+    }
+}
+
+/// `leap pool apply`.
+pub(crate) async fn apply(root: &Path, args: &PoolApplyArgs, say: bool) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Write).await?;
+    let world = World::load(&home, None).await?;
+    let (pools, files) = load(&args.file, &world)?;
+    if say {
+        warn(&pools, &world);
+    }
+    if world.config_digest(ConfigKind::Pools) == Some(files.digest()) {
+        return emit("this policy is in force already; nothing was changed\n");
+    }
+    let change = Change {
+        cause: format!("pool apply {}", args.file.display()),
+        configs: BTreeMap::from([(ConfigKind::Pools, files)]),
+        ..Change::default()
+    };
+    let snapshot = publish_unchanged(&home, &world, change).await?;
+    if !say {
+        return Ok(());
+    }
+    if args.format.format == OutputFormat::Json {
+        return crate::output::print_json(
+            &serde_json::json!({ "snapshot": snapshot.digest.to_string(), "id": snapshot.id }),
+        );
+    }
+    emit(&format!("snapshot {} published; {} pools are shared\n", snapshot.digest.short(), pools.all().len()))
+}
+
+/// What each pool collected, and where it went.
+#[derive(Default)]
+struct Flow {
+    collected: Costs,
+    used: Costs,
+    idle: Costs,
+    kept: Costs,
+    users: std::collections::BTreeSet<Owner>,
+}
+
+fn flows(layer: &Layer, home: &Home, period: Period) -> Result<BTreeMap<(String, Currency), Flow>, Failure> {
+    let open = published(home);
+    let mut flows = BTreeMap::<(String, Currency), Flow>::new();
+    let mut months = BTreeMap::<Month, Period>::new();
+    for slice in layer.world.slices() {
+        if !Basis::Incurred.may_cover(period, &slice.scope, slice.first_day, slice.last_day) {
+            continue;
+        }
+        let own = Period::new(slice.first_day, slice.last_day.plus(1)).and_then(|own| own.intersection(period));
+        if let Some(own) = own {
+            let days = months.entry(slice.scope.billing_period).or_insert(own);
+            *days = Period::new(days.from().min(own.from()), days.until().max(own.until())).unwrap_or(own);
+        }
+        for (key, folded) in layer.daily(&slice, &open)?.rows().filter(|(key, _)| period.contains(key.day)) {
+            if let Owner::Residual(ResidualReason::Pool(name)) = &key.owner {
+                let flow = flows.entry((name.clone(), key.currency.clone())).or_default();
+                flow.collected += folded.costs;
+            }
+        }
+    }
+    for (billing, days) in months {
+        for line in layer.journal(billing, days, &open)?.lines {
+            let flow = flows.entry((line.pool.clone(), line.currency.clone())).or_default();
+            match (line.line, &line.owner) {
+                (LineKind::Use, Owner::Team(_)) => {
+                    flow.used += line.costs;
+                    flow.users.insert(line.owner);
+                }
+                (LineKind::Use, Owner::Residual(_)) => flow.kept += line.costs,
+                (LineKind::Idle, _) => flow.idle += line.costs,
+                (LineKind::Pool | LineKind::Benefit, _) => {}
+            }
+        }
+    }
+    for flow in flows.values_mut() {
+        // Where no line was written the cost never left the pool.
+        let gone = flow.used + flow.idle + flow.kept;
+        flow.kept += flow.collected - gone;
+    }
+    Ok(flows)
+}
+
+fn print_flows(
+    flows: &BTreeMap<(String, Currency), Flow>,
+    pools: Option<&Pools>,
+    world: &World,
+    period: Period,
+    format: OutputFormat,
+) -> Result<(), Failure> {
+    let mut answer = Answer::new(
+        format!("Pools in {period}, effective cost"),
+        &["pool", "driver", "steward", "currency", "collected", "to teams", "idle", "kept", "teams"],
+    );
+    let mut sorted: Vec<_> = flows.iter().collect();
+    sorted.sort_by(|a, b| b.1.collected.effective.abs().cmp(&a.1.collected.effective.abs()).then_with(|| a.0.cmp(b.0)));
+    for ((name, currency), flow) in sorted {
+        let pool = pools.and_then(|pools| pools.get(name));
+        let own = pool.map(|pool| pool.steward.clone()).filter(|steward| !steward.is_empty());
+        let steward =
+            own.unwrap_or_else(|| world.rules.steward(&ResidualReason::Pool(name.clone())).to_owned());
+        answer.rows.push(vec![
+            Cell::text(name.as_str()),
+            Cell::text(pool.map_or("none: kept", |pool| pool.driver.word())),
+            Cell::text(steward),
+            Cell::text(currency.as_str()),
+            Cell::Amount(flow.collected.effective),
+            Cell::Amount(flow.used.effective),
+            Cell::Amount(flow.idle.effective),
+            Cell::Amount(flow.kept.effective),
+            Cell::Count(flow.users.len() as u64),
+        ]);
+    }
+    answer.print(format)
+}
+
+/// `leap pool list`.
+pub(crate) async fn list(root: &Path, args: &PoolListArgs) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Read).await?;
+    let layer = Layer::new(World::load(&home, None).await?)?;
+    let period = args.period.map_or_else(|| layer.world.last_period(Basis::Incurred), Ok)?;
+    let flows = flows(&layer, &home, period)?;
+    print_flows(&flows, layer.pools.as_ref(), &layer.world, period, args.format.format)
+}
+
+/// `leap pool check`.
+pub(crate) async fn check(root: &Path, args: &PoolApplyArgs) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Read).await?;
+    let mut layer = Layer::new(World::load(&home, None).await?)?;
+    let (pools, _) = load(&args.file, &layer.world)?;
+    warn(&pools, &layer.world);
+    layer.pools = Some(pools);
+    let period = layer.world.last_period(Basis::Incurred)?;
+    let flows = flows(&layer, &home, period)?;
+    print_flows(&flows, layer.pools.as_ref(), &layer.world, period, args.format.format)
+}
+
+/// `leap pool explain`.
+pub(crate) async fn explain(root: &Path, args: &PoolExplainArgs) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Read).await?;
+    let layer = Layer::new(World::load(&home, None).await?)?;
+    let Some(pools) = &layer.pools else {
+        return Err(Failure::failed("no policy is in force; write pools.yaml and apply it: leap pool apply pools.yaml"));
+    };
+    if pools.get(&args.pool).is_none() {
+        let near = fault::nearest(&args.pool, pools.names());
+        let hint = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+        return Err(Failure::usage(format!("no pool is called '{}'{hint}", args.pool)));
+    }
+    let open = published(&home);
+    let day = Period::new(args.day, args.day.plus(1)).ok_or_else(|| Failure::usage("no such day"))?;
+    let mut months: Vec<Month> = layer
+        .world
+        .slices()
+        .iter()
+        .filter(|slice| slice.first_day <= args.day && args.day <= slice.last_day)
+        .map(|slice| slice.scope.billing_period)
+        .collect();
+    months.sort();
+    months.dedup();
+    let mut answer = Answer::new(
+        format!("Split of pool {} on {}", args.pool, args.day),
+        &["billing_period", "currency", "who", "weight", "of", "billed", "effective", "remainder units"],
+    );
+    let mut talk = String::new();
+    for billing in months {
+        let facts = layer.facts(billing, day, &open)?;
+        let explanation = pool::explain(pools, &layer.world.org, &layer.world.org, &facts, &args.pool, args.day)
+            .map_err(problem)?;
+        for part in &explanation.parts {
+            let commitment = part.commitment.as_ref().map_or_else(String::new, |id| format!(", commitment {id}"));
+            talk += &format!(
+                "{} of {} in billing period {billing}{commitment}\n",
+                amount_shown(part.costs.effective),
+                part.currency
+            );
+            for reading in &part.readings {
+                let file = reading.file.as_ref().map_or_else(String::new, |file| format!(" {file}"));
+                talk += &format!("  {}: driver {}{file}: {}\n", reading.pool, reading.driver, reading.reason);
+            }
+            for share in &part.shares {
+                let extra: Vec<&str> = share.extra.iter().map(|kind: &CostKind| kind.word()).collect();
+                answer.rows.push(vec![
+                    Cell::text(billing.to_string()),
+                    Cell::text(part.currency.as_str()),
+                    Cell::text(target(&share.target)),
+                    Cell::text(share.weight.to_string()),
+                    Cell::text(part.total.to_string()),
+                    Cell::Amount(share.costs.billed),
+                    Cell::Amount(share.costs.effective),
+                    Cell::text(extra.join(" ")),
+                ]);
+            }
+        }
+    }
+    if args.format.format == OutputFormat::Table {
+        emit(&talk)?;
+        if answer.rows.is_empty() {
+            return emit(&format!("pool {} cost nothing on {}\n", args.pool, args.day));
+        }
+    }
+    answer.print(args.format.format)
+}
+
+/// A target in words.
+fn target(target: &pool::solve::Target) -> String {
+    match target {
+        pool::solve::Target::Team(team) => team.to_string(),
+        pool::solve::Target::Keep => "(kept)".to_owned(),
+        pool::solve::Target::Idle => "(idle)".to_owned(),
+    }
+}

@@ -1,0 +1,308 @@
+//! How a person reads: which world, through which org, with pools shared or kept. One view answers all questions of a command.
+//!
+//! ```text
+//! open billing periods      the newest snapshot, or the one known on a day
+//! closed billing periods    the snapshot of their statement, until a restatement is approved
+//! ```
+//! So the figures of a closed period stay what its statement says, whatever has been learned since.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use leap_book::{ConfigKind, Statement};
+use leap_orient::attribute::Daily;
+use leap_orient::org::{Org, OrgReading};
+use leap_orient::pool::{DriverFile, FactRow, Facts, Journal, Line, Pools, share};
+use leap_orient::reading::spend::Basis;
+use leap_terms::{Instant, Month, Owner, Period, ResidualReason, fault};
+
+use crate::cli::{OrgArg, PoolsArg, ReadingArgs};
+use crate::clock;
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::world::{Open, Slice, World};
+
+/// One world of a view, with its pools.
+pub(crate) struct Layer {
+    /// The snapshot.
+    pub(crate) world: World,
+    /// How its pools are shared; none where no policy is in force.
+    pub(crate) pools: Option<Pools>,
+    /// Daily tables read so far, by the path of their file.
+    read: Mutex<HashMap<String, Arc<Daily>>>,
+}
+
+/// Lines of one billing period's splits.
+pub(crate) struct Shared {
+    /// The billing period of the cost that was split.
+    pub(crate) billing: Month,
+    /// The layer.
+    pub(crate) layer: usize,
+    /// The lines.
+    pub(crate) lines: Vec<Line>,
+}
+
+/// A way to read.
+pub(crate) struct View {
+    /// Worlds; the first is that of open periods.
+    layers: Vec<Layer>,
+    /// The layer of each closed billing period.
+    closed: BTreeMap<Month, usize>,
+    reading: OrgReading,
+    shared: bool,
+}
+
+impl Layer {
+    /// A world with its pools.
+    pub(crate) fn new(world: World) -> Result<Layer, Failure> {
+        let pools = pools_of(&world)?;
+        Ok(Layer { world, pools, read: Mutex::default() })
+    }
+
+    /// What each owner has of a slice, day by day.
+    pub(crate) fn daily(&self, slice: &Slice, open: Open) -> Result<Arc<Daily>, Failure> {
+        let key = format!("{}/{}/{}", slice.scope.source, slice.scope.billing_period, slice.delivery);
+        if let Some(known) = self.read.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(known.clone());
+        }
+        let daily = Arc::new(crate::world::daily(slice, open)?);
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).insert(key, daily.clone());
+        Ok(daily)
+    }
+
+    /// The lines that share the pools' cost of one billing period on the days of a period.
+    pub(crate) fn journal(&self, billing: Month, days: Period, open: Open) -> Result<Journal, Failure> {
+        let Some(pools) = &self.pools else { return Ok(Journal::default()) };
+        let facts = self.facts(billing, days, open)?;
+        share(pools, &self.world.org, &self.world.org, &facts, days).map_err(|error| Failure::from_error(&error))
+    }
+
+    /// The facts for that: pool cost of the billing period; what weighs, of whole calendar months.
+    pub(crate) fn facts(&self, billing: Month, days: Period, open: Open) -> Result<Facts, Failure> {
+        let slices = self.world.slices();
+        let mut months = BTreeSet::new();
+        for slice in slices.iter().filter(|slice| slice.scope.billing_period == billing) {
+            let own = Period::new(slice.first_day, slice.last_day.plus(1)).and_then(|own| own.intersection(days));
+            months.extend(own.into_iter().flat_map(Period::months));
+        }
+        let (Some(first), Some(last)) = (months.first(), months.last()) else { return Ok(Facts::default()) };
+        let span = Period::new(first.first_day(), last.period().until()).expect("months ascend");
+        let mut facts = Facts::default();
+        for slice in &slices {
+            let own = Period::new(slice.first_day, slice.last_day.plus(1));
+            if own.is_none_or(|own| own.intersection(span).is_none()) {
+                continue;
+            }
+            let shared = slice.scope.billing_period == billing;
+            for (key, folded) in self.daily(slice, open)?.rows() {
+                if !span.contains(key.day) {
+                    continue;
+                }
+                let row = FactRow {
+                    day: key.day,
+                    owner: key.owner.clone(),
+                    commitment: key.commitment.as_deref(),
+                    commitment_status: key.status.as_deref(),
+                    currency: key.currency.clone(),
+                    costs: folded.costs,
+                };
+                if shared {
+                    facts.add(row);
+                } else {
+                    facts.weigh(row);
+                }
+            }
+        }
+        Ok(facts)
+    }
+}
+
+/// The policy in force in a world.
+pub(crate) fn pools_of(world: &World) -> Result<Option<Pools>, Failure> {
+    let files = world.config_files(ConfigKind::Pools);
+    let Some((name, bytes)) = files.first() else { return Ok(None) };
+    parse_pools(name, bytes, &files[1..], &world.org).map(Some)
+}
+
+/// Reads a policy from its files.
+pub(crate) fn parse_pools(
+    name: &str,
+    bytes: &[u8],
+    others: &[(String, Vec<u8>)],
+    org: &Org,
+) -> Result<Pools, Failure> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Failure::usage(format!("{name} is not UTF-8 text")))?;
+    let read = |path: &str| -> Result<DriverFile, String> {
+        let found = others.iter().find(|(name, _)| name == path);
+        let (_, bytes) = found.ok_or_else(|| format!("{path} is not among the files that were applied"))?;
+        crate::pools::driver_file(path, bytes)
+    };
+    Pools::parse(name, text, &read, org).map_err(|faults| Failure::usage(fault::list(&faults)))
+}
+
+/// The statements that bind as of an instant; now, without one. One per period.
+pub(crate) async fn binding(home: &Home, at: Option<Instant>) -> Result<BTreeMap<Month, Statement>, Failure> {
+    let statements = home.book.statements(None).await.map_err(|error| Failure::from_error(&error))?;
+    let mut newest = BTreeMap::<Month, Statement>::new();
+    for statement in statements {
+        if at.is_some_and(|at| statement.closed_at > at) {
+            continue;
+        }
+        let known = newest.get(&statement.period).map_or(0, |known| known.version);
+        if statement.version > known {
+            newest.insert(statement.period, statement);
+        }
+    }
+    newest.retain(|_, statement| {
+        statement.reopened.as_ref().is_none_or(|reopened| at.is_some_and(|at| reopened.at > at))
+    });
+    Ok(newest)
+}
+
+impl View {
+    /// Opens a way to read.
+    pub(crate) async fn open(home: &Home, args: &ReadingArgs) -> Result<View, Failure> {
+        let head = match args.snapshot {
+            Some(id) => World::load(home, Some(id)).await?,
+            None => World::known(home, args.as_known_on).await?,
+        };
+        let reading = match args.org {
+            OrgArg::AsWas => OrgReading::AsWas,
+            OrgArg::AsIs => OrgReading::At(args.as_known_on.unwrap_or_else(clock::now).day()),
+            OrgArg::On(day) => OrgReading::At(day),
+        };
+        let mut view = View {
+            layers: vec![Layer::new(head)?],
+            closed: BTreeMap::new(),
+            reading,
+            shared: args.pools == PoolsArg::Shared,
+        };
+        if args.snapshot.is_some() || args.pending {
+            return Ok(view);
+        }
+        let mut layers = BTreeMap::<i64, usize>::new();
+        for (month, statement) in binding(home, args.as_known_on).await? {
+            let head = view.head().snapshot.as_ref().map_or(0, |snapshot| snapshot.id);
+            let layer = if statement.snapshot == head {
+                0
+            } else if let Some(known) = layers.get(&statement.snapshot) {
+                *known
+            } else {
+                view.layers.push(Layer::new(World::load(home, Some(statement.snapshot)).await?)?);
+                layers.insert(statement.snapshot, view.layers.len() - 1);
+                view.layers.len() - 1
+            };
+            view.closed.insert(month, layer);
+        }
+        Ok(view)
+    }
+
+    /// The world of open periods.
+    pub(crate) fn head(&self) -> &World {
+        &self.layers[0].world
+    }
+
+    /// A layer.
+    pub(crate) fn layer(&self, number: usize) -> &Layer {
+        &self.layers[number]
+    }
+
+    /// How units are read.
+    pub(crate) fn reading(&self) -> OrgReading {
+        self.reading
+    }
+
+    /// The org through which a layer's cost is shown: its own as it was, the newest one for every other reading.
+    pub(crate) fn org(&self, layer: usize) -> &Org {
+        match self.reading {
+            OrgReading::AsWas => &self.layers[layer].world.org,
+            OrgReading::At(_) => &self.head().org,
+        }
+    }
+
+    /// One reader per layer.
+    pub(crate) fn readers(&self) -> Vec<leap_orient::org::Reader<'_>> {
+        (0..self.layers.len())
+            .map(|layer| leap_orient::org::Reader::new(self.org(layer), self.reading))
+            .collect()
+    }
+
+    fn layer_of(&self, billing: Month) -> usize {
+        self.closed.get(&billing).copied().unwrap_or(0)
+    }
+
+    /// The slices, each with its layer.
+    pub(crate) fn slices(&self) -> Vec<(usize, Slice)> {
+        let mut slices: Vec<(usize, Slice)> = Vec::new();
+        for (number, layer) in self.layers.iter().enumerate() {
+            let own = layer.world.slices().into_iter();
+            slices.extend(own.filter(|slice| self.layer_of(slice.scope.billing_period) == number).map(|slice| (number, slice)));
+        }
+        slices.sort_by(|a, b| (&a.1.scope, &a.1.delivery).cmp(&(&b.1.scope, &b.1.delivery)));
+        slices
+    }
+
+    /// The kinds of units, as levels of reports.
+    pub(crate) fn levels(&self) -> Vec<String> {
+        let mut levels: Vec<String> = Vec::new();
+        for layer in 0..self.layers.len() {
+            for kind in self.org(layer).kinds() {
+                if !levels.iter().any(|known| known.eq_ignore_ascii_case(kind)) {
+                    levels.push(kind.to_owned());
+                }
+            }
+        }
+        levels
+    }
+
+    /// Who looks after a residual.
+    pub(crate) fn steward(&self, reason: &ResidualReason) -> String {
+        if let (ResidualReason::Pool(name), Some(pools)) = (reason, &self.layers[0].pools)
+            && let Some(pool) = pools.get(name).filter(|pool| !pool.steward.is_empty())
+        {
+            return pool.steward.clone();
+        }
+        self.head().rules.steward(reason).to_owned()
+    }
+
+    /// The lines of all splits of a period; none where pools are kept.
+    pub(crate) fn journal(&self, period: Period, basis: Basis, open: Open) -> Result<Vec<Shared>, Failure> {
+        if !self.shared || self.layers.iter().all(|layer| layer.pools.is_none()) {
+            return Ok(Vec::new());
+        }
+        let mut billings = BTreeMap::<Month, Option<Period>>::new();
+        for (_, slice) in self.slices() {
+            if basis.may_cover(period, &slice.scope, slice.first_day, slice.last_day) {
+                let own = Period::new(slice.first_day, slice.last_day.plus(1));
+                let days = billings.entry(slice.scope.billing_period).or_insert(own);
+                *days = match (*days, own) {
+                    (Some(a), Some(b)) => Period::new(a.from().min(b.from()), a.until().max(b.until())),
+                    (one, other) => one.or(other),
+                };
+            }
+        }
+        let mut all = Vec::new();
+        for (billing, days) in billings {
+            let days = match basis {
+                Basis::Incurred => days.and_then(|days| days.intersection(period)),
+                Basis::Invoiced => days,
+            };
+            let Some(days) = days else { continue };
+            let layer = self.layer_of(billing);
+            let journal = self.layers[layer].journal(billing, days, open)?;
+            all.push(Shared { billing, layer, lines: journal.lines });
+        }
+        Ok(all)
+    }
+
+    /// True when a line's owner is this one, in the reading of the view.
+    pub(crate) fn is_of(&self, layer: usize, owner: &Owner, wanted: &Owner) -> bool {
+        match (owner, wanted) {
+            (Owner::Team(team), Owner::Team(wanted)) => match self.reading {
+                OrgReading::AsWas => team == wanted,
+                OrgReading::At(at) => self.org(layer).stand(team, at).unit == *wanted,
+            },
+            (owner, wanted) => owner == wanted,
+        }
+    }
+}
