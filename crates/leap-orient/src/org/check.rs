@@ -16,6 +16,9 @@ use super::names::folded;
 use super::{Membership, Org, Span, Unit};
 use crate::yaml::Places;
 
+/// No unit above.
+pub(super) const NONE: u32 = u32::MAX;
+
 /// Where to point for a unit or a person.
 pub(super) enum Blame<'a> {
     /// A file with a list of units and perhaps one of people.
@@ -99,12 +102,12 @@ impl Org {
         for (at, unit) in org.units.iter_mut().enumerate() {
             order_spans(unit, at, blame, &mut faults);
         }
-        org.check_ids(blame, &mut faults);
+        let above = org.check_ids(blame, &mut faults);
         if !faults.is_empty() {
             return Err(faults);
         }
-        org.check_parents(blame, &mut faults);
-        org.check_trees(blame, &mut faults);
+        org.check_parents(&above, blame, &mut faults);
+        org.check_trees(&above, blame, &mut faults);
         org.check_successors(blame, &mut faults);
         org.check_people(blame, &mut faults);
         if !faults.is_empty() {
@@ -139,24 +142,28 @@ impl Org {
         }
     }
 
-    /// Parents, successors and origins are units, and other ones.
-    fn check_ids(&self, blame: &Blame<'_>, faults: &mut Vec<Fault>) {
+    /// Parents, successors and origins are units, and other ones. The answer: the unit above of every span, in order.
+    fn check_ids(&self, blame: &Blame<'_>, faults: &mut Vec<Fault>) -> Vec<u32> {
+        let mut above = Vec::new();
         for (at, unit) in self.units.iter().enumerate() {
             let mut unknown: BTreeSet<(&str, &TeamId)> = BTreeSet::new();
+            // Most spans change something else than the parent.
+            let mut last: (Option<&TeamId>, u32) = (None, NONE);
             for span in &unit.spans {
-                let parent = span.parent.iter().map(|id| ("parent", id));
+                let parent = span.parent.as_ref();
+                if parent != last.0 {
+                    last = (parent, parent.and_then(|parent| self.number(parent)).unwrap_or(NONE));
+                    unknown.extend(parent.filter(|_| last.1 == NONE).map(|parent| ("parent", parent)));
+                }
+                above.push(last.1);
                 let successor = span.successor.iter().map(|id| ("successor", id));
                 let origins = span.split_from.iter().map(|id| ("origin", id));
-                unknown.extend(parent.chain(successor).chain(origins).filter(|(_, id)| !self.by_id.contains_key(*id)));
-                for (what, id) in span
-                    .successor
-                    .iter()
-                    .map(|id| ("successor", id))
-                    .chain(span.split_from.iter().map(|id| ("origin", id)))
-                {
+                for (what, id) in successor.chain(origins) {
                     if *id == unit.id {
                         let message = format!("unit '{}' is its own {what}{}", unit.id, when(span.period));
                         faults.push(blame.unit(at, &unit.id, message).help("name another unit, or none"));
+                    } else if !self.by_id.contains_key(id) {
+                        unknown.insert((what, id));
                     }
                 }
             }
@@ -169,13 +176,16 @@ impl Org {
                 faults.push(blame.unit(at, &unit.id, message).help(help));
             }
         }
+        above
     }
 
-    fn check_parents(&self, blame: &Blame<'_>, faults: &mut Vec<Fault>) {
+    fn check_parents(&self, above: &[u32], blame: &Blame<'_>, faults: &mut Vec<Fault>) {
+        let mut above = above.iter();
         for (at, unit) in self.units.iter().enumerate() {
-            for span in &unit.spans {
-                let Some(id) = &span.parent else { continue };
-                let Some(gap) = self.unit(id).and_then(|parent| missing(parent, span.period)) else { continue };
+            for (span, parent) in unit.spans.iter().zip(above.by_ref()) {
+                let Some(parent) = self.units.get(*parent as usize) else { continue };
+                let Some(gap) = missing(parent, span.period) else { continue };
+                let id = &parent.id;
                 let message = format!(
                     "unit '{}' is below '{id}'{}, but '{id}' does not exist{}",
                     unit.id,

@@ -10,10 +10,7 @@ use std::collections::BTreeSet;
 use leap_terms::{Day, Fault, Period, limits};
 
 use super::Org;
-use super::check::Blame;
-
-/// No unit above.
-const NONE: u32 = u32::MAX;
+use super::check::{Blame, NONE};
 
 /// One pass over the tree of a day.
 struct Pass {
@@ -64,37 +61,60 @@ impl Pass {
 
 impl Org {
     /// Collects the days on which anything changes, and checks the tree of each on which a parent does.
-    pub(super) fn check_trees(&mut self, blame: &Blame<'_>, faults: &mut Vec<Fault>) {
-        let mut steps: Vec<Day> = Vec::new();
-        // Day, unit, the unit above from that day on. An end sorts before a start of the same day.
-        let mut moves: Vec<(Day, u32, bool, u32)> = Vec::new();
+    /// `above` is the unit above of every span, in order.
+    pub(super) fn check_trees(&mut self, above: &[u32], blame: &Blame<'_>, faults: &mut Vec<Fault>) {
+        // Spans lie within these days, so that a day is a place in a list, and nothing needs to be sorted.
+        let place = |day: Day| (day.days() - Day::EARLIEST.days()) as usize;
+        let mut changes = vec![false; place(Day::NEVER) + 1];
+        let mut moving = vec![0_u32; changes.len()];
+        // Place of the day, unit, the unit above from that day on.
+        let mut moves: Vec<(usize, u32, u32)> = Vec::new();
+        let mut above = above.iter();
         for (at, unit) in self.units.iter().enumerate() {
-            for (number, span) in unit.spans.iter().enumerate() {
-                let goes_on = unit.continues(number);
-                if !goes_on || unit.spans[number - 1].parent != span.parent {
-                    let parent = span.parent.as_ref().and_then(|parent| self.number(parent)).unwrap_or(NONE);
-                    moves.push((span.period.from(), at as u32, true, parent));
+            let mut add = |day: Day, parent: u32| {
+                moving[place(day)] += 1;
+                moves.push((place(day), at as u32, parent));
+            };
+            let mut before: Option<(Day, u32)> = None;
+            for (span, parent) in unit.spans.iter().zip(above.by_ref()) {
+                let (from, until) = (span.period.from(), span.period.until());
+                match before {
+                    Some((end, _)) if end < from => add(end, NONE),
+                    Some(_) | None => {}
                 }
-                steps.push(span.period.from());
-                let ends = unit.spans.get(number + 1).is_none_or(|_| !unit.continues(number + 1));
-                if ends {
-                    steps.push(span.period.until());
-                    moves.push((span.period.until(), at as u32, false, NONE));
+                if before != Some((from, *parent)) {
+                    add(from, *parent);
                 }
+                (changes[place(from)], changes[place(until)]) = (true, true);
+                before = Some((until, *parent));
+            }
+            if let Some((end, _)) = before {
+                add(end, NONE);
             }
         }
-        steps.retain(|day| *day > Period::ALWAYS.from() && *day < Period::ALWAYS.until());
-        steps.sort();
-        steps.dedup();
-        self.steps = steps;
+        let inner = 1..changes.len() - 1;
+        self.steps = inner.filter(|at| changes[*at]).map(|at| Day::EARLIEST.plus(at as i32)).collect();
 
-        moves.sort();
+        let mut slots: Vec<u32> = Vec::with_capacity(moving.len());
+        let mut before = 0;
+        for count in &moving {
+            slots.push(before);
+            before += count;
+        }
+        let mut sorted = vec![(0, 0); moves.len()];
+        for (day, unit, parent) in moves {
+            sorted[slots[day] as usize] = (unit, parent);
+            slots[day] += 1;
+        }
         let count = self.units.len();
         let mut pass = Pass { parent: vec![NONE; count], met: vec![(0, 0); count], pass: 0 };
         let mut known: BTreeSet<Vec<u32>> = BTreeSet::new();
-        for today in moves.chunk_by(|one, other| one.0 == other.0) {
-            let day = today[0].0;
-            for (_, unit, _, parent) in today {
+        let mut rest = sorted.as_slice();
+        for (at, count) in moving.iter().enumerate().filter(|(_, count)| **count > 0) {
+            let (today, later) = rest.split_at(*count as usize);
+            rest = later;
+            let day = Day::EARLIEST.plus(at as i32);
+            for (unit, parent) in today {
                 pass.parent[*unit as usize] = *parent;
             }
             let on = if day > Period::ALWAYS.from() { format!(" on {day}") } else { String::new() };

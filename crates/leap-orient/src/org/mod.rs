@@ -8,8 +8,8 @@
 //!   - {id: old-search, name: Search, parent: acme, effective: {until: 2026-07-01}, successor: payments}
 //! ```
 //! Reading order: `unit` (units and their spans), this file (the history), `yaml` and `canonical` (its text), `check` (what
-//! a history must keep), `names` (who is meant), `tree` and `reading` (which node shows a cost), `reorg` (from one history
-//! to the next), `diff` (what changed), `backstage` (catalog entities).
+//! a history must keep), `names` (who is meant), `tree` and `reading` (which node shows a cost), `reorg` and `steps`
+//! (from one history to the next), `diff` (what changed), `backstage` (catalog entities).
 //!
 //! A history is what is known at one time. What was known earlier is another document: the book keeps them.
 
@@ -24,6 +24,7 @@ mod reading;
 mod reorg;
 pub mod sources;
 mod state;
+mod steps;
 mod tree;
 mod unit;
 mod yaml;

@@ -198,13 +198,15 @@ impl Org {
     }
 }
 
+/// Epochs, ascending, and the node that shows a team in each.
+type Places = Vec<(usize, Arc<Place>)>;
+
 /// A reading of an organisation that remembers its answers: each team is looked up once per tree, not once per row.
 #[derive(Debug)]
 pub struct Reader<'o> {
     org: &'o Org,
     reading: OrgReading,
-    /// By team: epochs, ascending, and the node in each.
-    places: Mutex<HashMap<TeamId, Vec<(usize, Arc<Place>)>>>,
+    places: Mutex<HashMap<TeamId, Places>>,
 }
 
 impl<'o> Reader<'o> {

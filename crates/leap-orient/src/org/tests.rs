@@ -6,6 +6,12 @@ use leap_terms::Period;
 
 use super::*;
 
+mod history;
+mod meaning;
+mod readings;
+mod reorgs;
+mod totals;
+
 const ACME: &str = "units:
   - {id: acme, name: Acme, kind: company}
   - {id: shop, name: Shop, kind: division, parent: acme}
@@ -64,6 +70,14 @@ fn the_digest_sees_what_an_org_says_and_not_its_layout() {
     let block = "# comment\nunits:\n- id: b\n  parent: a\n- id: a\n  aliases: [y, x]\n";
     assert_eq!(digest(block), digest("units: [{id: a, aliases: [x, y]}, {id: b, name: b, parent: a}]"));
     assert_ne!(digest(block), digest("units: [{id: a, aliases: [x]}, {id: b, parent: a}]"));
+}
+
+/// An organisation that must be readable.
+fn org(text: &str) -> Org {
+    match Org::from_yaml("org.yaml", text) {
+        Ok(org) => org,
+        Err(faults) => panic!("{}", leap_terms::fault::list(&faults)),
+    }
 }
 
 fn fails(text: &str, expected: Expect) {

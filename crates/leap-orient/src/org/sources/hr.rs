@@ -284,17 +284,12 @@ fn row(
     if row.employee.is_empty() {
         faults.push(row.fault("employee", "no employee".to_owned()).help("each row needs an employee id"));
     }
-    for column in [Column::Team, Column::ParentTeam, Column::Department] {
-        let Some((name, text)) = cell(column).filter(|(_, text)| !text.is_empty()) else { continue };
-        match TeamId::new(text) {
-            Ok(id) => match column {
-                Column::Team => row.team = Some(id),
-                Column::ParentTeam => row.parent_team = Some(id),
-                _ => row.department = Some(id),
-            },
-            Err(message) => faults.push(row.fault(name, message)),
-        }
-    }
+    let mut unit = |column: Column| {
+        let (name, text) = cell(column).filter(|(_, text)| !text.is_empty())?;
+        TeamId::new(text).map_err(|message| faults.push(row.fault(name, message))).ok()
+    };
+    let (team, parent_team, department) = (unit(Column::Team), unit(Column::ParentTeam), unit(Column::Department));
+    (row.team, row.parent_team, row.department) = (team, parent_team, department);
     if let Some((name, text)) = cell(Column::EffectiveDate) {
         match text.parse() {
             Ok(day) => row.day = Some(day),

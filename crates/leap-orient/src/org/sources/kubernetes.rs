@@ -5,7 +5,7 @@
 //! sigs:
 //! - dir: sig-apps
 //!   name: Apps
-//!   leads: {chairs: [u1], tech_leads: [u2]}  # upstream: [{github: u1, name: …, company: …}]
+//!   leads: {chairs: [u1], tech_leads: [u2]}  # upstream: leadership: {chairs: [{github: u1, name: …, company: …}]}
 //!   subprojects:
 //!   - {name: workloads-api, owners: [https://raw.githubusercontent.com/kubernetes/api/master/apps/OWNERS]}
 //! workinggroups: […]
@@ -135,7 +135,7 @@ impl<'a> Reader<'a> {
         };
         let name = group.get("name").and_then(Value::as_str).unwrap_or(dir);
         let mut found = unit(name, kind, Some(ROOT));
-        let leads = leads(group.get("leads"));
+        let leads = leads(group.get("leads").or_else(|| group.get("leadership")));
         found.lead = leads.first().cloned();
         found.evidence = leads.iter().map(|lead| format!("lead {lead}")).collect();
         found.evidence.extend(paths(group.get("owners")));
@@ -150,8 +150,8 @@ impl<'a> Reader<'a> {
             };
             let mut found = unit(name, "subproject", Some(dir));
             found.evidence = paths(subproject.get("owners"));
-            // Since 2021 upstream lists a sub-project's own leads.
-            found.lead = self::leads(subproject.get("leads")).into_iter().next();
+            found.lead =
+                self::leads(subproject.get("leads").or_else(|| subproject.get("leadership"))).into_iter().next();
             let id = format!("{dir}/{name}");
             match TeamId::new(&id).ok().and_then(|id| self.state.units.get_mut(&id)) {
                 Some(first) => {

@@ -232,7 +232,7 @@ fn sigs_of_any_layout_become_units_below_kubernetes() {
     assert_eq!(owned, ["apps/pkg", "oracle/x"]);
     assert_eq!(source.warnings.len(), 1);
     assert!(source.warnings[0].message.contains("unknown list 'subgroups'"));
-    let upstream = "workinggroups:\n- dir: wg-x\n  name: X\n  charter_link: c\n  leads:\n    chairs:\n    - github: ada\n      \
+    let upstream = "workinggroups:\n- dir: wg-x\n  name: X\n  charter_link: c\n  leadership:\n    chairs:\n    - github: ada\n      \
                     name: Ada L\n      company: Acme\n    emeritus_leads:\n    - github: old\n";
     let source = one(upstream);
     assert_eq!(source.states[0].0, None);
@@ -256,4 +256,18 @@ fn every_mistake_of_a_sigs_file_has_its_message() {
     assert!(twice.warnings[0].message.contains("two sub-projects of a group are called 'a/b': read as one"));
     let same = read(&files(&[("a", "as_of: 2020-01-01\nsigs: []"), ("b", "as_of: 2020-01-01\nsigs: []")])).unwrap_err();
     assert!(same[0].message.contains("two files have the date 2020-01-01: a and b"), "{}", same[0]);
+}
+
+#[test]
+fn the_states_of_an_hr_file_become_a_history() {
+    let mut org = crate::org::Org::default();
+    for (day, state) in one(STAFF).states {
+        let day = day.unwrap();
+        let proposal = crate::org::propose::propose(&org, day, &state, &Default::default()).unwrap();
+        org = org.with(&proposal.reorg).unwrap();
+        assert_eq!(org.state(day), state, "nothing is renamed, so nothing differs");
+    }
+    assert_eq!(org.people()["e-3"].len(), 2, "one transfer");
+    let heads = |on: &str| org.unit(&team("Search")).unwrap().on(day(on)).unwrap().head_count;
+    assert_eq!((heads("2026-06-30"), heads("2026-07-01")), (Some(1), Some(3)));
 }
