@@ -4,6 +4,7 @@
 //! (one turn of the loop), `ingest`, `ownership` (rules and org), `spend`, `explain`, `verify`; then the rest.
 
 mod annotate;
+mod claims;
 mod cli;
 mod clock;
 mod config;
@@ -16,11 +17,13 @@ mod home;
 mod ingest;
 mod output;
 mod ownership;
+mod periods;
 mod pools;
 mod progress;
 mod query;
 mod rates;
 mod reorg;
+mod residual;
 mod rows;
 mod sink;
 mod spend;
@@ -104,7 +107,11 @@ async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Pool(PoolCommand::Check(args)) => pools::check(home, args).await,
         Command::Pool(PoolCommand::List(args)) => pools::list(home, args).await,
         Command::Pool(PoolCommand::Explain(args)) => pools::explain(home, args).await,
-        Command::Period(_) | Command::Claim(_) | Command::Dispute(_) | Command::Claims(_) | Command::Residual(_) => Err(Failure::failed("soon")),
+        Command::Period(command) => periods::run(home, command).await,
+        Command::Claim(args) => claims::claim(home, args).await,
+        Command::Dispute(args) => claims::dispute(home, args).await,
+        Command::Claims(command) => claims::answer(home, command).await,
+        Command::Residual(command) => residual::run(home, command).await,
         Command::Deliveries(args) => trail::deliveries(home, args.format.format).await,
         Command::Quarantine(QuarantineCommand::List(args)) => trail::quarantine(home, args.format.format).await,
         Command::Quarantine(QuarantineCommand::Replay(args)) => ingest::replay(home, args.format.format).await,
