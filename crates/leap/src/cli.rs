@@ -347,6 +347,12 @@ pub(crate) struct RulesApplyArgs {
     /// First day on which these rules hold; earlier days keep the rules they have. Default: all days.
     #[arg(long, value_name = "DATE")]
     pub(crate) effective: Option<Day>,
+    /// Also name shadowed and dead rules, as rules check does, which asks every rule for every key.
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Ask all rules for every key, whatever changed.
+    #[arg(long)]
+    pub(crate) full: bool,
     #[command(flatten)]
     pub(crate) format: FormatArg,
 }

@@ -48,7 +48,7 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
     let (file, format) = quiet(&company.org);
     apply_org(&root, &OrgApplyArgs { file, effective: None, format }, false).await?;
     let (file, format) = quiet(&company.rules);
-    apply_rules(&root, &RulesApplyArgs { file, effective: None, format }, false).await?;
+    apply_rules(&root, &RulesApplyArgs { file, effective: None, check: false, full: false, format }, false).await?;
     eprintln!(
         "taking in {} deliveries with {} rows, as they arrived …",
         company.deliveries.len(),

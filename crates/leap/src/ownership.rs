@@ -15,7 +15,7 @@ use leap_terms::tables::{self, Table};
 use leap_terms::{CostKind, Currency, Day, FileRecord, Money, Period};
 
 use crate::cli::{OrgApplyArgs, OutputFormat, RulesApplyArgs, RulesFileArgs, RulesSuggestArgs};
-use crate::clock;
+use crate::clock::{self, Stopwatch};
 use crate::config;
 use crate::cycle::{self, Change, Fresh};
 use crate::failure::Failure;
@@ -31,17 +31,21 @@ fn problem(error: impl std::error::Error + 'static) -> Failure {
 pub(crate) async fn apply_rules(root: &Path, args: &RulesApplyArgs, say: bool) -> Result<(), Failure> {
     let home = Home::open(root, Access::Write).await?;
     let world = World::load(&home, None).await?;
+    let watch = Stopwatch::start();
     let (alone, files) = config::load_rules(&args.file, &world.org)?;
     let (rules, all) = dated_rules(&world, &world.org, alone, files.clone(), args.effective)?;
-    if world.config_digest(ConfigKind::Rules) == Some(all.digest()) {
+    if world.config_digest(ConfigKind::Rules) == Some(all.digest()) && !args.full {
         emit("these rules are in force already; nothing was changed\n")?;
         return Ok(());
     }
-    let engine = Engine::new(&rules, &world.org);
-    let findings = findings(&rules, &runs(&home, &world, &rules, &engine)?);
-    // Months to come may bring what a rule waits for, so this is no reason to refuse.
-    if !findings.is_empty() {
-        eprintln!("{}", said(&findings, &files));
+    // What a rule would do alone is asked of every key: where a small change is applied to much cost, rules check tells.
+    if args.check {
+        let engine = Engine::new(&rules, &world.org);
+        let findings = findings(&rules, &runs(&home, &world, &rules, &engine)?);
+        // Months to come may bring what a rule waits for, so this is no reason to refuse.
+        if !findings.is_empty() {
+            eprintln!("{}", said(&findings, &files));
+        }
     }
     let since = args.effective.map_or_else(String::new, |day| format!(" from {day}"));
     let change = Change {
@@ -49,7 +53,8 @@ pub(crate) async fn apply_rules(root: &Path, args: &RulesApplyArgs, say: bool) -
         configs: BTreeMap::from([(ConfigKind::Rules, all)]),
         ..Change::default()
     };
-    reattribute(&home, &world, &rules, &world.org, change, args.format.format, say).await
+    let target = Target { rules: &rules, org: &world.org, full: args.full };
+    reattribute(&home, &world, target, change, args.format.format, say, &watch).await
 }
 
 /// The rules in force followed by others from a day on (or replaced by them), below settled claims.
@@ -85,6 +90,7 @@ pub(crate) fn rules_for(world: &World, org: &Org) -> Result<RuleSet, Failure> {
 pub(crate) async fn apply_org(root: &Path, args: &OrgApplyArgs, say: bool) -> Result<(), Failure> {
     let home = Home::open(root, Access::Write).await?;
     let world = World::load(&home, None).await?;
+    let watch = Stopwatch::start();
     let (org, files) = config::load_org(&args.file)?;
     for warning in org.warnings() {
         eprintln!("warning: {warning}");
@@ -99,7 +105,8 @@ pub(crate) async fn apply_org(root: &Path, args: &OrgApplyArgs, say: bool) -> Re
         configs: BTreeMap::from([(ConfigKind::Org, files)]),
         ..Change::default()
     };
-    reattribute(&home, &world, &rules, &org, change, args.format.format, say).await
+    let target = Target { rules: &rules, org: &org, full: false };
+    reattribute(&home, &world, target, change, args.format.format, say, &watch).await
 }
 
 /// What a change of rules or org did.
@@ -115,18 +122,29 @@ pub(crate) struct Touched {
     pub(crate) slices: usize,
 }
 
+/// What a change leads to.
+#[derive(Clone, Copy)]
+pub(crate) struct Target<'a> {
+    /// The rules.
+    pub(crate) rules: &'a RuleSet,
+    /// The org.
+    pub(crate) org: &'a Org,
+    /// Every rule is asked for every key, whatever changed.
+    pub(crate) full: bool,
+}
+
 /// Finds the slices in which the new rules and org give other answers, with these answers.
 pub(crate) fn changed_slices(
     home: &Home,
     world: &World,
-    rules: &RuleSet,
-    org: &Org,
+    target: Target<'_>,
     staging: &Staging,
 ) -> Result<(Vec<Fresh>, Touched), Failure> {
+    let Target { rules, org, full } = target;
     let open = published(home);
     let names = world.org.names_changed(org);
     let mut touched = Touched::default();
-    if names.is_empty() && world.rules.change_to(rules).is_empty() {
+    if !full && names.is_empty() && world.rules.change_to(rules).is_empty() {
         touched.slices = world.slices().len();
         return Ok((Vec::new(), touched));
     }
@@ -140,7 +158,7 @@ pub(crate) fn changed_slices(
         let Some(current) = current else { continue };
         let facts = current.facts.clone();
         let keyed = keyed_for(home, rules, &slice, staging, &open)?;
-        let whole = slice.of(Table::Daily).is_empty() || slice.of(Table::Attribution).is_empty();
+        let whole = full || slice.of(Table::Daily).is_empty() || slice.of(Table::Attribution).is_empty();
         if whole || keyed.of(Table::Keys) != slice.of(Table::Keys) {
             touched.rewritten += 1;
             fresh.push(Fresh { slice: keyed, facts, again: None });
@@ -220,16 +238,17 @@ fn recorded_at(world: &World, change: &Change) -> Result<leap_terms::Instant, Fa
 pub(crate) async fn reattribute(
     home: &Home,
     world: &World,
-    rules: &RuleSet,
-    org: &Org,
+    target: Target<'_>,
     change: Change,
     format: OutputFormat,
     say: bool,
+    watch: &Stopwatch,
 ) -> Result<(), Failure> {
     let now = recorded_at(world, &change)?;
+    let Target { rules, org, .. } = target;
     let engine = Engine::new(rules, org);
     let staging = home.lake.stage(&format!("attribute-{}", now.micros())).map_err(problem)?;
-    let (fresh, touched) = changed_slices(home, world, rules, org, &staging)?;
+    let (fresh, touched) = changed_slices(home, world, target, &staging)?;
     let snapshot = cycle::turn(home, world, &engine, staging, fresh, change, now).await?;
     if !say {
         return Ok(());
@@ -242,11 +261,13 @@ pub(crate) async fn reattribute(
             "keys_changed": touched.changed,
             "slices_rewritten": touched.rewritten,
             "slices": touched.slices,
+            "took_micros": watch.micros(),
         }));
     }
+    let took = watch.shown();
     let totals = all_totals_of(home, snapshot.id).await?;
     emit(&format!(
-        "snapshot {} published; {} keys examined, {} changed, {} of {} scopes rewritten; {}\n",
+        "snapshot {} published; {} keys examined, {} changed, {} of {} scopes rewritten in {took}; {}\n",
         snapshot.digest.short(),
         touched.examined,
         touched.changed,

@@ -22,13 +22,13 @@ use leap_terms::{Currency, Day, Digest, Instant, Money, Month, ResidualReason, T
 use serde::{Deserialize, Serialize};
 
 use crate::cli::{OrgApplyArgs, OrgDiffArgs, OrgPlanArgs, OrgRevertArgs, OrgShowArgs, OutputFormat};
-use crate::clock;
+use crate::clock::{self, Stopwatch};
 use crate::config;
 use crate::cycle::Change;
 use crate::failure::{Exit, Failure};
 use crate::home::{Access, Home, failed};
 use crate::output::{Answer, Cell, amount_shown, emit, print_json};
-use crate::ownership::{self, changed_slices, reattribute, rules_for};
+use crate::ownership::{self, Target, changed_slices, reattribute, rules_for};
 use crate::world::{World, each_batch, published};
 
 /// Form of a plan's text.
@@ -191,7 +191,7 @@ fn moves(home: &Home, world: &World, org: &Org, plan: &Plan) -> Result<Vec<Plann
         Vec::new()
     } else {
         let rules = rules_for(world, org)?;
-        changed_slices(home, world, &rules, org, &staging)?.0
+        changed_slices(home, world, Target { rules: &rules, org, full: false }, &staging)?.0
     };
     drop(staging);
     let open = published(home);
@@ -276,6 +276,7 @@ fn orphans(world: &World, org: &Org, plan: &Plan) -> Vec<Orphan> {
 pub(crate) async fn plan(root: &Path, args: &OrgPlanArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Write).await?;
     let world = World::load(&home, None).await?;
+    let watch = Stopwatch::start();
     let source = sources::read(&config::read_org_files(&args.file)?).map_err(faults)?;
     for warning in &source.warnings {
         eprintln!("warning: {warning}");
@@ -300,10 +301,12 @@ pub(crate) async fn plan(root: &Path, args: &OrgPlanArgs) -> Result<(), Failure>
     if args.format.format == OutputFormat::Json {
         let mut value = serde_json::to_value(&plan).expect("a plan is text and numbers");
         value["id"] = plan.id().into();
+        value["took_micros"] = watch.micros().into();
         return print_json(&value);
     }
     emit(&shown(&plan, args.format.format)?)?;
-    emit(&format!("\nnothing was changed; apply it with: leap org apply {}\n", plan.id()))
+    let took = watch.shown();
+    emit(&format!("\nplanned in {took}; nothing was changed; apply it with: leap org apply {}\n", plan.id()))
 }
 
 /// Closed periods with charges on or after a day.
@@ -457,11 +460,12 @@ fn find(home: &Home, named: &Path) -> Result<Option<Plan>, Failure> {
 pub(crate) async fn apply(root: &Path, args: &OrgApplyArgs, say: bool) -> Result<(), Failure> {
     let home = Home::open(root, Access::Write).await?;
     let world = World::load(&home, None).await?;
+    let watch = Stopwatch::start();
     if let Some(plan) = find(&home, &args.file)? {
         if args.effective.is_some() {
             return Err(Failure::usage("a plan has its day; --effective goes with an org file"));
         }
-        return perform(&home, &world, plan, args.format.format, say).await;
+        return perform(&home, &world, plan, args.format.format, say, &watch).await;
     }
     if !args.file.exists() {
         return Err(Failure::usage(format!(
@@ -487,7 +491,7 @@ pub(crate) async fn apply(root: &Path, args: &OrgApplyArgs, say: bool) -> Result
     }
     let title = format!("{} ({})", config::file_name(&args.file), source.format);
     let (plan, _) = make(&home, &world, &title, source.states, args.effective, &Overrides::default(), None)?;
-    perform(&home, &world, plan, args.format.format, say).await
+    perform(&home, &world, plan, args.format.format, say, &watch).await
 }
 
 /// Performs a plan exactly, or refuses it.
@@ -497,6 +501,7 @@ pub(crate) async fn perform(
     plan: Plan,
     format: OutputFormat,
     say: bool,
+    watch: &Stopwatch,
 ) -> Result<(), Failure> {
     if plan.steps.is_empty() {
         return emit("the org is already so; nothing was changed\n");
@@ -527,7 +532,8 @@ pub(crate) async fn perform(
         at: recorded,
         ..Change::default()
     };
-    reattribute(home, world, rules.as_ref().unwrap_or(&world.rules), &org, change, format, say).await
+    let target = Target { rules: rules.as_ref().unwrap_or(&world.rules), org: &org, full: false };
+    reattribute(home, world, target, change, format, say, watch).await
 }
 
 fn canonical(org: &Org) -> ConfigFiles {
@@ -538,6 +544,7 @@ fn canonical(org: &Org) -> ConfigFiles {
 pub(crate) async fn revert(root: &Path, args: &OrgRevertArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Write).await?;
     let world = World::load(&home, None).await?;
+    let watch = Stopwatch::start();
     let reorg = home.book.reorg(args.id).await.map_err(problem)?;
     let reorgs = home.book.reorgs().await.map_err(problem)?;
     let before = World::before(&home, reorg.snapshot).await?;
@@ -573,7 +580,8 @@ pub(crate) async fn revert(root: &Path, args: &OrgRevertArgs) -> Result<(), Fail
         revert: Some(reorg.id),
         ..Change::default()
     };
-    reattribute(&home, &world, &rules, &org, change, args.format.format, true).await
+    let target = Target { rules: &rules, org: &org, full: false };
+    reattribute(&home, &world, target, change, args.format.format, true, &watch).await
 }
 
 /// `leap org log`.
