@@ -34,8 +34,6 @@ mod sums;
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests_files;
 
 pub use driver::HeadCounts;
 pub use explain::{Explanation, explain};
