@@ -12,7 +12,7 @@
 //! Reading order: [`split`] (the law of splits), [`policy`] (`pools.yaml`), [`measured`] (driver files),
 //! [`kubernetes`] (weights from usage reports), [`facts`] (the costs that take part), [`driver`] (weights of a pool on a
 //! day), [`solve`] (pools that use pools), [`benefit`] (benefits of commitments, averaged), [`journal`] (the lines) and
-//! [`explain`] (why they are what they are).
+//! [`mod@explain`] (why they are what they are).
 //!
 //! What is absent on purpose: prices, forecasts, and any say of which charges a pool collects; rules say that.
 
