@@ -17,7 +17,7 @@ use num_bigint::BigUint;
 
 use super::facts::Facts;
 use super::policy::{Driver, IdleRule, Missing, Pools, Window};
-use super::solve::{Row, Target, honored};
+use super::solve::{Row, Target, finals, honored};
 use super::sums::{Name, Sums};
 use crate::org::{Org, Resolved};
 
@@ -146,6 +146,7 @@ pub(super) enum Part {
 }
 
 type ReadingKey = (usize, Currency, Part);
+type Finals = BTreeMap<Target, BigUint>;
 type MonthKey = (usize, Month, Currency, Part);
 
 /// Everything that readings come from, and what was already added up.
@@ -157,13 +158,15 @@ pub(super) struct Source<'a> {
     months: BTreeMap<MonthKey, Rc<Sums>>,
     who: (Day, HashMap<String, Resolved>),
     readings: (Day, BTreeMap<ReadingKey, Rc<Reading>>),
+    /// The last equations of each pool that used others, with their solution: days often repeat them.
+    solved: BTreeMap<usize, (BTreeMap<usize, Row>, Finals)>,
 }
 
 impl<'a> Source<'a> {
     pub fn new(pools: &'a Pools, org: &'a Org, heads: &'a dyn HeadCounts, facts: &'a Facts) -> Source<'a> {
         let day = Day::EARLIEST;
         let (who, readings) = ((day, HashMap::new()), (day, BTreeMap::new()));
-        Source { pools, org, heads, facts, months: BTreeMap::new(), who, readings }
+        Source { pools, org, heads, facts, months: BTreeMap::new(), who, readings, solved: BTreeMap::new() }
     }
 
     /// What shares a pool's cost of a day in a currency.
@@ -178,6 +181,21 @@ impl<'a> Source<'a> {
         let reading = Rc::new(self.read(pool, day, currency, part));
         self.readings.1.insert(key, Rc::clone(&reading));
         reading
+    }
+
+    /// The final weights of a pool, by the rows of all pools that its cost can reach.
+    pub fn finals(&mut self, pool: usize, rows: BTreeMap<usize, Row>) -> Finals {
+        if rows.len() == 1 {
+            return finals(pool, rows);
+        }
+        match self.solved.get(&pool) {
+            Some((known, solution)) if *known == rows => solution.clone(),
+            Some(_) | None => {
+                let solution = finals(pool, rows.clone());
+                self.solved.insert(pool, (rows, solution.clone()));
+                solution
+            }
+        }
     }
 
     fn read(&mut self, pool: usize, day: Day, currency: &Currency, part: &Part) -> Reading {

@@ -55,10 +55,13 @@ impl Reader<'_> {
             "pool" => {
                 let name = inner.as_str().unwrap_or("");
                 let other = self.names.iter().position(|other| other == name && !name.is_empty());
-                if other.is_none() || name == pool && self.names[at] == pool {
-                    let what = if name == pool { "the pool itself".to_owned() } else { short(inner) };
-                    let fault = self.place(at, &["pool"], format!("driver names {what}, which is no other pool"));
-                    self.faults.push(fault.help(self.pool_help(name)));
+                if other.is_none() || other == Some(at) {
+                    let (what, help) = match other {
+                        Some(_) => (format!("pool '{pool}' follows itself"), "name another pool".to_owned()),
+                        None => (format!("{} is no pool", short(inner)), self.pool_help(name)),
+                    };
+                    let fault = self.place(at, &["pool"], what);
+                    self.faults.push(fault.help(help));
                     return None;
                 }
                 other.map(Driver::Pool)

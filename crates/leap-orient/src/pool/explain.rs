@@ -160,7 +160,7 @@ fn reason(pool: &Pool, reading: &Reading, day: Day) -> String {
         (_, Driver::Keep) => "the pool has no driver and keeps its cost".to_owned(),
         (_, Driver::Pool(_)) => "the pool is shared as the pool it follows".to_owned(),
         (Fallback::None, _) => format!("weights of {span}"),
-        (Fallback::Month, _) => format!("no weights on {own}: the sum over {span} stands in"),
+        (Fallback::Month, _) => format!("no weights of {own}: the sum over {span} stands in"),
         (Fallback::Carried, _) => format!("no weights of {own}: those of {span} are carried"),
         (Fallback::Kept, _) => match pool.missing {
             Missing::Keep => format!("no weights of {own}: the pool keeps the cost"),

@@ -20,7 +20,7 @@ use super::benefit::averaged;
 use super::driver::{HeadCounts, Part, Reading, Source};
 use super::facts::{Collected, Facts};
 use super::policy::{BENEFIT_POOL, Benefit, Driver, Pools};
-use super::solve::{Row, Target, finals};
+use super::solve::{Row, Target, reach};
 use super::split::{Split, Weights};
 use crate::org::Org;
 
@@ -210,14 +210,15 @@ pub(super) fn shared(
     let mut out = Vec::with_capacity(parts.len());
     for (part, costs) in parts {
         let mut readings = Vec::new();
-        let mut row = |of: usize| -> Result<Row, std::convert::Infallible> {
+        let rows = reach(pool, |of| -> Result<Row, std::convert::Infallible> {
             let part = if of == pool { &part } else { &Part::Whole };
             let reading = source.reading(of, day, currency, part);
             let row = reading.row();
             readings.push(reading);
             Ok(row)
-        };
-        let Ok(finals) = finals(pool, &mut row);
+        });
+        let Ok(rows) = rows;
+        let finals = source.finals(pool, rows);
         let weights = Weights::big(finals).expect("final weights are never all zero");
         let splits = CostKind::ALL.map(|kind| weights.split(costs[kind]));
         out.push(Shared { part, costs, weights, splits, readings });

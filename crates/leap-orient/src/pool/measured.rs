@@ -293,7 +293,10 @@ fn checked(pool: &str, measured: &mut Measured) -> Vec<Fault> {
         }
         for of_measure in rows.entries.chunk_by(|a, b| a.measure == b.measure) {
             let measure = of_measure[0].measure;
-            let shown = &measures[usize::from(measure)];
+            let shown = match measures[usize::from(measure)].as_str() {
+                "" => String::new(),
+                name => format!(" of measure '{name}'"),
+            };
             let used = of_measure.iter().map(|entry| entry.weight).fold(0_u128, u128::saturating_add);
             let month = months.entry((day.month(), measure)).or_default();
             let before = *month;
@@ -304,12 +307,12 @@ fn checked(pool: &str, measured: &mut Measured) -> Vec<Fault> {
             }
             match rows.capacity.get(&measure) {
                 Some((0, row)) if used > 0 => {
-                    let message = format!("pool '{pool}' uses measure '{shown}' on {day}, whose capacity is 0");
+                    let message = format!("pool '{pool}' is used on {day} and has a capacity{shown} of 0");
                     faults.push(fault(*row, message).help("correct the capacity, or leave it empty"));
                 }
                 Some(_) => {}
                 None if measures.len() > 1 || with_capacity.contains(&measure) => {
-                    let message = format!("pool '{pool}' has no capacity of measure '{shown}' on {day}");
+                    let message = format!("pool '{pool}' has no capacity{shown} on {day}");
                     let help = if measures.len() > 1 {
                         "several measures compare by weight / capacity: add the capacity, or keep one measure"
                     } else {

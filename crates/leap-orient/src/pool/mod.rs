@@ -9,10 +9,10 @@
 //! Attribution stays as it is: the pool's charges belong to `residual:pool:kafka`. Sharing is a journal on top, per day,
 //! pool, currency and each of the four costs, whose lines add up to zero; so switching it on or off never changes a total.
 //!
-//! Reading order: [`split`] (the law of splits), [`policy`] and [`read`] (`pools.yaml`), [`measured`] (driver files),
+//! Reading order: [`split`] (the law of splits), [`policy`] (`pools.yaml`), [`measured`] (driver files),
 //! [`kubernetes`] (weights from usage reports), [`facts`] (the costs that take part), [`driver`] (weights of a pool on a
-//! day, by [`sums`]), [`solve`] (pools that use pools), [`benefit`] (benefits of commitments, averaged), [`journal`] (the lines) and
-//! [`explain`] (why they are what they are).
+//! day), [`solve`] (pools that use pools), [`benefit`] (benefits of commitments, averaged), [`journal`] (the lines) and
+//! [`mod@explain`] (why they are what they are).
 //!
 //! What is absent on purpose: prices, forecasts, and any say of which charges a pool collects; rules say that.
 
@@ -35,8 +35,6 @@ mod sums;
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests_files;
 
 pub use driver::HeadCounts;
 pub use explain::{Explanation, explain};

@@ -12,7 +12,7 @@
 //!     idle: keep                   # keep | share
 //!     consumers: {ended: successor}
 //! ```
-//! Reading the file is [`super::read`]'s, driver files are [`super::measured`]'s; this file has the types and the digest.
+//! Driver files are [`super::measured`]'s; this file has the types and the digest.
 //! Nothing here knows a cost.
 
 use std::sync::Arc;

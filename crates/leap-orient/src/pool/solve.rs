@@ -16,7 +16,7 @@
 use std::collections::BTreeMap;
 
 use leap_terms::TeamId;
-use num_bigint::{BigInt, BigUint, Sign};
+use num_bigint::BigUint;
 
 use super::policy::Order;
 use super::split::common_divisor;
@@ -51,10 +51,6 @@ impl Row {
     pub fn is_zero(&self) -> bool {
         self.targets.values().chain(self.pools.values()).all(|weight| *weight == BigUint::ZERO)
     }
-
-    fn total(&self) -> BigUint {
-        self.targets.values().chain(self.pools.values()).sum()
-    }
 }
 
 /// Whether the order lets pool `from` charge pool `to`. `rank` is the place of each pool in the declared order; `follows`
@@ -67,9 +63,8 @@ pub fn honored(order: Order, rank: &[usize], from: usize, to: usize, follows: bo
     }
 }
 
-/// The final weights of pool `origin` over teams, keep and idle; at least one is above zero. `row` gives what each pool's
-/// driver says; it is asked once per pool that the cost can reach.
-pub fn finals<E>(origin: usize, mut row: impl FnMut(usize) -> Result<Row, E>) -> Result<BTreeMap<Target, BigUint>, E> {
+/// The rows of all pools that the cost of `origin` can reach. `row` gives what a pool's driver says; it is asked once a pool.
+pub fn reach<E>(origin: usize, mut row: impl FnMut(usize) -> Result<Row, E>) -> Result<BTreeMap<usize, Row>, E> {
     let mut rows: BTreeMap<usize, Row> = BTreeMap::new();
     let mut open = vec![origin];
     while let Some(pool) = open.pop() {
@@ -82,12 +77,18 @@ pub fn finals<E>(origin: usize, mut row: impl FnMut(usize) -> Result<Row, E>) ->
         open.extend(found.pools.keys());
         rows.insert(pool, found);
     }
+    Ok(rows)
+}
+
+/// The final weights of pool `origin` over teams, keep and idle, from the rows of all pools that its cost can reach; at
+/// least one is above zero.
+pub fn finals(origin: usize, mut rows: BTreeMap<usize, Row>) -> BTreeMap<Target, BigUint> {
     close(&mut rows);
-    let own = &rows[&origin];
-    if own.pools.is_empty() {
-        return Ok(own.targets.clone());
+    match rows.get_mut(&origin) {
+        Some(own) if own.pools.is_empty() => std::mem::take(&mut own.targets),
+        Some(_) => absorbed(origin, &mut rows),
+        None => Row::keep().targets,
     }
-    Ok(absorbed(origin, &rows))
 }
 
 /// Makes every pool from which no exit can be reached keep what it gets, so that all the others have an exit.
@@ -107,71 +108,74 @@ fn close(rows: &mut BTreeMap<usize, Row>) {
     }
 }
 
-/// Solves `x · (S − Q) = e` for the origin, where `S` is the diagonal of the rows' totals and `Q` the weights between pools;
-/// the final weight of a target is `Σ x_j · w_j(target)`, over the common denominator that the weights drop.
-fn absorbed(origin: usize, rows: &BTreeMap<usize, Row>) -> BTreeMap<Target, BigUint> {
-    let pools: Vec<usize> = rows.keys().copied().collect();
-    let signed = |weight: &BigUint| BigInt::from(weight.clone());
-    // The transposed system: row i holds what flows into pool i. The last column is the right side.
-    let mut system: Vec<Vec<BigInt>> = pools
-        .iter()
-        .map(|into| {
-            let mut line: Vec<BigInt> = pools
-                .iter()
-                .map(|from| {
-                    let flow = rows[from].pools.get(into).map_or(BigInt::ZERO, signed);
-                    if from == into { signed(&rows[from].total()) - flow } else { -flow }
-                })
-                .collect();
-            line.push(BigInt::from(u8::from(*into == origin)));
-            line
-        })
-        .collect();
-    let scaled = solve(&mut system);
-    let mut finals: BTreeMap<Target, BigUint> = BTreeMap::new();
-    for (pool, factor) in pools.iter().zip(scaled) {
-        let (sign, factor) = factor.into_parts();
-        assert!(sign != Sign::Minus, "the expected visits of a pool are never negative");
-        for (target, weight) in &rows[pool].targets {
-            *finals.entry(target.clone()).or_default() += weight * &factor;
+/// Where a pool's cost goes next, once some pools are taken out of the walk.
+struct Flow {
+    /// Weights of the pools that are left.
+    pools: BTreeMap<usize, BigUint>,
+    /// How often the targets' weights of each pool count.
+    times: BTreeMap<usize, BigUint>,
+}
+
+impl Flow {
+    /// Adds another flow, each of the two scaled.
+    fn mix(&mut self, own: &BigUint, other: &Flow, factor: &BigUint) {
+        for (mine, theirs) in [(&mut self.pools, &other.pools), (&mut self.times, &other.times)] {
+            mine.values_mut().for_each(|weight| *weight *= own);
+            for (pool, weight) in theirs {
+                *mine.entry(*pool).or_default() += weight * factor;
+            }
         }
     }
-    finals.retain(|_, weight| *weight > BigUint::ZERO);
+
+    fn reduce(&mut self) {
+        let divisor = common_divisor(self.pools.values().chain(self.times.values()));
+        self.pools.values_mut().chain(self.times.values_mut()).for_each(|weight| *weight /= &divisor);
+    }
+}
+
+/// Takes one pool after the other out of the walk: whoever sent cost to it sends it where that pool sends it. What a pool
+/// sends to itself is left out, for it only walks again. Every step adds and multiplies, so nothing turns negative and
+/// nothing is rounded (Grassmann, Taksar and Heyman, 1985).
+fn absorbed(origin: usize, rows: &mut BTreeMap<usize, Row>) -> BTreeMap<Target, BigUint> {
+    for row in rows.values_mut() {
+        let divisor = common_divisor(row.targets.values().chain(row.pools.values()));
+        row.targets.values_mut().chain(row.pools.values_mut()).for_each(|weight| *weight /= &divisor);
+    }
+    let exits: BTreeMap<usize, BigUint> = rows.iter().map(|(pool, row)| (*pool, row.targets.values().sum())).collect();
+    let mut flows: BTreeMap<usize, Flow> = BTreeMap::new();
+    for (pool, row) in rows.iter() {
+        let others = row.pools.iter().filter(|(other, _)| *other != pool);
+        let pools = others.map(|(other, weight)| (*other, weight.clone())).collect();
+        flows.insert(*pool, Flow { pools, times: BTreeMap::from([(*pool, BigUint::from(1_u8))]) });
+    }
+    // The fewest edges first: where no pools use each other in circles, numbers then stay small.
+    while let Some(pool) = flows
+        .iter()
+        .filter(|(pool, _)| **pool != origin)
+        .min_by_key(|(_, flow)| flow.pools.len())
+        .map(|(pool, _)| *pool)
+    {
+        let out = flows.remove(&pool).expect("it was just found");
+        let counted = out.times.iter().map(|(of, times)| times * &exits[of]);
+        let total: BigUint = counted.chain(out.pools.values().cloned()).sum();
+        assert!(total > BigUint::ZERO, "every pool left in the walk has an exit");
+        for (into, flow) in &mut flows {
+            if let Some(weight) = flow.pools.remove(&pool) {
+                flow.mix(&total, &out, &weight);
+                flow.pools.remove(into);
+                flow.reduce();
+            }
+        }
+    }
+    let mut finals: BTreeMap<Target, BigUint> = BTreeMap::new();
+    for (pool, times) in &flows[&origin].times {
+        for (target, weight) in &rows[pool].targets {
+            *finals.entry(target.clone()).or_default() += weight * times;
+        }
+    }
     let divisor = common_divisor(finals.values());
     finals.values_mut().for_each(|weight| *weight /= &divisor);
     finals
-}
-
-/// The solution times the determinant, in integers: fraction-free elimination (Bareiss, 1968).
-///
-/// The matrix has positive diagonal, no positive entry beside it and an exit from everywhere (a nonsingular M-matrix), so
-/// every leading minor is positive and no pivot is zero.
-fn solve(system: &mut [Vec<BigInt>]) -> Vec<BigInt> {
-    let size = system.len();
-    let mut before = BigInt::from(1_u8);
-    for step in 0..size {
-        let (done, rest) = system.split_at_mut(step + 1);
-        let pivot_line = &done[step];
-        let pivot = &pivot_line[step];
-        assert!(pivot.sign() == Sign::Plus, "every pool left in the system has an exit");
-        for line in rest {
-            let factor = std::mem::take(&mut line[step]);
-            for column in step + 1..=size {
-                line[column] = (&line[column] * pivot - &factor * &pivot_line[column]) / &before;
-            }
-        }
-        before = pivot.clone();
-    }
-    let determinant = before;
-    let mut solution = vec![BigInt::ZERO; size];
-    for at in (0..size).rev() {
-        let mut right = &system[at][size] * &determinant;
-        for (column, value) in solution.iter().enumerate().skip(at + 1) {
-            right -= &system[at][column] * value;
-        }
-        solution[at] = right / &system[at][at];
-    }
-    solution
 }
 
 #[cfg(test)]
@@ -191,7 +195,7 @@ mod tests {
     }
 
     fn finals_of(origin: usize, rows: &[Row]) -> Vec<(Target, u32)> {
-        let found = finals(origin, |pool| Ok::<Row, ()>(rows[pool].clone())).unwrap();
+        let found = finals(origin, reach(origin, |pool| Ok::<Row, ()>(rows[pool].clone())).unwrap());
         found.into_iter().map(|(target, weight)| (target, u32::try_from(weight).unwrap())).collect()
     }
 
@@ -243,7 +247,7 @@ mod tests {
                 })
                 .collect();
             let all: Vec<BTreeMap<Target, BigUint>> =
-                (0..4).map(|origin| finals(origin, |pool| Ok::<Row, ()>(rows[pool].clone())).unwrap()).collect();
+                (0..4).map(|origin| finals(origin, reach(origin, |pool| Ok::<Row, ()>(rows[pool].clone())).unwrap())).collect();
             let totals: Vec<BigUint> = all.iter().map(|finals| finals.values().sum()).collect();
             let common: BigUint = totals.iter().product();
             let share = |pool: usize, target: &Target| {
@@ -255,7 +259,8 @@ mod tests {
                     for (other, weight) in &row.pools {
                         right += weight * share(*other, &target);
                     }
-                    prop_assert_eq!(share(pool, &target) * row.total(), right);
+                    let total: BigUint = row.targets.values().chain(row.pools.values()).sum();
+                    prop_assert_eq!(share(pool, &target) * total, right);
                 }
             }
         }
