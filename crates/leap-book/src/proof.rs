@@ -2,6 +2,8 @@
 //!
 //! A publish brings them for the scopes that it attributed anew; for all other scopes the earlier ones go on.
 
+use std::collections::HashMap;
+
 use leap_terms::{CostKind, Costs, Currency, Digest, Money, Owner, RuleId, ScopeKey};
 use sqlx::AnyConnection;
 
@@ -49,7 +51,6 @@ pub struct OwnerTotal {
     pub rows: u64,
 }
 
-const TABLES: [&str; 2] = ["proof", "owner_total"];
 
 const PROOF_COLUMNS: [&str; 10] = [
     "from_snapshot",
@@ -78,26 +79,97 @@ const TOTAL_COLUMNS: [&str; 11] = [
     "rows",
 ];
 
-/// Ends the time of a scope's proofs and totals.
+/// Ends the time of a scope's proofs.
 pub(crate) async fn end(
     connection: &mut AnyConnection,
     place: &Place,
     snapshot: i64,
     scope: &ScopeKey,
 ) -> Result<(), BookError> {
-    for table in TABLES {
-        let sql = format!(
-            "UPDATE {table} SET until_snapshot = $1 WHERE source = $2 AND billing_period = $3 AND until_snapshot IS NULL"
-        );
-        sqlx::query(sqlx::AssertSqlSafe(sql))
+    sqlx::query(
+        "UPDATE proof SET until_snapshot = $1 WHERE source = $2 AND billing_period = $3 AND until_snapshot IS NULL",
+    )
+    .bind(snapshot)
+    .bind(scope.source.as_str())
+    .bind(scope.billing_period.to_string())
+    .execute(&mut *connection)
+    .await
+    .map_err(|error| BookError::of(error, "end a scope's proofs", place))?;
+    Ok(())
+}
+
+/// The totals of a scope that hold now.
+async fn totals_now(
+    connection: &mut AnyConnection,
+    place: &Place,
+    scope: &ScopeKey,
+) -> Result<Vec<OwnerTotal>, BookError> {
+    let rows = sqlx::query(
+        "SELECT * FROM owner_total WHERE source = $1 AND billing_period = $2 AND until_snapshot IS NULL",
+    )
+    .bind(scope.source.as_str())
+    .bind(scope.billing_period.to_string())
+    .fetch_all(connection)
+    .await
+    .map_err(|error| BookError::of(error, "read what owners have", place))?;
+    rows.iter().map(|row| total_of(&Record { row, of: "owner_total", place })).collect()
+}
+
+/// Ends the totals of some scopes that no longer hold, and returns those of the new ones that are not there yet: what stays
+/// as it is keeps its row, so that a small change writes little.
+pub(crate) async fn changed<'t>(
+    connection: &mut AnyConnection,
+    place: &Place,
+    snapshot: i64,
+    scopes: impl Iterator<Item = &ScopeKey>,
+    new: &'t [OwnerTotal],
+) -> Result<Vec<&'t OwnerTotal>, BookError> {
+    let failed = |error| BookError::of(error, "end what owners had", place);
+    let name = |total: &OwnerTotal| {
+        (total.scope.clone(), total.owner.to_string(), total.rule.as_ref().map(ToString::to_string), total.currency.clone())
+    };
+    let mut wanted: HashMap<_, &OwnerTotal> = new.iter().map(|total| (name(total), total)).collect();
+    for scope in scopes {
+        let now = totals_now(connection, place, scope).await?;
+        let stale: Vec<&OwnerTotal> = now
+            .iter()
+            .filter(|total| match wanted.get(&name(total)) {
+                Some(other) if *other == *total => {
+                    wanted.remove(&name(total));
+                    false
+                }
+                Some(_) | None => true,
+            })
+            .collect();
+        if stale.len() == now.len() {
+            sqlx::query(
+                "UPDATE owner_total SET until_snapshot = $1 WHERE source = $2 AND billing_period = $3 AND until_snapshot IS NULL",
+            )
             .bind(snapshot)
             .bind(scope.source.as_str())
             .bind(scope.billing_period.to_string())
             .execute(&mut *connection)
             .await
-            .map_err(|error| BookError::of(error, "end a scope's proofs", place))?;
+            .map_err(failed)?;
+            continue;
+        }
+        for total in stale {
+            sqlx::query(
+                "UPDATE owner_total SET until_snapshot = $1 WHERE source = $2 AND billing_period = $3 AND owner = $4 AND COALESCE(rule, '') = $5 AND currency = $6 AND until_snapshot IS NULL",
+            )
+            .bind(snapshot)
+            .bind(scope.source.as_str())
+            .bind(scope.billing_period.to_string())
+            .bind(total.owner.to_string())
+            .bind(total.rule.as_ref().map(ToString::to_string).unwrap_or_default())
+            .bind(total.currency.as_str())
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?;
+        }
     }
-    Ok(())
+    // In the order in which they came, so that the same publish writes the same book.
+    Ok(new.iter().filter(|total| wanted.contains_key(&name(total))).collect())
 }
 
 /// Records proofs and totals. Those before them were ended.
@@ -106,7 +178,7 @@ pub(crate) async fn record(
     place: &Place,
     snapshot: i64,
     proofs: &[ProofRow],
-    totals: &[OwnerTotal],
+    totals: &[&OwnerTotal],
 ) -> Result<(), BookError> {
     let failed = |error| BookError::of(error, "record proofs and totals", place);
     let mut insert = Insert::into("proof", &PROOF_COLUMNS);
@@ -191,6 +263,17 @@ pub(crate) fn costs_of(record: &Record<'_>) -> Result<Costs, BookError> {
     })
 }
 
+fn total_of(record: &Record<'_>) -> Result<OwnerTotal, BookError> {
+    Ok(OwnerTotal {
+        scope: scope_of(record)?,
+        owner: record.read("owner", str::parse)?,
+        rule: record.maybe_read("rule", RuleId::new)?,
+        currency: record.read("currency", Currency::new)?,
+        costs: costs_of(record)?,
+        rows: record.count("rows")?,
+    })
+}
+
 impl Book {
     /// The proofs that hold at a snapshot, by scope, currency and kind of cost.
     ///
@@ -212,18 +295,10 @@ impl Book {
         .fetch_all(&mut *self.connection().await?)
         .await
         .map_err(self.failed("read the totals per owner"))?;
-        let mut totals = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let record = Record { row, of: "owner_total", place: &self.place };
-            totals.push(OwnerTotal {
-                scope: scope_of(&record)?,
-                owner: record.read("owner", str::parse)?,
-                rule: record.maybe_read("rule", RuleId::new)?,
-                currency: record.read("currency", Currency::new)?,
-                costs: costs_of(&record)?,
-                rows: record.count("rows")?,
-            });
-        }
+        let mut totals = rows
+            .iter()
+            .map(|row| total_of(&Record { row, of: "owner_total", place: &self.place }))
+            .collect::<Result<Vec<_>, _>>()?;
         totals.sort_by(|a, b| {
             (&a.scope, &a.owner, &a.rule, &a.currency).cmp(&(&b.scope, &b.owner, &b.rule, &b.currency))
         });

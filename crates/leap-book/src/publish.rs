@@ -367,9 +367,11 @@ impl Book {
         let totals = publish.owner_totals.iter().map(|total| &total.scope);
         // A superseded delivery's proof must not outlive it, whether or not a new one comes.
         let touched: BTreeSet<&ScopeKey> = superseded.chain(proofs).chain(totals).collect();
-        for scope in touched {
+        for scope in &touched {
             proof::end(connection, &self.place, snapshot, scope).await?;
         }
-        proof::record(connection, &self.place, snapshot, &publish.proofs, &publish.owner_totals).await
+        let totals =
+            proof::changed(connection, &self.place, snapshot, touched.into_iter(), &publish.owner_totals).await?;
+        proof::record(connection, &self.place, snapshot, &publish.proofs, &totals).await
     }
 }

@@ -13,6 +13,7 @@ use leap_terms::tables::{BILLING_PERIOD, DELIVERY, SOURCE};
 use leap_terms::{Day, Instant, Owner};
 
 use crate::failure::Failure;
+use crate::view::View;
 use crate::world::{Open, Slice, answers};
 
 /// The owner's columns of a charge.
@@ -20,6 +21,8 @@ pub(crate) const OWNER: &str = "x_LeapOwner";
 pub(crate) const RULE: &str = "x_LeapRule";
 pub(crate) const EVIDENCE: &str = "x_LeapEvidence";
 pub(crate) const SNAPSHOT: &str = "x_LeapSnapshot";
+/// The units from the root down to the owner, as it was on the charge's day; in exports.
+pub(crate) const UNIT_PATH: &str = "x_LeapUnitPath";
 
 /// Who owns a charge, and why.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,36 +30,51 @@ pub(crate) struct Owned {
     pub(crate) owner: Owner,
     pub(crate) rule: Option<String>,
     pub(crate) evidence: Option<String>,
+    /// The snapshot that says so.
+    pub(crate) snapshot: Arc<str>,
 }
 
 struct SliceOwners {
     key_columns: Vec<String>,
     answers: Answers,
+    /// The snapshot that shows the slice.
+    snapshot: Arc<str>,
 }
 
 /// The answers of a snapshot, ready for rows.
 pub(crate) struct Owners {
     slices: HashMap<(String, String, String), SliceOwners>,
     needs: Vec<String>,
-    snapshot: String,
 }
 
 impl Owners {
-    /// Reads the answers of some slices.
+    /// Reads the answers of some slices of one snapshot.
     pub(crate) fn load(slices: &[Slice], snapshot: String, open: Open) -> Result<Owners, Failure> {
+        let snapshot: Arc<str> = snapshot.into();
+        Owners::of_slices(slices.iter().map(|slice| (slice, snapshot.clone())), open)
+    }
+
+    /// Reads the answers of what a view shows: closed periods at the snapshots of their statements.
+    pub(crate) fn of_view(view: &View, open: Open) -> Result<Owners, Failure> {
+        let slices = view.slices();
+        let snapshot = |layer: usize| Arc::from(view.layer(layer).world.digest_text());
+        Owners::of_slices(slices.iter().map(|(layer, slice)| (slice, snapshot(*layer))), open)
+    }
+
+    fn of_slices<'s>(slices: impl Iterator<Item = (&'s Slice, Arc<str>)>, open: Open) -> Result<Owners, Failure> {
         let mut needs = BTreeMap::<String, ()>::new();
         for fixed in ["ChargePeriodStart", "ResourceId", "ResourceName", DELIVERY, SOURCE, BILLING_PERIOD] {
             needs.insert(fixed.to_owned(), ());
         }
         let mut loaded = HashMap::new();
-        for slice in slices {
+        for (slice, snapshot) in slices {
             let key_columns = slice.key_columns();
             needs.extend(key_columns.iter().map(|column| (column.clone(), ())));
             let name =
                 (slice.scope.source.to_string(), slice.scope.billing_period.to_string(), slice.delivery.to_string());
-            loaded.insert(name, SliceOwners { key_columns, answers: answers(slice, open)? });
+            loaded.insert(name, SliceOwners { key_columns, answers: answers(slice, open)?, snapshot });
         }
-        Ok(Owners { slices: loaded, needs: needs.into_keys().collect(), snapshot })
+        Ok(Owners { slices: loaded, needs: needs.into_keys().collect() })
     }
 
     /// The columns of `charges` that [`Owners::of`] needs.
@@ -99,6 +117,7 @@ impl Owners {
                     owner: answer.owner.clone(),
                     rule: answer.rule.map(ToString::to_string),
                     evidence: answer.evidence.map(str::to_owned),
+                    snapshot: slice.snapshot.clone(),
                 });
             }
             row = end;
@@ -118,14 +137,15 @@ impl Annotator for Owners {
 
     fn annotate(&self, batch: &RecordBatch) -> Result<Vec<ArrayRef>, String> {
         let (mut owners, mut rules, mut evidence) = (StringBuilder::new(), StringBuilder::new(), StringBuilder::new());
+        let mut snapshots = StringBuilder::new();
         for owned in self.of(batch)? {
+            snapshots.append_value(&owned.snapshot);
             owners.append_value(owned.owner.to_string());
             rules.append_option(owned.rule);
             evidence.append_option(owned.evidence);
         }
-        let snapshots: StringArray = std::iter::repeat_n(Some(self.snapshot.as_str()), batch.num_rows()).collect();
         let arrays: [ArrayRef; 4] =
-            [Arc::new(owners.finish()), Arc::new(rules.finish()), Arc::new(evidence.finish()), Arc::new(snapshots)];
+            [owners, rules, evidence, snapshots].map(|mut texts| Arc::new(texts.finish()) as ArrayRef);
         debug_assert!(arrays.iter().all(|array| array.len() == batch.num_rows()));
         Ok(arrays.to_vec())
     }

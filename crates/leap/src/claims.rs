@@ -1,21 +1,378 @@
 //! `leap claim`, `leap dispute`, `leap claims …`: ownership that people settle, with reason and date.
+//!
+//! ```text
+//! leap claim i-1 --by payments --reason "ours since the move"       payments says that it owns i-1
+//! leap dispute --where "ServiceName = 'Kafka'" --to platform --reason "platform runs it"
+//! leap claims accept 7                                              a dated rule above all rules, from now on
+//! ```
+//! Who gives something away, or gets it without having asked, is asked first; where nobody gives anything away there is
+//! nobody to ask, and a claim holds at once. Reading order: this file (what people say), `settlement` (what that does to
+//! the charges), `escalation` (when nobody answers), `listing`.
+//!
+//! Answers are recorded with the person who gave them. Whether that person speaks for the team is not checked: rights come
+//! with logins.
+
+mod escalation;
+mod listing;
+mod settlement;
 
 use std::path::Path;
 
-use crate::cli::{ClaimArgs, ClaimsCommand, DisputeArgs};
+use leap_book::{BookError, Claim, ClaimFilter, ClaimKind, ClaimState, ClaimStep, NewClaim, NewClaimEvent, Snapshot};
+use leap_orient::org::Resolved;
+use leap_orient::predicate::{Fields, Predicate};
+use leap_terms::{Day, Fault, Instant, Owner, ResidualReason, TeamId};
+
+use crate::cli::{ClaimAnswerArgs, ClaimArgs, ClaimSubject, ClaimsCommand, DisputeArgs, OutputFormat};
+use crate::clock;
+use crate::cycle::actor;
 use crate::failure::Failure;
+use crate::home::{Access, Home};
+use crate::output::{emit, print_json};
+use crate::ownership::Touched;
+use crate::world::World;
+
+use listing::Moves;
+pub(crate) use listing::behind;
+use settlement::{Prospect, Settled, in_force, rule_id};
+
+fn problem(error: impl std::error::Error + 'static) -> Failure {
+    Failure::from_error(&error)
+}
+
+/// When an answer is due that is asked for now.
+fn answer_by(home: &Home, now: Instant) -> Instant {
+    let days = i64::from(home.settings.claims.answer_days);
+    Instant::from_micros(now.micros() + days * 86_400_000_000)
+}
+
+/// Who has to agree before something changes hands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Consent {
+    /// The teams that give something away; without any it is settled at once.
+    Givers,
+    /// The team that gets it.
+    Receiver,
+    /// The residual's steward, who is the one that asks; only cost without an owner can be given away so.
+    Steward,
+}
 
 /// `leap claim`.
 pub(crate) async fn claim(root: &Path, args: &ClaimArgs) -> Result<(), Failure> {
-    Err(Failure::failed(format!("{} {args:?}", root.display())))
+    begin(root, &args.subject, &args.by, Consent::Givers, args.format.format).await
 }
 
 /// `leap dispute`.
 pub(crate) async fn dispute(root: &Path, args: &DisputeArgs) -> Result<(), Failure> {
-    Err(Failure::failed(format!("{} {args:?}", root.display())))
+    begin(root, &args.subject, &args.to, Consent::Receiver, args.format.format).await
+}
+
+/// `leap residual assign`.
+pub(crate) async fn assign(root: &Path, args: &DisputeArgs) -> Result<(), Failure> {
+    begin(root, &args.subject, &args.to, Consent::Steward, args.format.format).await
 }
 
 /// `leap claims …`.
 pub(crate) async fn answer(root: &Path, command: &ClaimsCommand) -> Result<(), Failure> {
-    Err(Failure::failed(format!("{} {command:?}", root.display())))
+    match command {
+        ClaimsCommand::List(args) => listing::run(root, args.format.format).await,
+        ClaimsCommand::Accept(args) => accept(root, args).await,
+        ClaimsCommand::Decline(args) => decline(root, args).await,
+        ClaimsCommand::Withdraw(args) => withdraw(root, args).await,
+        ClaimsCommand::Escalate(args) => escalation::run(root, args.format.format).await,
+    }
+}
+
+/// The team that a person names, as of today.
+fn team_named(world: &World, name: &str, today: Day) -> Result<TeamId, Failure> {
+    let shown = name.escape_debug();
+    match world.org.resolve(name, today) {
+        Resolved::Team(team) => Ok(team),
+        Resolved::Ambiguous(teams) => {
+            let teams: Vec<&str> = teams.iter().map(TeamId::as_str).collect();
+            Err(Failure::usage(format!("'{shown}' means several teams: {}; name one by its id", teams.join(", "))))
+        }
+        Resolved::Unknown => {
+            let hint = world.org.nearest(name).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+            Err(Failure::usage(format!("no team of today's org is called '{shown}'{hint}")))
+        }
+    }
+}
+
+/// The condition that names the charges, as a rule would have it.
+fn condition(subject: &ClaimSubject) -> Result<String, Failure> {
+    let source = match (&subject.resource, &subject.filter) {
+        (Some(resource), _) => format!("ResourceId = '{}'", resource.replace('\'', "''")),
+        (None, Some(filter)) => filter.trim().to_owned(),
+        (None, None) => return Err(Failure::usage("name a resource, or a condition with --where")),
+    };
+    match Predicate::parse(&source, &mut Fields::default()) {
+        Ok(_) => Ok(source),
+        Err(error) => {
+            let place = if subject.filter.is_some() { "--where" } else { "resource" };
+            let mut fault = Fault::in_file(place, error.message).at(&source, error.offset, error.length);
+            fault.help = error.help;
+            Err(Failure::usage(fault.to_string()))
+        }
+    }
+}
+
+/// Reads what a person claims, without a number.
+fn wanted(world: &World, subject: &ClaimSubject, team: &str, today: Day) -> Result<Settled, Failure> {
+    let owner = team_named(world, team, today)?;
+    let effective = subject.effective.unwrap_or_else(|| today.month().first_day());
+    if let Some(expires) = subject.expires.filter(|expires| *expires <= effective) {
+        return Err(Failure::usage(BookError::ClaimEndsBefore { effective, expires }.to_string()));
+    }
+    // On days before there was such a team its cost would be nobody's.
+    if let Some(unit) = world.org.unit(&owner).filter(|unit| unit.on(effective).is_none()) {
+        let since = unit.spans.iter().map(|span| span.period.from()).find(|from| *from > effective);
+        let hint = since.map_or_else(String::new, |day| format!("; it begins on {day}: --effective {day}"));
+        return Err(Failure::usage(format!("team {owner} does not exist on {effective}{hint}")));
+    }
+    Ok(Settled {
+        number: 0,
+        subject: condition(subject)?,
+        owner,
+        effective,
+        expires: subject.expires,
+        reason: subject.reason.clone(),
+        evidence: subject.evidence.clone(),
+    })
+}
+
+/// What came of a command: the claim, what it moves, and what was published.
+struct Outcome<'o> {
+    claim: &'o Claim,
+    moves: &'o Moves,
+    published: Option<&'o (Snapshot, Touched)>,
+    /// One line for people.
+    words: String,
+}
+
+impl Outcome<'_> {
+    fn print(&self, format: OutputFormat) -> Result<(), Failure> {
+        if format == OutputFormat::Json {
+            let asked = (self.claim.state() == ClaimState::Open).then(|| self.claim.due().to_string());
+            return print_json(&serde_json::json!({
+                "claim": self.claim.number,
+                "kind": self.claim.kind.word(),
+                "subject": self.claim.subject,
+                "to": self.claim.to_team.as_str(),
+                "effective": self.claim.effective.to_string(),
+                "expires": self.claim.expires.map(|day| day.to_string()),
+                "state": self.claim.state().word(),
+                "answer_by": asked,
+                "moves": self.moves.answer("").json_rows(),
+                "snapshot": self.published.map(|(snapshot, _)| snapshot.digest.to_string()),
+                "keys_examined": self.published.map(|(_, touched)| touched.examined),
+                "keys_changed": self.published.map(|(_, touched)| touched.changed),
+            }));
+        }
+        if !self.moves.is_empty() || format != OutputFormat::Table {
+            let verb = if self.published.is_some() { "moved" } else { "would move" };
+            self.moves.answer(&format!("Effective cost that {verb}")).print(format)?;
+        }
+        if format != OutputFormat::Table {
+            return Ok(());
+        }
+        emit(&format!("{}\n", self.words))?;
+        if let Some((snapshot, touched)) = self.published {
+            emit(&format!(
+                "snapshot {} published; {} keys examined, {} changed, {} of {} scopes rewritten\n",
+                snapshot.digest.short(),
+                touched.examined,
+                touched.changed,
+                touched.rewritten,
+                touched.slices
+            ))?;
+        }
+        Ok(())
+    }
+}
+
+/// Makes a claim, and settles it where nobody has to be asked.
+async fn begin(
+    root: &Path,
+    subject: &ClaimSubject,
+    team: &str,
+    consent: Consent,
+    format: OutputFormat,
+) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Write).await?;
+    let world = World::load(&home, None).await?;
+    let now = clock::now();
+    let mut wanted = wanted(&world, subject, team, now.day())?;
+    let known = home.book.claims(&ClaimFilter::default()).await.map_err(problem)?;
+    // The number that the book will give: this process alone may write.
+    wanted.number = known.last().map_or(0, |claim| claim.number) + 1;
+    let mut settled = vec![wanted.clone()];
+    settled.extend(in_force(&known));
+    let prospect = Prospect::of(&home, &world, &settled, wanted.number)?;
+    check(&wanted, &prospect, consent)?;
+    let (givers, mut sources) = (prospect.givers(), prospect.sources());
+    if sources.is_empty() {
+        sources.insert(Owner::Team(wanted.owner.clone()));
+    }
+    let new = NewClaim {
+        kind: match consent {
+            Consent::Givers | Consent::Steward => ClaimKind::Claim,
+            Consent::Receiver => ClaimKind::Dispute,
+        },
+        subject: wanted.subject.clone(),
+        from_owner: if sources.len() == 1 { sources.into_iter().next() } else { None },
+        to_team: wanted.owner.clone(),
+        actor: actor(),
+        reason: wanted.reason.clone(),
+        evidence: wanted.evidence.clone(),
+        at: now,
+        effective: wanted.effective,
+        expires: wanted.expires,
+        answer_by: answer_by(&home, now),
+    };
+    let claim = home.book.open_claim(&new).await.map_err(problem)?;
+    let moves = Moves::of(&prospect);
+    let asked = match consent {
+        Consent::Givers => givers.iter().map(TeamId::as_str).collect::<Vec<_>>().join(", "),
+        Consent::Receiver => wanted.owner.to_string(),
+        Consent::Steward => String::new(),
+    };
+    if !asked.is_empty() {
+        let number = claim.number;
+        let words = format!(
+            "{} {number} is open: {asked} must answer by {}: leap claims accept {number}, or leap claims decline {number}",
+            claim.kind.word(),
+            claim.due()
+        );
+        return Outcome { claim: &claim, moves: &moves, published: None, words }.print(format);
+    }
+    let note = match consent {
+        Consent::Givers | Consent::Receiver if moves.is_empty() => "it was its own already".to_owned(),
+        Consent::Givers | Consent::Receiver => "nobody had it: there was nobody to ask".to_owned(),
+        Consent::Steward => {
+            format!("assigned in the name of the steward, {}", world.rules.steward(&ResidualReason::NoRule))
+        }
+    };
+    settle(&home, &world, &claim, prospect, ClaimStep::Accepted, Some(note), format).await
+}
+
+/// Refuses what cannot be meant.
+fn check(wanted: &Settled, prospect: &Prospect, consent: Consent) -> Result<(), Failure> {
+    let (subject, team, since) = (&wanted.subject, &wanted.owner, wanted.effective);
+    let until = wanted.expires.map_or_else(|| " on".to_owned(), |day| format!(" until {day}"));
+    if prospect.named.values().all(|folded| folded.rows == 0) {
+        return Err(Failure::failed(format!(
+            "{subject} names no charge from {since}{until}; nothing was changed (an earlier day: --effective)"
+        )));
+    }
+    match consent {
+        Consent::Givers => Ok(()),
+        Consent::Receiver if prospect.moved.is_empty() => {
+            Err(Failure::failed(format!("all that {subject} names from {since}{until} is of {team} already")))
+        }
+        Consent::Receiver => Ok(()),
+        Consent::Steward => {
+            let givers: Vec<String> = prospect.givers().iter().map(ToString::to_string).collect();
+            if !givers.is_empty() {
+                return Err(Failure::failed(format!(
+                    "{subject} names cost of {} too; only cost without an owner can be assigned; narrow the condition, or leap dispute … --to {team}",
+                    givers.join(", ")
+                )));
+            }
+            if prospect.moved.is_empty() {
+                return Err(Failure::failed(format!(
+                    "{subject} names no cost without an owner from {since}{until}: all of it is of {team}"
+                )));
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Publishes what changes with the answer to a claim, and says so.
+async fn settle(
+    home: &Home,
+    world: &World,
+    claim: &Claim,
+    prospect: Prospect,
+    step: ClaimStep,
+    note: Option<String>,
+    format: OutputFormat,
+) -> Result<(), Failure> {
+    let (moves, number) = (Moves::of(&prospect), claim.number);
+    let words = format!("{} {number} {}", claim.kind.word(), step.word());
+    let cause = format!("{words}: {} to {}", claim.subject, claim.to_team);
+    let event = NewClaimEvent { claim: number, at: clock::now(), actor: actor(), step, note };
+    let published = prospect.publish(home, world, cause, vec![event]).await?;
+    let claim = home.book.claim(number).await.map_err(problem)?;
+    let rule = match claim.state() {
+        ClaimState::Accepted => {
+            let until = claim.expires.map_or_else(String::new, |day| format!(" until {day}"));
+            format!("; rule {} holds from {}{until}", rule_id(number), claim.effective)
+        }
+        ClaimState::Open | ClaimState::Declined | ClaimState::Withdrawn | ClaimState::Expired => String::new(),
+    };
+    Outcome { claim: &claim, moves: &moves, published: Some(&published), words: format!("{words}{rule}") }.print(format)
+}
+
+/// The same refusal as the book's, before anything is worked out.
+fn must_be_open(claim: &Claim, step: &ClaimStep) -> Result<(), Failure> {
+    match (claim.state(), claim.events.last()) {
+        (ClaimState::Open, _) | (_, None) => Ok(()),
+        (ClaimState::Accepted | ClaimState::Declined | ClaimState::Withdrawn | ClaimState::Expired, Some(last)) => {
+            let (event, state) = (step.word(), last.step.word());
+            let actor = last.actor.clone();
+            Err(problem(BookError::ClaimSettled { claim: claim.number, event, state, actor, at: last.at }))
+        }
+    }
+}
+
+/// `leap claims accept`.
+async fn accept(root: &Path, args: &ClaimAnswerArgs) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Write).await?;
+    let claim = home.book.claim(args.number).await.map_err(problem)?;
+    must_be_open(&claim, &ClaimStep::Accepted)?;
+    let world = World::load(&home, None).await?;
+    let mut settled = vec![Settled::from(&claim)];
+    settled.extend(in_force(&home.book.claims(&ClaimFilter::default()).await.map_err(problem)?));
+    let prospect = Prospect::of(&home, &world, &settled, claim.number)?;
+    settle(&home, &world, &claim, prospect, ClaimStep::Accepted, args.note.clone(), args.format.format).await
+}
+
+/// Records an answer that changes no charge.
+async fn record(home: &Home, args: &ClaimAnswerArgs, step: ClaimStep) -> Result<(), Failure> {
+    let event = NewClaimEvent { claim: args.number, at: clock::now(), actor: actor(), step, note: args.note.clone() };
+    let claim = home.book.add_claim_event(&event).await.map_err(problem)?;
+    let words = format!("{} {} {}; nothing else changes", claim.kind.word(), claim.number, claim.state().word());
+    Outcome { claim: &claim, moves: &Moves::default(), published: None, words }.print(args.format.format)
+}
+
+/// `leap claims decline`.
+async fn decline(root: &Path, args: &ClaimAnswerArgs) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Write).await?;
+    record(&home, args, ClaimStep::Declined).await
+}
+
+/// `leap claims withdraw`: one that was accepted takes its rule with it.
+async fn withdraw(root: &Path, args: &ClaimAnswerArgs) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Write).await?;
+    let claim = home.book.claim(args.number).await.map_err(problem)?;
+    match claim.state() {
+        ClaimState::Accepted => {}
+        // The book says what is wrong with the last three.
+        ClaimState::Open | ClaimState::Declined | ClaimState::Withdrawn | ClaimState::Expired => {
+            return record(&home, args, ClaimStep::Withdrawn).await;
+        }
+    }
+    let world = World::load(&home, None).await?;
+    let others: Vec<Claim> = home
+        .book
+        .claims(&ClaimFilter::default())
+        .await
+        .map_err(problem)?
+        .into_iter()
+        .filter(|other| other.number != claim.number)
+        .collect();
+    let prospect = Prospect::of(&home, &world, &in_force(&others), claim.number)?;
+    settle(&home, &world, &claim, prospect, ClaimStep::Withdrawn, args.note.clone(), args.format.format).await
 }

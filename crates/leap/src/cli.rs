@@ -238,6 +238,33 @@ pub(crate) struct ReadingArgs {
     pub(crate) pending: bool,
 }
 
+/// What was known, for data that other tools read: charges keep the org of their day.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct KnownArgs {
+    /// Bills, rules, org and pools as they were known on a day or instant.
+    #[arg(long, value_name = "DATE", value_parser = known_on, conflicts_with = "snapshot")]
+    pub(crate) as_known_on: Option<Instant>,
+    /// Read an older snapshot by its number.
+    #[arg(long, value_name = "ID")]
+    pub(crate) snapshot: Option<i64>,
+    /// Closed periods as they would be if what is pending were approved, instead of as their statements have them.
+    #[arg(long)]
+    pub(crate) pending: bool,
+}
+
+impl KnownArgs {
+    /// As a way to read, each charge in the org of its day, with pools shared.
+    pub(crate) fn reading(&self) -> ReadingArgs {
+        ReadingArgs {
+            org: OrgArg::AsWas,
+            as_known_on: self.as_known_on,
+            snapshot: self.snapshot,
+            pools: PoolsArg::Shared,
+            pending: self.pending,
+        }
+    }
+}
+
 /// What is done with pools in a report.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) enum PoolsArg {
@@ -604,13 +631,13 @@ pub(crate) struct DisputeArgs {
 pub(crate) enum ClaimsCommand {
     /// Open and settled claims.
     List(ListArgs),
-    /// Accept: a dated ownership record above the rules.
+    /// Accept: a dated ownership record above the rules. Who answers is recorded; rights to answer come with logins.
     Accept(ClaimAnswerArgs),
     /// Decline: the owner stays.
     Decline(ClaimAnswerArgs),
     /// Take a claim back.
     Withdraw(ClaimAnswerArgs),
-    /// Hand claims that nobody answered in time to the unit above.
+    /// Hand claims that nobody answered in time (leap.toml: claims.answer_days) to the unit above.
     Escalate(ListArgs),
 }
 
@@ -668,19 +695,21 @@ pub(crate) enum QuarantineCommand {
 
 #[derive(Args, Debug)]
 pub(crate) struct SqlArgs {
-    /// One query over charges, cube, keys, resources, attribution, teams; - reads it from standard input.
+    /// One query over charges, cube, keys, resources, attribution, daily (what each owner has, day by day), splits (lines
+    /// that share pools) and teams; - reads it from standard input.
     pub(crate) query: String,
-    /// Read an older snapshot by its number.
-    #[arg(long, value_name = "ID")]
-    pub(crate) snapshot: Option<i64>,
+    #[command(flatten)]
+    pub(crate) known: KnownArgs,
     #[command(flatten)]
     pub(crate) format: FormatArg,
 }
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum ExportCommand {
-    /// All charges as FOCUS 1.4 with x_LeapOwner, x_LeapRule, x_LeapEvidence and x_LeapSnapshot.
+    /// All charges as FOCUS 1.4 with x_LeapOwner, x_LeapUnitPath, x_LeapRule, x_LeapEvidence and x_LeapSnapshot.
     Focus(ExportFocusArgs),
+    /// The lines that share the cost of pools, as CSV with exact amounts; they add up to zero.
+    Splits(ExportSplitsArgs),
 }
 
 /// File format of an export.
@@ -709,6 +738,23 @@ pub(crate) struct ExportFocusArgs {
     /// Only charges of this team.
     #[arg(long, value_parser = |text: &str| TeamId::new(text))]
     pub(crate) team: Option<TeamId>,
+    #[command(flatten)]
+    pub(crate) known: KnownArgs,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExportSplitsArgs {
+    /// Target file. Default: standard output.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Only lines of this period. Default: all.
+    #[arg(long, value_name = "PERIOD")]
+    pub(crate) period: Option<Period>,
+    /// Read the period by the day of the cost or by billing period.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) basis: BasisArg,
+    #[command(flatten)]
+    pub(crate) known: KnownArgs,
 }
 
 #[derive(Subcommand, Debug)]

@@ -9,7 +9,7 @@ use leap_orient::proof::OwnerTotals;
 use leap_sim::company::{self, CompanyOptions, Container};
 use leap_terms::{Currency, Money, Owner};
 
-use crate::cli::{DemoArgs, OrgApplyArgs, RulesApplyArgs, SampleArgs};
+use crate::cli::{DemoArgs, OrgApplyArgs, RulesApplyArgs, SampleArgs, StoryArg};
 use crate::cli::{FormatArg, OutputFormat};
 use crate::clock;
 use crate::failure::Failure;
@@ -24,6 +24,10 @@ use crate::world::World;
 /// Runs the demo.
 pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
     let folder = folder(args)?;
+    match args.story {
+        Some(StoryArg::Reorg) => return crate::story::reorg(args, &folder).await,
+        None => {}
+    }
     let started = clock::now();
     let seconds = |from: leap_terms::Instant| (clock::now().micros() - from.micros()) / 1_000_000;
     let options = CompanyOptions {

@@ -62,6 +62,9 @@ pub(crate) async fn run(root: &Path, args: &ExplainArgs) -> Result<(), Failure> 
         (_, Some(period)) => Some(period),
         (_, None) => Some(world.last_period(basis(args.basis))?),
     };
+    if let Some(period) = period {
+        view.warn_pending(period, basis(args.basis), &open)?;
+    }
     let owners = Owners::load(&slices, world.digest_text(), &open)?;
     let paths: HashMap<String, Vec<String>> = world
         .scopes
@@ -140,7 +143,15 @@ pub(crate) async fn run(root: &Path, args: &ExplainArgs) -> Result<(), Failure> 
         return Err(Failure::failed(format!("nothing found for '{}'{when}{hint}", printable(&args.subject))));
     }
     largest(&mut found, if all { usize::MAX } else { keep });
-    print(args, &view, &subject, period, &found, &totals, &by_rule, &by_service, &shared)
+    print(args, &view, &subject, period, &found, &totals, &by_rule, &by_service, &shared)?;
+    if all {
+        return Ok(());
+    }
+    let rules: Vec<String> = by_rule.keys().filter_map(|(rule, _, _)| rule.clone()).collect();
+    for line in crate::claims::behind(&home, &rules).await? {
+        emit(&format!("{}\n", printable(&line)))?;
+    }
+    Ok(())
 }
 
 fn add<K: Ord>(sums: &mut BTreeMap<K, (Money, u64)>, key: K, amount: Money) {

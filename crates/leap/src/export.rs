@@ -1,4 +1,6 @@
-//! `leap export focus`: charges as FOCUS 1.4 with `x_LeapOwner`, `x_LeapRule`, `x_LeapEvidence` and `x_LeapSnapshot`.
+//! `leap export focus`: charges as FOCUS 1.4 with `x_LeapOwner`, `x_LeapUnitPath` (`acme/consumer/payments`, in the org of
+//! the charge's day), `x_LeapRule`, `x_LeapEvidence` and `x_LeapSnapshot`. Closed periods are as their statements have
+//! them. Pools are not shared in it: a row is a charge, and what pools move is an export of its own (`splits`).
 //!
 //! CSV carries exact decimal texts and instants as FOCUS writes them. Parquet carries decimals as Decimal128(38, 18)
 //! where the snapshot has no finer digits, else as exact text (Delta and most engines stop at 38 digits). A file appears
@@ -14,49 +16,44 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray, StringBuilder};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use leap_lake::cell_text;
+use leap_orient::org::Reader;
 use leap_terms::focus::{COLUMNS, ColumnType};
 use leap_terms::tables::{Table, fine_column};
-use leap_terms::{Exact, Owner};
+use leap_terms::{Day, Exact, Owner, TeamId};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
-use crate::annotate::{EVIDENCE, OWNER, Owned, Owners, RULE, SNAPSHOT};
+use crate::annotate::{EVIDENCE, OWNER, Owned, Owners, RULE, SNAPSHOT, UNIT_PATH};
 use crate::cli::{ExportFocusArgs, ExportFormat};
 use crate::explain::basis;
 use crate::failure::Failure;
 use crate::home::{Access, Home, failed};
 use crate::output::{csv_field, guarded};
 use crate::rows;
-use crate::world::{World, published};
+use crate::view::View;
+use crate::world::published;
 
 /// Writes the export.
 pub(crate) async fn focus(root: &Path, args: &ExportFocusArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Read).await?;
-    let world = World::load(&home, None).await?;
-    let slices = world.slices();
-    let owners = Owners::load(&slices, world.digest_text(), &published(&home))?;
-    let extra: BTreeSet<String> = world
-        .files
-        .iter()
-        .filter(|file| file.table == Table::Charges)
-        .flat_map(|file| file.columns.iter().filter(|name| !name.starts_with("x_Leap")).cloned())
-        .collect();
-    let fine = world.files.iter().any(|file| file.table == Table::Charges && file.fine);
+    let view = View::open(&home, &args.known.reading()).await?;
+    let slices = view.slices();
+    let readers = view.readers();
+    let owners = Owners::of_view(&view, &published(&home))?;
+    let files = || slices.iter().flat_map(|(_, slice)| slice.of(Table::Charges));
+    let extra: BTreeSet<String> =
+        files().flat_map(|file| file.columns.iter().filter(|name| !name.starts_with("x_Leap")).cloned()).collect();
+    let fine = files().any(|file| file.fine);
     let columns = Columns { extra: extra.into_iter().collect(), fine };
     let mut sink = Sink::open(args, &columns)?;
     let mut more = columns.stored();
     more.extend(rows::lineage());
-    let snapshot = world.digest_text();
     let wanted = args.team.as_ref().map(|team| Owner::Team(team.clone()));
-    rows::each_charge_batch(
-        &slices,
-        &owners,
-        args.period,
-        basis(args.basis),
-        &more,
-        &published(&home),
-        |batch, owned, inside| {
+    for (layer, slice) in &slices {
+        let one = std::slice::from_ref(slice);
+        let open = published(&home);
+        rows::each_charge_batch(one, &owners, args.period, basis(args.basis), &more, &open, |batch, owned, inside| {
             let keep: Vec<bool> = owned
                 .iter()
                 .zip(inside)
@@ -68,9 +65,9 @@ pub(crate) async fn focus(root: &Path, args: &ExportFocusArgs) -> Result<(), Fai
                 return Ok(());
             }
             let batch = filter_record_batch(batch, &keep.into()).map_err(|error| Failure::from_error(&error))?;
-            sink.write(&columns.shown(&batch, &kept, &snapshot)?)
-        },
-    )?;
+            sink.write(&columns.shown(&batch, &kept, &readers[*layer])?)
+        })?;
+    }
     sink.finish()
 }
 
@@ -101,12 +98,12 @@ impl Columns {
             fields.push(Field::new(column.name, data_type, true));
         }
         fields.extend(self.extra.iter().map(|name| Field::new(name, DataType::Utf8, true)));
-        fields.extend([OWNER, RULE, EVIDENCE, SNAPSHOT].map(|name| Field::new(name, DataType::Utf8, true)));
+        fields.extend([OWNER, UNIT_PATH, RULE, EVIDENCE, SNAPSHOT].map(|name| Field::new(name, DataType::Utf8, true)));
         Arc::new(Schema::new(fields))
     }
 
     /// Stored columns as the export shows them.
-    fn shown(&self, batch: &RecordBatch, owned: &[&Owned], snapshot: &str) -> Result<RecordBatch, Failure> {
+    fn shown(&self, batch: &RecordBatch, owned: &[&Owned], reader: &Reader<'_>) -> Result<RecordBatch, Failure> {
         let mut arrays: Vec<ArrayRef> = Vec::new();
         let stored = |name: &str| {
             batch
@@ -128,10 +125,24 @@ impl Columns {
             arrays.push(stored(name)?);
         }
         arrays.push(Arc::new(owned.iter().map(|owned| Some(owned.owner.to_string())).collect::<StringArray>()));
+        let path = |(row, owned): (usize, &&Owned)| unit_path(reader, &owned.owner, rows::day(batch, row));
+        arrays.push(Arc::new(owned.iter().enumerate().map(path).collect::<StringArray>()));
         arrays.push(Arc::new(owned.iter().map(|owned| owned.rule.clone()).collect::<StringArray>()));
         arrays.push(Arc::new(owned.iter().map(|owned| owned.evidence.clone()).collect::<StringArray>()));
-        arrays.push(Arc::new(std::iter::repeat_n(Some(snapshot), owned.len()).collect::<StringArray>()));
+        arrays.push(Arc::new(owned.iter().map(|owned| Some(&*owned.snapshot)).collect::<StringArray>()));
         RecordBatch::try_new(self.schema(), arrays).map_err(|error| Failure::from_error(&error))
+    }
+}
+
+/// The units from the root down to a team on a day; none for what has no team.
+fn unit_path(reader: &Reader<'_>, owner: &Owner, day: Day) -> Option<String> {
+    match owner {
+        Owner::Team(team) => {
+            let place = reader.place(team, day);
+            let units: Vec<&str> = place.path.iter().map(TeamId::as_str).collect();
+            Some(units.join("/"))
+        }
+        Owner::Residual(_) => None,
     }
 }
 
@@ -157,23 +168,27 @@ enum Sink {
     Parquet { out: Box<ArrowWriter<File>>, place: Place },
 }
 
-struct Place {
+/// Where a file will be.
+pub(crate) struct Place {
     partial: PathBuf,
     target: PathBuf,
 }
 
 impl Place {
-    fn new(target: &Path) -> Place {
+    /// A file that does not show before it is whole.
+    pub(crate) fn new(target: &Path) -> Place {
         let mut partial = target.as_os_str().to_owned();
         partial.push(".partial");
         Place { partial: partial.into(), target: target.to_owned() }
     }
 
-    fn create(&self) -> Result<File, Failure> {
+    /// Starts writing beside it.
+    pub(crate) fn create(&self) -> Result<File, Failure> {
         File::create(&self.partial).map_err(|error| failed("create", &self.partial, &error))
     }
 
-    fn keep(&self) -> Result<(), Failure> {
+    /// Shows it.
+    pub(crate) fn keep(&self) -> Result<(), Failure> {
         let file = File::open(&self.partial).map_err(|error| failed("open", &self.partial, &error))?;
         file.sync_all().map_err(|error| failed("sync", &self.partial, &error))?;
         std::fs::rename(&self.partial, &self.target).map_err(|error| failed("rename", &self.partial, &error))?;
@@ -254,7 +269,7 @@ fn header(out: &mut dyn Write, columns: &Columns) -> Result<(), Failure> {
     out.write_all((names.join(",") + "\n").as_bytes()).map_err(written)
 }
 
-fn written(error: std::io::Error) -> Failure {
+pub(crate) fn written(error: std::io::Error) -> Failure {
     if error.kind() == std::io::ErrorKind::BrokenPipe {
         std::process::exit(0);
     }

@@ -27,6 +27,8 @@ pub(crate) struct Settings {
     pub(crate) intake: IntakeSettings,
     /// The lake.
     pub(crate) lake: LakeSettings,
+    /// Claims.
+    pub(crate) claims: ClaimsSettings,
 }
 
 /// `[book]`.
@@ -69,6 +71,20 @@ impl Default for LakeSettings {
     }
 }
 
+/// `[claims]`.
+#[derive(Deserialize, Clone, Debug, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ClaimsSettings {
+    /// Days in which a claim is to be answered before the unit above is asked.
+    pub(crate) answer_days: u32,
+}
+
+impl Default for ClaimsSettings {
+    fn default() -> ClaimsSettings {
+        ClaimsSettings { answer_days: 14 }
+    }
+}
+
 const SETTINGS_TEXT: &str = "\
 # leap.toml: settings of this home. Each line shows the default.
 
@@ -87,6 +103,10 @@ const SETTINGS_TEXT: &str = "\
 [lake]
 # Hours after which `leap doctor --collect` removes a file that no snapshot names.
 # orphan_grace_hours = 24
+
+[claims]
+# Days in which a claim or dispute is to be answered before `leap claims escalate` asks the unit above.
+# answer_days = 14
 ";
 
 /// An opened home.

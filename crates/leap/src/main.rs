@@ -8,6 +8,7 @@ mod claims;
 mod cli;
 mod clock;
 mod config;
+mod convert;
 mod cycle;
 mod demo;
 mod explain;
@@ -27,6 +28,8 @@ mod residual;
 mod rows;
 mod sink;
 mod spend;
+mod story;
+mod splits;
 mod trail;
 mod verify;
 mod view;
@@ -78,7 +81,8 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: &Cli) -> Result<(), Failure> {
+/// Does what was typed.
+pub(crate) async fn run(cli: &Cli) -> Result<(), Failure> {
     let home = cli.home.as_path();
     match &cli.command {
         Command::Demo(args) => demo::run(args).await,
@@ -117,6 +121,7 @@ async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Quarantine(QuarantineCommand::Replay(args)) => ingest::replay(home, args.format.format).await,
         Command::Sql(args) => query::run(home, args).await,
         Command::Export(ExportCommand::Focus(args)) => export::focus(home, args).await,
+        Command::Export(ExportCommand::Splits(args)) => splits::export(home, args).await,
         Command::Snapshots(args) => trail::snapshots(home, args.format.format).await,
         Command::Audit(AuditCommand::List(args)) => trail::audit(home, args.format.format).await,
         Command::Audit(AuditCommand::Verify) => trail::audit_verify(home).await,

@@ -1,4 +1,5 @@
-//! `leap sql`: a read-only query over one snapshot.
+//! `leap sql`: a read-only query over one snapshot, or over what was known on a day; closed periods are as their statements
+//! have them.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,19 +8,22 @@ use arrow::array::{ArrayRef, Date32Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use leap_lake::{LakeError, SqlWorld};
 use leap_orient::org::Span;
-use leap_terms::Day;
+use leap_orient::reading::spend::Basis;
+use leap_terms::{Day, Period};
 
 use crate::annotate::Owners;
 use crate::cli::{OutputFormat, SqlArgs};
 use crate::failure::{Exit, Failure};
 use crate::home::{Access, Home};
 use crate::output::{Answer, Cell, print_json};
+use crate::splits;
+use crate::view::View;
 use crate::world::{World, published};
 
 /// Runs the query and prints its rows.
 pub(crate) async fn run(root: &Path, args: &SqlArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Read).await?;
-    let world = World::load(&home, args.snapshot).await?;
+    let view = View::open(&home, &args.known.reading()).await?;
     let text = if args.query == "-" {
         use std::io::Read;
         let mut text = String::new();
@@ -34,26 +38,27 @@ pub(crate) async fn run(root: &Path, args: &SqlArgs) -> Result<(), Failure> {
     } else {
         args.query.clone()
     };
-    let answer = home.lake.sql(&view(&home, &world)?, &text).await.map_err(refusal)?;
+    let answer = home.lake.sql(&world(&home, &view, &text)?, &text).await.map_err(refusal)?;
     let names: Vec<&str> = answer.columns();
     let mut shown = Answer::new("", &names);
     for row in answer.texts() {
         shown.rows.push(row.into_iter().map(|text| text.map_or(Cell::Empty, Cell::Text)).collect());
     }
     if args.format.format == OutputFormat::Json {
-        return print_json(&serde_json::json!({ "snapshot": world.digest_text(), "rows": shown.json_rows() }));
+        return print_json(&serde_json::json!({ "snapshot": view.head().digest_text(), "rows": shown.json_rows() }));
     }
     shown.print(args.format.format)
 }
 
-/// What a query sees of a snapshot.
-pub(crate) fn view(home: &Home, world: &World) -> Result<SqlWorld, Failure> {
-    let slices = world.slices();
-    let owners = Owners::load(&slices, world.digest_text(), &published(home))?;
+/// What a query sees of a view: closed periods as their statements have them. Splits are made where the query names them.
+fn world(home: &Home, view: &View, text: &str) -> Result<SqlWorld, Failure> {
+    let open = published(home);
+    let asked = text.contains(splits::TABLE);
+    let lines = if asked { view.journal(Period::ALWAYS, Basis::Invoiced, &open)? } else { Vec::new() };
     Ok(SqlWorld {
-        files: world.files.clone(),
-        annotate: Some(Arc::new(owners)),
-        tables: vec![("teams".to_owned(), teams(world)?)],
+        files: view.slices().into_iter().flat_map(|(_, slice)| slice.files.into_values().flatten()).collect(),
+        annotate: Some(Arc::new(Owners::of_view(view, &open)?)),
+        tables: vec![("teams".to_owned(), teams(view.head())?), (splits::TABLE.to_owned(), splits::batch(&lines)?)],
         seconds: None,
     })
 }

@@ -27,9 +27,9 @@ use crate::config;
 use crate::cycle::Change;
 use crate::failure::{Exit, Failure};
 use crate::home::{Access, Home, failed};
-use crate::output::{Answer, Cell, amount_shown, emit, print_json};
+use crate::output::{Answer, Cell, emit, print_json};
 use crate::ownership::{self, Target, changed_slices, reattribute, rules_for};
-use crate::world::{World, each_batch, published};
+use crate::world::{Slice, World, each_batch, published};
 
 /// Form of a plan's text.
 const FORM: u32 = 1;
@@ -184,7 +184,6 @@ pub(crate) fn make(
 /// The money that moves, month by month.
 fn moves(home: &Home, world: &World, org: &Org, plan: &Plan) -> Result<Vec<PlannedMove>, Failure> {
     let Some(effective) = plan.steps.iter().map(|step| step.reorg.effective).min() else { return Ok(Vec::new()) };
-    let mut moves = Moves::new(&world.org, org, effective);
     // Where names mean other units, answers change too; nothing of this is kept.
     let staging = home.lake.stage(&format!("plan-{}", std::process::id())).map_err(problem)?;
     let fresh = if world.org.names_changed(org).is_empty() {
@@ -197,14 +196,26 @@ fn moves(home: &Home, world: &World, org: &Org, plan: &Plan) -> Result<Vec<Plann
     let open = published(home);
     let columns = Moves::columns();
     let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-    for slice in world.slices().iter().filter(|slice| slice.last_day >= effective) {
-        if slice.of(Table::Daily).is_empty() {
-            let daily = crate::world::daily(slice, &open)?;
-            moves.daily(&daily.batch()).map_err(problem)?;
-        } else {
-            each_batch(slice.of(Table::Daily), Some(&columns), &open, |batch| moves.daily(batch).map_err(problem))?;
+    let slices: Vec<Slice> = world.slices().into_iter().filter(|slice| slice.last_day >= effective).collect();
+    let halves = slices.split_at(slices.len() / 2);
+    let read = |slices: &[Slice]| -> Result<Moves<'_>, Failure> {
+        let mut moves = Moves::new(&world.org, org, effective);
+        for slice in slices {
+            if slice.of(Table::Daily).is_empty() {
+                let daily = crate::world::daily(slice, &open)?;
+                moves.daily(&daily.batch()).map_err(problem)?;
+            } else {
+                each_batch(slice.of(Table::Daily), Some(&columns), &open, |batch| moves.daily(batch).map_err(problem))?;
+            }
         }
-    }
+        Ok(moves)
+    };
+    let (one, other) = std::thread::scope(|scope| {
+        let other = scope.spawn(|| read(halves.1));
+        (read(halves.0), other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    let mut moves = one?;
+    moves.merge(other?).map_err(problem)?;
     for done in fresh.iter().filter_map(|fresh| fresh.again.as_ref()) {
         for ((day, before, after, currency), folded) in &done.moved {
             moves.changed(*day, before, after, currency, *folded).map_err(problem)?;
@@ -671,16 +682,4 @@ fn words(change: &leap_orient::org::Change) -> String {
         Of::Described { unit, field, from, to } => format!("{unit}: {field} '{to}', before '{from}'"),
         Of::Transferred { person, from, to } => format!("{person} is in {}, before in {}", named(to), named(from)),
     }
-}
-
-/// "USD 1,234.00", for stories.
-pub(crate) fn moved_total(plan: &Plan) -> Result<String, Failure> {
-    let mut total = BTreeMap::<String, Money>::new();
-    for one in &plan.moves {
-        let amount: Money = one.amount.parse().map_err(|_| Failure::usage("the plan is damaged"))?;
-        *total.entry(one.currency.clone()).or_default() += amount.abs();
-    }
-    let list: Vec<String> =
-        total.iter().map(|(currency, amount)| format!("{currency} {}", amount_shown(*amount))).collect();
-    Ok(if list.is_empty() { "nothing".to_owned() } else { list.join(", ") })
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use leap_orient::reading::dimension::{self, Dimension, Named};
 use leap_lake::cell_text;
+use leap_orient::currency::ConvertedTotal;
 use leap_orient::org::Resolved;
 use leap_orient::reading::spend::{RowFilter, Spend, SpendQuery, SpendRow};
 use leap_orient::reading::spend::Basis;
@@ -14,6 +15,7 @@ use leap_terms::{CostKind, Currency, Day, Exact, Money, Period, TeamId};
 use serde_json::{Value, json};
 
 use crate::annotate::Owners;
+use crate::convert;
 use crate::cli::{BasisArg, OrgArg, OutputFormat, SpendArgs};
 use crate::explain::basis;
 use crate::failure::Failure;
@@ -75,13 +77,35 @@ pub(crate) async fn run(root: &Path, args: &SpendArgs) -> Result<(), Failure> {
         basis: basis(args.basis),
         filter: filter.as_ref().map(|filter| filter as &dyn RowFilter),
     };
+    view.warn_pending(period, question_basis, &published(&home))?;
+    let converting = args.currency.as_ref().map(|to| Ok::<_, Failure>((convert::rates(&view)?, to))).transpose()?;
+    let dated = with_month(&by);
+    let question = Question { by: if converting.is_some() { &dated } else { &by }, ..question };
     let (rows, totals) = ask(&home, &view, &question, period).await?;
+    let mut exact: Option<ConvertedTotal> = None;
+    let (rows, totals) = match &converting {
+        None => (rows, totals),
+        Some((rates, to)) => {
+            let converted = convert::converted(rates, rows, to)?;
+            let rounded = converted.total.total.rounded().ok_or_else(|| Failure::failed("the total is too large"))?;
+            exact = Some(converted.total);
+            (converted.rows, BTreeMap::from([((*to).clone(), rounded)]))
+        }
+    };
     // A report by month or day has its earlier periods as rows.
     let timed =
         by.iter().any(|named| matches!(named.dimension, Dimension::Month | Dimension::Day | Dimension::BillingPeriod));
     let before = match args.format.format {
         OutputFormat::Table | OutputFormat::Markdown if !timed => {
-            Some(ask(&home, &view, &question, previous(period)).await?)
+            let (rows, totals) = ask(&home, &view, &question, previous(period)).await?;
+            match &converting {
+                None => Some((rows, totals)),
+                // Where an earlier month has no rate the comparison is left out, not the report.
+                Some((rates, to)) => convert::converted(rates, rows, to).ok().and_then(|converted| {
+                    let rounded = converted.total.total.rounded()?;
+                    Some((converted.rows, BTreeMap::from([((*to).clone(), rounded)])))
+                }),
+            }
         }
         OutputFormat::Table | OutputFormat::Markdown | OutputFormat::Json | OutputFormat::Csv => None,
     };
@@ -140,7 +164,28 @@ pub(crate) async fn run(root: &Path, args: &SpendArgs) -> Result<(), Failure> {
             .iter()
             .map(|(currency, amount)| json!({ "currency": currency.as_str(), "amount": amount.to_string() }))
             .collect();
-        return print_json(&json!({ "snapshot": world.digest_text(), "rows": answer.json_rows(), "totals": totals }));
+        let mut value = json!({ "snapshot": world.digest_text(), "rows": answer.json_rows(), "totals": totals });
+        if let Some(exact) = &exact {
+            value["conversion"] = json!({
+                "currency": exact.currency.as_str(),
+                "rows": exact.rows.to_string(),
+                "difference": exact.difference.to_string(),
+                "total": exact.total.to_string(),
+                "rates": exact.rates.iter().map(|(month, from, rate)| json!({
+                    "month": month.to_string(), "from": from.as_str(), "rate": rate.to_string()
+                })).collect::<Vec<_>>(),
+            });
+        }
+        return print_json(&value);
+    }
+    if let Some(exact) = &exact {
+        let mut cells = vec![Cell::text("conversion difference")];
+        cells.extend(std::iter::repeat_n(Cell::Empty, by.len() - 1));
+        cells.extend([Cell::text(exact.currency.as_str()), Cell::text(exact.difference.to_string())]);
+        if before.is_some() {
+            cells.extend([Cell::Empty, Cell::Empty]);
+        }
+        answer.totals.push(cells);
     }
     for (currency, amount) in &totals {
         let mut cells = vec![Cell::text("total")];
@@ -153,6 +198,13 @@ pub(crate) async fn run(root: &Path, args: &SpendArgs) -> Result<(), Failure> {
         answer.totals.push(cells);
     }
     answer.print(args.format.format)
+}
+
+/// The dimensions, and the month behind them, whose rate converts a row.
+fn with_month(by: &[Named]) -> Vec<Named> {
+    let mut dated = by.to_vec();
+    dated.push(Named { name: "(month)".to_owned(), dimension: Dimension::Month });
+    dated
 }
 
 fn title(args: &SpendArgs, view: &View, period: Period) -> String {

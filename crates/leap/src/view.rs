@@ -80,40 +80,47 @@ impl Layer {
     /// The facts for that: pool cost of the billing period; what weighs, of whole calendar months.
     pub(crate) fn facts(&self, billing: Month, days: Period, open: Open) -> Result<Facts, Failure> {
         let slices = self.world.slices();
-        let mut months = BTreeSet::new();
-        for slice in slices.iter().filter(|slice| slice.scope.billing_period == billing) {
-            let own = Period::new(slice.first_day, slice.last_day.plus(1)).and_then(|own| own.intersection(days));
-            months.extend(own.into_iter().flat_map(Period::months));
-        }
-        let (Some(first), Some(last)) = (months.first(), months.last()) else { return Ok(Facts::default()) };
-        let span = Period::new(first.first_day(), last.period().until()).expect("months ascend");
+        let Some(span) = weighing(&slices, billing, days) else { return Ok(Facts::default()) };
         let mut facts = Facts::default();
-        for slice in &slices {
-            let own = Period::new(slice.first_day, slice.last_day.plus(1));
-            if own.is_none_or(|own| own.intersection(span).is_none()) {
-                continue;
-            }
-            let shared = slice.scope.billing_period == billing;
-            for (key, folded) in self.daily(slice, open)?.rows() {
-                if !span.contains(key.day) {
-                    continue;
-                }
-                let row = FactRow {
-                    day: key.day,
-                    owner: key.owner.clone(),
-                    commitment: key.commitment.as_deref(),
-                    commitment_status: key.status.as_deref(),
-                    currency: key.currency.clone(),
-                    costs: folded.costs,
-                };
-                if shared {
-                    facts.add(row);
-                } else {
-                    facts.weigh(row);
-                }
-            }
+        for slice in slices.iter().filter(|slice| charges_in(slice, span)) {
+            add_facts(&mut facts, slice, &*self.daily(slice, open)?, billing, span);
         }
         Ok(facts)
+    }
+}
+
+/// The calendar months that weigh where the pools' cost of a billing period is shared on some days.
+pub(crate) fn weighing(slices: &[Slice], billing: Month, days: Period) -> Option<Period> {
+    let mut months = BTreeSet::new();
+    for slice in slices.iter().filter(|slice| slice.scope.billing_period == billing) {
+        let own = Period::new(slice.first_day, slice.last_day.plus(1)).and_then(|own| own.intersection(days));
+        months.extend(own.into_iter().flat_map(Period::months));
+    }
+    let (first, last) = (months.first()?, months.last()?);
+    Some(Period::new(first.first_day(), last.period().until()).expect("months ascend"))
+}
+
+/// True where a slice may have charges on some of these days.
+pub(crate) fn charges_in(slice: &Slice, days: Period) -> bool {
+    Period::new(slice.first_day, slice.last_day.plus(1)).and_then(|own| own.intersection(days)).is_some()
+}
+
+/// Adds a slice to the facts of a billing period's splits: its own cost is shared, that of other billing periods weighs.
+pub(crate) fn add_facts(facts: &mut Facts, slice: &Slice, daily: &Daily, billing: Month, span: Period) {
+    for (key, folded) in daily.rows().filter(|(key, _)| span.contains(key.day)) {
+        let row = FactRow {
+            day: key.day,
+            owner: key.owner.clone(),
+            commitment: key.commitment.as_deref(),
+            commitment_status: key.status.as_deref(),
+            currency: key.currency.clone(),
+            costs: folded.costs,
+        };
+        if slice.scope.billing_period == billing {
+            facts.add(row);
+        } else {
+            facts.weigh(row);
+        }
     }
 }
 
@@ -207,6 +214,11 @@ impl View {
         &self.layers[number]
     }
 
+    /// Closed billing periods, each with its layer.
+    pub(crate) fn closed(&self) -> impl Iterator<Item = (Month, usize)> {
+        self.closed.iter().map(|(month, layer)| (*month, *layer))
+    }
+
     /// How units are read.
     pub(crate) fn reading(&self) -> OrgReading {
         self.reading
@@ -293,6 +305,33 @@ impl View {
             all.push(Shared { billing, layer, lines: journal.lines });
         }
         Ok(all)
+    }
+
+    /// Closed billing periods inside a question whose figures would be others if what was learned since were approved.
+    pub(crate) fn pending(&self, period: Period, basis: Basis, open: Open) -> Result<Vec<Month>, Failure> {
+        let mut pending = Vec::new();
+        for (month, layer) in self.closed.iter().filter(|(_, layer)| **layer != 0) {
+            let (head, closed) = (&self.layers[0], &self.layers[*layer]);
+            let asked = [head, closed].iter().any(|layer| {
+                let slices = layer.world.slices();
+                slices.iter().any(|slice| {
+                    slice.scope.billing_period == *month
+                        && basis.may_cover(period, &slice.scope, slice.first_day, slice.last_day)
+                })
+            });
+            if asked && crate::periods::figures::differ(closed, head, *month, open)? {
+                pending.push(*month);
+            }
+        }
+        Ok(pending)
+    }
+
+    /// Says on standard error which closed periods of a question do not show what has been learned since.
+    pub(crate) fn warn_pending(&self, period: Period, basis: Basis, open: Open) -> Result<(), Failure> {
+        for month in self.pending(period, basis, open)? {
+            eprintln!("{month} is closed; what has been learned since is not shown: leap period diff {month}");
+        }
+        Ok(())
     }
 
     /// True when a line's owner is this one, in the reading of the view.

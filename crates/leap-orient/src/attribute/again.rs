@@ -27,7 +27,7 @@ use leap_terms::{Currency, Day, Owner, Period, RuleId, tables};
 use super::Answers;
 use super::columns::{AttributeError, CubeRows, Currencies, binary, days, digest, text};
 use super::daily::{Daily, DailyKey};
-use super::engine::Engine;
+use super::engine::{Engine, mapping_evidence};
 use super::scope::ScopeRun;
 use crate::org::Org;
 use crate::proof::Folded;
@@ -41,6 +41,8 @@ pub struct Again<'e, 'r> {
     gone: HashSet<String>,
     /// Folded names that mean another unit on some day.
     names: HashSet<String>,
+    /// Evidence of mappings' rows whose owner's name means another unit.
+    told: HashMap<String, bool>,
     days: Option<Period>,
 }
 
@@ -86,6 +88,7 @@ impl<'e, 'r> Again<'e, 'r> {
         let mut gone: HashSet<String> =
             change.gone.iter().map(|rule| old.rules().rules()[rule.number].id.as_str().to_owned()).collect();
         let mut folded = HashSet::new();
+        let mut told = HashMap::new();
         for name in names {
             if let Some(period) = renamed(name, old.org(), new.org()) {
                 days = hull(days, Some(period));
@@ -94,20 +97,25 @@ impl<'e, 'r> Again<'e, 'r> {
         }
         if !folded.is_empty() {
             for rule in new.rules().rules() {
-                let named = match &rule.outcome {
-                    Outcome::Team(name) => folded.contains(&fold(name)),
-                    Outcome::Mapping(mapping) => mapping.owners().any(|name| folded.contains(&fold(name))),
-                    Outcome::CodeOwners(..) => true,
-                    Outcome::From(_) | Outcome::Catalog(..) | Outcome::Pool(_) => false,
-                };
-                if named {
-                    gone.insert(rule.id.as_str().to_owned());
+                match &rule.outcome {
+                    Outcome::Team(name) if folded.contains(&fold(name)) => {
+                        gone.insert(rule.id.as_str().to_owned());
+                    }
+                    Outcome::CodeOwners(..) => {
+                        gone.insert(rule.id.as_str().to_owned());
+                    }
+                    Outcome::Mapping(mapping) => {
+                        let changed: Vec<bool> = mapping.owners().map(|name| folded.contains(&fold(name))).collect();
+                        let rows = mapping.all_rows().filter(|row| changed[row.owner as usize]);
+                        told.extend(rows.map(|row| (mapping_evidence(mapping.file(), row.row), true)));
+                    }
+                    Outcome::Team(_) | Outcome::From(_) | Outcome::Catalog(..) | Outcome::Pool(_) => {}
                 }
             }
         }
         let fresh: HashSet<usize> = change.new.iter().map(|rule| rule.number).collect();
         let probe = (!fresh.is_empty()).then(|| Engine::of(new.rules(), new.org(), &|number| fresh.contains(&number)));
-        Again { new, probe, gone, names: folded, days }
+        Again { new, probe, gone, names: folded, told, days }
     }
 
     /// From the first to the last day on which an answer can differ; `None`: nothing can.
@@ -131,7 +139,7 @@ impl<'e, 'r> Again<'e, 'r> {
             again: self,
             stored: Vec::new(),
             old: Answers::new(),
-            seen: HashMap::new(),
+            seen: self.told.clone(),
             candidates: HashSet::new(),
             keys: 0,
             probe: self.probe.as_ref().map(|probe| probe.scope()),

@@ -259,7 +259,7 @@ impl<'r> Engine<'r> {
             }
             Ready::Mapping { mapping, parts, owners } => {
                 for found in mapping.find(parts.iter().map(|part| row.fields[*part as usize])) {
-                    let evidence = memory.evidence.intern(&format!("{} row {}", mapping.file(), found.row));
+                    let evidence = memory.evidence.intern(&mapping_evidence(mapping.file(), found.row));
                     for (period, owner) in &owners[found.owner as usize] {
                         if let Some(period) = period.intersection(found.period) {
                             clipped(period, *owner, evidence);
@@ -309,6 +309,11 @@ impl ReadyRule<'_> {
             (when, named) => when.or(named),
         }
     }
+}
+
+/// What shows that a row of a mapping decided.
+pub(super) fn mapping_evidence(file: &str, row: u32) -> String {
+    format!("{file} row {row}")
 }
 
 /// A value in single quotes, cut where it is long.

@@ -9,9 +9,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use leap_terms::{Day, TeamId};
+use leap_terms::{Day, Period, TeamId};
 
-use super::{Org, OrgState, UnitState};
+use super::{Org, OrgState, Unit, UnitState};
 
 /// One difference.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -138,9 +138,51 @@ impl Org {
     /// The ids, names and aliases, of either organisation and of whatever time, that mean another team on some day in the
     /// other one; sorted. Cost that is owned under any other name stays where it is.
     pub fn names_changed(&self, other: &Org) -> Vec<String> {
+        if self.names_as_in(other) {
+            return Vec::new();
+        }
         let mut names = self.all_names();
         names.extend(other.all_names());
         let changed = names.into_iter().filter(|name| self.resolve_always(name) != other.resolve_always(name));
         changed.map(str::to_owned).collect()
     }
+
+    /// True when every unit has the same names, heirs and times of existence in both: parents say nothing about who is
+    /// meant by a name, so a reorg that only moves units is told at once.
+    fn names_as_in(&self, other: &Org) -> bool {
+        self.units().len() == other.units().len()
+            && self.units().iter().all(|unit| {
+                other.unit(&unit.id).is_some_and(|twin| {
+                    let (mut one, mut two) = (naming(unit), naming(twin));
+                    loop {
+                        match (one.next(), two.next()) {
+                            (None, None) => break true,
+                            (one, two) if one != two => break false,
+                            _ => {}
+                        }
+                    }
+                })
+            })
+    }
+}
+
+/// From when to when a unit has which names, and who inherits.
+type Naming<'o> = (Period, &'o str, &'o [String], Option<&'o TeamId>);
+
+/// The times of a unit, joined where nothing about its names changes.
+fn naming(unit: &Unit) -> impl Iterator<Item = Naming<'_>> {
+    let mut spans = unit.spans.iter().peekable();
+    std::iter::from_fn(move || {
+        let first = spans.next()?;
+        let mut last = first;
+        while last.successor.is_none()
+            && let Some(next) = spans.next_if(|next| {
+                next.period.from() == last.period.until() && next.name == first.name && next.aliases == first.aliases
+            })
+        {
+            last = next;
+        }
+        let period = Period::new(first.period.from(), last.period.until()).expect("spans ascend");
+        Some((period, first.name.as_str(), first.aliases.as_slice(), last.successor.as_ref()))
+    })
 }

@@ -91,6 +91,7 @@ impl Org {
     }
 
     fn candidates(&self, name: &str) -> Candidates<'_> {
+        let name = name.trim();
         let exact = TeamId::new(name).ok().and_then(|id| self.number(&id)).map(|number| self.bearer(number, |_| true));
         let name = folded(name);
         let bearers = self.names.get(&name).into_iter().flatten().map(|number| self.named(*number, &name));
@@ -142,7 +143,7 @@ impl Org {
 
     /// Who is meant by a name on a day, case and surrounding spaces ignored:
     ///
-    /// 1. the unit of exactly that id, if it exists on the day;
+    /// 1. the unit of exactly that id (spaces around it aside), if it exists on the day;
     /// 2. the units whose id, name or alias it is on the day;
     /// 3. the units whose name or alias it was earlier or will be later, and which exist on the day;
     /// 4. whoever inherited, successor by successor, from a unit that had it and has ended. The heir of the unit of

@@ -97,7 +97,8 @@ impl Walk<'_> {
                 Some(span) => span.successor.as_ref().or(span.parent.as_ref()).and_then(|id| self.org.number(id)),
                 None => match self.origin(at, unit, depth) {
                     Origin::Unit(number) => Some(number),
-                    Origin::Common(number) => return Some((number, false)),
+                    Origin::Common(number, root_of_its_own) => return Some((number, root_of_its_own)),
+                    Origin::Circle => return None,
                     Origin::None => unit.spans[0].parent.as_ref().and_then(|id| self.org.number(id)),
                 },
             };
@@ -126,32 +127,32 @@ impl Walk<'_> {
                 // Every one is asked, whatever the first says, so that the answer does not depend on their order.
                 let standing: Vec<Option<(u32, bool)>> =
                     several.iter().map(|unit| self.stand(*unit, depth - 1)).collect();
+                let Some(standing) = standing.into_iter().collect::<Option<Vec<_>>>() else { return Origin::Circle };
                 match self.common(&standing) {
-                    Some(common) => Origin::Common(common),
+                    Some((common, root_of_its_own)) => Origin::Common(common, root_of_its_own),
                     None => Origin::None,
                 }
             }
         }
     }
 
-    /// The lowest unit of the day's tree at or above all of them.
-    fn common(&self, standing: &[Option<(u32, bool)>]) -> Option<u32> {
-        let mut common: Option<Vec<&Unit>> = None;
-        for one in standing {
-            let (number, root_of_its_own) = (*one)?;
-            if root_of_its_own {
-                return None;
-            }
-            let path = self.org.path(&self.org.units[number as usize].id, self.day);
+    /// The lowest unit at or above all of them in the day's tree, and whether it is a root of its own: one beside the tree
+    /// is above itself alone.
+    fn common(&self, standing: &[(u32, bool)]) -> Option<(u32, bool)> {
+        let mut common: Option<(Vec<&Unit>, bool)> = None;
+        for (number, root_of_its_own) in standing.iter().copied() {
+            let unit = &self.org.units[number as usize];
+            let path = if root_of_its_own { vec![unit] } else { self.org.path(&unit.id, self.day) };
             common = Some(match common {
-                None => path,
-                Some(common) => {
+                None => (path, root_of_its_own),
+                Some((common, _)) => {
                     let shared = common.iter().zip(&path).take_while(|(one, other)| one.id == other.id).count();
-                    path[..shared].to_vec()
+                    (path[..shared].to_vec(), root_of_its_own)
                 }
             });
         }
-        common?.last().and_then(|unit| self.org.number(&unit.id))
+        let (path, root_of_its_own) = common?;
+        path.last().and_then(|unit| self.org.number(&unit.id)).map(|number| (number, root_of_its_own))
     }
 }
 
@@ -159,8 +160,10 @@ impl Walk<'_> {
 enum Origin {
     /// From one unit.
     Unit(u32),
-    /// From several, which have this one in common.
-    Common(u32),
+    /// From several, which have this one in common; whether it is a root of its own.
+    Common(u32, bool),
+    /// From itself, by some way.
+    Circle,
     /// From nowhere that can be shown.
     None,
 }
@@ -170,8 +173,9 @@ impl Org {
     ///
     /// 0. the team, when it exists on the day;
     /// 1. when it ended before, whoever stands for its successor; without one, for its parent of then;
-    /// 2. when it only starts after, whoever stands for the one unit that it comes from; of several, the lowest unit above
-    ///    all that stand for them; without either, whoever stands for its first parent;
+    /// 2. when it only starts after, whoever stands for the one unit that it comes from; of several, the lowest unit at or
+    ///    above all that stand for them (a root of its own is above itself alone); without either, whoever stands for its
+    ///    first parent;
     /// 3. else the team itself, as a root of its own. So it is when a way comes back to a unit that it has passed, and for
     ///    a team that the organisation does not know.
     ///

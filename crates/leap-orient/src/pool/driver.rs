@@ -12,7 +12,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use leap_terms::{Currency, Day, Month, Period, TeamId};
+use leap_terms::{Currency, Day, Exact, Month, Period, TeamId};
 use num_bigint::BigUint;
 
 use super::facts::Facts;
@@ -219,7 +219,7 @@ impl<'a> Source<'a> {
             }
             Missing::Carry => {
                 let mut before = own.from();
-                while let Some(earlier) = earlier(&policy.driver, before) {
+                while let Some(earlier) = self.earlier(pool, before) {
                     let span = match policy.window {
                         Window::Day => Period::new(earlier, earlier.plus(1)).expect("a day ends after it starts"),
                         Window::Month => earlier.month().period(),
@@ -305,16 +305,23 @@ impl<'a> Source<'a> {
             Resolved::Ambiguous(teams) => Who::Ambiguous(teams.clone()),
         }
     }
-}
 
-/// The last day before `before` for which the driver has something.
-fn earlier(driver: &Driver, before: Day) -> Option<Day> {
-    match driver {
-        Driver::Measured(measured) => measured.last_before(before),
-        Driver::Fixed(spans) => {
-            let spans = spans.iter().filter(|span| span.period.from() < before);
-            spans.map(|span| span.period.until().plus(-1).min(before.plus(-1))).max()
+    /// The last day before `before` for which the driver has something that can count.
+    fn earlier(&self, pool: usize, before: Day) -> Option<Day> {
+        match &self.pools.pools[pool].driver {
+            Driver::Measured(measured) => measured.last_before(before),
+            Driver::Fixed(spans) => {
+                // Where nothing counts it is no use to go through the days of a list one by one.
+                let counts = |(name, weight): &(String, Exact)| {
+                    let other = name.strip_prefix("pool:").and_then(|other| self.pools.number(other));
+                    let taken =
+                        other.is_none_or(|other| honored(self.pools.order, &self.pools.rank, pool, other, false));
+                    !weight.is_zero() && taken
+                };
+                let spans = spans.iter().filter(|span| span.period.from() < before && span.weights.iter().any(counts));
+                spans.map(|span| span.period.until().plus(-1).min(before.plus(-1))).max()
+            }
+            Driver::Keep | Driver::HeadCount { .. } | Driver::Direct(_) | Driver::Pool(_) | Driver::Commitment => None,
         }
-        Driver::Keep | Driver::HeadCount { .. } | Driver::Direct(_) | Driver::Pool(_) | Driver::Commitment => None,
     }
 }

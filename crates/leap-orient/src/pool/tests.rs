@@ -42,16 +42,15 @@ impl HeadCounts for Heads {
     }
 
     fn units_on(&self, day: Day) -> Vec<TeamId> {
-        let units = self.0.units().iter().filter(|unit| unit.effective.contains(day));
-        units.map(|unit| unit.id.clone()).collect()
+        self.0.units_on(day)
     }
 
-    fn kind(&self, unit: &TeamId, _: Day) -> Option<String> {
-        self.0.unit(unit).map(|unit| unit.kind.clone())
+    fn kind(&self, unit: &TeamId, day: Day) -> Option<String> {
+        self.0.kind(unit, day)
     }
 
-    fn parent(&self, unit: &TeamId, _: Day) -> Option<TeamId> {
-        self.0.unit(unit).and_then(|unit| unit.parent.clone())
+    fn parent(&self, unit: &TeamId, day: Day) -> Option<TeamId> {
+        HeadCounts::parent(&self.0, unit, day)
     }
 }
 

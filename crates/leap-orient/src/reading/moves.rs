@@ -181,6 +181,26 @@ impl<'o> Moves<'o> {
         Ok(())
     }
 
+    /// Adds what another one has added up, between the same orgs.
+    ///
+    /// # Errors
+    /// None that a checked currency could cause.
+    pub fn merge(&mut self, other: Moves<'_>) -> Result<(), AttributeError> {
+        for ((month, pair, currency), (amount, rows)) in &other.sums {
+            let (from, to) = other.paths[*pair as usize].clone();
+            let currency = self.currency(other.currencies[*currency].as_str())?;
+            let pair = self.named(from, to);
+            let sum = self.sums.entry((*month, pair, currency)).or_default();
+            sum.0 += *amount;
+            sum.1 += rows;
+        }
+        for ((month, currency), amount) in &other.all {
+            let currency = self.currency(other.currencies[*currency].as_str())?;
+            *self.all.entry((*month, currency)).or_default() += *amount;
+        }
+        Ok(())
+    }
+
     /// Corrects what [`Moves::daily`] took for unchanged: cost whose answer itself changes, from one owner to another.
     ///
     /// # Errors

@@ -220,6 +220,11 @@ impl Mapping {
         self.entries.len()
     }
 
+    /// All rows, in the order of the file.
+    pub fn all_rows(&self) -> impl Iterator<Item = MappingRow> + '_ {
+        self.entries.iter().map(|entry| MappingRow { period: entry.period, owner: entry.owner, row: entry.row })
+    }
+
     /// The rows of a key, whose parts are in the order of [`Mapping::columns`]; several when they are dated.
     pub fn find<'a>(&'a self, parts: impl Iterator<Item = Option<&'a str>>) -> impl Iterator<Item = MappingRow> + 'a {
         let key = composite(parts);

@@ -126,8 +126,9 @@ impl History {
         self.units.get(id)?.iter().rfind(|span| span.days.until.is_some_and(|until| until <= day))
     }
 
-    /// Who is meant by a text on a day.
+    /// Who is meant by a text on a day; spaces around it say nothing.
     pub fn meaning(&self, name: &str, day: Day) -> Meaning {
+        let name = name.trim();
         if self.span(name, day).is_some() {
             return Meaning::Team(name.to_owned());
         }
@@ -143,6 +144,10 @@ impl History {
         if let Some(meaning) = only(&found) {
             return meaning;
         }
+        // Who came after the unit of exactly that id: it goes before those that only share a name with it.
+        if let Some(heir) = self.heir(name, day) {
+            return Meaning::Team(heir);
+        }
         // Of that name in another span, and there on the day.
         for id in &had_it {
             if self.span(id, day).is_some() {
@@ -152,13 +157,9 @@ impl History {
         if let Some(meaning) = only(&found) {
             return meaning;
         }
-        // Ended: who came after. The unit of exactly that id goes before those that only share a name with it.
-        if self.last_ended(name, day).is_some() {
-            found.extend(self.heir(name, day));
-        } else {
-            for id in &had_it {
-                found.extend(self.heir(id, day));
-            }
+        // Ended: who came after.
+        for id in &had_it {
+            found.extend(self.heir(id, day));
         }
         only(&found).unwrap_or(Meaning::Unknown)
     }

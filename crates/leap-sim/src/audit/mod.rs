@@ -154,6 +154,9 @@ pub enum AuditError {
     /// The pools cannot be used.
     #[error("read the pools: {0}")]
     Pools(String),
+    /// There is no second path for this; a sentence names it.
+    #[error("{0}, which the auditor does not read")]
+    NotAudited(String),
 }
 
 /// Reads the parts of one delivery and adds up what they hold, under one version of the rules.
@@ -213,7 +216,7 @@ pub fn audit_under(
         })?;
     }
     for (scope, sums) in sums {
-        result.daily.extend(sums.daily(&scope.1, every_usage_row_has_a_public_cost));
+        result.daily.extend(sums.daily(&scope, every_usage_row_has_a_public_cost));
         result.scopes.insert(scope, sums.finish(every_usage_row_has_a_public_cost));
     }
     Ok(result)
@@ -235,6 +238,7 @@ pub fn charges_of_focus(csv: &str, rules: &RulesHistory<'_>, org: &History) -> R
                 let ListCost::Known(list) = charge.list else { return };
                 let (commitment, used) = commitment(Format::Focus, row);
                 charges.push(PoolCharge {
+                    month: charge.month,
                     owner: rules.owner(Format::Focus, row, charge.day),
                     day: charge.day,
                     currency: charge.currency,
@@ -321,12 +325,13 @@ impl ScopeSums {
         }
     }
 
-    fn daily(&self, currency: &str, public: bool) -> Vec<PoolCharge> {
+    fn daily(&self, (month, currency): &(Month, String), public: bool) -> Vec<PoolCharge> {
         let charge =
             |((day, owner, commitment, used), sums): (&(Day, String, Option<String>, bool), &Sums)| PoolCharge {
                 day: *day,
+                month: *month,
                 owner: owner.clone(),
-                currency: currency.to_owned(),
+                currency: currency.clone(),
                 costs: sums.costs(public),
                 commitment: commitment.clone(),
                 used: *used,

@@ -77,6 +77,18 @@ pub struct Shown {
     pub nodes: BTreeMap<(String, String), NodeTotals>,
 }
 
+/// The same amounts on fewer days: between two turns of the org each day has the same tree, so the first of them stands
+/// for all.
+pub fn condensed(history: &History, amounts: impl IntoIterator<Item = Owned>) -> Vec<Owned> {
+    let turns = history.turns();
+    let mut sums: BTreeMap<(Day, String, String), [Amount; 4]> = BTreeMap::new();
+    for owned in amounts {
+        let turn = turns.range(..=owned.day).next_back().copied().unwrap_or(Day::EARLIEST);
+        add(sums.entry((turn, owned.owner, owned.currency)).or_default(), &owned.costs);
+    }
+    sums.into_iter().map(|((day, owner, currency), costs)| Owned { day, owner, currency, costs }).collect()
+}
+
 /// Where an owner's charge of a day is shown: the units from the root down.
 pub fn place(history: &History, owner: &str, day: Day, reading: OrgReading) -> Vec<String> {
     if owner.starts_with("residual:") {

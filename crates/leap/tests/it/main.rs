@@ -5,18 +5,31 @@
 //! - `complaints`: defects that users of other products reported, each with a test of its name
 //! - `staged`: real bills (skipped where they are absent)
 //! - `restate`: ten deliveries of a bucket with restatements, in every order
+//! - `periods`: closed periods, and why they differ from their statements
+//! - `audited`: reorgs, dated rules, claims, pools, readings and statements, found again from raw files
 //! - `worlds`: random bills under random rules, against the truth and the auditor
+//! - `random_worlds`: ten thousand worlds of reorgs, dated rules, claims and pools, in process, against the auditor
+//! - `reorgs`: moves, renames, mergers dated back; read any way, taken back to the byte
+//! - `platforms`: pools and their drivers; nothing vanishes, nothing turns negative by sharing
+//! - `claims`: ownership that people settle, and the residual as it goes down
 //! - `gateway`: what SQL must not do
 //! - `crash`: the process killed at every write, sync and rename of an ingest
 
+mod audited;
 mod bill;
+mod claims;
 mod complaints;
 mod crash;
 mod gateway;
 mod harness;
 mod intake;
 mod ownership;
+mod periods;
+
+mod platforms;
+mod random_worlds;
 mod reading;
+mod reorgs;
 mod restate;
 mod staged;
 mod worlds;

@@ -10,7 +10,7 @@ use crate::harness::{Home, shared, text};
 
 /// The org and the rules that an efficiency team would write for this bucket: resources by the mapping, commitments by
 /// their columns, the rest by tags.
-fn own(home: &Home, folder: &Path) {
+pub(crate) fn own(home: &Home, folder: &Path) {
     let mut org = String::from("units:\n  - {id: example, name: Example, kind: company}\n");
     for team in 0..12 {
         org += &format!("  - {{id: team-{team:02}, name: Team {team:02}, kind: team, parent: example}}\n");
@@ -44,7 +44,7 @@ residual: {steward: cloud-efficiency}
     assert_eq!(ran.code, 0, "{}", ran.err);
 }
 
-fn deliveries(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn deliveries(folder: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> =
         std::fs::read_dir(folder.join("deliveries")).unwrap().map(|entry| entry.unwrap().path()).collect();
     found.sort();

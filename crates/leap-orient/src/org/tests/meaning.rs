@@ -33,6 +33,7 @@ fn means(name: &str, on: &str) -> String {
 fn rule_1_the_id_of_a_unit_that_exists_wins() {
     assert_eq!(means("tools", "2026-09-01"), "tools", "though ads has the alias Tools");
     assert_eq!(means("core", "2024-06-01"), "core", "though heirless is called Core");
+    assert_eq!(means(" core ", "2024-06-01"), "core", "spaces around it say nothing");
 }
 
 #[test]

@@ -54,6 +54,30 @@ fn rule_2_before_its_start_whoever_it_comes_from_stands() {
 }
 
 #[test]
+fn origins_that_stand_at_one_root_of_its_own_have_it_in_common() {
+    let org = org("units:
+- {id: acme, effective: {from: 2026-01-01}}
+- {id: other, effective: {from: 2026-01-01}}
+- {id: one, parent: acme, effective: {from: 2026-01-01}}
+- {id: both, parent: other, effective: {from: 2026-06-01}, split_from: [acme, one]}
+- {id: apart, parent: other, effective: {from: 2026-06-01}, split_from: [acme, other]}
+");
+    assert_eq!(stands(&org, "both", "2025-01-01"), "acme alone", "as both of its origins do");
+    assert_eq!(stands(&org, "apart", "2025-01-01"), "other alone", "nothing in common: its first parent");
+}
+
+#[test]
+fn origins_that_lead_back_leave_a_unit_to_itself() {
+    let org = org("units:
+- {id: acme}
+- {id: one, parent: acme, effective: {from: 2026-01-01}, split_from: [two, acme]}
+- {id: two, parent: acme, effective: {from: 2026-01-01}, split_from: [one]}
+");
+    assert_eq!(stands(&org, "one", "2025-01-01"), "one alone");
+    assert_eq!(stands(&org, "two", "2025-01-01"), "two alone");
+}
+
+#[test]
 fn an_ancestor_counts_as_its_own_when_origins_are_below_each_other() {
     let org = org("units: [{id: a}, {id: b, parent: a}, {id: c, effective: {from: 2026-01-01}, split_from: [a, b]}]");
     assert_eq!(stands(&org, "c", "2025-01-01"), "a");

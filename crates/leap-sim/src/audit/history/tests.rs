@@ -105,6 +105,22 @@ fn of_ended_units_the_one_of_exactly_that_id_goes_first() {
 }
 
 #[test]
+fn the_heir_of_an_id_goes_before_those_who_had_it_as_a_name() {
+    let org = History::read(
+        "units:
+- {id: pay, spans: [{until: 2025-01-01, name: \"Pay\", successor: \"heir\"}]}
+- {id: heir, spans: [{name: \"Heir\"}]}
+- {id: other, spans: [{until: 2024-01-01, name: \"Other\", aliases: [\"pay\"]}, {from: 2024-01-01, name: \"Other\"}]}
+",
+    )
+    .unwrap();
+    for name in ["pay", " pay "] {
+        assert_eq!(org.meaning(name, day("2026-01-01")), Meaning::Team("heir".to_owned()));
+    }
+    assert_eq!(org.meaning("Pay", day("2026-01-01")), Meaning::Team("other".to_owned()), "a name, so who had it");
+}
+
+#[test]
 fn what_ended_stands_with_its_successor_or_where_it_was() {
     assert_eq!(stand("pay", "2025-02-01"), "acme > pay");
     assert_eq!(stand("risk", "2025-12-01"), "acme > web > search");

@@ -81,9 +81,11 @@ pub fn final_weights(flows: &[Outflow], origin: usize) -> BTreeMap<Rest, BigInt>
         let mut line = vec![BigInt::default(); pools.len()];
         let mut rests = flow.rests.clone();
         for (next, weight) in &flow.pools {
-            line[row] += weight;
             match column(*next) {
-                Some(at) => line[at] -= weight,
+                Some(at) => {
+                    line[row] += weight;
+                    line[at] -= weight;
+                }
                 None => *rests.entry(Rest::Keep).or_default() += weight,
             }
         }
@@ -204,6 +206,9 @@ mod tests {
         assert_eq!(shown(&flows, 0), "Keep 1");
         assert_eq!(shown(&flows, 2), r#"Team("a") 1, Keep 1"#);
         assert_eq!(shown(&[flow(&[], &[])], 0), "Keep 1");
+        // So too when it gets there by way of another pool: half of a half.
+        let by_way = [flow(&[], &[(0, 1)]), flow(&[("b", 1)], &[(0, 1)]), flow(&[("a", 1)], &[(1, 1)])];
+        assert_eq!(shown(&by_way, 2), r#"Team("a") 2, Team("b") 1, Keep 1"#);
         // Own use is use by all users.
         assert_eq!(
             shown(&[flow(&[("a", 1), ("b", 2), ("idle", 1)], &[(0, 5)])], 0),

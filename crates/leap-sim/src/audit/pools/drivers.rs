@@ -7,7 +7,7 @@
 //! ```
 //! Names stay as written here; who is meant by them on a day is asked later. Weights count 10⁻³⁰.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use leap_terms::Day;
 use num_bigint::{BigInt, Sign};
@@ -18,7 +18,7 @@ use super::super::dates;
 use super::super::entries::{Effective, text};
 use super::super::history::{History, Meaning};
 use super::super::rows::{Row, for_each_row_of};
-use super::PoolCharge;
+use super::{About, OF_POOL, PoolCharge};
 
 /// Digits before the point that a weight may have.
 const WEIGHT_WHOLE_DIGITS: i64 = 15;
@@ -31,6 +31,8 @@ type DatedWeights = Vec<(Effective, Named)>;
 
 /// Where a pool's weights come from.
 pub enum Driver {
+    /// Nowhere: the pool keeps its cost.
+    Keep,
     /// A file of weights: per day and measure.
     Measured(BTreeMap<Day, BTreeMap<String, Measure>>),
     /// Weights written down, by the days for which they hold.
@@ -55,6 +57,8 @@ pub enum Driver {
 pub struct Measure {
     weights: BTreeMap<String, BigInt>,
     capacity: Option<BigInt>,
+    /// What was left of each day's capacity; use above it on one day fills no other day.
+    idle: BigInt,
 }
 
 impl Measure {
@@ -72,13 +76,6 @@ pub struct Weights {
     pub idle: BigInt,
 }
 
-impl Weights {
-    /// True when nobody has a weight above zero.
-    pub fn are_absent(&self) -> bool {
-        self.users.values().all(|weight| weight.sign() != Sign::Plus)
-    }
-}
-
 /// What a driver may look at besides its own file.
 pub struct Evidence<'a> {
     /// The org.
@@ -88,7 +85,7 @@ pub struct Evidence<'a> {
     /// The currency of the cost that is shared.
     pub currency: &'a str,
     /// The commitments that the cost to be shared is about.
-    pub commitments: &'a BTreeSet<String>,
+    pub about: &'a About,
 }
 
 fn weight(written: &str) -> Result<BigInt, String> {
@@ -105,6 +102,9 @@ impl Driver {
     /// # Errors
     /// A sentence.
     pub fn read(entry: &Value, pool: &str, files: &dyn Fn(&str) -> Option<Vec<u8>>) -> Result<Driver, String> {
+        if text(entry).as_deref() == Some("keep") {
+            return Ok(Driver::Keep);
+        }
         if let Some(path) = entry.get("measured").and_then(text) {
             let bytes = files(&path).ok_or_else(|| format!("the driver file {path} is not there"))?;
             return measured(&bytes, pool).map(Driver::Measured);
@@ -151,24 +151,34 @@ impl Driver {
                 }
                 weights
             }
-            Driver::Direct(cost) => of_charges(from, until, evidence, *cost, |_| true),
-            Driver::Commitment => of_charges(from, until, evidence, 1, |charge| {
-                charge.used && charge.commitment.as_ref().is_some_and(|id| evidence.commitments.contains(id))
+            Driver::Direct(cost) => of_charges(from, until, evidence, *cost, |charge| {
+                let of_team = !charge.owner.starts_with("residual:");
+                of_team.then(|| charge.owner.clone())
             }),
-            Driver::Pool(_) => Weights::default(),
+            // Whoever has the use, a pool too; where nobody has it, its part goes to nobody.
+            Driver::Commitment => of_charges(from, until, evidence, 1, |charge| {
+                let wanted = match evidence.about {
+                    About::All => charge.commitment.is_some(),
+                    About::One(id) => id.is_some() && *id == charge.commitment,
+                };
+                let owner = || match charge.owner.strip_prefix(OF_POOL) {
+                    Some(pool) => format!("pool:{pool}"),
+                    None => charge.owner.clone(),
+                };
+                (charge.used && wanted).then(owner)
+            }),
+            Driver::Keep | Driver::Pool(_) => Weights::default(),
         }
     }
 
-    /// No day before this one has weights of its own that the day before it has not.
-    pub fn earliest(&self, evidence: &Evidence<'_>) -> Option<Day> {
-        let charged = evidence.charges.keys().next().copied();
-        let own = match self {
+    /// No day before this one has weights of its own that the day before it has not; `None` where no day has any that
+    /// could be carried on.
+    pub fn earliest(&self) -> Option<Day> {
+        match self {
             Driver::Measured(days) => days.keys().next().copied(),
             Driver::Fixed(dated) => dated.iter().flat_map(|(days, _)| [days.from, days.until]).flatten().min(),
-            Driver::HeadCount { .. } => evidence.history.turns().first().copied(),
-            Driver::Direct(_) | Driver::Commitment | Driver::Pool(_) => None,
-        };
-        own.into_iter().chain(charged).min()
+            Driver::Keep | Driver::HeadCount { .. } | Driver::Direct(_) | Driver::Commitment | Driver::Pool(_) => None,
+        }
     }
 }
 
@@ -225,22 +235,22 @@ fn deciding_measure(found: &BTreeMap<Day, BTreeMap<String, Measure>>, from: Day,
         }
         if let Some(capacity) = &measure.capacity {
             *sum.capacity.get_or_insert_default() += capacity;
+            sum.idle += (capacity - measure.used()).max(BigInt::default());
         }
     }
     let mut decides: Option<Measure> = None;
     for measure in sums.into_values() {
         let fuller = decides.as_ref().is_none_or(|best| {
-            let (own, other) =
-                (measure.capacity.clone().unwrap_or_default(), best.capacity.clone().unwrap_or_default());
-            measure.used() * other > best.used() * own
+            // A capacity of zero is used by nobody, and divides nothing.
+            let capacity = |of: &Measure| of.capacity.clone().unwrap_or_default().max(BigInt::from(1));
+            measure.used() * capacity(best) > best.used() * capacity(&measure)
         });
         if fuller {
             decides = Some(measure);
         }
     }
     let Some(measure) = decides else { return Weights::default() };
-    let idle = measure.capacity.as_ref().map_or_else(BigInt::default, |capacity| capacity - measure.used());
-    Weights { users: measure.weights, idle: idle.max(BigInt::default()) }
+    Weights { users: measure.weights, idle: measure.idle }
 }
 
 /// `{payments: 60}`, or a list of `{from, until, weights: {payments: 60}}`.
@@ -272,26 +282,29 @@ fn add_heads(weights: &mut Weights, day: Day, under: Option<&str>, kind: Option<
     for id in history.ids() {
         let Some(span) = history.span(id, day) else { continue };
         let Some(heads) = span.head_count.as_deref().and_then(|heads| weight(heads).ok()) else { continue };
-        let of_kind = kind.is_none() || span.kind.as_deref() == kind;
+        let same = |kind: &str| span.kind.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(kind));
+        let of_kind = kind.is_none_or(same);
         if of_kind && above.as_ref().is_none_or(|above| history.path(id, day).contains(above)) {
             *weights.users.entry(id.to_owned()).or_default() += heads;
         }
     }
 }
 
-/// The cost of teams on these days; below zero counts as nothing.
+/// What charges cost on these days, by the name that `counts` gives to each that counts; below zero counts as nothing.
 fn of_charges(
     from: Day,
     until: Day,
     evidence: &Evidence<'_>,
     cost: usize,
-    counts: impl Fn(&PoolCharge) -> bool,
+    counts: impl Fn(&PoolCharge) -> Option<String>,
 ) -> Weights {
     let mut users: BTreeMap<String, BigInt> = BTreeMap::new();
     for charge in evidence.charges.range(from..until).flat_map(|(_, charges)| charges) {
-        let of_team = !charge.owner.starts_with("residual:");
-        if of_team && charge.currency == evidence.currency && counts(charge) {
-            *users.entry(charge.owner.clone()).or_default() += charge.costs[cost].units();
+        if charge.currency != evidence.currency {
+            continue;
+        }
+        if let Some(name) = counts(charge) {
+            *users.entry(name).or_default() += charge.costs[cost].units();
         }
     }
     users.retain(|_, weight| weight.sign() == Sign::Plus);

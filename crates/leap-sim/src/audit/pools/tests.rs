@@ -23,9 +23,17 @@ fn amount(text: &str) -> Amount {
 }
 
 fn charge(day: &str, owner: &str, cost: &str) -> PoolCharge {
-    let day = format!("2026-08-{day}").parse().unwrap();
+    let day: Day = format!("2026-08-{day}").parse().unwrap();
     let costs = [0; 4].map(|_| amount(cost));
-    PoolCharge { day, owner: owner.into(), currency: "USD".into(), costs, commitment: None, used: false }
+    PoolCharge {
+        day,
+        month: day.month(),
+        owner: owner.into(),
+        currency: "USD".into(),
+        costs,
+        commitment: None,
+        used: false,
+    }
 }
 
 fn journal(pools: &str, drivers: &str, charges: &[PoolCharge]) -> Result<Journal, String> {
@@ -197,6 +205,78 @@ fn commitments_are_shared_by_who_used_the_same_one() {
     ];
     let shared = shown("pools: [{name: k, driver: {commitment: {}}}]", "", &charges);
     assert_eq!(shared, "01 k: a 7.5, b 2.5, k -10", "nobody used cd-3: it stays");
+}
+
+#[test]
+fn two_commitments_of_one_day_are_two_splits() {
+    let about = |owner: &str, cost: &str, id: Option<&str>, used: bool| PoolCharge {
+        commitment: id.map(str::to_owned),
+        used,
+        ..charge("01", owner, cost)
+    };
+    let charges = [
+        about("residual:pool:k", "10", Some("cd-1"), false),
+        about("residual:pool:k", "10", Some("cd-2"), false),
+        about("residual:pool:k", "7", None, false),
+        about("a", "1", Some("cd-1"), true),
+        about("a", "30", Some("cd-2"), true),
+        about("b", "10", Some("cd-2"), true),
+    ];
+    let pools = "pools: [{name: k, driver: {commitment: {}}}]";
+    // cd-1: all to a; cd-2: 3 to 1; what names no commitment stays.
+    assert_eq!(shown(pools, "", &charges), "01 k: a 17.5, b 2.5, k -20");
+}
+
+#[test]
+fn commitments_that_pools_or_nobody_used() {
+    let about = |owner: &str, cost: &str, used: bool| PoolCharge {
+        commitment: Some("cd-1".to_owned()),
+        used,
+        ..charge("01", owner, cost)
+    };
+    let charges = [
+        about("residual:pool:k", "10", false),
+        about("a", "2", true),
+        about("residual:pool:m", "1", true),
+        about("residual:no-rule", "2", true),
+    ];
+    let pools = "pools: [{name: k, driver: {commitment: {}}}, {name: m, driver: {fixed: {b: 1}}}]";
+    // Of what m used nothing is shared in direct order: 2 of a, 2 of nobody.
+    assert_eq!(shown(pools, "", &charges), "01 k: a 5, k -5; 01 m: b 1, m -1");
+    assert_eq!(shown(&format!("order: step-down\n{pools}"), "", &charges), "01 k: a 4, b 2, k -6; 01 m: b 1, m -1");
+}
+
+#[test]
+fn what_two_invoices_bring_on_one_day_is_two_splits() {
+    let later =
+        PoolCharge { month: "2026-09".parse().unwrap(), ..charge("31", "residual:pool:k", "0.000000000000000001") };
+    let charges = [charge("31", "residual:pool:k", "0.000000000000000001"), later];
+    let shared = shown("pools: [{name: k, driver: {fixed: {a: 1, b: 1}}}]", "", &charges);
+    assert_eq!(shared, "31 k: a 0.000000000000000002, k -0.000000000000000002", "each gives its one unit to a");
+}
+
+#[test]
+fn capacity_without_use_is_idle_and_one_day_does_not_fill_another() {
+    let drivers = "date,pool,team,weight,measure,capacity\n2026-08-01,k,a,0,network,10\n2026-08-02,k,a,25,network,10\n\
+                   2026-08-03,k,a,5,network,10\n";
+    let day = "driver: {measured: w.csv}, missing: keep";
+    assert_eq!(of_k(day, drivers, &["01"]), "01 k: k -10, k idle 10", "nobody used it, which is known");
+    assert_eq!(of_k("driver: {measured: w.csv}, idle: share", drivers, &["01"]), "01 k: a 10, k -10", "the month's");
+    // 10 + 0 + 5 idle of the month, 30 used.
+    let month = of_k("driver: {measured: w.csv}, window: month", drivers, &["04"]);
+    assert_eq!(month, "04 k: a 6.666666666666666667, k -10, k idle 3.333333333333333333");
+}
+
+#[test]
+fn weights_that_the_order_drops_do_not_count_as_weights() {
+    let drivers = "date,pool,team,weight\n2026-08-01,k,pool:m,5\n2026-08-02,k,a,1\n";
+    let charges = [charge("01", "residual:pool:k", "10")];
+    let by = |order: &str| {
+        let pools = "pools: [{name: k, driver: {measured: w.csv}}, {name: m, driver: {fixed: {b: 1}}}]";
+        shown(&format!("order: {order}\n{pools}"), drivers, &charges)
+    };
+    assert_eq!(by("direct"), "01 k: a 10, k -10", "nothing is left of the first, so the month decides");
+    assert_eq!(by("step-down"), "01 k: b 10, k -10");
 }
 
 const CIRCLE: &str = "pools:

@@ -19,7 +19,7 @@ use leap_terms::{Day, Month};
 
 use super::random::Random;
 use super::random_bill::{BillRow, focus_csv};
-use crate::audit::history::History;
+use crate::audit::history::{History, Meaning};
 use crate::audit::pools::{Journal, PoolCharge, Pools, add};
 use crate::audit::readings::{OrgReading, Owned, Shown, of_journal, shown};
 use crate::audit::rules::{RulesHistory, RulesVersion};
@@ -92,6 +92,8 @@ pub struct AuditedReading {
 struct Words<'a> {
     ids: &'a [String],
     words: &'a [String],
+    /// Words, some in another spelling, that mean at most one unit on every day: rules and mappings may name these alone.
+    clear: &'a [String],
 }
 
 impl Words<'_> {
@@ -103,6 +105,11 @@ impl Words<'_> {
     /// An id, name or alias that some unit has at some time.
     fn known<'a>(&'a self, random: &mut Random) -> &'a str {
         if random.chance(5_000) { self.id(random) } else { random.pick::<String>(self.words) }
+    }
+
+    /// A word that may be the owner of a rule.
+    fn owner<'a>(&'a self, random: &mut Random) -> &'a str {
+        random.pick::<String>(self.clear)
     }
 
     /// The same in any spelling, or a word that nobody ever had.
@@ -117,13 +124,27 @@ impl Words<'_> {
     }
 }
 
+/// What of these words, and of other spellings of them, never means several units.
+fn clear(org: &org::RandomOrg) -> Vec<String> {
+    let history = History::read(&org.yaml).expect("a random org can be read");
+    let mut days = history.turns();
+    days.insert(Day::EARLIEST);
+    let spellings = org.words.iter().flat_map(|word| [word.clone(), word.to_uppercase(), format!(" {word} ")]);
+    let is_clear = |word: &String| days.iter().all(|day| history.meaning(word, *day) != Meaning::Ambiguous);
+    let mut clear: Vec<String> = spellings.filter(is_clear).collect();
+    // Mostly ids as they are, as in real rules.
+    clear.extend(org.ids.iter().filter(|id| is_clear(id)).flat_map(|id| [id.clone(), id.clone(), id.clone()]));
+    clear
+}
+
 /// A random world of at most `size` rows.
 pub fn random_world(random: &mut Random, size: usize) -> RandomWorld {
     let month = Month::new(2026, 7).expect("July is a month");
     let days = [month.first_day(), month.plus(3).first_day()];
     // Reorgs before, amid and after the charges.
     let org = org::random_org(random, days[0].plus(-50), days[1].plus(40));
-    let words = Words { ids: &org.ids, words: &org.words };
+    let clear = clear(&org);
+    let words = Words { ids: &org.ids, words: &org.words, clear: &clear };
     let pools = pools::random_pools(random, &words, days[0].plus(-20), days[1].plus(10));
     let near = |random: &mut Random| days[0].plus(random.between(-250, 250) as i32);
     RandomWorld {

@@ -4,7 +4,8 @@
 //! order: reciprocal · kafka: measured, two measures with capacity · ci: fixed, pool:kafka 3 · tax: direct, by month
 //! ```
 //! Days without weights, weights of zero, names nobody has, pools that use each other: all of it is made on purpose.
-//! A pool that is shared as another one names a pool before it, so that no pool is shared as itself.
+//! A pool that is shared as another one names a later pool, so that no pool is shared as itself; in a reciprocal order it
+//! names any other pool.
 
 use std::fmt::Write;
 
@@ -47,9 +48,9 @@ pub(super) fn random_pools(random: &mut Random, words: &Words<'_>, first: Day, u
     let mut yaml = format!("order: {order}\npools:\n");
     let mut drivers = String::from("date,pool,team,weight,measure,capacity\n");
     let mut as_pool = vec![false; count];
-    let kinds: Vec<Kind> = (0..count).map(|at| random_kind(random, at, &mut as_pool)).collect();
+    let kinds: Vec<Kind> = (0..count).map(|at| random_kind(random, at, order, &mut as_pool)).collect();
     for (at, (name, kind)) in names.iter().zip(kinds).enumerate() {
-        let consumers = Consumers { words, names: &names, at, as_pool: &as_pool };
+        let consumers = Consumers { words, names: &names, at };
         let driver = match kind {
             Kind::Measured { capacity, measures } => {
                 measured(random, &consumers, capacity, measures, [first, until], &mut drivers);
@@ -75,17 +76,26 @@ pub(super) fn random_pools(random: &mut Random, words: &Words<'_>, first: Day, u
                 writeln!(yaml, "  {name}: {}", random.word(values)).expect("a string takes all text");
             }
         };
+        // Settings that say nothing with a driver are refused.
         if !as_pool[at] {
             setting("window", &["day", "month"]);
-            setting("missing", &["month", "carry", "carry", "keep"]);
         }
-        setting("idle", &["keep", "share"]);
+        match kind {
+            Kind::Measured { .. } | Kind::Fixed | Kind::FixedByDates => {
+                setting("missing", &["month", "carry", "carry", "keep"]);
+            }
+            Kind::HeadCount | Kind::Direct | Kind::Commitment => setting("missing", &["month", "keep"]),
+            Kind::AsPool(_) => {}
+        }
+        if matches!(kind, Kind::Measured { .. }) {
+            setting("idle", &["keep", "share"]);
+        }
         setting("consumers", &["{ended: successor}"]);
     }
     RandomPools { yaml: (count > 0).then_some(yaml), names, drivers }
 }
 
-fn random_kind(random: &mut Random, at: usize, as_pool: &mut [bool]) -> Kind {
+fn random_kind(random: &mut Random, at: usize, order: &str, as_pool: &mut [bool]) -> Kind {
     let kind = match random.below(11) {
         0 | 1 => Kind::Measured { capacity: false, measures: 1 },
         2 => Kind::Measured { capacity: true, measures: 1 },
@@ -95,11 +105,14 @@ fn random_kind(random: &mut Random, at: usize, as_pool: &mut [bool]) -> Kind {
         7 => Kind::HeadCount,
         8 => Kind::Direct,
         9 => Kind::Commitment,
-        // One that cannot lead back: only pools before it that are not shared as others.
-        _ => match (0..at).find(|other| !as_pool[*other]) {
-            Some(other) => Kind::AsPool(other),
-            None => Kind::Direct,
-        },
+        // One that cannot lead back, but in a system of equations, which may: only later ones, as step-down demands.
+        _ => {
+            let others: Vec<usize> = match order {
+                "reciprocal" => (0..as_pool.len()).filter(|other| *other != at).collect(),
+                _ => (at + 1..as_pool.len()).collect(),
+            };
+            if others.is_empty() { Kind::Direct } else { Kind::AsPool(*random.pick(&others)) }
+        }
     };
     as_pool[at] = matches!(kind, Kind::AsPool(_));
     kind
@@ -110,7 +123,6 @@ struct Consumers<'a> {
     words: &'a Words<'a>,
     names: &'a [&'static str],
     at: usize,
-    as_pool: &'a [bool],
 }
 
 impl Consumers<'_> {
@@ -130,11 +142,10 @@ impl Consumers<'_> {
         found
     }
 
-    /// Another pool that is not shared as a third one, or rarely this pool itself.
+    /// Another pool, or rarely this pool itself.
     fn pool(&self, random: &mut Random) -> Option<String> {
         let at = random.index(self.names.len());
-        let allowed = if at == self.at { random.chance(500) } else { !self.as_pool[at] };
-        allowed.then(|| format!("pool:{}", self.names[at]))
+        (at != self.at || random.chance(500)).then(|| format!("pool:{}", self.names[at]))
     }
 }
 
@@ -153,6 +164,8 @@ fn weight(random: &mut Random, decimals: u64) -> String {
 
 fn fixed(random: &mut Random, consumers: &Consumers<'_>) -> String {
     let mut names = consumers.some(random);
+    // A fixed weight for nobody is refused; a file may have one.
+    names.retain(|name| name != "ghost");
     if names.is_empty() {
         names.push(consumers.words.id(random).to_owned());
     }

@@ -63,7 +63,7 @@ fn pool_condition(random: &mut Random) -> String {
 }
 
 fn random_rule(random: &mut Random, words: &Words<'_>, days: [Day; 2]) -> String {
-    let owner = |random: &mut Random| format!("owner: {}", quoted(words.known(random)));
+    let owner = |random: &mut Random| format!("owner: {}", quoted(words.owner(random)));
     match random.below(9) {
         0 | 1 => "when: \"Tags['team'] IS NOT NULL\", owner: {from: \"Tags['team']\"}".to_owned(),
         2 => "when: \"Tags['team'] IS NOT NULL\", owner: {from: \"lower(trim(Tags['team']))\"}".to_owned(),
@@ -85,7 +85,7 @@ fn random_rule(random: &mut Random, words: &Words<'_>, days: [Day; 2]) -> String
 pub(super) fn random_mapping(random: &mut Random, words: &Words<'_>, days: [Day; 2]) -> String {
     let mut out = String::from("ResourceId,owner,effective_from,effective_until\n");
     for resource in &RESOURCES[..4] {
-        let (first, second) = (words.any(random), words.any(random));
+        let (first, second) = (words.owner(random), words.owner(random));
         let result = if random.chance(5_000) {
             writeln!(out, "{resource},{first},,")
         } else {
@@ -110,7 +110,7 @@ pub(super) fn random_claims(random: &mut Random, words: &Words<'_>, days: [Day; 
             out,
             "- {{id: claim-{number}, when: \"ResourceId = '{}'\", owner: {}, effective: {{from: {from}{until}}}}}",
             random.word(&RESOURCES),
-            quoted(words.id(random)),
+            quoted(words.owner(random)),
         )
         .expect("a string takes all text");
     }

@@ -1,0 +1,274 @@
+//! Reorgs, from outside: what users of other products lost when their company changed, and a real company's history.
+
+use std::collections::BTreeMap;
+
+use leap_terms::Money;
+
+use crate::bill::{RULES, bill};
+use crate::harness::{Home, shared, text};
+
+const TREE: &str = "units:
+  - {id: acme, name: Acme, kind: company}
+  - {id: east, name: East, kind: division, parent: acme}
+  - {id: west, name: West, kind: division, parent: acme}
+  - {id: north, name: North, kind: division, parent: acme}
+  - {id: a, name: Team A, kind: team, parent: east, aliases: [alpha]}
+  - {id: b, name: Team B, kind: team, parent: east}
+  - {id: c, name: Team C, kind: team, parent: west}
+";
+
+/// Three months in which a, b and c spend 1, 10 and 100 a day on the 5th, 15th and 25th.
+fn home(org: &str) -> Home {
+    let home = Home::new();
+    home.write("org.yaml", org);
+    home.write("rules.yaml", RULES);
+    home.ok(&["org", "apply", "org.yaml"]);
+    home.ok(&["rules", "apply", "rules.yaml"]);
+    for month in ["2026-07", "2026-08", "2026-09"] {
+        let days: Vec<String> = ["05", "15", "25"].iter().map(|day| format!("{month}-{day}")).collect();
+        let mut lines = Vec::new();
+        for day in &days {
+            lines.extend([
+                (day.as_str(), "i-1", "a", "1"),
+                (day.as_str(), "i-2", "b", "10"),
+                (day.as_str(), "i-3", "c", "100"),
+            ]);
+        }
+        home.ingest(&home.write(&format!("{month}.csv"), &bill(month, &lines)));
+    }
+    home
+}
+
+const ALL: [&str; 2] = ["--period", "2026-07..2026-09"];
+
+fn spend(home: &Home, by: &str, more: &[&str]) -> BTreeMap<String, String> {
+    let mut args = ALL.to_vec();
+    args.extend(more);
+    home.spend(by, &args).into_iter().collect()
+}
+
+fn sum(amounts: &BTreeMap<String, String>) -> Money {
+    amounts.values().map(|amount| amount.parse::<Money>().unwrap()).sum()
+}
+
+fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, amount)| ((*name).to_owned(), (*amount).to_owned())).collect()
+}
+
+fn moved(unit: &str, to: &str) -> String {
+    let line = TREE.lines().find(|line| line.contains(&format!("{{id: {unit},"))).expect("the unit");
+    let from = line.split("parent: ").nth(1).and_then(|rest| rest.split([',', '}']).next()).expect("its parent");
+    TREE.replace(line, &line.replace(&format!("parent: {from}"), &format!("parent: {to}")))
+}
+
+/// project-koku/koku#2049: an account moves between three OUs on three dates.
+#[test]
+fn a_unit_that_moves_on_three_dates_stands_where_it_stood_on_each_day() {
+    let home = home(TREE);
+    for (to, day) in [("west", "2026-07-15"), ("north", "2026-08-10"), ("east", "2026-09-20")] {
+        home.write("next.yaml", &moved("a", to));
+        home.ok(&["org", "apply", "next.yaml", "--effective", day]);
+    }
+    // a: one day in the east, then three in the west (15 and 25 July, 5 August), four in the north, one in the east.
+    assert_eq!(spend(&home, "division", &[]), map(&[("east", "92"), ("north", "4"), ("west", "903")]));
+    assert_eq!(spend(&home, "division", &["--org", "as-is"]), map(&[("east", "99"), ("west", "900")]));
+    assert_eq!(spend(&home, "division", &["--org", "2026-07-20"]), map(&[("east", "90"), ("west", "909")]));
+    for reading in ["as-was", "as-is", "2026-07-01", "2026-08-15"] {
+        assert_eq!(sum(&spend(&home, "division", &["--org", reading])).to_string(), "999", "{reading}");
+        assert_eq!(spend(&home, "team", &["--org", reading]), map(&[("a", "9"), ("b", "90"), ("c", "900")]));
+    }
+    let log = home.json(&["org", "log"]);
+    assert_eq!(log["rows"].as_array().unwrap().len(), 3);
+    home.verified();
+}
+
+/// project-koku/koku#2264: a renamed OU is counted twice.
+#[test]
+fn a_renamed_unit_is_counted_once() {
+    let home = home(TREE);
+    // The source gives it another id and another name; tags go on saying a, and alpha.
+    home.write("next.yaml", &TREE.replace("{id: a, name: Team A,", "{id: core, name: Core,").replace("[alpha]", "[alpha, a]"));
+    let plan = home.json(&["org", "plan", "next.yaml", "--effective", "2026-08-01"]);
+    let found = &plan["steps"][0]["findings"][0];
+    assert_eq!(found["what"], "renamed", "{plan:#}");
+    home.ok(&["org", "apply", &text(&plan["id"])]);
+    for reading in ["as-was", "as-is", "2026-07-01"] {
+        let teams = spend(&home, "team", &["--org", reading]);
+        assert_eq!(teams, map(&[("a", "9"), ("b", "90"), ("c", "900")]), "{reading}");
+    }
+    let more = bill("2026-10", &[("2026-10-05", "i-1", "core", "7"), ("2026-10-05", "i-1", "alpha", "5")]);
+    home.ingest(&home.write("2026-10.csv", &more));
+    let october: BTreeMap<_, _> = home.spend("team", &["--period", "2026-10"]).into_iter().collect();
+    assert_eq!(october, map(&[("a", "12")]));
+    home.verified();
+}
+
+/// project-koku/koku#2478: a moved OU: the total grouped by is not the total filtered for, and old data shows under the new parent.
+#[test]
+fn of_a_moved_unit_group_by_and_filter_agree() {
+    let home = home(TREE);
+    home.write("next.yaml", &moved("b", "north"));
+    home.ok(&["org", "apply", "next.yaml", "--effective", "2026-08-01"]);
+    for reading in ["as-was", "as-is", "2026-07-15", "2026-08-15"] {
+        let groups = spend(&home, "division", &["--org", reading]);
+        assert_eq!(sum(&groups).to_string(), "999");
+        for division in ["east", "west", "north"] {
+            let filter = format!("division = '{division}'");
+            let filtered = spend(&home, "team", &["--org", reading, "--where", &filter]);
+            let under = spend(&home, "team", &["--org", reading, "--under", division]);
+            let group = groups.get(division).map_or(Money::default(), |amount| amount.parse().unwrap());
+            assert_eq!(sum(&filtered), group, "{reading} {division}");
+            assert_eq!(sum(&under), group, "{reading} {division}");
+        }
+    }
+    assert_eq!(spend(&home, "division", &[]), map(&[("east", "39"), ("north", "60"), ("west", "900")]));
+}
+
+#[test]
+fn a_reorg_is_planned_applied_and_taken_back_to_the_byte() {
+    let home = home(TREE);
+    let reports = |home: &Home| {
+        ["team", "division", "path", "team,division,month"].map(|by| {
+            home.ok(&["spend", "--by", by, "--period", "2026-07..2026-09", "--format", "json"])
+        })
+    };
+    let (digest, before) = (home.digest(), reports(&home));
+    // b is merged into c, a moves, and a new team starts.
+    let next = moved("a", "west").replace("  - {id: b, name: Team B, kind: team, parent: east}\n", "")
+        + "  - {id: d, name: Team D, kind: team, parent: north}\n";
+    home.write("next.yaml", &next);
+    let plan = home.json(&["org", "plan", "next.yaml", "--effective", "2026-08-10", "--successor", "b=c"]);
+    let whats: Vec<String> =
+        plan["steps"][0]["findings"].as_array().unwrap().iter().map(|found| text(&found["what"])).collect();
+    assert_eq!(whats, ["created", "moved", "merged"], "{plan:#}");
+    assert_eq!(home.digest(), digest, "a plan changes nothing");
+    let moves: Money = plan["moves"].as_array().unwrap().iter().map(|one| text(&one["amount"]).parse::<Money>().unwrap()).sum();
+    // a: 5 days of 1; b: 5 days of 10 (15 and 25 August, three in September).
+    assert_eq!(moves.to_string(), "55");
+    let id = text(&plan["id"]);
+    home.ok(&["org", "apply", &id]);
+    assert_eq!(spend(&home, "team", &[]), map(&[("a", "9"), ("b", "40"), ("c", "950")]));
+    assert_eq!(spend(&home, "team", &["--org", "as-is"]), map(&[("a", "9"), ("c", "990")]));
+    assert_eq!(spend(&home, "team", &["--org", "2026-07-01"]), map(&[("a", "9"), ("b", "40"), ("c", "950")]));
+    home.verified();
+    let stale = home.run(&["org", "apply", &id]);
+    assert_eq!(stale.code, 75, "{}", stale.err);
+    assert!(stale.err.contains("the plan is stale: since it was made there came 'org apply"), "{}", stale.err);
+    home.ok(&["org", "revert", "1"]);
+    assert_eq!(home.digest(), digest);
+    assert_eq!(reports(&home), before);
+    home.verified();
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_unit_and_date() {
+    let home = home(TREE);
+    let digest = home.digest();
+    let refused = |next: &str, more: &[&str]| {
+        home.write("next.yaml", next);
+        let mut args = vec!["org", "plan", "next.yaml", "--effective", "2026-08-01"];
+        args.extend(more);
+        let ran = home.run(&args);
+        assert_eq!(ran.code, 2, "{}{}", ran.out, ran.err);
+        ran.err
+    };
+    let cycle = refused(&TREE.replace("{id: acme, name: Acme, kind: company}", "{id: acme, name: Acme, kind: company, parent: a}"), &[]);
+    assert!(cycle.contains("cycle"), "{cycle}");
+    let parent = refused(&moved("a", "south"), &[]);
+    assert!(parent.contains("unit 'a' has the unknown parent 'south'"), "{parent}");
+    let heir = refused(&TREE.replace("  - {id: b, name: Team B, kind: team, parent: east}\n", ""), &["--successor", "b=nobody"]);
+    assert!(heir.contains("nobody"), "{heir}");
+    let overwritten = {
+        home.write("next.yaml", &moved("a", "west"));
+        home.ok(&["org", "apply", "next.yaml", "--effective", "2026-08-01"]);
+        home.run(&["org", "apply", "next.yaml"])
+    };
+    assert_eq!(overwritten.code, 2);
+    assert!(overwritten.err.contains("say from which day it holds: --effective DATE"), "{}", overwritten.err);
+    // A back-dated end below a later move is refused; the later one must go first.
+    let gone = TREE.replace("  - {id: a, name: Team A, kind: team, parent: east, aliases: [alpha]}\n", "");
+    home.write("gone.yaml", &gone);
+    let refused = home.run(&["org", "plan", "gone.yaml", "--effective", "2026-07-10"]);
+    assert_eq!(refused.code, 2, "{}{}", refused.out, refused.err);
+    assert!(refused.err.contains("'a'") && refused.err.contains("2026-08-01"), "{}", refused.err);
+    home.ok(&["org", "revert", "1"]);
+    assert_eq!(home.digest(), digest);
+}
+
+#[test]
+fn what_was_known_on_a_day_can_be_asked_for_ever() {
+    let home = home(TREE);
+    home.write("next.yaml", &moved("a", "west"));
+    let at = |now: &str, args: &[&str]| {
+        let output = home.command(args).env("LEAP_NOW", now).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    at("2099-01-10T00:00:00Z", &["org", "apply", "next.yaml", "--effective", "2026-08-01"]);
+    let now = |more: &[&str]| spend(&home, "division", more);
+    assert_eq!(now(&[]), map(&[("east", "93"), ("west", "906")]));
+    assert_eq!(now(&["--as-known-on", "2099-01-09"]), map(&[("east", "99"), ("west", "900")]));
+    assert_eq!(now(&["--as-known-on", "2099-01-10"]), map(&[("east", "93"), ("west", "906")]));
+    let shown = home.json(&["org", "show", "--as-of", "2026-09-01", "--as-known-on", "2099-01-09"]);
+    let a = shown["rows"].as_array().unwrap().iter().find(|row| row["id"] == "a").unwrap().clone();
+    assert_eq!(a["parent"], "east");
+    let diff = home.ok(&["org", "diff", "2026-07-01", "2026-09-01"]);
+    assert!(diff.contains("a is below west, before east"), "{diff}");
+}
+
+/// The history of Kubernetes' own organisation, as its community files had it on four dates.
+#[test]
+fn the_kubernetes_community_loads_as_a_history_of_reorgs() {
+    let Some(folder) = shared("org/kubernetes-sigs") else { return };
+    let home = Home::new();
+    let mut files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert_eq!(files.len(), 4);
+    let mut merged = Vec::new();
+    let mut sub_projects: Vec<String> = Vec::new();
+    for file in &files {
+        let path = file.to_str().unwrap();
+        let plan = home.json(&["org", "plan", path]);
+        for found in plan["steps"][0]["findings"].as_array().unwrap() {
+            if found["what"] == "merged" {
+                merged.push(text(&found["words"]));
+            }
+        }
+        home.ok(&["org", "apply", &text(&plan["id"])]);
+        let day = text(&plan["steps"][0]["reorg"]["effective"]);
+        let shown = home.json(&["org", "show", "--as-of", &day]);
+        for row in shown["rows"].as_array().unwrap().iter().filter(|row| row["kind"] == "subproject") {
+            sub_projects.push(text(&row["id"]));
+        }
+    }
+    sub_projects.sort();
+    sub_projects.dedup();
+    assert!(merged.iter().any(|words| words.starts_with("sig-aws was merged into sig-cloud-provider")), "{merged:#?}");
+    assert!(merged.iter().any(|words| words.starts_with("sig-pm was merged into sig-architecture")), "{merged:#?}");
+    // A bill of one charge per sub-project and date, named by id, from before the first file to after the last.
+    home.write("rules.yaml", RULES);
+    home.ok(&["rules", "apply", "rules.yaml"]);
+    let mut expected = Money::default();
+    for month in ["2019-06", "2020-06", "2021-06", "2023-06"] {
+        let mut lines = Vec::new();
+        let day = format!("{month}-15");
+        for (at, unit) in sub_projects.iter().enumerate() {
+            let amount = format!("{}.000000000000000000000000000001", at + 1);
+            lines.push((day.clone(), format!("r-{at}"), unit.clone(), amount.clone()));
+            expected += amount.parse::<Money>().unwrap();
+        }
+        let lines: Vec<_> =
+            lines.iter().map(|(day, id, unit, amount)| (day.as_str(), id.as_str(), unit.as_str(), amount.as_str())).collect();
+        home.ingest(&home.write(&format!("{month}.csv"), &bill(month, &lines)));
+    }
+    let mut figures = 0;
+    for reading in ["as-was", "as-is", "2019-01-01", "2019-12-31", "2020-01-01", "2021-01-01", "2022-06-01", "2023-01-01"] {
+        for by in ["team", "sig", "path"] {
+            let rows: BTreeMap<_, _> =
+                home.spend(by, &["--period", "2019..2023", "--org", reading]).into_iter().collect();
+            assert_eq!(sum(&rows), expected, "{reading} by {by}");
+            figures += rows.len();
+        }
+    }
+    assert!(figures > 2000, "only {figures} figures were compared");
+    home.verified();
+}
