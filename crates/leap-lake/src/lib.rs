@@ -40,7 +40,7 @@ use leap_terms::tables::Table;
 
 pub use error::LakeError;
 pub use layout::file_schema;
-pub use log::PublishInfo;
+pub use log::{Before, PublishInfo};
 pub use orphans::{Collected, Orphan};
 pub use publish::TableVersions;
 pub use read::Batches;

@@ -38,6 +38,18 @@ pub struct PublishInfo {
     pub operation: String,
     /// The present.
     pub at: Instant,
+    /// What the book says the logs held before.
+    pub before: Before,
+}
+
+/// What the logs held at the snapshot that a publish is made from. Where the newest entry of a log is the one that the book
+/// recorded, its files are those of the book, and the log need not be read to add to it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Before {
+    /// Live files.
+    pub files: Vec<FileRecord>,
+    /// The version of each log.
+    pub versions: BTreeMap<Table, i64>,
 }
 
 /// Brings the log of a table to `live`; the table's version afterwards, or `None` while the table does not exist.
@@ -52,6 +64,12 @@ pub(crate) async fn bring_to(
 ) -> Result<Option<i64>, LakeError> {
     let folder = root.join(table.name());
     let log = folder.join(DELTA_LOG);
+    if let Some(version) = add_unread(root, table, &log, live, info)? {
+        if (version + 1) % CHECKPOINT_INTERVAL == 0 {
+            checkpoint(table, &folder, &log).await;
+        }
+        return Ok(Some(version));
+    }
     for _ in 0..ATTEMPTS {
         let mut state = if log_exists(&log)? { known.take() } else { None };
         if let Some(earlier) = &mut state
@@ -83,6 +101,57 @@ pub(crate) async fn bring_to(
         }
     }
     Err(LakeError::Busy { table: table.name() })
+}
+
+/// Adds to a log whose newest entry is the one that the book recorded, without reading it; the version afterwards. `None`
+/// where it must be read: a crash left it ahead or behind, or its schema may have to grow.
+fn add_unread(
+    root: &Path,
+    table: Table,
+    log: &Path,
+    live: &[&FileRecord],
+    info: &PublishInfo,
+) -> Result<Option<i64>, LakeError> {
+    let Some(version) = info.before.versions.get(&table).copied() else { return Ok(None) };
+    if !log.join(entry_name(version)).is_file() || log.join(entry_name(version + 1)).exists() {
+        return Ok(None);
+    }
+    let mut old: BTreeMap<&str, &FileRecord> =
+        info.before.files.iter().filter(|file| file.table == table).map(|file| (file.path.as_str(), file)).collect();
+    let mut actions = Vec::new();
+    for file in live {
+        if old.remove(file.path.as_str()).is_some() {
+            continue;
+        }
+        if !file.columns.is_empty() {
+            return Ok(None);
+        }
+        actions.push(Action::Add(add(file, path_in_table(file), info.at)));
+    }
+    for file in old.into_values() {
+        actions.push(Action::Remove(Remove {
+            path: path_in_table(file).to_owned(),
+            data_change: true,
+            deletion_timestamp: Some(info.at.micros() / 1_000),
+            extended_file_metadata: Some(true),
+            partition_values: Some(partition_values(file)),
+            size: Some(file.bytes.cast_signed()),
+            tags: None,
+            deletion_vector: None,
+            base_row_id: None,
+            default_row_commit_version: None,
+        }));
+    }
+    if actions.is_empty() {
+        return Ok(Some(version));
+    }
+    let written = write_entry(root, table, log, version + 1, actions, info)?;
+    Ok(written.then_some(version + 1))
+}
+
+/// The file of a version of a log.
+fn entry_name(version: i64) -> String {
+    format!("{version:020}.json")
 }
 
 /// Paths that the log of a table counts as active, relative to the table's folder; empty when there is no log.
@@ -325,7 +394,7 @@ fn write_entry(
     durable::make_dirs(root, log)?;
     // Names that start with an underscore are no entries of a log.
     let temporary = log.join(format!("_leap-{}-{next}.tmp", std::process::id()));
-    let place = log.join(format!("{next:020}.json"));
+    let place = log.join(entry_name(next));
     let written = std::fs::File::create(&temporary).and_then(|mut file| {
         file.write_all(&bytes)?;
         file.write_all(b"\n")?;

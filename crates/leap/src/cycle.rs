@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use leap_book::{
     ConfigFiles, ConfigKind, NewClaimEvent, NewReorg, OwnerTotal, ProofRow, Publish, PublishedDelivery, Snapshot,
 };
-use leap_lake::{PublishInfo, Staging};
+use leap_lake::{Before, PublishInfo, Staging};
 use leap_orient::attribute::{AgainDone, Answers, Daily, Engine};
 use leap_orient::proof::{self, OwnerTotals, ScopeState, WrittenSums};
 use leap_orient::reading::totals;
@@ -236,7 +236,9 @@ pub(crate) async fn turn(
     let known: BTreeSet<String> = live.iter().map(|file| file.path.clone()).collect();
     let add: Vec<FileRecord> = staged_now.into_iter().filter(|file| !known.contains(&file.path)).collect();
     live.extend(add.iter().cloned());
-    let info = PublishInfo { snapshot: Some(digest), operation: change.cause.clone(), at: now };
+    let versions = world.snapshot.as_ref().map(|snapshot| snapshot.table_versions.clone()).unwrap_or_default();
+    let before = Before { files: world.files.clone(), versions };
+    let info = PublishInfo { snapshot: Some(digest), operation: change.cause.clone(), at: now, before };
     // Where no file comes or goes, the lake stays as it is.
     let table_versions = if add.is_empty() && remove.is_empty() {
         BTreeMap::new()

@@ -68,7 +68,11 @@ impl Cell {
 /// An amount for people: cents, or more digits where cents would show a small amount as nothing.
 pub(crate) fn amount_shown(amount: Money) -> String {
     let cents = amount.to_grouped(2);
-    if !amount.is_zero() && matches!(cents.as_str(), "0.00" | "0.01" | "-0.01") { amount.to_grouped(6) } else { cents }
+    if amount.is_zero() || !matches!(cents.as_str(), "0.00" | "-0.00" | "0.01" | "-0.01") {
+        return cents;
+    }
+    let more = amount.to_grouped(6);
+    if more.bytes().any(|byte| (b'1'..=b'9').contains(&byte)) { more } else { amount.to_string() }
 }
 
 /// Provider text made safe for a terminal: control characters, which could move the cursor or forge lines, are escaped.

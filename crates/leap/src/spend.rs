@@ -120,6 +120,17 @@ pub(crate) async fn run(root: &Path, args: &SpendArgs) -> Result<(), Failure> {
         rows.extend(gone);
         rows.sort_by(|a, b| b.amount.cmp(&a.amount).then_with(|| a.values.cmp(&b.values)));
     }
+    if matches!(args.format.format, OutputFormat::Table | OutputFormat::Markdown) {
+        // A pool that was split whole has nothing left to show.
+        let earlier = |row: &SpendRow| {
+            before.as_ref().is_some_and(|(before, _)| {
+                before.iter().any(|other| {
+                    other.values == row.values && other.currency == row.currency && !other.amount.is_zero()
+                })
+            })
+        };
+        rows.retain(|row| !row.amount.is_zero() || earlier(row));
+    }
     let (rows, rest) = top(rows, args.top);
     let mut columns: Vec<&str> = by.iter().map(|named| named.name.as_str()).collect();
     columns.extend(["currency", "amount"]);

@@ -147,7 +147,7 @@ pub(crate) async fn reorg(args: &DemoArgs, folder: &Path) -> Result<(), Failure>
     story.type_in(&["period", "restate", "2026-08", "--approved-by", "cfo", "--reason", "reorg of August"]).await?;
     story.type_in(&["period", "list"]).await?;
 
-    say("The reorg is called off: it is taken back, and every report is what it was")?;
+    say("The reorg is called off: it is taken back. What is known is what it was, to the last byte; August waits for its next restatement")?;
     story.type_in(&["org", "revert", "1"]).await?;
     story.type_in(&["org", "log"]).await?;
     let (after, _) = story.digest().await?;

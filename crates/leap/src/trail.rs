@@ -182,7 +182,7 @@ pub(crate) async fn doctor(root: &Path, collect: bool, format: OutputFormat) -> 
 
 /// Brings the Delta logs to the files of the snapshot.
 async fn heal(home: &Home, files: &[FileRecord], at: Instant) -> Result<(), Failure> {
-    let info = PublishInfo { snapshot: None, operation: "heal".to_owned(), at };
+    let info = PublishInfo { snapshot: None, operation: "heal".to_owned(), at, before: leap_lake::Before::default() };
     home.lake.heal(files, &info).await.map(|_| ()).map_err(problem)
 }
 

@@ -219,10 +219,6 @@ impl View {
         self.closed.iter().map(|(month, layer)| (*month, *layer))
     }
 
-    /// How units are read.
-    pub(crate) fn reading(&self) -> OrgReading {
-        self.reading
-    }
 
     /// The org through which a layer's cost is shown: its own as it was, the newest one for every other reading.
     pub(crate) fn org(&self, layer: usize) -> &Org {

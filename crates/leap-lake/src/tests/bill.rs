@@ -27,6 +27,7 @@ pub(super) fn info(operation: &str) -> PublishInfo {
         snapshot: Some(Digest::of(operation.as_bytes())),
         operation: operation.to_owned(),
         at: Instant::from_micros(1_789_516_800_000_000),
+        before: crate::Before::default(),
     }
 }
 

@@ -127,3 +127,31 @@ async fn checkpoints_never_cost_history_and_a_torn_one_does_no_harm() {
     assert!(lake.log_differences(&live).await.unwrap().is_empty());
     assert!(!exists("_last_checkpoint"));
 }
+
+#[tokio::test]
+async fn a_log_that_ends_where_the_book_says_is_added_to_without_being_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (lake, mut live) = published(folder.path()).await;
+    let mut versions = lake.heal(&live, &info("look")).await.unwrap();
+    for month in ["2026-10", "2026-11"] {
+        let staging = lake.stage(month).unwrap();
+        let before = crate::Before { files: live.clone(), versions: versions.clone() };
+        let file = stage_charges(&staging, &scope("focus:aws/1", month), DELIVERY, &["5"], &[]);
+        // The month that came last time is replaced.
+        live.retain(|old| old.scope.billing_period.to_string() != "2026-10");
+        live.push(file);
+        let told = crate::PublishInfo { before, ..info("ingest") };
+        let after = lake.publish(staging, &live, &told).await.unwrap();
+        assert_eq!(after[&Table::Charges], versions[&Table::Charges] + 1);
+        assert!(lake.log_differences(&live).await.unwrap().is_empty());
+        versions = after;
+    }
+    let actions = entry(&lake, "charges", versions[&Table::Charges].cast_unsigned());
+    let removes = of_kind(&actions, "remove");
+    assert_eq!(removes.len(), 1, "the entry that was written unread removes as one that was read would");
+    assert_eq!(removes[0]["partitionValues"]["x_LeapBillingPeriod"], "2026-10");
+    // A book that is behind the log must not be believed.
+    let behind = crate::Before { files: vec![], versions: [(Table::Charges, 0)].into() };
+    lake.heal(&live, &crate::PublishInfo { before: behind, ..info("heal") }).await.unwrap();
+    assert!(lake.log_differences(&live).await.unwrap().is_empty());
+}

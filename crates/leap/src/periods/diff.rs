@@ -254,8 +254,17 @@ impl Report<'_> {
     /// figures is the last cause.
     fn converted(&self, to: &Currency) -> Result<Converted, Failure> {
         let month = self.statement.period;
-        let total = |rates: &Rates, whose: &str, amounts: &BTreeMap<Currency, Costs>| -> Result<[Wide; 4], Failure> {
-            let failed = |error: ConvertError| Failure::usage(format!("{whose}: {error}"));
+        let version = self.statement.version;
+        let total = |frozen: bool, amounts: &BTreeMap<Currency, Costs>| -> Result<[Wide; 4], Failure> {
+            let rates = if frozen { &self.frozen } else { &self.present };
+            let failed = |error: ConvertError| match error {
+                ConvertError::MissingRate(missing) if frozen => Failure::usage(format!(
+                    "no rate from {} to {to} for {month} was in force when statement {version} was made, and the rates of \
+                         a statement do not change; a restatement takes in those of today",
+                    missing.from
+                )),
+                ConvertError::MissingRate(_) | ConvertError::TooLarge { .. } => Failure::usage(error.to_string()),
+            };
             let mut costs = <[Wide; 4]>::default();
             for (kind, sum) in CostKind::ALL.into_iter().zip(&mut costs) {
                 let mut conversion = Conversion::new(rates, to.clone());
@@ -266,20 +275,18 @@ impl Report<'_> {
             }
             Ok(costs)
         };
-        let then = "with the rates that the statement froze, which do not change any more";
-        let now = "with the rates in force";
-        let before = total(&self.frozen, then, &self.explained.before.totals())?;
-        let frozen = total(&self.frozen, then, &self.explained.after.totals())?;
-        let after = total(&self.present, now, &self.explained.after.totals())?;
+        let before = total(true, &self.explained.before.totals())?;
+        let at_frozen = total(true, &self.explained.after.totals())?;
+        let after = total(false, &self.explained.after.totals())?;
         let mut per_cause = BTreeMap::<Cause, BTreeMap<Currency, Costs>>::new();
         for ((cause, currency), costs) in self.explained.restatement.per_cause() {
             per_cause.entry(cause).or_default().insert(currency, costs);
         }
         let mut causes = Vec::new();
         for (cause, amounts) in &per_cause {
-            causes.push((*cause, total(&self.frozen, then, amounts)?));
+            causes.push((*cause, total(true, amounts)?));
         }
-        let rate = minus(&after, &frozen);
+        let rate = minus(&after, &at_frozen);
         if rate.iter().any(|amount| !amount.is_zero()) {
             causes.push((Cause::CurrencyRate, rate));
         }

@@ -1,6 +1,7 @@
 //! Statements of closed periods: each is what its digest says, adds up, and is made again from its snapshot to the byte.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use leap_orient::period::Statement;
 use leap_terms::Digest;
@@ -41,11 +42,11 @@ pub(super) async fn check(home: &Home) -> Result<Statements, Failure> {
             found.faults.push(format!("{name}: {fault}"));
             continue;
         }
-        if !layers.contains_key(&statement.snapshot) {
-            let world = World::load(home, Some(statement.snapshot)).await?;
-            layers.insert(statement.snapshot, Layer::new(world)?);
-        }
-        match figures::statement(&layers[&statement.snapshot], statement.period, &open) {
+        let layer = match layers.entry(statement.snapshot) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => free.insert(Layer::new(World::load(home, Some(statement.snapshot)).await?)?),
+        };
+        match figures::statement(layer, statement.period, &open) {
             Ok(again) if again.to_text() == statement.body => found.remade += 1,
             Ok(again) => found.faults.push(format!("{name}: {}", first_difference(&statement.body, &again.to_text()))),
             Err(failure) => found.faults.push(format!("{name} cannot be made again: {}", failure.message)),

@@ -330,3 +330,33 @@ fn each_cost_is_split_by_itself_and_nothing_is_said_of_nothing() {
         ]
     );
 }
+
+#[test]
+fn averaged_benefits_and_a_declared_order_are_worked_out() {
+    let used = |owner: &str, effective: &str| PoolCharge {
+        commitment: Some("cd-1".to_owned()),
+        used: true,
+        costs: [amount("0"), amount(effective), amount("100"), amount("100")],
+        ..charge("01", owner, "0")
+    };
+    let charges = [used("a", "40"), used("b", "100"), charge("01", "residual:pool:k", "6")];
+    let order = "order: {step-down: [m]}\ncommitment_benefit: averaged\n";
+    let pools = format!(
+        "{order}pools:\n- {{name: k, driver: {{fixed: {{a: 1, 'pool:m': 5}}}}}}\n- {{name: m, driver: keep}}\n"
+    );
+    let lines: Vec<String> = journal(&pools, "", &charges)
+        .unwrap()
+        .iter()
+        .map(|((_, pool, owner, line, _), costs)| format!("{pool} {owner} {line:?} {} {}", costs[0], costs[1]))
+        .collect();
+    // m comes first in the order, so k does not charge it.
+    assert_eq!(
+        lines,
+        [
+            "commitment-benefit a Benefit 0 30",
+            "commitment-benefit b Benefit 0 -30",
+            "k a Use 6 6",
+            "k residual:pool:k Use -6 -6"
+        ]
+    );
+}

@@ -26,7 +26,9 @@ const DRIVERS: &str = "date,pool,team,weight,measure,capacity
 ";
 
 /// Day, owner, commitment with its status, and the four costs.
-const COSTS: [(&str, &str, Option<(&str, &str)>, [&str; 4]); 9] = [
+type Cost = (&'static str, &'static str, Option<(&'static str, &'static str)>, [&'static str; 4]);
+
+const COSTS: [Cost; 9] = [
     ("2026-09-01", "residual:pool:kafka", None, ["100", "90.01", "120", "100"]),
     ("2026-09-02", "residual:pool:kafka", None, ["-1", "-1", "0", "-0.000000000000000000000000000007"]),
     ("2026-09-03", "residual:pool:kafka", None, ["7", "7", "7", "7"]),
