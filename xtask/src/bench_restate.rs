@@ -102,9 +102,9 @@ fn with_moves(org: &str) -> (String, usize) {
             if at % 4 == 0
                 && let (Some(from), Some(to)) = (
                     parent(&line),
-                    (1..teams.len()).map(|step| teams[(at + step * 37) % teams.len()]).find_map(|other| {
-                        parent(other).filter(|other| parent(&line).as_ref() != Some(other))
-                    }),
+                    (1..teams.len())
+                        .map(|step| teams[(at + step * 37) % teams.len()])
+                        .find_map(|other| parent(other).filter(|other| parent(&line).as_ref() != Some(other))),
                 )
             {
                 line = line.replace(&format!("parent: {from}"), &format!("parent: {to}"));
@@ -153,7 +153,17 @@ pub(crate) fn restate() -> Result<(), String> {
     let (moved, count) = with_moves(&org);
     let moved_path = data.join("moved.yaml");
     write(&moved_path, &moved)?;
-    let accounts = bench.leap(&["spend", "--by", "account", "--period", "2025-04..2026-09", "--pools", "kept", "--format", "csv"])?;
+    let accounts = bench.leap(&[
+        "spend",
+        "--by",
+        "account",
+        "--period",
+        "2025-04..2026-09",
+        "--pools",
+        "kept",
+        "--format",
+        "csv",
+    ])?;
     let (account, bps) = one_percent(&accounts).ok_or("no account has about a hundredth of the cost")?;
     let owner = org
         .lines()
@@ -213,15 +223,8 @@ pub(crate) fn restate() -> Result<(), String> {
     for line in &bench.lines {
         let micros = median(&line.micros);
         let share = micros as f64 * 100.0 / full as f64;
-        writeln!(
-            table,
-            "{:<44} {:>10.1} {:>10.2} %   {}",
-            line.name,
-            micros as f64 / 1000.0,
-            share,
-            line.counts
-        )
-        .expect("a string takes all text");
+        writeln!(table, "{:<44} {:>10.1} {:>10.2} %   {}", line.name, micros as f64 / 1000.0, share, line.counts)
+            .expect("a string takes all text");
     }
     println!("{table}after every change was taken back the snapshot's digest was {}", &digest[..16.min(digest.len())]);
     Ok(())

@@ -51,7 +51,6 @@ pub struct OwnerTotal {
     pub rows: u64,
 }
 
-
 const PROOF_COLUMNS: [&str; 10] = [
     "from_snapshot",
     "source",
@@ -104,14 +103,13 @@ async fn totals_now(
     place: &Place,
     scope: &ScopeKey,
 ) -> Result<Vec<OwnerTotal>, BookError> {
-    let rows = sqlx::query(
-        "SELECT * FROM owner_total WHERE source = $1 AND billing_period = $2 AND until_snapshot IS NULL",
-    )
-    .bind(scope.source.as_str())
-    .bind(scope.billing_period.to_string())
-    .fetch_all(connection)
-    .await
-    .map_err(|error| BookError::of(error, "read what owners have", place))?;
+    let rows =
+        sqlx::query("SELECT * FROM owner_total WHERE source = $1 AND billing_period = $2 AND until_snapshot IS NULL")
+            .bind(scope.source.as_str())
+            .bind(scope.billing_period.to_string())
+            .fetch_all(connection)
+            .await
+            .map_err(|error| BookError::of(error, "read what owners have", place))?;
     rows.iter().map(|row| total_of(&Record { row, of: "owner_total", place })).collect()
 }
 
@@ -126,7 +124,12 @@ pub(crate) async fn changed<'t>(
 ) -> Result<Vec<&'t OwnerTotal>, BookError> {
     let failed = |error| BookError::of(error, "end what owners had", place);
     let name = |total: &OwnerTotal| {
-        (total.scope.clone(), total.owner.to_string(), total.rule.as_ref().map(ToString::to_string), total.currency.clone())
+        (
+            total.scope.clone(),
+            total.owner.to_string(),
+            total.rule.as_ref().map(ToString::to_string),
+            total.currency.clone(),
+        )
     };
     let mut wanted: HashMap<_, &OwnerTotal> = new.iter().map(|total| (name(total), total)).collect();
     for scope in scopes {

@@ -200,10 +200,7 @@ pub fn owners_digest(owners: &OwnerTotals) -> Digest {
 
 /// The digest of a snapshot: of its facts, rules, org and answers, and of nothing else (no time, path, order or name of
 /// a delivery), so that the same facts give the same digest however they came.
-pub fn snapshot_digest(
-    scopes: &BTreeMap<(SourceId, Month), ScopeState>,
-    configs: &[(&str, Option<Digest>)],
-) -> Digest {
+pub fn snapshot_digest(scopes: &BTreeMap<(SourceId, Month), ScopeState>, configs: &[(&str, Option<Digest>)]) -> Digest {
     let mut text = String::from("leap snapshot 1\n");
     for (kind, digest) in configs {
         match digest {

@@ -405,7 +405,13 @@ mod tests {
             let instant = Instant::from_micros(micros);
             assert_eq!(instant.to_string().parse(), Ok(instant));
         }
-        for wrong in ["2026-09-16", "2026-09-16T00:00:00", "2026-09-16T24:00:00Z", "2026-09-16T0:00:00Z", "2026-09-16T00:00:00.1234567Z"] {
+        for wrong in [
+            "2026-09-16",
+            "2026-09-16T00:00:00",
+            "2026-09-16T24:00:00Z",
+            "2026-09-16T0:00:00Z",
+            "2026-09-16T00:00:00.1234567Z",
+        ] {
             assert!(wrong.parse::<Instant>().is_err(), "{wrong}");
         }
     }

@@ -210,9 +210,14 @@ mod tests {
 
     #[test]
     fn every_table_has_its_own_name_and_no_column_twice() {
-        for schema in
-            [charges(&["x_Discounts".to_owned()]), keys(&base_key_columns()), resources(), cube(), attribution(), daily()]
-        {
+        for schema in [
+            charges(&["x_Discounts".to_owned()]),
+            keys(&base_key_columns()),
+            resources(),
+            cube(),
+            attribution(),
+            daily(),
+        ] {
             let mut names: Vec<_> = schema.fields().iter().map(|field| field.name().clone()).collect();
             let count = names.len();
             names.sort();

@@ -206,7 +206,10 @@ fn org_reading(text: &str) -> Result<OrgArg, String> {
     match text {
         "as-was" => Ok(OrgArg::AsWas),
         "as-is" => Ok(OrgArg::AsIs),
-        day => day.parse().map(OrgArg::On).map_err(|_| format!("'{day}' is neither as-was, as-is nor a day such as 2026-03-01")),
+        day => day
+            .parse()
+            .map(OrgArg::On)
+            .map_err(|_| format!("'{day}' is neither as-was, as-is nor a day such as 2026-03-01")),
     }
 }
 
@@ -215,7 +218,8 @@ fn known_on(text: &str) -> Result<Instant, String> {
     if let Ok(day) = text.parse::<Day>() {
         return Ok(Instant::from_micros(Instant::start_of(day.plus(1)).micros() - 1));
     }
-    text.parse::<Instant>().map_err(|_| format!("'{text}' is neither a day (2026-09-30) nor an instant (2026-09-30T12:00:00Z)"))
+    text.parse::<Instant>()
+        .map_err(|_| format!("'{text}' is neither a day (2026-09-30) nor an instant (2026-09-30T12:00:00Z)"))
 }
 
 /// How figures are read: by which clock, through which org, with pools shared or not.

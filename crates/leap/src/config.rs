@@ -104,7 +104,10 @@ pub(crate) fn followed_by(versions: &[RulesVersionFiles], files: Files, from: Op
     let mut all: Vec<RulesVersionFiles> = versions.iter().filter(|version| version.from < from).cloned().collect();
     if all.is_empty() && from > Day::EARLIEST {
         // Before the first version nothing held.
-        all.push(RulesVersionFiles { from: Day::EARLIEST, files: vec![("rules.yaml".to_owned(), b"rules: []\n".to_vec())] });
+        all.push(RulesVersionFiles {
+            from: Day::EARLIEST,
+            files: vec![("rules.yaml".to_owned(), b"rules: []\n".to_vec())],
+        });
     }
     all.push(RulesVersionFiles { from, files });
     all
@@ -129,7 +132,8 @@ pub(crate) fn read_rules(files: &Files, claims: Option<&Files>, org: &Org) -> Re
         .collect();
     let mut list = Vec::new();
     for (version, reader) in versions.iter().zip(&readers) {
-        let (name, bytes) = version.files.first().ok_or_else(|| Failure::failed("a version of the rules has no file"))?;
+        let (name, bytes) =
+            version.files.first().ok_or_else(|| Failure::failed("a version of the rules has no file"))?;
         list.push(RulesVersion { from: version.from, file: name, text: text(name, bytes)?, read_file: reader });
     }
     let mut rules = RuleSet::history(&list, org).map_err(faults)?;
@@ -155,6 +159,11 @@ pub(crate) fn load_rules(path: &Path, org: &Org) -> Result<(RuleSet, ConfigFiles
     };
     let shown = path.display().to_string();
     let rules = RuleSet::parse(&shown, text(&shown, &main)?, &read, org).map_err(faults)?;
+    if let Some(rule) = rules.rules().iter().find(|rule| is_claim(rule.id.as_str())) {
+        let message = format!("rule '{}': ids of this form are for settled claims", rule.id);
+        let fault = leap_terms::Fault { line: rule.line, ..leap_terms::Fault::in_file(shown, message) };
+        return Err(faults(vec![fault.help("give it another id")]));
+    }
     let mut others = found.into_inner();
     others.sort();
     let mut files = vec![(name, main)];
@@ -188,6 +197,11 @@ pub(crate) fn read_org_files(path: &Path) -> Result<Files, Failure> {
     }
     files.sort();
     Ok(files)
+}
+
+/// True for the id of a rule that a settled claim made: `claim-7`.
+pub(crate) fn is_claim(rule: &str) -> bool {
+    rule.strip_prefix("claim-").is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Reads an org from disk.

@@ -84,35 +84,35 @@ pub(crate) async fn run(root: &Path, args: &ExplainArgs) -> Result<(), Failure> 
     for (layer, slice) in &layered {
         let one = std::slice::from_ref(slice);
         rows::each_charge_batch(one, &owners, period, basis, &more, &open, |batch, owned, inside| {
-        for row in 0..batch.num_rows() {
-            if !inside[row] || !matches(&subject, &view, *layer, batch, row, &owned[row]) {
-                continue;
+            for row in 0..batch.num_rows() {
+                if !inside[row] || !matches(&subject, &view, *layer, batch, row, &owned[row]) {
+                    continue;
+                }
+                let amount = rows::cost(batch, args.cost, row);
+                let currency = text(batch, "BillingCurrency", row).unwrap_or_default().to_owned();
+                let service = text(batch, "ServiceName", row).unwrap_or("(none)").to_owned();
+                add(&mut totals, currency.clone(), amount);
+                add(&mut by_rule, (owned[row].rule.clone(), owned[row].evidence.clone(), currency.clone()), amount);
+                add(&mut by_service, (service.clone(), currency.clone()), amount);
+                let (part, number) = rows::place(batch, row);
+                let delivery = text(batch, leap_terms::tables::DELIVERY, row).unwrap_or_default();
+                found.push(Found {
+                    charge: charge_name(batch, row),
+                    file: paths.get(delivery).and_then(|parts| parts.get(part)).cloned().unwrap_or_default(),
+                    row: number,
+                    day: rows::day(batch, row).to_string(),
+                    service,
+                    resource: text(batch, "ResourceId", row).unwrap_or_default().to_owned(),
+                    owner: owned[row].clone(),
+                    currency,
+                    amount,
+                });
             }
-            let amount = rows::cost(batch, args.cost, row);
-            let currency = text(batch, "BillingCurrency", row).unwrap_or_default().to_owned();
-            let service = text(batch, "ServiceName", row).unwrap_or("(none)").to_owned();
-            add(&mut totals, currency.clone(), amount);
-            add(&mut by_rule, (owned[row].rule.clone(), owned[row].evidence.clone(), currency.clone()), amount);
-            add(&mut by_service, (service.clone(), currency.clone()), amount);
-            let (part, number) = rows::place(batch, row);
-            let delivery = text(batch, leap_terms::tables::DELIVERY, row).unwrap_or_default();
-            found.push(Found {
-                charge: charge_name(batch, row),
-                file: paths.get(delivery).and_then(|parts| parts.get(part)).cloned().unwrap_or_default(),
-                row: number,
-                day: rows::day(batch, row).to_string(),
-                service,
-                resource: text(batch, "ResourceId", row).unwrap_or_default().to_owned(),
-                owner: owned[row].clone(),
-                currency,
-                amount,
-            });
-        }
-        // For people only the largest rows stay; machines get them all.
-        if !all && found.len() > keep.saturating_mul(4).max(4096) {
-            largest(&mut found, keep);
-        }
-        Ok(())
+            // For people only the largest rows stay; machines get them all.
+            if !all && found.len() > keep.saturating_mul(4).max(4096) {
+                largest(&mut found, keep);
+            }
+            Ok(())
         })?;
     }
     let mut shared = BTreeMap::<(String, LineKind, String), Money>::new();

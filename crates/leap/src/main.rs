@@ -28,8 +28,8 @@ mod residual;
 mod rows;
 mod sink;
 mod spend;
-mod story;
 mod splits;
+mod story;
 mod trail;
 mod verify;
 mod view;
@@ -39,7 +39,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{AuditCommand, Cli, Command, ExportCommand, OrgCommand, PoolCommand, QuarantineCommand, RatesCommand, RulesCommand};
+use crate::cli::{
+    AuditCommand, Cli, Command, ExportCommand, OrgCommand, PoolCommand, QuarantineCommand, RatesCommand, RulesCommand,
+};
 use crate::failure::{Exit, Failure};
 
 fn main() -> ExitCode {

@@ -44,8 +44,8 @@ pub(crate) fn driver_file(name: &str, bytes: &[u8]) -> Result<DriverFile, String
 fn load(path: &Path, world: &World) -> Result<(Pools, ConfigFiles), Failure> {
     let name = config::file_name(path);
     let main = config::read_limited(path)?;
-    let text = std::str::from_utf8(&main)
-        .map_err(|_| Failure::usage(format!("{} is not UTF-8 text", path.display())))?;
+    let text =
+        std::str::from_utf8(&main).map_err(|_| Failure::usage(format!("{} is not UTF-8 text", path.display())))?;
     let folder = path.parent().map(Path::to_owned).unwrap_or_default();
     let found = RefCell::new(Files::new());
     let read = |named: &str| -> Result<DriverFile, String> {
@@ -58,8 +58,7 @@ fn load(path: &Path, world: &World) -> Result<(Pools, ConfigFiles), Failure> {
         Ok(file)
     };
     let shown = path.display().to_string();
-    let pools =
-        Pools::parse(&shown, text, &read, &world.org).map_err(|faults| Failure::usage(fault::list(&faults)))?;
+    let pools = Pools::parse(&shown, text, &read, &world.org).map_err(|faults| Failure::usage(fault::list(&faults)))?;
     let mut files = vec![(name, main.clone())];
     let mut others = found.into_inner();
     others.sort();
@@ -85,7 +84,9 @@ fn warn(pools: &Pools, world: &World) {
         eprintln!("warning: no rule in force fills the pool '{name}'");
     }
     for name in filled.iter().filter(|name| pools.get(name).is_none()) {
-        eprintln!("warning: rules fill the pool '{name}', which the policy does not share: its cost stays with its steward");
+        eprintln!(
+            "warning: rules fill the pool '{name}', which the policy does not share: its cost stays with its steward"
+        );
     }
 }
 
@@ -185,8 +186,7 @@ fn print_flows(
     for ((name, currency), flow) in sorted {
         let pool = pools.and_then(|pools| pools.get(name));
         let own = pool.map(|pool| pool.steward.clone()).filter(|steward| !steward.is_empty());
-        let steward =
-            own.unwrap_or_else(|| world.rules.steward(&ResidualReason::Pool(name.clone())).to_owned());
+        let steward = own.unwrap_or_else(|| world.rules.steward(&ResidualReason::Pool(name.clone())).to_owned());
         answer.rows.push(vec![
             Cell::text(name.as_str()),
             Cell::text(pool.map_or("none: kept", |pool| pool.driver.word())),
@@ -228,7 +228,9 @@ pub(crate) async fn explain(root: &Path, args: &PoolExplainArgs) -> Result<(), F
     let home = Home::open(root, Access::Read).await?;
     let layer = Layer::new(World::load(&home, None).await?)?;
     let Some(pools) = &layer.pools else {
-        return Err(Failure::failed("no policy is in force; write pools.yaml and apply it: leap pool apply pools.yaml"));
+        return Err(Failure::failed(
+            "no policy is in force; write pools.yaml and apply it: leap pool apply pools.yaml",
+        ));
     };
     if pools.get(&args.pool).is_none() {
         let near = fault::nearest(&args.pool, pools.names());
@@ -253,8 +255,8 @@ pub(crate) async fn explain(root: &Path, args: &PoolExplainArgs) -> Result<(), F
     let mut talk = String::new();
     for billing in months {
         let facts = layer.facts(billing, day, &open)?;
-        let explanation = pool::explain(pools, &layer.world.org, &layer.world.org, &facts, &args.pool, args.day)
-            .map_err(problem)?;
+        let explanation =
+            pool::explain(pools, &layer.world.org, &layer.world.org, &facts, &args.pool, args.day).map_err(problem)?;
         for part in &explanation.parts {
             let commitment = part.commitment.as_ref().map_or_else(String::new, |id| format!(", commitment {id}"));
             talk += &format!(

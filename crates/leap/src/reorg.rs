@@ -298,8 +298,7 @@ pub(crate) async fn plan(root: &Path, args: &OrgPlanArgs) -> Result<(), Failure>
         splits: pairs(&args.split, "--split")?,
     };
     let title = format!("{} ({})", config::file_name(&args.file), source.format);
-    let (mut plan, _) =
-        make(&home, &world, &title, source.states, args.effective, &overrides, args.recorded)?;
+    let (mut plan, _) = make(&home, &world, &title, source.states, args.effective, &overrides, args.recorded)?;
     plan.restates = restated(&home, &world, plan.steps.iter().map(|step| step.reorg.effective).min()).await?;
     if plan.steps.is_empty() {
         return emit("the org is already so; there is nothing to apply\n");
@@ -361,7 +360,10 @@ fn shown(plan: &Plan, format: OutputFormat) -> Result<String, Failure> {
         text += &money(&moves, format);
     }
     if !plan.orphans.is_empty() {
-        let mut answer = Answer::new("\nNamed, but ending; names of an ended unit mean its successor", &["where", "unit", "successor"]);
+        let mut answer = Answer::new(
+            "\nNamed, but ending; names of an ended unit mean its successor",
+            &["where", "unit", "successor"],
+        );
         for orphan in &plan.orphans {
             answer.rows.push(vec![
                 Cell::text(orphan.place.as_str()),
@@ -412,10 +414,8 @@ fn money(moves: &[Move], format: OutputFormat) -> String {
     }
     let mut units: Vec<_> = units.into_iter().collect();
     units.sort_by(|a, b| b.1.abs().cmp(&a.1.abs()).then_with(|| a.0.cmp(&b.0)));
-    let mut answer = Answer::new(
-        format!("\nFrom where to where ({} in all)", units.len()),
-        &["from", "to", "currency", "amount"],
-    );
+    let mut answer =
+        Answer::new(format!("\nFrom where to where ({} in all)", units.len()), &["from", "to", "currency", "amount"]);
     for ((from, to, currency), amount) in units.iter().take(SHOWN) {
         answer.rows.push(vec![
             Cell::text(from.as_str()),
@@ -560,8 +560,7 @@ pub(crate) async fn revert(root: &Path, args: &OrgRevertArgs) -> Result<(), Fail
     let reorgs = home.book.reorgs().await.map_err(problem)?;
     let before = World::before(&home, reorg.snapshot).await?;
     let now = world.snapshot.as_ref().map_or(0, |snapshot| snapshot.id);
-    let mut later: Vec<&Recorded> =
-        reorgs.iter().filter(|other| other.id > reorg.id && other.holds_at(now)).collect();
+    let mut later: Vec<&Recorded> = reorgs.iter().filter(|other| other.id > reorg.id && other.holds_at(now)).collect();
     later.sort_by_key(|other| other.id);
     let mut org = before.org.clone();
     for other in &later {
@@ -598,10 +597,8 @@ pub(crate) async fn revert(root: &Path, args: &OrgRevertArgs) -> Result<(), Fail
 /// `leap org log`.
 pub(crate) async fn log(root: &Path, format: OutputFormat) -> Result<(), Failure> {
     let home = Home::open(root, Access::Read).await?;
-    let mut answer = Answer::new(
-        "Reorgs, newest first",
-        &["reorg", "effective", "recorded", "by", "title", "changes", "state"],
-    );
+    let mut answer =
+        Answer::new("Reorgs, newest first", &["reorg", "effective", "recorded", "by", "title", "changes", "state"]);
     let mut reorgs = home.book.reorgs().await.map_err(problem)?;
     reorgs.sort_by_key(|reorg| std::cmp::Reverse(reorg.id));
     for reorg in reorgs {

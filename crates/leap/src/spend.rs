@@ -4,19 +4,19 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use leap_orient::reading::dimension::{self, Dimension, Named};
 use leap_lake::cell_text;
 use leap_orient::currency::ConvertedTotal;
 use leap_orient::org::Resolved;
-use leap_orient::reading::spend::{RowFilter, Spend, SpendQuery, SpendRow};
+use leap_orient::reading::dimension::{self, Dimension, Named};
 use leap_orient::reading::spend::Basis;
+use leap_orient::reading::spend::{RowFilter, Spend, SpendQuery, SpendRow};
 use leap_terms::tables::{self, Table};
 use leap_terms::{CostKind, Currency, Day, Exact, Money, Period, TeamId};
 use serde_json::{Value, json};
 
 use crate::annotate::Owners;
-use crate::convert;
 use crate::cli::{BasisArg, OrgArg, OutputFormat, SpendArgs};
+use crate::convert;
 use crate::explain::basis;
 use crate::failure::Failure;
 use crate::home::{Access, Home};
@@ -45,13 +45,7 @@ pub(crate) async fn run(root: &Path, args: &SpendArgs) -> Result<(), Failure> {
     let levels = view.levels();
     let key_columns = common_key_columns(&view);
     let extra: Vec<String> = extra_columns(world);
-    let by = dimension::parse(
-        &args.by,
-        &key_columns,
-        &levels,
-        &extra,
-    )
-    .map_err(Failure::usage)?;
+    let by = dimension::parse(&args.by, &key_columns, &levels, &extra).map_err(Failure::usage)?;
     if by.is_empty() {
         return Err(Failure::usage("name at least one dimension, such as --by team"));
     }
@@ -64,9 +58,10 @@ pub(crate) async fn run(root: &Path, args: &SpendArgs) -> Result<(), Failure> {
         None => world.last_period(question_basis)?,
     };
     let filter = match &args.filter {
-        Some(text) => {
-            Some(leap_orient::reading::filter::Filter::parse(text, &levels).map_err(|fault| Failure::usage(fault.to_string()))?)
-        }
+        Some(text) => Some(
+            leap_orient::reading::filter::Filter::parse(text, &levels)
+                .map_err(|fault| Failure::usage(fault.to_string()))?,
+        ),
         None => None,
     };
     let under = args.under.as_deref().map(|name| unit_named(&view, name)).transpose()?;

@@ -53,8 +53,7 @@ impl Story<'_> {
     /// The effective cost of a month in a reading.
     async fn total(&self, month: Month, org: OrgArg, known: Option<Instant>, pending: bool) -> Result<Money, Failure> {
         let home = Home::open(self.home, Access::Read).await?;
-        let reading =
-            ReadingArgs { org, as_known_on: known, snapshot: None, pools: PoolsArg::Shared, pending };
+        let reading = ReadingArgs { org, as_known_on: known, snapshot: None, pools: PoolsArg::Shared, pending };
         let view = View::open(&home, &reading).await?;
         let open = published(&home);
         let mut sum = Money::ZERO;
@@ -94,7 +93,9 @@ pub(crate) async fn reorg(args: &DemoArgs, folder: &Path) -> Result<(), Failure>
     let path = |path: &Path| path.display().to_string();
     let closed = Month::new(2026, 8).expect("August is a month");
 
-    say(&format!("{TEAMS} teams of Halden Market, six months of bills from three clouds, platforms shared by drivers"))?;
+    say(&format!(
+        "{TEAMS} teams of Halden Market, six months of bills from three clouds, platforms shared by drivers"
+    ))?;
     story.type_in(&["org", "apply", &path(&company.org)]).await?;
     story.type_in(&["rules", "apply", &path(&company.rules)]).await?;
     story.type_in(&["pool", "apply", &path(&company.pools)]).await?;
@@ -116,7 +117,17 @@ pub(crate) async fn reorg(args: &DemoArgs, folder: &Path) -> Result<(), Failure>
 
     say("In October the company says: since the start of August some teams work elsewhere, some were merged")?;
     let effective = "2026-08-01";
-    story.type_in(&["org", "plan", &path(&company.org_next), "--effective", effective, "-o", &path(&folder.join("plan.json"))]).await?;
+    story
+        .type_in(&[
+            "org",
+            "plan",
+            &path(&company.org_next),
+            "--effective",
+            effective,
+            "-o",
+            &path(&folder.join("plan.json")),
+        ])
+        .await?;
     say("Nothing changed yet. The plan is applied exactly as it was shown")?;
     story.type_in(&["org", "apply", &path(&folder.join("plan.json"))]).await?;
 
@@ -128,7 +139,9 @@ pub(crate) async fn reorg(args: &DemoArgs, folder: &Path) -> Result<(), Failure>
     let at = known.to_string();
     story.type_in(&["spend", "--by", "org", "--period", "2026-08", "--basis", "invoiced", "--pending"]).await?;
     story.type_in(&["spend", "--by", "org", "--period", "2026-08", "--basis", "invoiced", "--org", "as-is"]).await?;
-    story.type_in(&["spend", "--by", "org", "--period", "2026-08", "--basis", "invoiced", "--as-known-on", &at]).await?;
+    story
+        .type_in(&["spend", "--by", "org", "--period", "2026-08", "--basis", "invoiced", "--as-known-on", &at])
+        .await?;
     let readings = [
         ("as it was", story.total(closed, OrgArg::AsWas, None, false).await?),
         ("as it was, pending", story.total(closed, OrgArg::AsWas, None, true).await?),
@@ -147,7 +160,9 @@ pub(crate) async fn reorg(args: &DemoArgs, folder: &Path) -> Result<(), Failure>
     story.type_in(&["period", "restate", "2026-08", "--approved-by", "cfo", "--reason", "reorg of August"]).await?;
     story.type_in(&["period", "list"]).await?;
 
-    say("The reorg is called off: it is taken back. What is known is what it was, to the last byte; August waits for its next restatement")?;
+    say(
+        "The reorg is called off: it is taken back. What is known is what it was, to the last byte; August waits for its next restatement",
+    )?;
     story.type_in(&["org", "revert", "1"]).await?;
     story.type_in(&["org", "log"]).await?;
     let (after, _) = story.digest().await?;

@@ -132,12 +132,7 @@ pub(crate) fn pools_of(world: &World) -> Result<Option<Pools>, Failure> {
 }
 
 /// Reads a policy from its files.
-pub(crate) fn parse_pools(
-    name: &str,
-    bytes: &[u8],
-    others: &[(String, Vec<u8>)],
-    org: &Org,
-) -> Result<Pools, Failure> {
+pub(crate) fn parse_pools(name: &str, bytes: &[u8], others: &[(String, Vec<u8>)], org: &Org) -> Result<Pools, Failure> {
     let text = std::str::from_utf8(bytes).map_err(|_| Failure::usage(format!("{name} is not UTF-8 text")))?;
     let read = |path: &str| -> Result<DriverFile, String> {
         let found = others.iter().find(|(name, _)| name == path);
@@ -219,7 +214,6 @@ impl View {
         self.closed.iter().map(|(month, layer)| (*month, *layer))
     }
 
-
     /// The org through which a layer's cost is shown: its own as it was, the newest one for every other reading.
     pub(crate) fn org(&self, layer: usize) -> &Org {
         match self.reading {
@@ -230,9 +224,7 @@ impl View {
 
     /// One reader per layer.
     pub(crate) fn readers(&self) -> Vec<leap_orient::org::Reader<'_>> {
-        (0..self.layers.len())
-            .map(|layer| leap_orient::org::Reader::new(self.org(layer), self.reading))
-            .collect()
+        (0..self.layers.len()).map(|layer| leap_orient::org::Reader::new(self.org(layer), self.reading)).collect()
     }
 
     fn layer_of(&self, billing: Month) -> usize {
@@ -244,7 +236,9 @@ impl View {
         let mut slices: Vec<(usize, Slice)> = Vec::new();
         for (number, layer) in self.layers.iter().enumerate() {
             let own = layer.world.slices().into_iter();
-            slices.extend(own.filter(|slice| self.layer_of(slice.scope.billing_period) == number).map(|slice| (number, slice)));
+            slices.extend(
+                own.filter(|slice| self.layer_of(slice.scope.billing_period) == number).map(|slice| (number, slice)),
+            );
         }
         slices.sort_by(|a, b| (&a.1.scope, &a.1.delivery).cmp(&(&b.1.scope, &b.1.delivery)));
         slices

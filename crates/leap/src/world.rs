@@ -227,9 +227,7 @@ pub(crate) fn daily(slice: &Slice, open: Open) -> Result<Daily, Failure> {
     let mut covered = Covered::new();
     let columns = [tables::KEY, tables::COMMITMENT, tables::COMMITMENT_STATUS];
     each_batch(slice.of(Table::Keys), Some(&columns), open, |batch| covered.keys(batch).map_err(failed))?;
-    each_batch(slice.of(Table::Cube), None, open, |batch| {
-        covered.cube(&answers, batch, &mut daily).map_err(failed)
-    })?;
+    each_batch(slice.of(Table::Cube), None, open, |batch| covered.cube(&answers, batch, &mut daily).map_err(failed))?;
     Ok(daily)
 }
 

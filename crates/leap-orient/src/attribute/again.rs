@@ -6,7 +6,7 @@
 //! let mut run = again.scope(first_day, last_day);         // a scope with charges on those days
 //! run.answers(&batch)?; …                                 // its stored answers
 //! if run.probes() { run.keys(&batch)?; run.resources(&batch)?; run.pairs(&batch)?; }
-//! if run.has_candidates() { run.full_keys(…)?; run.full_resources(…)?; run.cube(…)?; }
+//! if run.has_candidates() { run.full_keys(…)?; run.cube(…)?; run.full_resources(…)?; }
 //! let done = run.finish(&daily)?;                         // None: nothing differs here
 //! ```
 //! **Which keys can differ.** A key's answer depends on the rules that match it and on what the names they yield mean. So it
@@ -22,7 +22,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow::compute::{filter_record_batch, interleave_record_batch};
 use hashbrown::{HashMap, HashSet};
-use leap_terms::{Currency, Day, Owner, Period, RuleId, tables};
+use leap_terms::{CostKind, Currency, Day, Owner, Period, RuleId, tables};
 
 use super::Answers;
 use super::columns::{AttributeError, CubeRows, Currencies, binary, days, digest, text};
@@ -128,6 +128,25 @@ impl<'e, 'r> Again<'e, 'r> {
         self.probe.as_ref().map(Engine::read_columns).unwrap_or_default()
     }
 
+    /// The key columns that asking in full needs.
+    pub fn full_columns(&self) -> Vec<String> {
+        let mut columns = self.new.read_columns();
+        columns.extend([tables::COMMITMENT.to_owned(), tables::COMMITMENT_STATUS.to_owned()]);
+        columns.sort();
+        columns.dedup();
+        columns
+    }
+
+    /// The cube's columns that asking in full needs: all but quantities.
+    pub fn cube_columns() -> Vec<String> {
+        let mut columns: Vec<String> =
+            [tables::DAY, tables::KEY, tables::RESOURCE, "BillingCurrency", tables::ROWS].map(str::to_owned).to_vec();
+        for kind in CostKind::ALL {
+            columns.extend([kind.column().to_owned(), tables::fine_column(kind.column())]);
+        }
+        columns
+    }
+
     /// True when the first look needs resources and the pairs of key and resource.
     pub fn probes_resources(&self) -> bool {
         self.probe.as_ref().is_some_and(Engine::reads_resources)
@@ -146,6 +165,7 @@ impl<'e, 'r> Again<'e, 'r> {
             run: self.new.scope().on(first, last),
             commitments: HashMap::new(),
             cells: Vec::new(),
+            resources: HashSet::new(),
         }
     }
 }
@@ -167,6 +187,8 @@ pub struct AgainRun<'a, 'r> {
     run: ScopeRun<'a, 'r>,
     commitments: HashMap<u128, (Option<String>, Option<String>)>,
     cells: Vec<RecordBatch>,
+    /// Resources of these cells.
+    resources: HashSet<u128>,
 }
 
 impl AgainRun<'_, '_> {
@@ -304,25 +326,35 @@ impl AgainRun<'_, '_> {
         self.run.keys(&wanted)
     }
 
-    /// Resources.
+    /// Cells of the cube; those of keys that cannot differ are passed over.
+    ///
+    /// # Errors
+    /// A column that is missing or of the wrong type.
+    pub fn cube(&mut self, batch: &RecordBatch) -> Result<(), AttributeError> {
+        let wanted = self.wanted(batch)?;
+        if wanted.num_rows() > 0 {
+            let resources = binary(&wanted, tables::RESOURCE)?;
+            for row in (0..wanted.num_rows()).filter(|row| resources.is_valid(*row)) {
+                self.resources.insert(digest(resources.value(row), tables::RESOURCE)?);
+            }
+            self.cells.push(wanted);
+        }
+        Ok(())
+    }
+
+    /// Resources, after the cube: those under no key that can differ are passed over.
     ///
     /// # Errors
     /// As [`ScopeRun::resources`].
     pub fn full_resources(&mut self, batch: &RecordBatch) -> Result<(), AttributeError> {
-        self.run.resources(batch)
-    }
-
-    /// Cells of the cube; those of keys that cannot differ are passed over.
-    ///
-    /// # Errors
-    /// As [`ScopeRun::cube`].
-    pub fn cube(&mut self, batch: &RecordBatch) -> Result<(), AttributeError> {
-        let wanted = self.wanted(batch)?;
-        if wanted.num_rows() > 0 {
-            self.run.cube(&wanted)?;
-            self.cells.push(wanted);
+        let digests = binary(batch, tables::RESOURCE)?;
+        let mut chosen = Vec::with_capacity(batch.num_rows());
+        for row in 0..batch.num_rows() {
+            chosen.push(self.resources.contains(&digest(digests.value(row), tables::RESOURCE)?));
         }
-        Ok(())
+        let wanted = filter_record_batch(batch, &BooleanArray::from(chosen))
+            .map_err(|error| AttributeError::BadValue(error.to_string()))?;
+        self.run.resources(&wanted)
     }
 
     /// The scope's new tables, or `None` when every answer stayed as it was. `daily` is the scope's daily table as it is.
@@ -338,6 +370,9 @@ impl AgainRun<'_, '_> {
         }
         for batch in &self.stored {
             self.old.add(batch)?;
+        }
+        for batch in &self.cells {
+            self.run.cube(batch)?;
         }
         let fresh = self.run.finish();
         let (old, new) = (Rows::of(&self.stored)?, Rows::of(&fresh.batches)?);

@@ -461,8 +461,8 @@ proptest! {
         looking.resources(&bill.resources).unwrap();
         looking.pairs(&bill.cube).unwrap();
         looking.full_keys(&bill.keys).unwrap();
-        looking.full_resources(&bill.resources).unwrap();
         looking.cube(&bill.cube).unwrap();
+        looking.full_resources(&bill.resources).unwrap();
         match looking.finish(|| Ok(stored.daily.clone())).unwrap() {
             None => {
                 prop_assert_eq!(&stored.batches, &expected.batches);

@@ -1,3 +1,5 @@
+//! Rates and conversions, told as what users of other products complained about.
+
 use num_bigint::BigInt;
 use proptest::prelude::*;
 

@@ -91,9 +91,11 @@ impl Restatement {
         let mut last = before;
         for (cause, figures) in steps {
             let change = figures.minus(last);
-            lines.extend(
-                change.iter().map(|(place, costs)| CauseLine { cause: *cause, place: place.clone(), costs: *costs }),
-            );
+            lines.extend(change.iter().map(|(place, costs)| CauseLine {
+                cause: *cause,
+                place: place.clone(),
+                costs: *costs,
+            }));
             last = figures;
         }
         let difference = last.minus(before);

@@ -156,8 +156,8 @@ impl Statement {
             return Err(StatementFault("its totals are not the sums of its lines".to_owned()));
         }
         Ok(Statement {
-            period: read.period.parse().map_err(|fault| StatementFault(format!("{fault}")))?,
-            snapshot: read.snapshot.parse().map_err(|fault| StatementFault(format!("{fault:?}")))?,
+            period: read.period.parse().map_err(StatementFault)?,
+            snapshot: read.snapshot.parse().map_err(StatementFault)?,
             figures,
             rows: read.rows,
             rates: read.rates,

@@ -246,7 +246,13 @@ impl<'o> Moves<'o> {
             })
             .collect();
         moves.sort_by(|a, b| {
-            (a.month, b.amount.abs(), &a.from, &a.to, &a.currency).cmp(&(b.month, a.amount.abs(), &b.from, &b.to, &b.currency))
+            (a.month, b.amount.abs(), &a.from, &a.to, &a.currency).cmp(&(
+                b.month,
+                a.amount.abs(),
+                &b.from,
+                &b.to,
+                &b.currency,
+            ))
         });
         moves
     }
@@ -281,11 +287,14 @@ mod tests {
 
     #[test]
     fn a_moved_team_takes_its_cost_from_the_day_on_and_all_moves_add_up_to_zero() {
-        let old = Org::from_yaml("o", "units: [{id: acme}, {id: x, parent: acme}, {id: y, parent: acme}, {id: t, parent: x}, {id: u, parent: x}]").unwrap();
-        let reorg: crate::org::Reorg = serde_json::from_str(
-            r#"{"effective": "2026-07-10", "operations": [{"move": {"unit": "t", "to": "y"}}]}"#,
+        let old = Org::from_yaml(
+            "o",
+            "units: [{id: acme}, {id: x, parent: acme}, {id: y, parent: acme}, {id: t, parent: x}, {id: u, parent: x}]",
         )
         .unwrap();
+        let reorg: crate::org::Reorg =
+            serde_json::from_str(r#"{"effective": "2026-07-10", "operations": [{"move": {"unit": "t", "to": "y"}}]}"#)
+                .unwrap();
         let new = old.with(&reorg).unwrap();
         let usd = Currency::new("USD").unwrap();
         let mut daily = Daily::new();

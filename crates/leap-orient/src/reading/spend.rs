@@ -264,8 +264,7 @@ impl<'q> Spend<'q> {
                 continue;
             }
             if let Some(filter) = self.query.filter {
-                let get =
-                    |name: &str| match shown.column(name) {
+                let get = |name: &str| match shown.column(name) {
                     Some(value) => value,
                     None => scope.column(name, key, resource, answer.rule.map(|rule| rule.as_str())),
                 };
@@ -399,12 +398,7 @@ impl<'q> Spend<'q> {
 
     /// Adds lines of splits: a negative one at the pool, positive ones at who used it. Dimensions of charges are null for
     /// them. `billing` is the billing period of the cost that was split.
-    pub fn journal<'j>(
-        &mut self,
-        billing: Month,
-        lines: impl IntoIterator<Item = &'j Line>,
-        reader: &Reader<'_>,
-    ) {
+    pub fn journal<'j>(&mut self, billing: Month, lines: impl IntoIterator<Item = &'j Line>, reader: &Reader<'_>) {
         let mut group: Vec<u32> = Vec::new();
         let period = self.query.period;
         for line in lines {

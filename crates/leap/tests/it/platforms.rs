@@ -61,8 +61,7 @@ fn sharing_idle_and_platforms_together_keeps_the_total() {
         let pools = format!(
             "order: reciprocal\npools:\n  - {{name: cluster, steward: a, driver: {{measured: drivers.csv}}, idle: {idle}}}\n  - {{name: kafka, steward: b, driver: {{measured: drivers.csv}}}}\n"
         );
-        let drivers = if idle == "keep" { drivers.to_owned() } else { drivers.to_owned() };
-        let home = home(&pools, &drivers, &lines);
+        let home = home(&pools, drivers, &lines);
         assert_eq!(same_total(&home).to_string(), "138.33");
         let left = spend(&home, "team", &[]);
         assert_eq!(left.contains_key("residual:pool:cluster"), expected, "{left:?}");
@@ -85,9 +84,8 @@ fn idle_of_a_resource_nobody_used_stays_in_sight() {
 #[test]
 fn a_zero_divisor_leaves_the_cost_with_the_pool() {
     for missing in ["month", "carry", "keep"] {
-        let pools = format!(
-            "pools:\n  - {{name: kafka, steward: b, driver: {{measured: drivers.csv}}, missing: {missing}}}\n"
-        );
+        let pools =
+            format!("pools:\n  - {{name: kafka, steward: b, driver: {{measured: drivers.csv}}, missing: {missing}}}\n");
         let drivers = "date,pool,team,weight\n2026-09-10,kafka,a,0\n2026-09-10,kafka,b,0\n";
         let home = home(&pools, drivers, &[(DAY, "kafka-1", "", "10"), (DAY, "i-1", "a", "1")]);
         assert_eq!(same_total(&home).to_string(), "11");
@@ -133,12 +131,7 @@ fn each_currency_is_split_by_itself() {
         .map(|row| ((text(&row["team"]), text(&row["currency"])), text(&row["amount"])))
         .filter(|(_, amount)| amount != "0")
         .collect();
-    let expected = [
-        (("a", "EUR"), "13.5"),
-        (("c", "EUR"), "94.5"),
-        (("a", "USD"), "3.5"),
-        (("b", "USD"), "10.5"),
-    ];
+    let expected = [(("a", "EUR"), "13.5"), (("c", "EUR"), "94.5"), (("a", "USD"), "3.5"), (("b", "USD"), "10.5")];
     let expected: BTreeMap<(String, String), String> = expected
         .iter()
         .map(|((team, currency), amount)| (((*team).to_owned(), (*currency).to_owned()), (*amount).to_owned()))
@@ -153,7 +146,8 @@ fn a_pool_whose_consumers_are_gone_loses_nothing() {
     let home = home(pools, "", &[(DAY, "kafka-1", "", "10"), (DAY, "i-1", "a", "1")]);
     assert_eq!(spend(&home, "team", &[]), map(&[("a", "1"), ("b", "5"), ("c", "5")]));
     // b is merged into a; c ends without anybody taking its place but the company.
-    let next = ORG.lines().filter(|line| !line.contains("id: b,") && !line.contains("id: c,")).collect::<Vec<_>>().join("\n");
+    let next =
+        ORG.lines().filter(|line| !line.contains("id: b,") && !line.contains("id: c,")).collect::<Vec<_>>().join("\n");
     home.write("next.yaml", &next);
     home.ok(&["org", "apply", &{
         let plan = home.json(&["org", "plan", "next.yaml", "--effective", "2026-09-01", "--successor", "b=a"]);

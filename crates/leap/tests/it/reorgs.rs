@@ -87,7 +87,10 @@ fn a_unit_that_moves_on_three_dates_stands_where_it_stood_on_each_day() {
 fn a_renamed_unit_is_counted_once() {
     let home = home(TREE);
     // The source gives it another id and another name; tags go on saying a, and alpha.
-    home.write("next.yaml", &TREE.replace("{id: a, name: Team A,", "{id: core, name: Core,").replace("[alpha]", "[alpha, a]"));
+    home.write(
+        "next.yaml",
+        &TREE.replace("{id: a, name: Team A,", "{id: core, name: Core,").replace("[alpha]", "[alpha, a]"),
+    );
     let plan = home.json(&["org", "plan", "next.yaml", "--effective", "2026-08-01"]);
     let found = &plan["steps"][0]["findings"][0];
     assert_eq!(found["what"], "renamed", "{plan:#}");
@@ -128,9 +131,8 @@ fn of_a_moved_unit_group_by_and_filter_agree() {
 fn a_reorg_is_planned_applied_and_taken_back_to_the_byte() {
     let home = home(TREE);
     let reports = |home: &Home| {
-        ["team", "division", "path", "team,division,month"].map(|by| {
-            home.ok(&["spend", "--by", by, "--period", "2026-07..2026-09", "--format", "json"])
-        })
+        ["team", "division", "path", "team,division,month"]
+            .map(|by| home.ok(&["spend", "--by", by, "--period", "2026-07..2026-09", "--format", "json"]))
     };
     let (digest, before) = (home.digest(), reports(&home));
     // b is merged into c, a moves, and a new team starts.
@@ -142,7 +144,8 @@ fn a_reorg_is_planned_applied_and_taken_back_to_the_byte() {
         plan["steps"][0]["findings"].as_array().unwrap().iter().map(|found| text(&found["what"])).collect();
     assert_eq!(whats, ["created", "moved", "merged"], "{plan:#}");
     assert_eq!(home.digest(), digest, "a plan changes nothing");
-    let moves: Money = plan["moves"].as_array().unwrap().iter().map(|one| text(&one["amount"]).parse::<Money>().unwrap()).sum();
+    let moves: Money =
+        plan["moves"].as_array().unwrap().iter().map(|one| text(&one["amount"]).parse::<Money>().unwrap()).sum();
     // a: 5 days of 1; b: 5 days of 10 (15 and 25 August, three in September).
     assert_eq!(moves.to_string(), "55");
     let id = text(&plan["id"]);
@@ -172,11 +175,17 @@ fn what_cannot_be_is_refused_with_unit_and_date() {
         assert_eq!(ran.code, 2, "{}{}", ran.out, ran.err);
         ran.err
     };
-    let cycle = refused(&TREE.replace("{id: acme, name: Acme, kind: company}", "{id: acme, name: Acme, kind: company, parent: a}"), &[]);
+    let cycle = refused(
+        &TREE.replace("{id: acme, name: Acme, kind: company}", "{id: acme, name: Acme, kind: company, parent: a}"),
+        &[],
+    );
     assert!(cycle.contains("cycle"), "{cycle}");
     let parent = refused(&moved("a", "south"), &[]);
     assert!(parent.contains("unit 'a' has the unknown parent 'south'"), "{parent}");
-    let heir = refused(&TREE.replace("  - {id: b, name: Team B, kind: team, parent: east}\n", ""), &["--successor", "b=nobody"]);
+    let heir = refused(
+        &TREE.replace("  - {id: b, name: Team B, kind: team, parent: east}\n", ""),
+        &["--successor", "b=nobody"],
+    );
     assert!(heir.contains("nobody"), "{heir}");
     let overwritten = {
         home.write("next.yaml", &moved("a", "west"));
@@ -256,12 +265,16 @@ fn the_kubernetes_community_loads_as_a_history_of_reorgs() {
             lines.push((day.clone(), format!("r-{at}"), unit.clone(), amount.clone()));
             expected += amount.parse::<Money>().unwrap();
         }
-        let lines: Vec<_> =
-            lines.iter().map(|(day, id, unit, amount)| (day.as_str(), id.as_str(), unit.as_str(), amount.as_str())).collect();
+        let lines: Vec<_> = lines
+            .iter()
+            .map(|(day, id, unit, amount)| (day.as_str(), id.as_str(), unit.as_str(), amount.as_str()))
+            .collect();
         home.ingest(&home.write(&format!("{month}.csv"), &bill(month, &lines)));
     }
     let mut figures = 0;
-    for reading in ["as-was", "as-is", "2019-01-01", "2019-12-31", "2020-01-01", "2021-01-01", "2022-06-01", "2023-01-01"] {
+    for reading in
+        ["as-was", "as-is", "2019-01-01", "2019-12-31", "2020-01-01", "2021-01-01", "2022-06-01", "2023-01-01"]
+    {
         for by in ["team", "sig", "path"] {
             let rows: BTreeMap<_, _> =
                 home.spend(by, &["--period", "2019..2023", "--org", reading]).into_iter().collect();

@@ -1,3 +1,5 @@
+//! Usage reports of a cluster and the weights they give.
+
 use super::*;
 
 const HEADER: &str = "pod,namespace,node,resource_id,interval_start,interval_end,pod_usage_cpu_core_seconds,\
