@@ -192,9 +192,9 @@ pub(crate) fn restate() -> Result<(), String> {
         eprintln!("xtask: round {round} of {ROUNDS}");
         bench.measure("full attribution, all rules over all keys", &["rules", "apply", &rules, "--full"])?;
         same(&bench, "full attribution")?;
-        for (plan, apply, file) in [
-            ("plan: 200 teams move, back-dated 6 months", "apply: the same", &moved),
-            ("plan: 200 move, 6 merge, 8 renamed", "apply: the same merger", &next),
+        for (plan, apply, revert, file) in [
+            ("plan: 200 teams move, back-dated 6 months", "apply: 200 teams move", "revert: 200 teams move", &moved),
+            ("plan: 200 move, 6 merge, 8 renamed", "apply: 200 move, 6 merge, 8 renamed", "revert: the merger", &next),
         ] {
             let answer = bench.measure(plan, &["org", "plan", file, "--effective", BACK])?;
             let id = answer
@@ -203,14 +203,14 @@ pub(crate) fn restate() -> Result<(), String> {
                 .ok_or("the plan has no number")?;
             bench.measure(apply, &["org", "apply", &id])?;
             reorgs += 1;
-            bench.measure("revert", &["org", "revert", &reorgs.to_string()])?;
+            bench.measure(revert, &["org", "revert", &reorgs.to_string()])?;
             same(&bench, apply)?;
         }
         bench.measure("rule of 1 % of cost, back-dated 6 months", &["rules", "apply", &one, "--effective", BACK])?;
-        bench.measure("back", &["rules", "apply", &rules])?;
+        bench.measure("back to the rules before: 6 months", &["rules", "apply", &rules])?;
         same(&bench, "rule dated back")?;
         bench.measure("rule of 1 % of cost, all 18 months", &["rules", "apply", &one])?;
-        bench.measure("back", &["rules", "apply", &rules])?;
+        bench.measure("back to the rules before: 18 months", &["rules", "apply", &rules])?;
         same(&bench, "rule of all time")?;
     }
     let median = |micros: &[u64]| {

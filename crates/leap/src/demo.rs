@@ -6,10 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use leap_orient::proof::OwnerTotals;
+use leap_orient::reading::spend::Basis;
 use leap_sim::company::{self, CompanyOptions, Container};
 use leap_terms::{Currency, Money, Owner};
 
-use crate::cli::{DemoArgs, OrgApplyArgs, RulesApplyArgs, SampleArgs, StoryArg};
+use crate::cli::{
+    DemoArgs, OrgApplyArgs, OrgArg, PoolApplyArgs, PoolsArg, ReadingArgs, RulesApplyArgs, SampleArgs, StoryArg,
+};
 use crate::cli::{FormatArg, OutputFormat};
 use crate::clock;
 use crate::failure::Failure;
@@ -17,9 +20,11 @@ use crate::home::{Access, Home, failed};
 use crate::ingest::{Options, Status, take_paths};
 use crate::output::{Answer, Cell, amount_shown, emit};
 use crate::ownership::{all_totals, apply_org, apply_rules, percent};
+use crate::pools;
 use crate::progress::Bar;
 use crate::verify::verify;
-use crate::world::World;
+use crate::view::View;
+use crate::world::{World, published};
 
 /// Runs the demo.
 pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
@@ -53,6 +58,8 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
     apply_org(&root, &OrgApplyArgs { file, effective: None, format }, false).await?;
     let (file, format) = quiet(&company.rules);
     apply_rules(&root, &RulesApplyArgs { file, effective: None, check: false, full: false, format }, false).await?;
+    let (file, format) = quiet(&company.pools);
+    pools::apply(&root, &PoolApplyArgs { file, format }, false).await?;
     eprintln!(
         "taking in {} deliveries with {} rows, as they arrived …",
         company.deliveries.len(),
@@ -90,6 +97,12 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
             amount_shown(all.costs.effective),
             percent(part.costs.effective, all.costs.effective),
             percent(all.costs.effective - part.costs.effective, all.costs.effective),
+        ))?;
+    }
+    for (currency, share) in shared_share(&home, &world).await? {
+        emit(&format!(
+            "with {} pools split among their users: {share} of {currency} owned by teams\n",
+            company.pool_count
         ))?;
     }
     emit(&format!(
@@ -187,4 +200,30 @@ pub(crate) fn sample(args: &SampleArgs) -> Result<(), Failure> {
             emit(&format!("{} deliveries, {} rows\n", made.deliveries.len(), made.rows_delivered))
         }
     }
+}
+
+/// The share of effective cost that teams have once pools are split, by currency.
+async fn shared_share(home: &Home, world: &World) -> Result<Vec<(Currency, String)>, Failure> {
+    let reading = ReadingArgs {
+        org: OrgArg::AsWas,
+        as_known_on: None,
+        snapshot: world.snapshot.as_ref().map(|snapshot| snapshot.id),
+        pools: PoolsArg::Shared,
+        pending: false,
+    };
+    let view = View::open(home, &reading).await?;
+    let mut owned = std::collections::BTreeMap::<Currency, (Money, Money)>::new();
+    for ((owner, _, currency), folded) in all_totals(home, world).await? {
+        let (part, all) = owned.entry(currency).or_default();
+        *all += folded.costs.effective;
+        if let Owner::Team(_) = owner {
+            *part += folded.costs.effective;
+        }
+    }
+    for shared in view.journal(leap_terms::Period::ALWAYS, Basis::Incurred, &published(home))? {
+        for line in shared.lines.iter().filter(|line| matches!(line.owner, Owner::Team(_))) {
+            owned.entry(line.currency.clone()).or_default().0 += line.costs.effective;
+        }
+    }
+    Ok(owned.into_iter().map(|(currency, (part, all))| (currency, percent(part, all))).collect())
 }

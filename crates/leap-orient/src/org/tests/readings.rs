@@ -162,5 +162,5 @@ fn long_ways_neither_take_long_nor_end_the_program() {
     }
     let org = org(&text);
     assert_eq!(stands(&org, "r2999", "2025-01-01"), "r2999 alone");
-    assert_eq!(stands(&org, "r100", "2025-01-01"), "r100 alone");
+    assert_eq!(stands(&org, "r100", "2025-01-01"), "r1 alone", "where all its ways begin");
 }

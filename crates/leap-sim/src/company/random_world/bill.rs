@@ -16,19 +16,21 @@ pub(super) const SERVICES: [&str; 4] =
     ["Amazon Elastic Compute Cloud", "Amazon Managed Streaming for Apache Kafka", "AWS Lambda", "AWS Support"];
 pub(super) const RESOURCES: [&str; 6] = ["i-0", "i-1", "i-2", "i-3", "i-4", "i-5"];
 
-/// One row of a bill of three months from `first` on.
-pub(super) fn random_row(random: &mut Random, words: &Words<'_>, first: Month) -> BillRow {
-    let month = first.plus(random.below(3) as i32);
-    let before = random.chance(1_000);
-    let length = i64::from(month.plus(1).first_day().days() - month.first_day().days());
-    // Many charges on few days, so that a day of a pool has several rows.
-    let day = if before {
+/// One row of a bill of three months from `first` on; of a dense one, of the days about the first turn of the month, in
+/// either month's invoice.
+pub(super) fn random_row(random: &mut Random, words: &Words<'_>, first: Month, dense: bool) -> BillRow {
+    let month = first.plus(random.below(if dense { 2 } else { 3 }) as i32);
+    let day = if dense {
+        first.plus(1).first_day().plus(random.between(-2, 2) as i32)
+    } else if random.chance(1_000) {
         month.first_day().plus(-1 - random.below(9) as i32)
     } else {
-        month
-            .first_day()
-            .plus(if random.chance(5_000) { random.below(4) as i64 } else { random.between(0, length) } as i32)
+        let length = month.plus(1).first_day().days() - month.first_day().days();
+        // Many charges on few days, so that a day of a pool has several rows.
+        let turn = if random.chance(5_000) { random.below(4) as i64 } else { random.between(0, i64::from(length)) };
+        month.first_day().plus(turn as i32)
     };
+    let before = day < month.first_day();
     let mut tags = Vec::new();
     if random.chance(7_000) {
         tags.push(("team".to_owned(), words.any(random)));
@@ -39,7 +41,9 @@ pub(super) fn random_row(random: &mut Random, words: &Words<'_>, first: Month) -
     let category =
         random.word(&["Usage", "Usage", "Usage", "Usage", "Usage", "Purchase", "Tax", "Credit", "Adjustment"]);
     let commitment = match category {
-        "Usage" if random.chance(3_500) => Some((commitment(random), random.word(&["Used", "Used", "Used", "Unused"]))),
+        "Usage" if random.chance(if dense { 9_000 } else { 4_500 }) => {
+            Some((commitment(random), random.word(&["Used", "Used", "Unused"])))
+        }
         "Purchase" if random.chance(5_000) => Some((commitment(random), "")),
         _ => None,
     };
@@ -67,5 +71,5 @@ pub(super) fn random_row(random: &mut Random, words: &Words<'_>, first: Month) -
 
 /// Mostly one and the same.
 fn commitment(random: &mut Random) -> &'static str {
-    random.word(&["cd-1", "cd-1", "cd-1", "cd-1", "cd-2"])
+    random.word(&["cd-1", "cd-1", "cd-2"])
 }

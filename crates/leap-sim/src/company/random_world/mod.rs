@@ -146,14 +146,15 @@ pub fn random_world(random: &mut Random, size: usize) -> RandomWorld {
     let clear = clear(&org);
     let words = Words { ids: &org.ids, words: &org.words, clear: &clear };
     let pools = pools::random_pools(random, &words, days[0].plus(-20), days[1].plus(10));
+    let dense = random.chance(2_500);
     let near = |random: &mut Random| days[0].plus(random.between(-250, 250) as i32);
     RandomWorld {
-        rules: rules::random_rules(random, &words, &pools.names, days),
+        rules: rules::random_rules(random, &words, &pools, days),
         mapping: rules::random_mapping(random, &words, days),
         claims: rules::random_claims(random, &words, days),
         pools: pools.yaml,
         drivers: pools.drivers,
-        rows: (0..random.below(size as u64 + 1)).map(|_| bill::random_row(random, &words, month)).collect(),
+        rows: (0..random.below(size as u64 + 1)).map(|_| bill::random_row(random, &words, month, dense)).collect(),
         today: days[1].plus(random.between(-60, 90) as i32),
         dates: [near(random), near(random), near(random)],
         org: org.yaml,

@@ -21,6 +21,8 @@ const POOLS: [&str; 4] = ["kafka", "kubernetes", "ci", "tax"];
 /// Random pools.
 pub(super) struct RandomPools {
     pub(super) names: Vec<&'static str>,
+    /// Those that go by what commitments covered.
+    pub(super) of_commitments: Vec<&'static str>,
     /// The text of `pools.yaml`; none without pools.
     pub(super) yaml: Option<String>,
     /// The text of `drivers.csv`.
@@ -49,6 +51,8 @@ pub(super) fn random_pools(random: &mut Random, words: &Words<'_>, first: Day, u
     let mut drivers = String::from("date,pool,team,weight,measure,capacity\n");
     let mut as_pool = vec![false; count];
     let kinds: Vec<Kind> = (0..count).map(|at| random_kind(random, at, order, &mut as_pool)).collect();
+    let commitment = |(name, kind): (&&'static str, &Kind)| matches!(kind, Kind::Commitment).then_some(*name);
+    let of_commitments = names.iter().zip(&kinds).filter_map(commitment).collect();
     for (at, (name, kind)) in names.iter().zip(kinds).enumerate() {
         let consumers = Consumers { words, names: &names, at };
         let driver = match kind {
@@ -92,11 +96,11 @@ pub(super) fn random_pools(random: &mut Random, words: &Words<'_>, first: Day, u
         }
         setting("consumers", &["{ended: successor}"]);
     }
-    RandomPools { yaml: (count > 0).then_some(yaml), names, drivers }
+    RandomPools { yaml: (count > 0).then_some(yaml), names, of_commitments, drivers }
 }
 
 fn random_kind(random: &mut Random, at: usize, order: &str, as_pool: &mut [bool]) -> Kind {
-    let kind = match random.below(11) {
+    let kind = match random.below(12) {
         0 | 1 => Kind::Measured { capacity: false, measures: 1 },
         2 => Kind::Measured { capacity: true, measures: 1 },
         3 => Kind::Measured { capacity: true, measures: 2 },
@@ -104,7 +108,7 @@ fn random_kind(random: &mut Random, at: usize, order: &str, as_pool: &mut [bool]
         6 => Kind::FixedByDates,
         7 => Kind::HeadCount,
         8 => Kind::Direct,
-        9 => Kind::Commitment,
+        9 | 10 => Kind::Commitment,
         // One that cannot lead back, but in a system of equations, which may: only later ones, as step-down demands.
         _ => {
             let others: Vec<usize> = match order {

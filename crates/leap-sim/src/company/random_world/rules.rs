@@ -11,6 +11,7 @@ use leap_terms::Day;
 
 use super::bill::{ACCOUNTS, RESOURCES, SERVICES};
 use super::org::quoted;
+use super::pools::RandomPools;
 use super::{RulesText, Words};
 use crate::company::random::Random;
 
@@ -18,7 +19,7 @@ use crate::company::random::Random;
 pub(super) fn random_rules(
     random: &mut Random,
     words: &Words<'_>,
-    pools: &[&'static str],
+    pools: &RandomPools,
     [first, until]: [Day; 2],
 ) -> Vec<RulesText> {
     let mut versions = vec![RulesText { from: Day::EARLIEST, yaml: yaml(random, words, pools, [first, until]) }];
@@ -33,7 +34,7 @@ fn day_between(random: &mut Random, first: Day, until: Day) -> Day {
     first.plus(random.between(0, i64::from(until.days() - first.days())) as i32)
 }
 
-fn yaml(random: &mut Random, words: &Words<'_>, pools: &[&'static str], days: [Day; 2]) -> String {
+fn yaml(random: &mut Random, words: &Words<'_>, pools: &RandomPools, days: [Day; 2]) -> String {
     let mut out = String::new();
     let mut count = 0;
     let mut rule = |fields: String| {
@@ -41,8 +42,9 @@ fn yaml(random: &mut Random, words: &Words<'_>, pools: &[&'static str], days: [D
         count += 1;
     };
     // Each pool collects something, before other rules take it.
-    for pool in pools {
-        rule(format!("when: {}, pool: {pool}", quoted(&pool_condition(random))));
+    for pool in &pools.names {
+        let kinds = if pools.of_commitments.contains(pool) && random.chance(7_000) { 2 } else { 6 };
+        rule(format!("when: {}, pool: {pool}", quoted(&pool_condition(random, kinds))));
     }
     for _ in 0..1 + random.below(6) {
         rule(random_rule(random, words, days));
@@ -50,9 +52,9 @@ fn yaml(random: &mut Random, words: &Words<'_>, pools: &[&'static str], days: [D
     format!("rules:\n{out}residual: {{steward: {}}}\n", quoted(words.known(random)))
 }
 
-/// What a pool collects.
-fn pool_condition(random: &mut Random) -> String {
-    match random.below(6) {
+/// What a pool collects; by the first two of the kinds, unused commitments.
+fn pool_condition(random: &mut Random, kinds: u64) -> String {
+    match random.below(kinds) {
         0 => "CommitmentDiscountStatus = 'Unused'".to_owned(),
         1 => "CommitmentDiscountStatus = 'Unused' OR CommitmentDiscountId = 'cd-1' AND ChargeCategory = 'Purchase'"
             .to_owned(),

@@ -45,7 +45,7 @@ fn check(shown: &Shown, totals: &OwnerSums, seed: u64) -> usize {
 #[test]
 fn a_thousand_worlds_conserve_every_total() {
     let (mut figures, mut lines, mut idle, mut owners) = (0, 0, 0, BTreeSet::new());
-    let (mut shared_pools, mut stuck) = (0, 0);
+    let (mut shared_pools, mut stuck, mut invoices, mut commitments) = (0, 0, 0, 0);
     for seed in 0..1_000 {
         let world = random_world(&mut Random::new(seed), 60);
         let audited = world.audit().unwrap_or_else(|fault| panic!("seed {seed}: {fault}\n{world:#?}"));
@@ -81,8 +81,25 @@ fn a_thousand_worlds_conserve_every_total() {
             .filter_map(|(row, owner)| Some((row.day, owner.strip_prefix("residual:pool:")?, row.currency)))
             .collect();
         stuck += pool_days.len();
+        // What must be split apart: the cost of one pool and day from two invoices, or about two commitments.
+        let mut parts = BTreeMap::<_, (BTreeSet<_>, BTreeSet<_>)>::new();
+        for (row, owner) in world.rows.iter().zip(&audited.owners) {
+            let Some(pool) = owner.strip_prefix("residual:pool:") else { continue };
+            let (months, ids) = parts.entry((row.day, pool, row.currency)).or_default();
+            months.insert(row.month);
+            ids.extend(row.commitment.map(|(id, _)| id));
+        }
+        let pools = world.pools.as_deref().unwrap_or_default();
+        let by_commitment = |pool: &str| {
+            let settings = pools.split("- name: ").find(|text| text.starts_with(pool));
+            settings.is_some_and(|text| text.contains("commitment"))
+        };
+        invoices += parts.values().filter(|(months, _)| months.len() > 1).count();
+        commitments += parts.iter().filter(|((_, pool, _), (_, ids))| ids.len() > 1 && by_commitment(pool)).count();
     }
     println!("worlds 1000, figures {figures}, lines {lines}, idle {idle}, pool days {stuck}, shared {shared_pools}");
+    println!("pool days of two invoices {invoices}, of two commitments {commitments}");
+    assert!(invoices > 10 && commitments > 10, "{invoices} {commitments}");
     assert!(figures > 100_000 && lines > 5_000 && idle > 100, "{figures} {lines} {idle}");
     for reason in ["no-rule", "unknown-team", "ambiguous", "pool:kafka", "pool:overhead"] {
         assert!(owners.contains(reason), "no world has {reason}");
