@@ -14,7 +14,7 @@ use leap_book::{
     ConfigFiles, ConfigKind, NewClaimEvent, NewReorg, OwnerTotal, ProofRow, Publish, PublishedDelivery, Snapshot,
 };
 use leap_lake::{Before, PublishInfo, Staging};
-use leap_orient::attribute::{AgainDone, Answers, Daily, Engine};
+use leap_orient::attribute::{Again, AgainDone, Answers, Daily, Engine};
 use leap_orient::proof::{self, OwnerTotals, ScopeState, WrittenSums};
 use leap_orient::reading::totals;
 use leap_terms::tables::Table;
@@ -77,23 +77,39 @@ pub(crate) fn attribute(
     }
     each_batch(slice.of(Table::Cube), None, open, |batch| run.cube(batch).map_err(failed))?;
     let attribution = run.finish();
-    let answers_file = store(slice, staging, &attribution.batches, &attribution.daily)?;
-    // What reports will read is the file, not the run: it must give the same sums.
+    let file = store(slice, staging, &attribution.batches, &attribution.daily)?;
+    check_stored(slice, staging, &file, &attribution.totals, open)?;
+    Ok(attribution.totals)
+}
+
+/// What reports will read is the file of answers, not the run: over the cube it must give the same sums.
+fn check_stored(
+    slice: &Slice,
+    staging: &Staging,
+    file: &FileRecord,
+    totals: &OwnerTotals,
+    open: Open,
+) -> Result<(), Failure> {
+    let failed = |error: leap_orient::attribute::AttributeError| Failure::from_error(&error);
     let problem = |error: leap_lake::LakeError| Failure::from_error(&error);
     let mut answers = Answers::new();
-    for batch in staging.scan(&answers_file, None).map_err(problem)? {
+    for batch in staging.scan(file, None).map_err(problem)? {
         answers.add(&batch.map_err(problem)?).map_err(failed)?;
     }
     let mut stored = OwnerTotals::new();
-    each_batch(slice.of(Table::Cube), None, open, |batch| totals::add(&answers, batch, &mut stored).map_err(failed))?;
-    if stored != attribution.totals {
+    let columns = Again::cube_columns();
+    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+    each_batch(slice.of(Table::Cube), Some(&columns), open, |batch| {
+        totals::add(&answers, batch, &mut stored).map_err(failed)
+    })?;
+    if stored != *totals {
         let invariant = leap_terms::Invariant::OneOwnerPerDay;
         return Err(Failure::quality(format!(
             "invariant {invariant} does not hold for {}: the stored answers give other sums than the rules; nothing was published",
             slice.scope
         )));
     }
-    Ok(attribution.totals)
+    Ok(())
 }
 
 /// Writes the two tables of answers to staging; returns the file of the first.
@@ -164,8 +180,10 @@ pub(crate) async fn turn(
             let owners = match &fresh.again {
                 None => attribute(engine, &fresh.slice, &staging, &open)?,
                 Some(done) => {
-                    store(&fresh.slice, &staging, &done.batches, &done.daily)?;
-                    done.daily.totals()
+                    let file = store(&fresh.slice, &staging, &done.batches, &done.daily)?;
+                    let totals = done.daily.totals();
+                    check_stored(&fresh.slice, &staging, &file, &totals, &open)?;
+                    totals
                 }
             };
             prove(fresh, &owners)?;

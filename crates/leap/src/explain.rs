@@ -66,9 +66,9 @@ pub(crate) async fn run(root: &Path, args: &ExplainArgs) -> Result<(), Failure> 
         view.warn_pending(period, basis(args.basis), &open)?;
     }
     let owners = Owners::load(&slices, world.digest_text(), &open)?;
-    let paths: HashMap<String, Vec<String>> = world
-        .scopes
-        .iter()
+    let paths: HashMap<String, Vec<String>> = view
+        .worlds()
+        .flat_map(|world| &world.scopes)
         .map(|scope| (scope.delivery.to_string(), scope.parts.iter().map(|part| part.path.clone()).collect()))
         .collect();
     let mut more = rows::lineage();

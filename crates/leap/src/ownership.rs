@@ -188,7 +188,7 @@ fn look_again(
     let mut run = again.scope(slice.first_day, slice.last_day);
     each_batch(slice.of(Table::Attribution), None, open, |batch| run.answers(batch).map_err(problem))?;
     let columns = again.probe_columns();
-    if !columns.is_empty() || again.probes_resources() {
+    if again.probes() {
         let mut columns: Vec<&str> = columns.iter().map(String::as_str).collect();
         columns.insert(0, tables::KEY);
         each_batch(slice.of(Table::Keys), Some(&columns), open, |batch| run.keys(batch).map_err(problem))?;

@@ -150,6 +150,13 @@ fn flows(layer: &Layer, home: &Home, period: Period) -> Result<BTreeMap<(String,
     }
     for (billing, days) in months {
         for line in layer.journal(billing, days, &open)?.lines {
+            // An averaged benefit changes what a pool has to share.
+            if let (LineKind::Benefit, Owner::Residual(ResidualReason::Pool(name))) = (line.line, &line.owner) {
+                flows.entry((name.clone(), line.currency.clone())).or_default().collected += line.costs;
+            }
+            if line.line == LineKind::Benefit {
+                continue;
+            }
             let flow = flows.entry((line.pool.clone(), line.currency.clone())).or_default();
             match (line.line, &line.owner) {
                 (LineKind::Use, Owner::Team(_)) => {

@@ -299,7 +299,9 @@ pub(crate) async fn plan(root: &Path, args: &OrgPlanArgs) -> Result<(), Failure>
     };
     let title = format!("{} ({})", config::file_name(&args.file), source.format);
     let (mut plan, _) = make(&home, &world, &title, source.states, args.effective, &overrides, args.recorded)?;
-    plan.restates = restated(&home, &world, plan.steps.iter().map(|step| step.reorg.effective).min()).await?;
+    let from = plan.steps.iter().map(|step| step.reorg.effective).min();
+    let moved: BTreeSet<Month> = plan.moves.iter().filter_map(|one| one.month.parse().ok()).collect();
+    plan.restates = restated(&home, &world, from, &moved).await?;
     if plan.steps.is_empty() {
         return emit("the org is already so; there is nothing to apply\n");
     }
@@ -319,13 +321,21 @@ pub(crate) async fn plan(root: &Path, args: &OrgPlanArgs) -> Result<(), Failure>
     emit(&format!("\nplanned in {took}; nothing was changed; apply it with: leap org apply {}\n", plan.id()))
 }
 
-/// Closed periods with charges on or after a day.
-async fn restated(home: &Home, world: &World, from: Option<Day>) -> Result<Vec<Month>, Failure> {
+/// Closed periods with charges on or after a day, or in a month in which cost moves: a new name also speaks of earlier days.
+async fn restated(
+    home: &Home,
+    world: &World,
+    from: Option<Day>,
+    moved: &BTreeSet<Month>,
+) -> Result<Vec<Month>, Failure> {
     let Some(from) = from else { return Ok(Vec::new()) };
     let touched: BTreeSet<Month> = world
         .scopes
         .iter()
-        .filter(|scope| scope.facts.last_day >= from)
+        .filter(|scope| {
+            let (first, last) = (scope.facts.first_day.month(), scope.facts.last_day.month());
+            scope.facts.last_day >= from || moved.range(first..=last).next().is_some()
+        })
         .map(|scope| scope.scope.billing_period)
         .collect();
     let statements = home.book.statements(None).await.map_err(problem)?;
@@ -461,6 +471,9 @@ fn find(home: &Home, named: &Path) -> Result<Option<Plan>, Failure> {
     let bytes = config::read_limited(&path)?;
     let plan: Plan = serde_json::from_slice(&bytes)
         .map_err(|error| Failure::usage(format!("{} is no plan: {error}", path.display())))?;
+    if named.to_str().is_some_and(|name| kept(name).is_some() && plan.id() != name) {
+        return Err(Failure::quality(format!("plan {} was edited; make it again: leap org plan", named.display())));
+    }
     if plan.plan != FORM {
         return Err(Failure::usage(format!("{} is a plan of form {}; make it again", path.display(), plan.plan)));
     }
@@ -558,9 +571,17 @@ pub(crate) async fn revert(root: &Path, args: &OrgRevertArgs) -> Result<(), Fail
     let watch = Stopwatch::start();
     let reorg = home.book.reorg(args.id).await.map_err(problem)?;
     let reorgs = home.book.reorgs().await.map_err(problem)?;
-    let before = World::before(&home, reorg.snapshot).await?;
     let now = world.snapshot.as_ref().map_or(0, |snapshot| snapshot.id);
-    let mut later: Vec<&Recorded> = reorgs.iter().filter(|other| other.id > reorg.id && other.holds_at(now)).collect();
+    // An earlier reorg that was taken back after this one was applied is in the org of before; so the way begins before it.
+    let first = reorgs
+        .iter()
+        .filter(|other| other.id < reorg.id && other.reverted_in.is_some_and(|snapshot| snapshot > reorg.snapshot))
+        .chain([&reorg])
+        .min_by_key(|other| other.id)
+        .expect("the reorg itself is there");
+    let before = World::before(&home, first.snapshot).await?;
+    let mut later: Vec<&Recorded> =
+        reorgs.iter().filter(|other| other.id >= first.id && other.id != reorg.id && other.holds_at(now)).collect();
     later.sort_by_key(|other| other.id);
     let mut org = before.org.clone();
     for other in &later {

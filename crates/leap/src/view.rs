@@ -204,6 +204,11 @@ impl View {
         &self.layers[0].world
     }
 
+    /// All worlds, that of open periods first.
+    pub(crate) fn worlds(&self) -> impl Iterator<Item = &World> {
+        self.layers.iter().map(|layer| &layer.world)
+    }
+
     /// A layer.
     pub(crate) fn layer(&self, number: usize) -> &Layer {
         &self.layers[number]

@@ -5,7 +5,7 @@
 //! let again = Again::new(&old, &new);                     // which rules and names differ, on which days
 //! let mut run = again.scope(first_day, last_day);         // a scope with charges on those days
 //! run.answers(&batch)?; …                                 // its stored answers
-//! if run.probes() { run.keys(&batch)?; run.resources(&batch)?; run.pairs(&batch)?; }
+//! if again.probes() { run.keys(&batch)?; run.resources(&batch)?; run.pairs(&batch)?; }
 //! if run.has_candidates() { run.full_keys(…)?; run.cube(…)?; run.full_resources(…)?; }
 //! let done = run.finish(&daily)?;                         // None: nothing differs here
 //! ```
@@ -68,12 +68,17 @@ fn hull(a: Option<Period>, b: Option<Period>) -> Option<Period> {
 
 /// The days on which a name means something else.
 fn renamed(name: &str, old: &Org, new: &Org) -> Option<Period> {
-    let (before, after) = (old.resolve_always(name), new.resolve_always(name));
     let mut days = None;
-    for (period, who) in &before {
-        for (other, now) in &after {
-            if who != now {
-                days = hull(days, period.intersection(*other));
+    // As spelled, which may be an id, and in any other spelling, which is none.
+    for (before, after) in [
+        (old.resolve_always(name), new.resolve_always(name)),
+        (old.resolve_spelled_otherwise(name), new.resolve_spelled_otherwise(name)),
+    ] {
+        for (period, who) in &before {
+            for (other, now) in &after {
+                if who != now {
+                    days = hull(days, period.intersection(*other));
+                }
             }
         }
     }
@@ -123,7 +128,12 @@ impl<'e, 'r> Again<'e, 'r> {
         self.days
     }
 
-    /// The key columns that the first look needs.
+    /// True when the first look needs the keys: some rule is new.
+    pub fn probes(&self) -> bool {
+        self.probe.is_some()
+    }
+
+    /// The key columns that the first look needs; none where new rules read none (a rule without a condition).
     pub fn probe_columns(&self) -> Vec<String> {
         self.probe.as_ref().map(Engine::read_columns).unwrap_or_default()
     }

@@ -396,8 +396,8 @@ proptest! {
 /// The org after a change: a unit renamed, one gone, an alias moved, one new.
 const NEXT_ORG: &str = "units:
   - {id: acme, name: Acme, kind: company}
-  - {id: payments, name: Payments, parent: acme, aliases: [pay, PAYMENTS, legacy], effective: {until: 2026-09-20}}
-  - {id: search, name: Find, parent: acme}
+  - {id: payments, name: Payments, parent: acme, aliases: [pay, legacy], effective: {until: 2026-09-20}}
+  - {id: search, name: Find, parent: acme, aliases: [PAYMENTS]}
   - {id: old, name: Old, parent: acme, effective: {until: 2026-09-12}}
   - {id: new, name: New, parent: acme, aliases: [nobody], effective: {from: 2026-09-16}}
   - {id: twin-a, name: Twin, parent: acme}
@@ -457,12 +457,18 @@ proptest! {
         let again = Again::new(&before, &after, &names);
         let mut looking = again.scope(first_day, last_day);
         stored.batches.iter().for_each(|batch| looking.answers(batch).unwrap());
-        looking.keys(&bill.keys).unwrap();
-        looking.resources(&bill.resources).unwrap();
-        looking.pairs(&bill.cube).unwrap();
+        if again.probes() {
+            looking.keys(&bill.keys).unwrap();
+        }
+        if again.probes_resources() {
+            looking.resources(&bill.resources).unwrap();
+            looking.pairs(&bill.cube).unwrap();
+        }
+        if looking.has_candidates() {
         looking.full_keys(&bill.keys).unwrap();
         looking.cube(&bill.cube).unwrap();
         looking.full_resources(&bill.resources).unwrap();
+        }
         match looking.finish(|| Ok(stored.daily.clone())).unwrap() {
             None => {
                 prop_assert_eq!(&stored.batches, &expected.batches);

@@ -143,7 +143,10 @@ impl Org {
         }
         let mut names = self.all_names();
         names.extend(other.all_names());
-        let changed = names.into_iter().filter(|name| self.resolve_always(name) != other.resolve_always(name));
+        let changed = names.into_iter().filter(|name| {
+            self.resolve_always(name) != other.resolve_always(name)
+                || self.resolve_spelled_otherwise(name) != other.resolve_spelled_otherwise(name)
+        });
         changed.map(str::to_owned).collect()
     }
 

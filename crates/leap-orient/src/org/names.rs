@@ -156,7 +156,15 @@ impl Org {
 
     /// Who is meant by a name, day by day: periods that follow each other and cover all time.
     pub fn resolve_always(&self, name: &str) -> Vec<(Period, Resolved)> {
-        let candidates = self.candidates(name);
+        self.always(&self.candidates(name))
+    }
+
+    /// The same for the name in a spelling that is no unit's id: `PAYMENTS` where `payments` is one.
+    pub(crate) fn resolve_spelled_otherwise(&self, name: &str) -> Vec<(Period, Resolved)> {
+        self.always(&Candidates { exact: None, ..self.candidates(name) })
+    }
+
+    fn always(&self, candidates: &Candidates<'_>) -> Vec<(Period, Resolved)> {
         let mut bounds = vec![Period::ALWAYS.from(), Period::ALWAYS.until()];
         let mut heirs: Vec<u32> = Vec::new();
         for bearer in candidates.exact.iter().chain(&candidates.bearers) {
@@ -172,7 +180,7 @@ impl Org {
         bounds.dedup();
         let mut periods: Vec<(Period, Resolved)> = Vec::new();
         for pair in bounds.windows(2) {
-            let who = self.answer(&candidates, pair[0]);
+            let who = self.answer(candidates, pair[0]);
             match periods.last_mut() {
                 Some((period, last)) if *last == who => {
                     *period = Period::new(period.from(), pair[1]).expect("bounds ascend");

@@ -213,11 +213,12 @@ impl<'o> Moves<'o> {
         currency: &Currency,
         folded: Folded,
     ) -> Result<(), AttributeError> {
-        if day < self.from {
-            return Ok(());
-        }
+        // Before the first day that matters both trees are one, but a new name can speak of these days too.
         let (currency, month) = (self.currency(currency.as_str())?, day.month());
-        let stayed = self.named(path(self.old, before, day), path(self.new, before, day));
+        let stayed = match day < self.from {
+            true => self.named(String::new(), String::new()),
+            false => self.named(path(self.old, before, day), path(self.new, before, day)),
+        };
         let moved = self.named(path(self.old, before, day), path(self.new, after, day));
         let amount = folded.costs.effective;
         if self.paths[stayed as usize].0 != self.paths[stayed as usize].1 {

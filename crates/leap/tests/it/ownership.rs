@@ -224,3 +224,22 @@ fn suggestions_find_the_rule_that_owns_most_residual_money() {
     assert_eq!(text(&first["amount"]), "15", "{answer:#}");
     assert!(text(&first["rule"]).contains("Tags['team']"), "{answer:#}");
 }
+
+#[test]
+fn a_rule_without_a_condition_is_asked_when_it_is_new() {
+    let home = Home::new();
+    home.write("org.yaml", ORG);
+    home.write("rules.yaml", RULES);
+    home.ok(&["org", "apply", "org.yaml"]);
+    home.ok(&["rules", "apply", "rules.yaml"]);
+    home.ingest(
+        &home.write("bill.csv", &bill("2026-09", &[("2026-09-10", "i-1", "", "7"), ("2026-09-10", "i-2", "a", "1")])),
+    );
+    home.write("rules.yaml", &RULES.replace("residual:", "  - {id: rest, owner: b}\nresidual:"));
+    home.ok(&["rules", "apply", "rules.yaml"]);
+    assert_eq!(
+        home.spend("team", &["--period", "2026-09"]),
+        [("a".to_owned(), "1".to_owned()), ("b".to_owned(), "7".to_owned())]
+    );
+    home.verified();
+}

@@ -164,6 +164,40 @@ fn a_reorg_is_planned_applied_and_taken_back_to_the_byte() {
 }
 
 #[test]
+fn reorgs_are_taken_back_in_any_order() {
+    let both = moved("a", "west").replace("name: Team B", "name: Team Bee");
+    for order in [["1", "2"], ["2", "1"]] {
+        let home = home(TREE);
+        let digest = home.digest();
+        home.write("next.yaml", &moved("a", "west"));
+        home.ok(&["org", "apply", "next.yaml", "--effective", "2026-08-01"]);
+        let one = home.digest();
+        home.write("next.yaml", &both);
+        home.ok(&["org", "apply", "next.yaml", "--effective", "2026-09-01"]);
+        home.ok(&["org", "revert", order[0]]);
+        assert_ne!(home.digest(), digest);
+        assert_eq!(home.digest() == one, order[0] == "2");
+        home.ok(&["org", "revert", order[1]]);
+        assert_eq!(home.digest(), digest, "taken back in the order {order:?}");
+        assert_eq!(home.run(&["org", "revert", "1"]).code, 1, "a reorg is taken back once");
+    }
+}
+
+/// A new name speaks of earlier days too: the plan must say so.
+#[test]
+fn a_plan_shows_the_money_of_days_before_it() {
+    let home = home(TREE);
+    home.ingest(&home.write("core.csv", &bill("2026-06", &[("2026-06-05", "i-9", "core", "7")])));
+    home.ok(&["period", "close", "2026-06"]);
+    home.write("next.yaml", &TREE.replace("name: Team A", "name: Core"));
+    let plan = home.json(&["org", "plan", "next.yaml", "--effective", "2026-08-01"]);
+    assert_eq!(plan["moves"].as_array().unwrap().len(), 1, "{plan:#}");
+    assert_eq!(plan["moves"][0]["from"], "residual:unknown-team");
+    assert_eq!(plan["moves"][0]["amount"], "7");
+    assert_eq!(plan["restates"][0], "2026-06");
+}
+
+#[test]
 fn what_cannot_be_is_refused_with_unit_and_date() {
     let home = home(TREE);
     let digest = home.digest();
