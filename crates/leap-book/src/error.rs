@@ -223,7 +223,7 @@ pub enum BookError {
         snapshot: i64,
     },
     /// There is no claim of that number.
-    #[error("there is no claim {0}; `leap claim list` lists them")]
+    #[error("there is no claim {0}; `leap claims list` lists them")]
     NoClaim(i64),
     /// A claim's state does not allow what was to happen to it. Nothing was changed.
     #[error("claim {claim} cannot be {event}, as it was {state} by {actor} at {at}; open a new claim if need be")]

@@ -47,7 +47,8 @@ impl Cell {
             Cell::Count(count) => Exact::from_whole(i64::try_from(*count).unwrap_or(i64::MAX)).to_grouped(0),
             Cell::Amount(amount) => amount_shown(*amount),
             Cell::Bps(Some(bps)) => {
-                format!("{}{}.{}%", if *bps < 0 { "-" } else { "" }, bps.abs() / 100, bps.abs() % 100 / 10)
+                let tenths = (bps.abs() + 5) / 10;
+                format!("{}{}.{}%", if *bps < 0 && tenths > 0 { "-" } else { "" }, tenths / 10, tenths % 10)
             }
             Cell::Bps(None) => "new".to_owned(),
             Cell::Empty => String::new(),

@@ -365,7 +365,7 @@ fn shown(plan: &Plan, format: OutputFormat) -> Result<String, Failure> {
     }
     let moves: Vec<Move> = plan.moves.iter().map(PlannedMove::read).collect::<Result<_, _>>()?;
     if moves.is_empty() {
-        text += "\nNo cost changes its place.\n";
+        text += "\nNo direct cost changes its place.\n";
     } else {
         text += &money(&moves, format);
     }
@@ -407,8 +407,10 @@ fn money(moves: &[Move], format: OutputFormat) -> String {
         sum.0 += one.amount.abs();
         sum.1 += 1;
     }
-    let mut answer =
-        Answer::new("\nEffective cost that changes its place, per month", &["month", "places", "currency", "amount"]);
+    let mut answer = Answer::new(
+        "\nDirect effective cost that changes its place, per month (shared platforms follow their users: leap pool list)",
+        &["month", "places", "currency", "amount"],
+    );
     for ((month, currency), (amount, count)) in &months {
         answer.rows.push(vec![
             Cell::text(month.to_string()),

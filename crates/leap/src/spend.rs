@@ -159,6 +159,9 @@ pub(crate) async fn run(root: &Path, args: &SpendArgs) -> Result<(), Failure> {
         answer.rows.push(cells);
     }
     if answer.rows.is_empty() && args.format.format == OutputFormat::Table {
+        if world.scopes.is_empty() {
+            return crate::output::emit("there were no charges yet\n");
+        }
         let days = world.scopes.iter().map(|scope| (scope.facts.first_day, scope.facts.last_day));
         let (first, last) = days.fold((Day::NEVER, Day::EARLIEST), |(a, b), (c, d)| (a.min(c), b.max(d)));
         return crate::output::emit(&format!(
@@ -275,7 +278,10 @@ fn change(before: Money, now: Money) -> Cell {
     }
     let (difference, base) = ((now - before).coarse(), before.abs().coarse());
     match difference.checked_mul(10_000).zip(Some(base)).filter(|(_, base)| *base != 0) {
-        Some((scaled, base)) => Cell::Bps(i64::try_from(scaled / base).ok()),
+        Some((scaled, base)) => {
+            let half = base / 2 * scaled.signum();
+            Cell::Bps(i64::try_from((scaled + half) / base).ok())
+        }
         None => Cell::Empty,
     }
 }

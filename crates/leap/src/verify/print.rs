@@ -120,7 +120,7 @@ pub(super) fn print(format: OutputFormat, world: &World, found: &Verified) -> Re
                 "{} files of the lake checked; {} of {} deliveries read again from their raw files\n\
                  owners: {owners}\npools: {}\nreadings: {}\n\
                  statements: {} checked by their digests, {} made again from their snapshots to the byte\n\
-                 snapshot {}\nproof: {} totals, difference {}\n",
+                 snapshot {}\nproof: {} totals, difference {}{}\n",
                 world.files.len(),
                 found.reread,
                 found.deliveries,
@@ -130,7 +130,8 @@ pub(super) fn print(format: OutputFormat, world: &World, found: &Verified) -> Re
                 statements.remade,
                 world.digest_text(),
                 found.lines(),
-                found.difference()
+                found.difference(),
+                if found.reread == found.deliveries { "" } else { " in what could be read again (see above)" }
             ))
         }
     }
