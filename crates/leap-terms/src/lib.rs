@@ -3,7 +3,7 @@
 //! Reading order: [`exact`] (numbers), [`cost`] (money in four kinds and a currency), [`calendar`] (days, months,
 //! periods), [`owner`] (teams and residuals), [`focus`] (the columns of a bill), [`scope`] (what a delivery
 //! replaces), [`tables`] (the lake's tables), [`digest`], [`fault`] (errors that name file, line and remedy),
-//! [`limits`], [`invariant`].
+//! [`limits`], [`invariant`], [`trace`] (spans and requests).
 //!
 //! What is absent on purpose: files, network, clock, randomness, async, and floating-point numbers.
 
@@ -22,6 +22,7 @@ pub mod limits;
 pub mod owner;
 pub mod scope;
 pub mod tables;
+pub mod trace;
 
 pub use calendar::{Day, Instant, Month, Period};
 pub use cost::{CostKind, Costs, Currency, Money, Quantity};
@@ -33,3 +34,4 @@ pub use files::FileRecord;
 pub use invariant::Invariant;
 pub use owner::{Owner, ResidualReason, RuleId, TeamId};
 pub use scope::{DeliveryId, Format, ScopeKey, SourceId};
+pub use trace::{NameId, Names, Span, SpanId, SpanKind, Trace, TraceId, Weight};
