@@ -157,22 +157,33 @@ pub(crate) async fn changed<'t>(
             continue;
         }
         for total in stale {
-            sqlx::query(
-                "UPDATE owner_total SET until_snapshot = $1 WHERE source = $2 AND billing_period = $3 AND owner = $4 AND COALESCE(rule, '') = $5 AND currency = $6 AND until_snapshot IS NULL",
-            )
-            .bind(snapshot)
-            .bind(scope.source.as_str())
-            .bind(scope.billing_period.to_string())
-            .bind(total.owner.to_string())
-            .bind(total.rule.as_ref().map(ToString::to_string).unwrap_or_default())
-            .bind(total.currency.as_str())
-            .execute(&mut *connection)
-            .await
-            .map_err(failed)?;
+            end_total(connection, place, snapshot, total).await?;
         }
     }
     // In the order in which they came, so that the same publish writes the same book.
     Ok(new.iter().filter(|total| wanted.contains_key(&name(total))).collect())
+}
+
+/// Ends one owner's total of a scope, where there is one.
+pub(crate) async fn end_total(
+    connection: &mut AnyConnection,
+    place: &Place,
+    snapshot: i64,
+    total: &OwnerTotal,
+) -> Result<(), BookError> {
+    sqlx::query(
+        "UPDATE owner_total SET until_snapshot = $1 WHERE source = $2 AND billing_period = $3 AND owner = $4 AND COALESCE(rule, '') = $5 AND currency = $6 AND until_snapshot IS NULL",
+    )
+    .bind(snapshot)
+    .bind(total.scope.source.as_str())
+    .bind(total.scope.billing_period.to_string())
+    .bind(total.owner.to_string())
+    .bind(total.rule.as_ref().map(ToString::to_string).unwrap_or_default())
+    .bind(total.currency.as_str())
+    .execute(&mut *connection)
+    .await
+    .map_err(|error| BookError::of(error, "end what an owner had", place))?;
+    Ok(())
 }
 
 /// Records proofs and totals. Those before them were ended.
@@ -306,5 +317,28 @@ impl Book {
             (&a.scope, &a.owner, &a.rule, &a.currency).cmp(&(&b.scope, &b.owner, &b.rule, &b.currency))
         });
         Ok(totals)
+    }
+
+    /// What one owner has of a scope at a snapshot, by all its rules and currencies.
+    ///
+    /// # Errors
+    /// [`BookError`] when the book cannot be read.
+    pub async fn owner_total_of(
+        &self,
+        snapshot: i64,
+        scope: &ScopeKey,
+        owner: &Owner,
+    ) -> Result<Vec<OwnerTotal>, BookError> {
+        let rows = sqlx::query(
+            "SELECT * FROM owner_total WHERE source = $2 AND billing_period = $3 AND owner = $4 AND from_snapshot <= $1 AND (until_snapshot IS NULL OR until_snapshot > $1)",
+        )
+        .bind(snapshot)
+        .bind(scope.source.as_str())
+        .bind(scope.billing_period.to_string())
+        .bind(owner.to_string())
+        .fetch_all(&mut *self.connection().await?)
+        .await
+        .map_err(self.failed("read what an owner has"))?;
+        rows.iter().map(|row| total_of(&Record { row, of: "owner_total", place: &self.place })).collect()
     }
 }

@@ -87,6 +87,9 @@ pub struct Publish {
     pub proofs: Vec<ProofRow>,
     /// What each owner got of these scopes.
     pub owner_totals: Vec<OwnerTotal>,
+    /// What single owners have of further scopes, where little of a scope changes; all other owners keep what they have of it.
+    /// An owner without charges has nothing of the scope any more.
+    pub owner_changes: Vec<OwnerTotal>,
     /// The version of each table's log in the lake; tables that are not named keep their parent's.
     pub table_versions: BTreeMap<Table, i64>,
 }
@@ -117,6 +120,7 @@ impl Publish {
             claim_events: Vec::new(),
             proofs: Vec::new(),
             owner_totals: Vec::new(),
+            owner_changes: Vec::new(),
             table_versions: BTreeMap::new(),
         }
     }
@@ -366,12 +370,18 @@ impl Book {
         let proofs = publish.proofs.iter().map(|proof| &proof.scope);
         let totals = publish.owner_totals.iter().map(|total| &total.scope);
         // A superseded delivery's proof must not outlive it, whether or not a new one comes.
-        let touched: BTreeSet<&ScopeKey> = superseded.chain(proofs).chain(totals).collect();
+        let changed: BTreeSet<&ScopeKey> = publish.owner_changes.iter().map(|total| &total.scope).collect();
+        let touched: BTreeSet<&ScopeKey> =
+            superseded.chain(proofs).chain(totals).chain(changed.iter().copied()).collect();
         for scope in &touched {
             proof::end(connection, &self.place, snapshot, scope).await?;
         }
-        let totals =
-            proof::changed(connection, &self.place, snapshot, touched.into_iter(), &publish.owner_totals).await?;
+        let whole = touched.difference(&changed).copied();
+        let mut totals = proof::changed(connection, &self.place, snapshot, whole, &publish.owner_totals).await?;
+        for total in &publish.owner_changes {
+            proof::end_total(connection, &self.place, snapshot, total).await?;
+        }
+        totals.extend(publish.owner_changes.iter().filter(|total| total.rows > 0));
         proof::record(connection, &self.place, snapshot, &publish.proofs, &totals).await
     }
 }

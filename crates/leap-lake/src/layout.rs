@@ -35,11 +35,12 @@ pub fn file_schema(table: Table, columns: &[String]) -> SchemaRef {
     }
 }
 
-/// Path of a file relative to the lake's root, with `/`.
-pub(crate) fn path_of(table: Table, scope: &ScopeKey, delivery: &DeliveryId, digest: Digest) -> String {
+/// Path of a file relative to the lake's root, with `/`; `change` tells apart files of changes that happen to be the same.
+pub(crate) fn path_of(table: Table, scope: &ScopeKey, delivery: &DeliveryId, change: u32, digest: Digest) -> String {
     let digits = digest.to_string();
+    let change = if change == 0 { String::new() } else { format!("-c{change}") };
     format!(
-        "{}/{SOURCE}={}/{BILLING_PERIOD}={}/part-{delivery}-{}.parquet",
+        "{}/{SOURCE}={}/{BILLING_PERIOD}={}/part-{delivery}-{}{change}.parquet",
         table.name(),
         folder_of(scope.source.as_str()),
         scope.billing_period,

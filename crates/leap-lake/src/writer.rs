@@ -61,6 +61,7 @@ pub struct FileWriter {
     coalescer: BatchCoalescer,
     sums: ControlSums,
     rows: u64,
+    change: u32,
     shelf: Arc<Shelf>,
 }
 
@@ -98,8 +99,15 @@ impl FileWriter {
             staged,
             parquet,
             rows: 0,
+            change: 0,
             shelf,
         })
+    }
+
+    /// Makes it the `number`-th file of changes of its slice (from 1): the same change made twice is two files.
+    pub fn of_change(mut self, number: u32) -> FileWriter {
+        self.change = number;
+        self
     }
 
     /// The schema of the file; batches may lack any nullable column of it.
@@ -167,7 +175,7 @@ impl FileWriter {
         let digest = Digest::from_bytes(*written.hasher.finalize().as_bytes());
         let record = FileRecord {
             table: self.table,
-            path: path_of(self.table, &self.scope, &self.delivery, digest),
+            path: path_of(self.table, &self.scope, &self.delivery, self.change, digest),
             scope: self.scope,
             delivery: self.delivery,
             bytes: written.bytes,

@@ -21,8 +21,23 @@ use serde::{Deserialize, Serialize};
 pub struct Folded {
     /// Sums of the four costs.
     pub costs: Costs,
-    /// Number of charges.
-    pub rows: u64,
+    /// Number of charges; negative in a change that takes charges away.
+    pub rows: i64,
+}
+
+impl Folded {
+    /// The number of charges of a figure that is no change; a change that takes some away counts none.
+    pub fn charges(self) -> u64 {
+        u64::try_from(self.rows).unwrap_or(0)
+    }
+}
+
+impl std::ops::Neg for Folded {
+    type Output = Folded;
+
+    fn neg(self) -> Folded {
+        Folded { costs: -self.costs, rows: -self.rows }
+    }
 }
 
 impl std::ops::AddAssign for Folded {
@@ -80,16 +95,11 @@ pub struct WrittenSums {
     pub sums: BTreeMap<String, Exact>,
 }
 
-/// Proves one scope of one delivery.
+/// What was accepted is what lies in the tables of charges and in the cube, and its sums could not wrap.
 ///
 /// # Errors
-/// The first [`Broken`] invariant.
-pub fn prove(
-    facts: &ScopeFacts,
-    charges: &WrittenSums,
-    cube: &WrittenSums,
-    owners: &OwnerTotals,
-) -> Result<Vec<Proof>, Broken> {
+/// The invariant that does not hold.
+pub fn prove_stored(facts: &ScopeFacts, charges: &WrittenSums, cube: &WrittenSums) -> Result<(), Broken> {
     let broken = |invariant: Invariant, detail: String| Broken { invariant, scope: facts.scope.clone(), detail };
     if charges.rows != facts.rows {
         return Err(broken(Invariant::NoRowDropped, format!("{} rows accepted, {} written", facts.rows, charges.rows)));
@@ -110,12 +120,50 @@ pub fn prove(
             return Err(broken(Invariant::SumsCannotWrap, format!("{kind}: the absolute sum is {absolute}")));
         }
     }
-    let mut attributed = BTreeMap::<&Currency, Folded>::new();
-    for ((_, _, currency), folded) in owners {
-        *attributed.entry(currency).or_default() += *folded;
+    Ok(())
+}
+
+/// A change of owners alone: in every currency what leaves is what arrives, in charges and in the four costs.
+///
+/// # Errors
+/// The invariant that does not hold.
+pub fn prove_change(facts: &ScopeFacts, change: &OwnerTotals) -> Result<(), Broken> {
+    match by_currency(change).into_iter().find(|(_, folded)| *folded != Folded::default()) {
+        None => Ok(()),
+        Some((currency, folded)) => Err(Broken {
+            invariant: Invariant::ChargeConserved,
+            scope: facts.scope.clone(),
+            detail: format!(
+                "a change of owners adds {} charges and {} {currency} of effective cost",
+                folded.rows, folded.costs.effective
+            ),
+        }),
     }
-    let rows: u64 = attributed.values().map(|folded| folded.rows).sum();
-    if rows != facts.rows {
+}
+
+fn by_currency(owners: &OwnerTotals) -> BTreeMap<&Currency, Folded> {
+    let mut sums = BTreeMap::<&Currency, Folded>::new();
+    for ((_, _, currency), folded) in owners {
+        *sums.entry(currency).or_default() += *folded;
+    }
+    sums
+}
+
+/// Proves one scope of one delivery.
+///
+/// # Errors
+/// The first [`Broken`] invariant.
+pub fn prove(
+    facts: &ScopeFacts,
+    charges: &WrittenSums,
+    cube: &WrittenSums,
+    owners: &OwnerTotals,
+) -> Result<Vec<Proof>, Broken> {
+    prove_stored(facts, charges, cube)?;
+    let broken = |invariant: Invariant, detail: String| Broken { invariant, scope: facts.scope.clone(), detail };
+    let mut attributed = by_currency(owners);
+    let rows: i64 = attributed.values().map(|folded| folded.rows).sum();
+    if u64::try_from(rows) != Ok(facts.rows) {
         return Err(broken(Invariant::OneOwnerPerDay, format!("{} rows accepted, {rows} owned", facts.rows)));
     }
     let mut proofs = Vec::new();
@@ -126,7 +174,7 @@ pub fn prove(
                 scope: facts.scope.clone(),
                 currency: total.currency.clone(),
                 cost: kind,
-                rows: folded.rows,
+                rows: folded.rows.unsigned_abs(),
                 accepted: total.costs[kind],
                 attributed: folded.costs[kind],
             };
@@ -186,14 +234,20 @@ pub struct ScopeState {
 
 /// The digest of what each owner has: owners, rules, currencies, the four sums, the number of charges.
 pub fn owners_digest(owners: &OwnerTotals) -> Digest {
-    let mut text = String::new();
-    for ((owner, rule, currency), folded) in owners {
-        let rule = rule.as_ref().map_or("", RuleId::as_str);
-        text += &format!("{owner}\t{rule}\t{currency}\t{}", folded.rows);
-        for kind in CostKind::ALL {
-            text += &format!("\t{}", folded.costs[kind]);
-        }
-        text.push('\n');
+    let nothing = Digest::from_bytes([0; 32]);
+    owners.iter().fold(nothing, |sum, (key, folded)| sum.plus(owner_digest(key, *folded)))
+}
+
+/// The share of [`owners_digest`] of one owner, rule and currency; zero where no charge is left, so that a change of a few
+/// owners changes a digest without looking at the others.
+pub fn owner_digest((owner, rule, currency): &(Owner, Option<RuleId>, Currency), folded: Folded) -> Digest {
+    if folded == Folded::default() {
+        return Digest::from_bytes([0; 32]);
+    }
+    let rule = rule.as_ref().map_or("", RuleId::as_str);
+    let mut text = format!("{owner}\t{rule}\t{currency}\t{}", folded.rows);
+    for kind in CostKind::ALL {
+        text += &format!("\t{}", folded.costs[kind]);
     }
     Digest::of(text.as_bytes())
 }
@@ -258,7 +312,7 @@ mod tests {
         parts
             .iter()
             .map(|(owner, amount, rows)| {
-                ((owner.clone(), None, Currency::new("USD").unwrap()), Folded { costs: costs(amount), rows: *rows })
+                ((owner.clone(), None, Currency::new("USD").unwrap()), Folded { costs: costs(amount), rows: i64::try_from(*rows).unwrap() })
             })
             .collect()
     }

@@ -21,6 +21,31 @@ impl Digest {
         Digest(bytes)
     }
 
+    /// Its bytes.
+    pub fn bytes(self) -> [u8; 32] {
+        self.0
+    }
+
+    /// Sum of two digests as numbers of 256 bits, modulo 2²⁵⁶: the digest of a bag whose rows' digests are added up.
+    pub fn plus(self, other: Digest) -> Digest {
+        let mut sum = [0; 32];
+        let mut carry = 0;
+        for at in (0..32).rev() {
+            let digit = u16::from(self.0[at]) + u16::from(other.0[at]) + carry;
+            sum[at] = (digit & 0xff) as u8;
+            carry = digit >> 8;
+        }
+        Digest(sum)
+    }
+
+    /// The digest that [`Digest::plus`] takes back to this one.
+    pub fn minus(self, other: Digest) -> Digest {
+        // −x is the complement of x, plus one.
+        let mut one = [0; 32];
+        one[31] = 1;
+        self.plus(Digest(other.0.map(|byte| !byte)).plus(Digest(one)))
+    }
+
     /// The first 16 hexadecimal digits: enough for people to tell two apart.
     pub fn short(self) -> String {
         let mut text = self.to_string();

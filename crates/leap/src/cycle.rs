@@ -9,16 +9,17 @@
 //! Read this first; everything else is a detail of one of these lines. Deciding and acting join with later capabilities.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use leap_book::{
     ConfigFiles, ConfigKind, NewClaimEvent, NewReorg, OwnerTotal, ProofRow, Publish, PublishedDelivery, Snapshot,
 };
 use leap_lake::{Before, PublishInfo, Staging};
 use leap_orient::attribute::{Again, AgainDone, Answers, Daily, Engine};
-use leap_orient::proof::{self, OwnerTotals, ScopeState, WrittenSums};
+use leap_orient::proof::{self, Folded, OwnerTotals, ScopeState, WrittenSums};
 use leap_orient::reading::totals;
 use leap_terms::tables::Table;
-use leap_terms::{Delivery, Digest, FileRecord, Instant, Month, RowsDigest, ScopeFacts, ScopeKey, SourceId};
+use leap_terms::{Costs, Delivery, Digest, FileRecord, Instant, Month, Owner, RowsDigest, ScopeFacts, ScopeKey, SourceId};
 
 use crate::failure::Failure;
 use crate::home::Home;
@@ -112,6 +113,9 @@ fn check_stored(
     Ok(())
 }
 
+/// Files of changes that a slice's daily table may have beside its own before they are made one again.
+const DAILY_CHANGES: usize = 8;
+
 /// Writes the two tables of answers to staging; returns the file of the first.
 fn store(
     slice: &Slice,
@@ -120,19 +124,79 @@ fn store(
     daily: &Daily,
 ) -> Result<FileRecord, Failure> {
     let problem = |error: leap_lake::LakeError| Failure::from_error(&error);
-    let mut writer = staging.writer(Table::Attribution, &slice.scope, &slice.delivery, &[]).map_err(problem)?;
-    for batch in answers {
-        writer.write(batch).map_err(problem)?;
-    }
-    let file = writer.finish().map_err(problem)?;
+    let file = store_answers(slice, staging, answers)?;
     let mut writer = staging.writer(Table::Daily, &slice.scope, &slice.delivery, &[]).map_err(problem)?;
     writer.write(&daily.batch()).map_err(problem)?;
     writer.finish().map_err(problem)?;
     Ok(file)
 }
 
+fn store_answers(
+    slice: &Slice,
+    staging: &Staging,
+    answers: &[arrow::array::RecordBatch],
+) -> Result<FileRecord, Failure> {
+    let problem = |error: leap_lake::LakeError| Failure::from_error(&error);
+    let mut writer = staging.writer(Table::Attribution, &slice.scope, &slice.delivery, &[]).map_err(problem)?;
+    for batch in answers {
+        writer.write(batch).map_err(problem)?;
+    }
+    writer.finish().map_err(problem)
+}
+
+/// Writes what a small change does to a slice: its answers anew, and of the daily table only the rows that change, beside
+/// those that are there. What lies in the files then is compared with what was meant. Returns true where the daily table was
+/// written whole instead, as after many changes.
+fn store_change(slice: &Slice, staging: &Staging, done: &AgainDone, open: Open) -> Result<bool, Failure> {
+    let problem = |error: leap_lake::LakeError| Failure::from_error(&error);
+    let failed = |error: leap_orient::attribute::AttributeError| Failure::from_error(&error);
+    let wrong = || {
+        Failure::quality(format!(
+            "invariant {} does not hold for {}: the stored answers are not those of the rules; nothing was published",
+            leap_terms::Invariant::OneOwnerPerDay,
+            slice.scope
+        ))
+    };
+    let file = store_answers(slice, staging, &done.batches)?;
+    let schema = leap_terms::tables::attribution();
+    let arrow = |error: arrow::error::ArrowError| Failure::from_error(&error);
+    let mut stored = Vec::new();
+    for batch in staging.scan(&file, None).map_err(problem)? {
+        stored.push(batch.map_err(problem)?);
+    }
+    let (stored, meant) = (
+        arrow::compute::concat_batches(&schema, &stored).map_err(arrow)?,
+        arrow::compute::concat_batches(&schema, &done.batches).map_err(arrow)?,
+    );
+    if stored != meant {
+        return Err(wrong());
+    }
+    let number = slice.of(Table::Daily).len();
+    let whole = number > DAILY_CHANGES;
+    let (written, rows) = match whole {
+        true => {
+            let mut rows = daily(slice, open)?;
+            rows.add_all(&done.change);
+            let writer = staging.writer(Table::Daily, &slice.scope, &slice.delivery, &[]).map_err(problem)?;
+            (writer, rows)
+        }
+        false => {
+            let writer = staging.writer(Table::Daily, &slice.scope, &slice.delivery, &[]).map_err(problem)?;
+            (writer.of_change(u32::try_from(number).unwrap_or(u32::MAX)), done.change.clone())
+        }
+    };
+    let mut writer = written;
+    writer.write(&rows.batch()).map_err(problem)?;
+    let file = writer.finish().map_err(problem)?;
+    let mut stored = Daily::new();
+    for batch in staging.scan(&file, None).map_err(problem)? {
+        stored.read(&batch.map_err(problem)?).map_err(failed)?;
+    }
+    if stored != rows { Err(wrong()) } else { Ok(whole) }
+}
+
 /// The sums that the writers made of a slice's files.
-pub(crate) fn written(slice: &Slice, table: Table) -> WrittenSums {
+pub(crate) fn written_sums(slice: &Slice, table: Table) -> WrittenSums {
     let mut written = WrittenSums::default();
     for file in slice.of(table) {
         written.rows += file.rows;
@@ -145,7 +209,7 @@ pub(crate) fn written(slice: &Slice, table: Table) -> WrittenSums {
 
 /// Proves a slice.
 pub(crate) fn prove(fresh: &Fresh, totals: &OwnerTotals) -> Result<(), Failure> {
-    let (charges, cube) = (written(&fresh.slice, Table::Charges), written(&fresh.slice, Table::Cube));
+    let (charges, cube) = (written_sums(&fresh.slice, Table::Charges), written_sums(&fresh.slice, Table::Cube));
     proof::prove(&fresh.facts, &charges, &cube, totals)
         .map(|_| ())
         .map_err(|broken| Failure::quality(broken.to_string()))
@@ -170,26 +234,36 @@ pub(crate) async fn turn(
     // orient: an owner for every charge of the slices that changed
     let staged: BTreeSet<String> = staging.files().into_iter().map(|file| file.path).collect();
     let mut totals = BTreeMap::<ScopeKey, OwnerTotals>::new();
+    let mut changes = BTreeMap::<ScopeKey, OwnerTotals>::new();
     let mut state = BTreeMap::<(SourceId, Month), (u64, RowsDigest)>::new();
+    // Slices whose daily table gets one more file.
+    let mut added = BTreeSet::new();
     {
         let open = |file: &FileRecord, columns: Option<&[&str]>| {
             if staged.contains(&file.path) { staging.scan(file, columns) } else { home.lake.scan(file, columns) }
                 .map_err(problem)
         };
-        for fresh in &fresh {
-            let owners = match &fresh.again {
-                None => attribute(engine, &fresh.slice, &staging, &open)?,
-                Some(done) => {
-                    let file = store(&fresh.slice, &staging, &done.batches, &done.daily)?;
-                    let totals = done.daily.totals();
-                    check_stored(&fresh.slice, &staging, &file, &totals, &open)?;
-                    totals
-                }
-            };
+        for fresh in fresh.iter().filter(|fresh| fresh.again.is_none()) {
+            let owners = attribute(engine, &fresh.slice, &staging, &open)?;
             prove(fresh, &owners)?;
             add_totals(totals.entry(fresh.slice.scope.clone()).or_default(), &owners);
         }
+        let small: Vec<(&Fresh, &AgainDone)> =
+            fresh.iter().filter_map(|fresh| fresh.again.as_ref().map(|done| (fresh, done))).collect();
+        let written = side_by_side(&small, |(fresh, done)| store_change(&fresh.slice, &staging, done, &open))?;
+        for ((fresh, done), whole) in small.iter().zip(written) {
+            let (charges, cube) = (written_sums(&fresh.slice, Table::Charges), written_sums(&fresh.slice, Table::Cube));
+            let change = done.change.totals();
+            proof::prove_stored(&fresh.facts, &charges, &cube)
+                .and_then(|()| proof::prove_change(&fresh.facts, &change))
+                .map_err(|broken| Failure::quality(broken.to_string()))?;
+            add_totals(changes.entry(fresh.slice.scope.clone()).or_default(), &change);
+            if !whole {
+                added.insert((fresh.slice.scope.clone(), fresh.slice.delivery.clone()));
+            }
+        }
     }
+    // Scopes whose figures are added up anew; of others a few owners change at most.
     let touched: BTreeSet<ScopeKey> =
         totals.keys().cloned().chain(superseded.iter().map(|(scope, _)| scope.clone())).collect();
 
@@ -198,10 +272,15 @@ pub(crate) async fn turn(
         .iter()
         .map(|fresh| ((fresh.slice.scope.clone(), fresh.slice.delivery.clone()), fresh.facts.clone()))
         .collect();
+    let small: BTreeSet<(ScopeKey, leap_terms::DeliveryId)> = fresh
+        .iter()
+        .filter(|fresh| fresh.again.is_some())
+        .map(|fresh| (fresh.slice.scope.clone(), fresh.slice.delivery.clone()))
+        .collect();
     let published = crate::world::published(home);
     for slice in world.slices() {
         let name = (slice.scope.clone(), slice.delivery.clone());
-        if superseded.contains(&name) || replaced.contains(&name) {
+        if superseded.contains(&name) || replaced.contains(&name) && !small.contains(&name) {
             continue;
         }
         if let Some(current) =
@@ -214,22 +293,30 @@ pub(crate) async fn turn(
             add_totals(totals.entry(slice.scope.clone()).or_default(), &owners);
         }
     }
+    for scope in &touched {
+        if let Some(change) = changes.remove(scope) {
+            add_totals(totals.entry(scope.clone()).or_default(), &change);
+        }
+    }
     for ((scope, _), facts) in &facts {
         let (rows, digest) = state.entry((scope.source.clone(), scope.billing_period)).or_default();
         *rows += facts.rows;
         *digest += facts.digest;
     }
     // Scopes that nothing touched keep the digest of their owners that the book has.
-    let mut owners: BTreeMap<ScopeKey, Digest> = BTreeMap::new();
-    if let Some(snapshot) = &world.snapshot {
-        let proofs = home.book.proofs(snapshot.id).await.map_err(|error| Failure::from_error(&error))?;
-        owners.extend(
-            proofs.into_iter().filter(|proof| !touched.contains(&proof.scope)).map(|proof| (proof.scope, proof.owners)),
-        );
-    }
+    let proved = match &world.snapshot {
+        Some(snapshot) => home.book.proofs(snapshot.id).await.map_err(|error| Failure::from_error(&error))?,
+        None => Vec::new(),
+    };
+    let mut owners: BTreeMap<ScopeKey, Digest> = proved
+        .iter()
+        .filter(|proof| !touched.contains(&proof.scope))
+        .map(|proof| (proof.scope.clone(), proof.owners))
+        .collect();
     for scope in &touched {
         owners.insert(scope.clone(), proof::owners_digest(totals.get(scope).unwrap_or(&OwnerTotals::new())));
     }
+    let owner_changes = owner_changes(home, world, &changes, &mut owners).await?;
     proof::prove_bound(facts.values()).map_err(|broken| Failure::quality(broken.to_string()))?;
 
     // publish: files into place, then one row in the book
@@ -243,8 +330,10 @@ pub(crate) async fn turn(
     let mut remove = Vec::new();
     for file in &world.files {
         let name = (file.scope.clone(), file.delivery.clone());
-        let again =
-            attributed.contains(&name) && rekeyed.contains(&(file.scope.clone(), file.delivery.clone(), file.table));
+        let stays = file.table == Table::Daily && added.contains(&name);
+        let again = attributed.contains(&name)
+            && rekeyed.contains(&(file.scope.clone(), file.delivery.clone(), file.table))
+            && !stays;
         if superseded.contains(&name) && !attributed.contains(&name) || again && !new_paths.contains(&file.path) {
             remove.push(file.path.clone());
         } else {
@@ -273,6 +362,14 @@ pub(crate) async fn turn(
     publish.revert = change.revert;
     publish.claim_events = change.claim_events;
     publish.table_versions = table_versions;
+    // What a few owners have changes neither rows nor sums of a scope, only the digest of its owners.
+    publish.proofs.extend(
+        proved
+            .into_iter()
+            .filter(|proof| changes.contains_key(&proof.scope))
+            .map(|proof| ProofRow { owners: owners.get(&proof.scope).copied().unwrap_or(proof.owners), ..proof }),
+    );
+    publish.owner_changes = owner_changes;
     for scope in &touched {
         let totals = totals.remove(scope).unwrap_or_default();
         publish.proofs.extend(proofs(scope, &facts, &totals));
@@ -282,13 +379,81 @@ pub(crate) async fn turn(
             rule,
             currency,
             costs: folded.costs,
-            rows: folded.rows,
+            rows: folded.charges(),
         }));
     }
     home.book.publish(&publish).await.map_err(|error| match error {
         error if error.is_try_again() => Failure::try_again(error.to_string()),
         other => Failure::from_error(&other),
     })
+}
+
+/// What the owners that a change concerns have of their scopes afterwards; the digests of these scopes follow.
+async fn owner_changes(
+    home: &Home,
+    world: &World,
+    changes: &BTreeMap<ScopeKey, OwnerTotals>,
+    digests: &mut BTreeMap<ScopeKey, Digest>,
+) -> Result<Vec<OwnerTotal>, Failure> {
+    let mut after = Vec::new();
+    let Some(snapshot) = &world.snapshot else { return Ok(after) };
+    for (scope, change) in changes {
+        let mut had = OwnerTotals::new();
+        let owners: BTreeSet<&Owner> = change.keys().map(|(owner, _, _)| owner).collect();
+        for owner in owners {
+            let totals = home.book.owner_total_of(snapshot.id, scope, owner).await;
+            for total in totals.map_err(|error| Failure::from_error(&error))? {
+                let rows = i64::try_from(total.rows).map_err(|error| Failure::failed(error.to_string()))?;
+                had.insert((total.owner, total.rule, total.currency), Folded { costs: total.costs, rows });
+            }
+        }
+        let digest = digests.entry(scope.clone()).or_insert_with(|| proof::owners_digest(&OwnerTotals::new()));
+        for (key, folded) in change {
+            let was = had.get(key).copied().unwrap_or_default();
+            let mut is = was;
+            is += *folded;
+            let rows = u64::try_from(is.rows).ok().filter(|rows| *rows > 0 || is.costs == Costs::default());
+            let rows = rows.ok_or_else(|| {
+                let invariant = leap_terms::Invariant::OneOwnerPerDay;
+                Failure::quality(format!(
+                    "invariant {invariant} does not hold for {scope}: {} would have {} charges and {} of cost; nothing was published; leap verify says what is damaged",
+                    key.0, is.rows, is.costs.effective
+                ))
+            })?;
+            *digest = digest.minus(proof::owner_digest(key, was)).plus(proof::owner_digest(key, is));
+            let (owner, rule, currency) = key.clone();
+            after.push(OwnerTotal { scope: scope.clone(), owner, rule, currency, costs: is.costs, rows });
+        }
+    }
+    Ok(after)
+}
+
+/// Does the same to each of some things, on all cores; results in their order, the first failure of them where there is one.
+pub(crate) fn side_by_side<T: Sync, R: Send>(
+    things: &[T],
+    act: impl Fn(&T) -> Result<R, Failure> + Sync,
+) -> Result<Vec<R>, Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(things.len());
+    if cores <= 1 {
+        return things.iter().map(act).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let mut done: Vec<(usize, Result<R, Failure>)> = std::thread::scope(|scope| {
+        let work = || {
+            let mut own = Vec::new();
+            while let Some((at, thing)) = {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                things.get(at).map(|thing| (at, thing))
+            } {
+                own.push((at, act(thing)));
+            }
+            own
+        };
+        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    });
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// The proof of a scope over all its current deliveries, per currency and kind of cost.
@@ -316,7 +481,7 @@ fn proofs(
                 scope: scope.clone(),
                 currency: currency.clone(),
                 cost,
-                rows: folded.rows,
+                rows: folded.charges(),
                 accepted: costs[cost],
                 attributed: folded.costs[cost],
                 difference: folded.costs[cost] - costs[cost],

@@ -86,7 +86,7 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
         company.resources,
         reports.len(),
         refused,
-        totals.values().map(|folded| folded.rows).sum::<u64>(),
+        totals.values().map(|folded| folded.charges()).sum::<u64>(),
         company.rows_delivered,
     ))?;
     summary(&world, &totals)?;

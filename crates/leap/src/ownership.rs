@@ -150,32 +150,34 @@ pub(crate) fn changed_slices(
     }
     let (before, after) = (Engine::new(&world.rules, &world.org), Engine::new(rules, org));
     let again = Again::new(&before, &after, &names);
-    let mut fresh = Vec::new();
+    let (mut fresh, mut looked) = (Vec::new(), Vec::new());
     for slice in world.slices() {
         touched.slices += 1;
         let current =
             world.scopes.iter().find(|current| current.scope == slice.scope && current.delivery == slice.delivery);
         let Some(current) = current else { continue };
-        let facts = current.facts.clone();
-        let keyed = keyed_for(home, rules, &slice, staging, &open)?;
         let whole = full || slice.of(Table::Daily).is_empty() || slice.of(Table::Attribution).is_empty();
+        let keyed = keyed_for(home, rules, &slice, staging, &open)?;
         if whole || keyed.of(Table::Keys) != slice.of(Table::Keys) {
             touched.rewritten += 1;
-            fresh.push(Fresh { slice: keyed, facts, again: None });
+            fresh.push(Fresh { slice: keyed, facts: current.facts.clone(), again: None });
             continue;
         }
         let charged = Period::new(slice.first_day, slice.last_day.plus(1));
-        if again.days().zip(charged).is_none_or(|(days, charged)| days.intersection(charged).is_none()) {
-            continue;
+        if again.days().zip(charged).is_some_and(|(days, charged)| days.intersection(charged).is_some()) {
+            looked.push((slice, &current.facts));
         }
-        let (done, examined) = look_again(&again, &slice, &open)?;
+    }
+    let answers = cycle::side_by_side(&looked, |(slice, _)| look_again(&again, slice, &open))?;
+    for ((slice, facts), (done, examined)) in looked.into_iter().zip(answers) {
         touched.examined += examined;
         if let Some(done) = done {
             touched.changed += done.changed;
             touched.rewritten += 1;
-            fresh.push(Fresh { slice, facts, again: Some(done) });
+            fresh.push(Fresh { slice, facts: facts.clone(), again: Some(done) });
         }
     }
+    fresh.sort_by(|a, b| (&a.slice.scope, &a.slice.delivery).cmp(&(&b.slice.scope, &b.slice.delivery)));
     Ok((fresh, touched))
 }
 
@@ -209,18 +211,7 @@ fn look_again(
         each_batch(slice.of(Table::Resources), None, open, |batch| run.full_resources(batch).map_err(problem))?;
     }
     let examined = run.examined();
-    let mut failed = None;
-    let done = run.finish(|| {
-        crate::world::daily(slice, open).map_err(|failure| {
-            let message = failure.message.clone();
-            failed = Some(failure);
-            leap_orient::attribute::AttributeError::BadValue(message)
-        })
-    });
-    match (done, failed) {
-        (_, Some(failure)) => Err(failure),
-        (done, None) => Ok((done.map_err(problem)?, examined)),
-    }
+    Ok((run.finish().map_err(problem)?, examined))
 }
 
 /// When a change counts as recorded: now, or the earlier instant that it names.
@@ -308,7 +299,7 @@ async fn all_totals_of(home: &Home, snapshot: i64) -> Result<OwnerTotals, Failur
     for total in home.book.owner_totals(snapshot).await.map_err(problem)? {
         let folded = totals.entry((total.owner, total.rule, total.currency)).or_default();
         folded.costs += total.costs;
-        folded.rows += total.rows;
+        folded.rows += i64::try_from(total.rows).map_err(|error| Failure::failed(error.to_string()))?;
     }
     Ok(totals)
 }
@@ -456,7 +447,7 @@ pub(crate) async fn check_rules(root: &Path, args: &RulesFileArgs) -> Result<(),
     for ((_, rule, currency), folded) in &totals {
         let entry = per_rule.entry((rule.as_ref().map(ToString::to_string), currency.clone())).or_default();
         entry.0 += folded.costs.effective;
-        entry.1 += folded.rows;
+        entry.1 += folded.charges();
     }
     let note = |rule: &str| {
         findings
@@ -568,7 +559,7 @@ pub(crate) async fn diff_rules(root: &Path, args: &RulesFileArgs) -> Result<(), 
     });
     let mut per_owner = BTreeMap::<(String, Currency), Money>::new();
     for Moved { from, to, currency, folded } in rows {
-        let (amount, count) = (folded.costs.effective, folded.rows);
+        let (amount, count) = (folded.costs.effective, folded.charges());
         *per_owner.entry((from.to_string(), currency.clone())).or_default() -= amount;
         *per_owner.entry((to.to_string(), currency.clone())).or_default() += amount;
         answer.rows.push(vec![

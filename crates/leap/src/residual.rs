@@ -98,7 +98,7 @@ fn find(home: &Home, view: &View, period: Period) -> Result<Found, Failure> {
             *first = (*first).min(key.day);
             if inside {
                 let held = found.held.entry(name).or_default();
-                held.charges += folded.rows;
+                held.charges += folded.charges();
                 *held.days.entry(key.day).or_default() += amount;
             }
         }

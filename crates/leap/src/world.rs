@@ -183,7 +183,7 @@ impl World {
 }
 
 /// Opens a file of the lake, wherever it lies: staged or published.
-pub(crate) type Open<'a> = &'a dyn Fn(&FileRecord, Option<&[&str]>) -> Result<Batches, Failure>;
+pub(crate) type Open<'a> = &'a (dyn Fn(&FileRecord, Option<&[&str]>) -> Result<Batches, Failure> + Sync);
 
 /// Opens published files.
 pub(crate) fn published(home: &Home) -> impl Fn(&FileRecord, Option<&[&str]>) -> Result<Batches, Failure> {
@@ -221,6 +221,7 @@ pub(crate) fn daily(slice: &Slice, open: Open) -> Result<Daily, Failure> {
     let mut daily = Daily::new();
     if !slice.of(Table::Daily).is_empty() {
         each_batch(slice.of(Table::Daily), None, open, |batch| daily.read(batch).map_err(failed))?;
+        daily.whole().map_err(failed)?;
         return Ok(daily);
     }
     let answers = answers(slice, open)?;

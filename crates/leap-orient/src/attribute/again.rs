@@ -7,7 +7,7 @@
 //! run.answers(&batch)?; …                                 // its stored answers
 //! if again.probes() { run.keys(&batch)?; run.resources(&batch)?; run.pairs(&batch)?; }
 //! if run.has_candidates() { run.full_keys(…)?; run.cube(…)?; run.full_resources(…)?; }
-//! let done = run.finish(&daily)?;                         // None: nothing differs here
+//! let done = run.finish()?;                               // None: nothing differs here
 //! ```
 //! **Which keys can differ.** A key's answer depends on the rules that match it and on what the names they yield mean. So it
 //! can differ only where its stored answer comes from a rule that ended or moved, where it rests on a name that now means
@@ -51,8 +51,9 @@ pub struct Again<'e, 'r> {
 pub struct AgainDone {
     /// Rows of the attribution table, all of them.
     pub batches: Vec<RecordBatch>,
-    /// The daily table.
-    pub daily: Daily,
+    /// What changes in the daily table: charges that leave an owner are negative there. Added to the stored rows it gives the
+    /// new ones; alone it adds up to nothing.
+    pub change: Daily,
     /// Keys whose answer changed.
     pub changed: usize,
     /// What changed hands: day, owner before, owner after, currency.
@@ -367,14 +368,11 @@ impl AgainRun<'_, '_> {
         self.run.resources(&wanted)
     }
 
-    /// The scope's new tables, or `None` when every answer stayed as it was. `daily` is the scope's daily table as it is.
+    /// The scope's new answers, or `None` when every one stayed as it was.
     ///
     /// # Errors
     /// Stored tables that contradict each other: a damaged lake or our bug.
-    pub fn finish(
-        mut self,
-        daily: impl FnOnce() -> Result<Daily, AttributeError>,
-    ) -> Result<Option<AgainDone>, AttributeError> {
+    pub fn finish(mut self) -> Result<Option<AgainDone>, AttributeError> {
         if self.candidates.is_empty() {
             return Ok(None);
         }
@@ -391,7 +389,7 @@ impl AgainRun<'_, '_> {
         if changed.is_empty() {
             return Ok(None);
         }
-        let mut daily = daily()?;
+        let mut change = Daily::new();
         let mut after = Answers::new();
         for batch in &fresh.batches {
             after.add(batch)?;
@@ -423,13 +421,13 @@ impl AgainRun<'_, '_> {
                 let (commitment, status) = self.commitments.get(&cell.key).cloned().unwrap_or_default();
                 let currency = currencies.all[cell.currency].clone();
                 let mut key = DailyKey { day: cell.day, owner: was.0, rule: was.1, commitment, status, currency };
-                daily.subtract(&key, cell.folded)?;
+                change.add(key.clone(), -cell.folded);
                 (key.owner, key.rule) = is;
-                daily.add(key, cell.folded);
+                change.add(key, cell.folded);
             }
         }
         let batches = merged(&self.stored, &old, &fresh.batches, &new, &changed)?;
-        Ok(Some(AgainDone { batches, daily, changed: changed.len(), moved }))
+        Ok(Some(AgainDone { batches, change, changed: changed.len(), moved }))
     }
 }
 

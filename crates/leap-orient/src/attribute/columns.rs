@@ -148,8 +148,10 @@ impl CubeRows {
             let fine = fine.as_ref().filter(|fine| fine.is_valid(at)).map_or(0, |fine| fine.value(at));
             costs[kind] = Exact::from_parts(coarse.value(at), fine);
         }
-        let rows = u64::try_from(self.rows.value(at))
-            .map_err(|_| AttributeError::BadValue(format!("a cell of the cube has {} rows", self.rows.value(at))))?;
+        let rows = self.rows.value(at);
+        if rows < 0 {
+            return Err(AttributeError::BadValue(format!("a cell of the cube has {rows} rows")));
+        }
         let resource =
             self.resources.is_valid(at).then(|| digest(self.resources.value(at), tables::RESOURCE)).transpose()?;
         Ok(Cell {

@@ -6,6 +6,7 @@
 //! Made while a scope is attributed, read back by everything that asks by owner and day. It knows no key and no resource.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -49,27 +50,48 @@ impl Daily {
         Daily::default()
     }
 
-    /// Adds charges.
+    /// Adds charges, or takes some away where they are negative. A row without charges vanishes, so that the charges alone
+    /// decide the bytes, not the way that led to them.
     pub fn add(&mut self, key: DailyKey, folded: Folded) {
-        *self.rows.entry(key).or_default() += folded;
+        match self.rows.entry(key) {
+            Entry::Vacant(place) => {
+                if folded != Folded::default() {
+                    place.insert(folded);
+                }
+            }
+            Entry::Occupied(mut place) => {
+                *place.get_mut() += folded;
+                if *place.get() == Folded::default() {
+                    place.remove();
+                }
+            }
+        }
     }
 
-    /// Takes charges out again. A row without charges vanishes, so that content and order of changes alone decide the bytes.
+    /// Adds all rows of another.
+    pub fn add_all(&mut self, other: &Daily) {
+        for (key, folded) in &other.rows {
+            self.add(key.clone(), *folded);
+        }
+    }
+
+    /// True when nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Refuses rows that no charges can have made: fewer than none, or cost without any. A slice has them when a file of
+    /// changes is there and the file that it changes is not.
     ///
     /// # Errors
-    /// When it had fewer charges than are taken out: our bug.
-    pub fn subtract(&mut self, key: &DailyKey, folded: Folded) -> Result<(), AttributeError> {
-        let short = || AttributeError::BadValue(format!("{} has fewer charges on {} than leave", key.owner, key.day));
-        let row = self.rows.get_mut(key).ok_or_else(short)?;
-        row.rows = row.rows.checked_sub(folded.rows).ok_or_else(short)?;
-        row.costs += -folded.costs;
-        if row.rows == 0 {
-            if row.costs != Costs::default() {
-                return Err(AttributeError::BadValue(format!("{} keeps cost without charges", key.owner)));
+    /// The first such row.
+    pub fn whole(&self) -> Result<(), AttributeError> {
+        match self.rows.iter().find(|(_, folded)| folded.rows <= 0) {
+            None => Ok(()),
+            Some((key, folded)) => {
+                Err(AttributeError::BadValue(format!("{} has {} charges on {}", key.owner, folded.rows, key.day)))
             }
-            self.rows.remove(key);
         }
-        Ok(())
     }
 
     /// The rows in order.
@@ -146,7 +168,7 @@ impl Daily {
             columns.push(Arc::new(fine.finish()));
         }
         columns.push(Arc::new(Int64Array::from_iter_values(
-            self.rows.values().map(|folded| i64::try_from(folded.rows).expect("fewer than 2^63 charges")),
+            self.rows.values().map(|folded| folded.rows),
         )));
         RecordBatch::try_new(tables::daily(), columns).expect("the columns are those of the table")
     }
@@ -208,7 +230,7 @@ pub fn each(
         let (Some((_, owner)), Some((_, currency))) = (&owner, &currency) else { continue };
         let mut folded = Folded {
             costs: Costs::default(),
-            rows: u64::try_from(counts.value(row)).map_err(|error| AttributeError::BadValue(error.to_string()))?,
+            rows: counts.value(row),
         };
         for (kind, coarse, fine) in &costs {
             if let Some(coarse) = coarse {
@@ -328,10 +350,28 @@ mod tests {
         daily.add(key("2026-09-01", "a"), folded("3"));
         let before = daily.clone();
         daily.add(key("2026-09-01", "a"), folded("0.5"));
-        daily.subtract(&key("2026-09-01", "a"), folded("0.5")).unwrap();
+        daily.add(key("2026-09-01", "a"), -folded("0.5"));
         assert_eq!(daily, before);
-        assert!(daily.subtract(&key("2026-09-02", "a"), folded("3")).is_err());
-        daily.subtract(&key("2026-09-01", "a"), folded("3")).unwrap();
+        daily.whole().unwrap();
+        daily.add(key("2026-09-01", "a"), -folded("3"));
         assert_eq!(daily, Daily::new());
+    }
+
+    #[test]
+    fn a_change_is_read_after_or_before_what_it_changes_but_not_alone() {
+        let (mut base, mut change) = (Daily::new(), Daily::new());
+        base.add(key("2026-09-01", "a"), folded("3"));
+        change.add(key("2026-09-01", "a"), -folded("3"));
+        change.add(key("2026-09-01", "b"), folded("3"));
+        let mut expected = Daily::new();
+        expected.add(key("2026-09-01", "b"), folded("3"));
+        for order in [[&base, &change], [&change, &base]] {
+            let mut read = Daily::new();
+            order.iter().for_each(|part| read.read(&part.batch()).unwrap());
+            assert_eq!(read, expected);
+            read.whole().unwrap();
+        }
+        let refused = change.whole().unwrap_err().to_string();
+        assert!(refused.contains("a has -1 charges on 2026-09-01"), "{refused}");
     }
 }

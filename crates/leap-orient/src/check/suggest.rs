@@ -60,11 +60,11 @@ pub struct Suggestion {
 #[derive(Default)]
 struct Case {
     costs: Vec<(usize, Money)>,
-    rows: u64,
+    rows: i64,
 }
 
 impl Case {
-    fn add(&mut self, currency: usize, money: Money, rows: u64) {
+    fn add(&mut self, currency: usize, money: Money, rows: i64) {
         self.rows += rows;
         match self.costs.iter_mut().find(|(known, _)| *known == currency) {
             Some((_, sum)) => *sum += money,
@@ -311,7 +311,7 @@ impl<'a> SuggestRun<'a> {
                 *owns.entry(self.currencies.all[*currency].clone()).or_default() += *money;
             }
         }
-        (owns, rows)
+        (owns, rows.unsigned_abs())
     }
 
     /// Groups of what is owned in which one team has nearly everything, and its share in percent.

@@ -67,7 +67,7 @@ fn a_rule_that_never_matches_and_one_that_comes_too_late_are_named_with_their_li
     .assert_eq(&text.join("\n"));
     assert_eq!(check(&rules, &[]).len(), 1);
     let money = money(&rules, &[&done]);
-    assert_eq!(money[0].values().map(|folded| folded.rows).sum::<u64>(), 3);
+    assert_eq!(money[0].values().map(|folded| folded.rows).sum::<i64>(), 3);
     assert!(money[1].is_empty());
 }
 

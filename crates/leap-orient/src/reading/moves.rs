@@ -49,7 +49,7 @@ pub struct Moves<'o> {
     paths: Vec<(String, String)>,
     path_numbers: HashMap<(String, String), u32>,
     currencies: Vec<Currency>,
-    sums: HashMap<(Month, u32, usize), (Exact, u64)>,
+    sums: HashMap<(Month, u32, usize), (Exact, i64)>,
     all: HashMap<(Month, usize), Exact>,
 }
 
@@ -175,7 +175,7 @@ impl<'o> Moves<'o> {
             if from != to {
                 let sum = self.sums.entry((month, pair, currency)).or_default();
                 sum.0 += amount;
-                sum.1 += u64::try_from(counts.value(row)).unwrap_or(0);
+                sum.1 += counts.value(row);
             }
         }
         Ok(())
@@ -224,7 +224,7 @@ impl<'o> Moves<'o> {
         if self.paths[stayed as usize].0 != self.paths[stayed as usize].1 {
             let sum = self.sums.entry((month, stayed, currency)).or_default();
             sum.0 += -amount;
-            sum.1 = sum.1.saturating_sub(folded.rows);
+            sum.1 -= folded.rows;
         }
         if self.paths[moved as usize].0 != self.paths[moved as usize].1 {
             let sum = self.sums.entry((month, moved, currency)).or_default();
@@ -243,7 +243,7 @@ impl<'o> Moves<'o> {
             .map(|((month, pair, currency), (amount, rows))| {
                 let (from, to) = self.paths[*pair as usize].clone();
                 let currency = self.currencies[*currency].clone();
-                Move { month: *month, from, to, currency, amount: *amount, rows: *rows }
+                Move { month: *month, from, to, currency, amount: *amount, rows: rows.unsigned_abs() }
             })
             .collect();
         moves.sort_by(|a, b| {

@@ -38,7 +38,7 @@ pub fn add(answers: &Answers, batch: &RecordBatch, totals: &mut OwnerTotals) -> 
         let currency = Currency::new(currencies.value(row)).map_err(AttributeError::BadValue)?;
         let mut folded = Folded {
             costs: Costs::default(),
-            rows: u64::try_from(rows.value(row)).map_err(|error| AttributeError::BadValue(error.to_string()))?,
+            rows: rows.value(row),
         };
         for (kind, coarse, fine) in &costs {
             let digits = fine.filter(|fine| fine.is_valid(row)).map_or(0, |fine| fine.value(row));

@@ -43,7 +43,7 @@ impl Moves {
             answer.rows.push(vec![
                 Cell::text(from.to_string()),
                 Cell::text(to.to_string()),
-                Cell::Count(folded.rows),
+                Cell::Count(folded.charges()),
                 Cell::text(currency.as_str()),
                 Cell::Amount(folded.costs.effective),
             ]);

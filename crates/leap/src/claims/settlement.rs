@@ -156,7 +156,7 @@ fn weigh(
                 for ((_, from, to, currency), folded) in &done.moved {
                     *moved.entry((from.clone(), to.clone(), currency.clone())).or_default() += *folded;
                 }
-                done.daily.totals()
+                done.change.totals()
             }
             // Its keys had to be made anew for a column that no rule named so far.
             None => {
