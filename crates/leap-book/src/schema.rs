@@ -17,9 +17,10 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration { version: 1, name: "book", sql: include_str!("../migrations/0001_book.sql") },
     Migration { version: 2, name: "history", sql: include_str!("../migrations/0002_history.sql") },
+    Migration { version: 3, name: "one total", sql: include_str!("../migrations/0003_one_total.sql") },
 ];
 
 /// The newest schema that this leap knows.

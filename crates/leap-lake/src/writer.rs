@@ -12,12 +12,13 @@ use arrow::array::{ArrayRef, RecordBatch, new_null_array};
 use arrow::compute::BatchCoalescer;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
-use leap_terms::tables::Table;
+use leap_terms::tables::{self, Table};
 use leap_terms::{DeliveryId, Digest, FileRecord, ScopeKey};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
 
 use crate::LakeError;
 use crate::layout::{file_schema, path_of};
@@ -83,7 +84,14 @@ impl FileWriter {
             .set_compression(Compression::ZSTD(level))
             .set_created_by("leap".to_owned())
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .set_statistics_enabled(EnabledStatistics::Chunk);
+        // A dictionary of digests would be as long as the column.
+        let properties = [tables::KEY, tables::RESOURCE]
+            .into_iter()
+            .filter(|_| table == Table::Attribution)
+            .fold(properties, |properties, column| {
+                properties.set_column_dictionary_enabled(ColumnPath::from(column), false)
+            })
             .build();
         let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
         let parquet = ArrowWriter::try_new_with_options(file, schema.clone(), options)

@@ -312,7 +312,10 @@ mod tests {
         parts
             .iter()
             .map(|(owner, amount, rows)| {
-                ((owner.clone(), None, Currency::new("USD").unwrap()), Folded { costs: costs(amount), rows: i64::try_from(*rows).unwrap() })
+                (
+                    (owner.clone(), None, Currency::new("USD").unwrap()),
+                    Folded { costs: costs(amount), rows: i64::try_from(*rows).unwrap() },
+                )
             })
             .collect()
     }

@@ -19,7 +19,9 @@ use leap_orient::attribute::{Again, AgainDone, Answers, Daily, Engine};
 use leap_orient::proof::{self, Folded, OwnerTotals, ScopeState, WrittenSums};
 use leap_orient::reading::totals;
 use leap_terms::tables::Table;
-use leap_terms::{Costs, Delivery, Digest, FileRecord, Instant, Month, Owner, RowsDigest, ScopeFacts, ScopeKey, SourceId};
+use leap_terms::{
+    Costs, Delivery, Digest, FileRecord, Instant, Month, Owner, RowsDigest, ScopeFacts, ScopeKey, SourceId,
+};
 
 use crate::failure::Failure;
 use crate::home::Home;
@@ -450,7 +452,10 @@ pub(crate) fn side_by_side<T: Sync, R: Send>(
             own
         };
         let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().flat_map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        workers
+            .into_iter()
+            .flat_map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
     });
     done.sort_by_key(|(at, _)| *at);
     done.into_iter().map(|(_, result)| result).collect()

@@ -188,7 +188,14 @@ fn look_again(
     open: Open,
 ) -> Result<(Option<leap_orient::attribute::AgainDone>, usize), Failure> {
     let mut run = again.scope(slice.first_day, slice.last_day);
-    each_batch(slice.of(Table::Attribution), None, open, |batch| run.answers(batch).map_err(problem))?;
+    // Where rules are only new, stored answers matter once one of them matches something.
+    let read_answers = |run: &mut leap_orient::attribute::AgainRun<'_, '_>| {
+        each_batch(slice.of(Table::Attribution), None, open, |batch| run.answers(batch).map_err(problem))
+    };
+    let first = again.reads_answers();
+    if first {
+        read_answers(&mut run)?;
+    }
     let columns = again.probe_columns();
     if again.probes() {
         let mut columns: Vec<&str> = columns.iter().map(String::as_str).collect();
@@ -201,6 +208,9 @@ fn look_again(
         each_batch(slice.of(Table::Cube), Some(&columns), open, |batch| run.pairs(batch).map_err(problem))?;
     }
     if run.has_candidates() {
+        if !first {
+            read_answers(&mut run)?;
+        }
         let columns = again.full_columns();
         let mut columns: Vec<&str> = columns.iter().map(String::as_str).collect();
         columns.insert(0, tables::KEY);

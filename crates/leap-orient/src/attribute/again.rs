@@ -4,9 +4,9 @@
 //! ```text
 //! let again = Again::new(&old, &new);                     // which rules and names differ, on which days
 //! let mut run = again.scope(first_day, last_day);         // a scope with charges on those days
-//! run.answers(&batch)?; …                                 // its stored answers
+//! if again.reads_answers() { run.answers(&batch)?; … }    // its stored answers
 //! if again.probes() { run.keys(&batch)?; run.resources(&batch)?; run.pairs(&batch)?; }
-//! if run.has_candidates() { run.full_keys(…)?; run.cube(…)?; run.full_resources(…)?; }
+//! if run.has_candidates() { /* answers, if not yet */ run.full_keys(…)?; run.cube(…)?; run.full_resources(…)?; }
 //! let done = run.finish()?;                               // None: nothing differs here
 //! ```
 //! **Which keys can differ.** A key's answer depends on the rules that match it and on what the names they yield mean. So it
@@ -129,6 +129,11 @@ impl<'e, 'r> Again<'e, 'r> {
         self.days
     }
 
+    /// True when the first look needs the stored answers: a rule ended, or a name means somebody else.
+    pub fn reads_answers(&self) -> bool {
+        !self.gone.is_empty() || !self.names.is_empty() || !self.told.is_empty()
+    }
+
     /// True when the first look needs the keys: some rule is new.
     pub fn probes(&self) -> bool {
         self.probe.is_some()
@@ -171,7 +176,9 @@ impl<'e, 'r> Again<'e, 'r> {
             old: Answers::new(),
             seen: self.told.clone(),
             candidates: HashSet::new(),
-            keys: 0,
+            answered: 0,
+            last: None,
+            probed: 0,
             probe: self.probe.as_ref().map(|probe| probe.scope()),
             run: self.new.scope().on(first, last),
             commitments: HashMap::new(),
@@ -193,7 +200,10 @@ pub struct AgainRun<'a, 'r> {
     /// Verdicts on texts of evidence.
     seen: HashMap<String, bool>,
     candidates: HashSet<u128>,
-    keys: usize,
+    /// Keys with answers that were read, the last of them, and keys that new rules were asked for.
+    answered: usize,
+    last: Option<Vec<u8>>,
+    probed: usize,
     probe: Option<ScopeRun<'a, 'r>>,
     run: ScopeRun<'a, 'r>,
     commitments: HashMap<u128, (Option<String>, Option<String>)>,
@@ -211,11 +221,11 @@ impl AgainRun<'_, '_> {
         let keys = binary(batch, tables::KEY)?;
         let (rules, evidence) = (text(batch, "rule")?, text(batch, "evidence")?);
         let resources = binary(batch, tables::RESOURCE)?;
-        let mut last: Option<&[u8]> = None;
         for row in 0..batch.num_rows() {
-            if resources.is_null(row) && last != Some(keys.value(row)) {
-                self.keys += 1;
-                last = Some(keys.value(row));
+            let first = resources.is_null(row) && self.last.as_deref() != Some(keys.value(row));
+            if first {
+                self.answered += 1;
+                self.last = Some(keys.value(row).to_vec());
             }
             let by_rule = rules.is_valid(row) && self.again.gone.contains(rules.value(row));
             if by_rule || evidence.is_valid(row) && self.names_somebody_else(evidence.value(row)) {
@@ -257,6 +267,7 @@ impl AgainRun<'_, '_> {
         let Some(probe) = &mut self.probe else { return Ok(()) };
         probe.keys(batch)?;
         let keys = binary(batch, tables::KEY)?;
+        self.probed += batch.num_rows();
         for row in 0..batch.num_rows() {
             let key = digest(keys.value(row), tables::KEY)?;
             if probe.says_something(key, None)? {
@@ -304,7 +315,7 @@ impl AgainRun<'_, '_> {
 
     /// Keys looked at.
     pub fn examined(&self) -> usize {
-        self.keys
+        self.answered.max(self.probed)
     }
 
     fn wanted(&self, batch: &RecordBatch) -> Result<RecordBatch, AttributeError> {

@@ -167,9 +167,7 @@ impl Daily {
             columns.push(Arc::new(coarse.finish()));
             columns.push(Arc::new(fine.finish()));
         }
-        columns.push(Arc::new(Int64Array::from_iter_values(
-            self.rows.values().map(|folded| folded.rows),
-        )));
+        columns.push(Arc::new(Int64Array::from_iter_values(self.rows.values().map(|folded| folded.rows))));
         RecordBatch::try_new(tables::daily(), columns).expect("the columns are those of the table")
     }
 }
@@ -228,10 +226,7 @@ pub fn each(
             currency = Some((row, Currency::new(currencies.value(row)).map_err(AttributeError::BadValue)?));
         }
         let (Some((_, owner)), Some((_, currency))) = (&owner, &currency) else { continue };
-        let mut folded = Folded {
-            costs: Costs::default(),
-            rows: counts.value(row),
-        };
+        let mut folded = Folded { costs: Costs::default(), rows: counts.value(row) };
         for (kind, coarse, fine) in &costs {
             if let Some(coarse) = coarse {
                 let digits = fine.as_ref().filter(|fine| fine.is_valid(row)).map_or(0, |fine| fine.value(row));

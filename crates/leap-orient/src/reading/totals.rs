@@ -36,10 +36,7 @@ pub fn add(answers: &Answers, batch: &RecordBatch, totals: &mut OwnerTotals) -> 
             .find(keys.value(row), resource, day)
             .ok_or_else(|| AttributeError::BadValue(format!("a cell of {day} has no owner")))?;
         let currency = Currency::new(currencies.value(row)).map_err(AttributeError::BadValue)?;
-        let mut folded = Folded {
-            costs: Costs::default(),
-            rows: rows.value(row),
-        };
+        let mut folded = Folded { costs: Costs::default(), rows: rows.value(row) };
         for (kind, coarse, fine) in &costs {
             let digits = fine.filter(|fine| fine.is_valid(row)).map_or(0, |fine| fine.value(row));
             folded.costs[*kind] = Exact::from_parts(coarse.value(row), digits);
