@@ -5,7 +5,7 @@
 //! ```
 //! Reading order: [`fraction`] and [`quantile`] (ranks without floats), [`apportion`] (whole numbers that add up),
 //! [`composition`] (the p99.9 divided among its owners, from requests or from stored sums), [`sketch`] (the quantile of
-//! whatever was counted elsewhere), [`blame`] and [`shapley`] (who broke the objective, who can repair it),
+//! whatever was counted elsewhere), [`pack`] (both as bytes), [`blame`] and [`shapley`] (who broke the objective, who can repair it),
 //! [`contract`] (hours that missed, and the incident after 48 of them), [`evidence`] (is it really better?).
 //!
 //! Everything here is pure and integer: the same requests in any order give the same bits. Keys are generic; what they are
@@ -17,6 +17,7 @@ pub mod composition;
 pub mod contract;
 pub mod evidence;
 pub mod fraction;
+pub mod pack;
 pub mod quantile;
 pub mod shapley;
 pub mod sketch;
@@ -46,6 +47,9 @@ pub enum TailError {
         /// The request's latency.
         latency_ns: u64,
     },
+    /// Stored bytes are broken.
+    #[error(transparent)]
+    Unreadable(pack::Unreadable),
     /// Budgets of teams may not exceed the objective.
     #[error("blame a miss: budgets add up to {budgets_ns} ns, over the objective of {objective_ns} ns")]
     OverBudget {

@@ -14,6 +14,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::super::TailError;
 use super::super::fraction::Fraction;
@@ -237,6 +238,52 @@ impl<K: Ord + Clone> Stored<K> {
     }
 }
 
+/// What a question is asked of: [`Stored`], or its bytes ([`super::super::pack::Packed`]).
+pub trait Piece<K> {
+    /// How many mantissa bits fewer than the sketch's 7 its buckets have.
+    fn coarser(&self) -> u32;
+
+    /// Lowest bucket, requests and weight of each row, in order of buckets.
+    fn counts(&self) -> (&[u16], &[u64], &[u128]);
+
+    /// What each key took in these rows together, weighted; each key once.
+    ///
+    /// # Errors
+    /// When a sum exceeds 128 bits, or the rows' bytes are broken.
+    fn sums(&self, rows: Range<usize>) -> Result<Vec<(&K, u128)>, TailError>;
+}
+
+impl<K: Ord + Clone> Piece<K> for Stored<K> {
+    fn coarser(&self) -> u32 {
+        self.coarser
+    }
+
+    fn counts(&self) -> (&[u16], &[u64], &[u128]) {
+        (&self.buckets, &self.requests, &self.weights)
+    }
+
+    fn sums(&self, rows: Range<usize>) -> Result<Vec<(&K, u128)>, TailError> {
+        let mut sums: Vec<(&K, u128)> = Vec::new();
+        for row in rows {
+            // Rows have mostly the same keys in the same order, so the next key's place is mostly the next place.
+            let mut place = 0;
+            for (key, sum) in self.parts_at(row) {
+                while sums.get(place).is_some_and(|(held, _)| *held < key) {
+                    place += 1;
+                }
+                match sums.get_mut(place) {
+                    Some((held, total)) if *held == key => {
+                        *total = total.checked_add(*sum).ok_or(TailError::TooLarge)?
+                    }
+                    Some(_) | None => sums.insert(place, (key, *sum)),
+                }
+                place += 1;
+            }
+        }
+        Ok(sums)
+    }
+}
+
 /// Counts of several pieces together, by bucket.
 struct Counted {
     coarser: u32,
@@ -247,27 +294,31 @@ struct Counted {
 }
 
 impl Counted {
-    fn of<K: Ord + Clone>(pieces: &[&Stored<K>]) -> Counted {
-        let coarser = pieces.iter().map(|piece| piece.coarser).max().unwrap_or(0);
+    fn of<K>(pieces: &[&impl Piece<K>]) -> Counted {
+        let coarser = pieces.iter().map(|piece| piece.coarser()).max().unwrap_or(0);
         let mut sums = vec![(0_u64, 0_u128); BUCKETS >> coarser];
         for piece in pieces {
-            for ((bucket, requests), weight) in piece.buckets.iter().zip(&piece.requests).zip(&piece.weights) {
+            let (buckets, requests, weights) = piece.counts();
+            for ((bucket, requests), weight) in buckets.iter().zip(requests).zip(weights) {
                 let sum = &mut sums[usize::from(*bucket) >> coarser];
-                sum.0 += requests;
-                sum.1 += weight;
+                // Counts of bytes may be anything; requests that were there are far fewer.
+                sum.0 = sum.0.saturating_add(*requests);
+                sum.1 = sum.1.saturating_add(*weight);
             }
         }
         let mut counted = Counted { coarser, rows: Vec::new(), requests: 0, weight: 0 };
         for (slot, (requests, weight)) in sums.into_iter().enumerate().filter(|(_, (requests, _))| *requests > 0) {
             counted.rows.push(((slot << coarser) as u16, requests, counted.weight, weight));
-            counted.requests += requests;
-            counted.weight += weight;
+            counted.requests = counted.requests.saturating_add(requests);
+            counted.weight = counted.weight.saturating_add(weight);
         }
         counted
     }
 
     fn quantile(&self, p: Quantile) -> Option<u64> {
-        let below = |row: &(u16, u64, u128, u128)| p.level().cmp_part(row.2 + row.3, self.weight) == Ordering::Less;
+        let below = |row: &(u16, u64, u128, u128)| {
+            p.level().cmp_part(row.2.saturating_add(row.3), self.weight) == Ordering::Less
+        };
         let row = self.rows.get(self.rows.partition_point(below))?;
         Some(if self.coarser == 0 {
             middle_of(row.0)
@@ -284,19 +335,20 @@ impl Counted {
     /// The rows whose weight touches (p − h, p + h): the rule for requests, of whole buckets.
     fn band(&self, p: Quantile, h: Fraction) -> &[(u16, u64, u128, u128)] {
         let (from, to) = bounds(p, h);
-        let first = self.rows.partition_point(|row| from.cmp_part(row.2 + row.3, self.weight) == Ordering::Less);
+        let first =
+            self.rows.partition_point(|row| from.cmp_part(row.2.saturating_add(row.3), self.weight) == Ordering::Less);
         let end = self.rows.partition_point(|row| to.cmp_part(row.2, self.weight) == Ordering::Less);
         &self.rows[first..end.max(first)]
     }
 }
 
-/// Q(p) of all pieces together, divided among owners; `None` where there are no requests. `owner` gets the piece's index and the
-/// key, so that each day's owners are those of that day.
+/// Q(p) of all pieces together, divided among owners; `None` where there are no requests. `owner` gets the piece's index and each of its
+/// keys once, so that each day's owners are those of that day.
 ///
 /// # Errors
-/// When the band's weighted time exceeds 128 bits.
-pub fn answer<K: Ord + Clone, T: Ord + Clone>(
-    pieces: &[&Stored<K>],
+/// When the band's weighted time exceeds 128 bits, or bytes of the band are broken.
+pub fn answer<K, T: Ord + Clone>(
+    pieces: &[&impl Piece<K>],
     p: Quantile,
     band: Band,
     mut owner: impl FnMut(usize, &K) -> T,
@@ -307,9 +359,9 @@ pub fn answer<K: Ord + Clone, T: Ord + Clone>(
 /// As [`answer`], at p and at the median with the same h, and the difference.
 ///
 /// # Errors
-/// When a band's weighted time exceeds 128 bits.
-pub fn excess<K: Ord + Clone, T: Ord + Clone>(
-    pieces: &[&Stored<K>],
+/// When a band's weighted time exceeds 128 bits, or bytes of a band are broken.
+pub fn excess<K, T: Ord + Clone>(
+    pieces: &[&impl Piece<K>],
     p: Quantile,
     band: Band,
     mut owner: impl FnMut(usize, &K) -> T,
@@ -322,15 +374,15 @@ pub fn excess<K: Ord + Clone, T: Ord + Clone>(
     Ok(Some(Excess { tail, median, excess }))
 }
 
-fn compose<K: Ord + Clone, T: Ord + Clone>(
+fn compose<K, T: Ord + Clone>(
     counted: &Counted,
-    pieces: &[&Stored<K>],
+    pieces: &[&impl Piece<K>],
     p: Quantile,
     band: Band,
     owner: &mut impl FnMut(usize, &K) -> T,
 ) -> Result<Option<Composition<T>>, TailError> {
     let Some(latency_ns) = counted.quantile(p) else { return Ok(None) };
-    let held = |h: Fraction| counted.band(p, h).iter().map(|row| row.1).sum();
+    let held = |h: Fraction| counted.band(p, h).iter().fold(0_u64, |sum, row| sum.saturating_add(row.1));
     let (h, widened) = match band {
         Band::Within(h) => (h, false),
         Band::Default => widened(half_beyond(p), counted.requests, p, held),
@@ -339,14 +391,13 @@ fn compose<K: Ord + Clone, T: Ord + Clone>(
     let (first, last) = (rows.first().map_or(0, |row| row.0), rows.last().map_or(0, |row| row.0));
     let mut sums: BTreeMap<T, u128> = BTreeMap::new();
     for (index, piece) in pieces.iter().enumerate() {
-        let start = piece.buckets.partition_point(|bucket| *bucket < first);
+        let buckets = piece.counts().0;
+        let start = buckets.partition_point(|bucket| *bucket < first);
         // `last` is the lowest bucket of a coarse one.
-        let end = piece.buckets.partition_point(|bucket| bucket >> counted.coarser << counted.coarser <= last);
-        for row in start..end {
-            for (key, sum) in piece.parts_at(row) {
-                let held = sums.entry(owner(index, key)).or_insert(0);
-                *held = held.checked_add(*sum).ok_or(TailError::TooLarge)?;
-            }
+        let end = buckets.partition_point(|bucket| bucket >> counted.coarser << counted.coarser <= last);
+        for (key, sum) in piece.sums(start..end)? {
+            let held = sums.entry(owner(index, key)).or_insert(0);
+            *held = held.checked_add(sum).ok_or(TailError::TooLarge)?;
         }
     }
     Ok(Some(Composition {
@@ -355,8 +406,8 @@ fn compose<K: Ord + Clone, T: Ord + Clone>(
         band: Used {
             h,
             widened,
-            requests: rows.iter().map(|row| row.1).sum(),
-            weight: rows.iter().map(|row| row.3).sum(),
+            requests: rows.iter().fold(0, |sum, row| row.1.saturating_add(sum)),
+            weight: rows.iter().fold(0, |sum, row| row.3.saturating_add(sum)),
             at_least_ns: counted.bounds(first).0,
             at_most_ns: counted.bounds(last).1,
         },

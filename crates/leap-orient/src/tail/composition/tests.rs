@@ -4,6 +4,7 @@ use std::time::Instant;
 use super::stored::{Gathered, Stored, answer, excess};
 use super::*;
 use crate::tail::TailError;
+use crate::tail::pack::{Packed, composition_bytes};
 use crate::tail::sketch::Sketch;
 use proptest::prelude::*;
 
@@ -121,7 +122,7 @@ fn parts_that_do_not_partition_a_request_are_refused() {
 fn without_requests_there_is_no_answer() {
     let none = Ranked::<u32>::new(&[]).unwrap();
     assert_eq!((none.compose(p("p50"), Band::Default), none.tail(p("p50"))), (Ok(None), Ok(None)));
-    assert_eq!(answer::<u32, u32>(&[], p("p50"), Band::Default, |_, key| *key), Ok(None));
+    assert_eq!(answer(&[] as &[&Stored<u32>], p("p50"), Band::Default, |_, key| *key), Ok(None));
 }
 
 /// The answers of the traces at hand for one file: (latency, parts by service), or `None` where the data is absent.
@@ -305,9 +306,29 @@ fn measure_a_month() {
     let hours: Vec<Stored<u32>> = (0..744).map(|_| hour(&mut next)).collect();
     let pieces: Vec<&Stored<u32>> = hours.iter().collect();
     let cells: usize = hours.iter().map(Stored::len).sum();
+    let bytes: Vec<Vec<u8>> = hours.iter().map(composition_bytes).collect();
+    let days: Vec<Vec<u8>> = hours.chunks(24).map(|day| composition_bytes(&merged(day))).collect();
+    let size = |of: &[Vec<u8>]| of.iter().map(Vec::len).sum::<usize>();
+    println!("{cells} cells, {} bytes as hours, {} as {} days", size(&bytes), size(&days), days.len());
     for level in ["p50", "p99", "p99.9"] {
         let start = Instant::now();
         let found = excess(&pieces, p(level), Band::Default, |_, key| key % 5).unwrap().unwrap();
-        println!("{level}: {} cells, {:?}, {:?}", cells, start.elapsed(), found.tail.band);
+        println!("{level} from memory: {:?}, {:?}", start.elapsed(), found.tail.band);
+        for packed in [&bytes, &days] {
+            let start = Instant::now();
+            let read: Vec<Packed<'_>> = packed.iter().map(|bytes| Packed::read(bytes).unwrap()).collect();
+            let again = excess(&read.iter().collect::<Vec<_>>(), p(level), Band::Default, |_, key| key % 5);
+            println!("{level} from {} pieces of bytes: {:?}", packed.len(), start.elapsed());
+            assert_eq!(again.unwrap().unwrap(), found);
+        }
     }
+    let start = Instant::now();
+    let day = merged(&hours[..24]);
+    println!("24 hours merged to a day of {} cells: {:?}", day.len(), start.elapsed());
+}
+
+fn merged(hours: &[Stored<u32>]) -> Stored<u32> {
+    let mut day = Gathered::default();
+    hours.iter().for_each(|hour| day.absorb(hour).unwrap());
+    day.stored()
 }

@@ -5,11 +5,12 @@
 //! U = 49, p = 1/3432, shift 1.70 s
 //! ```
 //! [`ranks`] (how well a quantile is known from n requests), [`ranksum`] (did the days move, and by how much), [`early`] (an answer that may be
-//! read at any time), [`verdict`] (all of it together, with the guards). No floating-point number is involved: probabilities are
+//! read at any time), [`mix`] (other requests are no improvement), [`verdict`] (all of it together, with the guards). No floating-point number is involved: probabilities are
 //! exact fractions or integers in fixed point with a stated error.
 
 pub mod chance;
 pub mod early;
+pub mod mix;
 pub mod ranks;
 pub mod ranksum;
 pub mod verdict;

@@ -39,6 +39,15 @@ fn an_upper_limit_takes_3688_requests_and_2995_on_one_side() {
 }
 
 #[test]
+fn a_billion_requests_know_their_quantile_to_four_parts_in_a_million() {
+    let found = ranks(1_000_000_000, Quantile::p999(), outside_95()).unwrap();
+    let off = |rank: Option<u64>| rank.unwrap().abs_diff(found.rank);
+    // 1.96 · √(10⁹ · 0.001 · 0.999) = 1,959.
+    assert!((1_957..=1_961).contains(&off(found.low)) && (1_957..=1_961).contains(&off(found.high)), "{found:?}");
+    assert!((950_000..950_100).contains(&found.coverage_ppm));
+}
+
+#[test]
 fn four_thousand_requests_cover_a_little_more_than_asked() {
     let found = ranks(4_000, Quantile::p999(), outside_95()).unwrap();
     assert_eq!((found.low, found.high), (Some(3_992), Some(4_000)));
