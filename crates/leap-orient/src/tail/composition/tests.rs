@@ -230,6 +230,28 @@ proptest! {
     }
 
     #[test]
+    fn without_weights_the_band_is_the_documents_ranks(all in any_requests(), level in 1_u64..1000, width in 0_u64..1000) {
+        let parts: Vec<Vec<(u8, u64)>> = all.into_iter().map(|(parts, _)| parts).collect();
+        let found = Ranked::new(&requests(&parts)).unwrap().compose(Quantile::new(level, 1000).unwrap(), h(width, 1000)).unwrap().unwrap();
+        // ⌈(p − h)n⌉ to min(n, ⌈(p + h)n⌉), in thousandths.
+        let mut sorted = parts.clone();
+        sorted.sort_by_key(|parts| (parts.iter().map(|(_, ns)| ns).sum::<u64>(), parts.clone()));
+        let n = sorted.len() as u64;
+        let (from, to) = ((level.saturating_sub(width) * n).div_ceil(1000).max(1), ((level + width) * n).div_ceil(1000).min(n));
+        let band = &sorted[from as usize - 1..to as usize];
+        let sum = |key: u8| band.iter().flatten().filter(|(held, _)| *held == key).map(|(_, ns)| u128::from(*ns)).sum::<u128>();
+        let (sums, q) = ([sum(0), sum(1), sum(2)], u128::from(found.latency_ns));
+        let all: u128 = sums.iter().sum();
+        let mut shares = sums.map(|sum| q * sum / all);
+        let mut order = [0, 1, 2];
+        order.sort_by_key(|key| (std::cmp::Reverse(q * sums[*key] % all), *key));
+        let left = (q - shares.iter().sum::<u128>()) as usize;
+        order.iter().take(left).for_each(|key| shares[*key] += 1);
+        prop_assert_eq!(found.band.requests, band.len() as u64);
+        prop_assert_eq!([0, 1, 2].map(|key| u128::from(found.part(&key))), shares);
+    }
+
+    #[test]
     fn what_is_stored_says_what_its_requests_say(all in any_requests(), level in 1_u64..1000, cut in 0_usize..300, bits in 0_u32..4) {
         let quantile = Quantile::new(level, 1000).unwrap();
         let requests = weighted(&all);

@@ -160,10 +160,8 @@ fn limits_from_a_sketch_lie_outside_those_of_the_requests() {
 
 /// A case that holds in all respects: weeks of days at 4.6 s, then at 2.9 s.
 fn sound(days_a_side: i64) -> Case {
-    let day = |day: i64| DayQuantile {
-        day,
-        ns: if day < 100 { 4_600_000 } else { 2_900_000 } + (day.rem_euclid(7) * 1000) as u64,
-    };
+    let ns = |day: i64| if day < 100 { 4_600_000 } else { 2_900_000 } + (day.rem_euclid(7) * 1000) as u64;
+    let day = |day: i64| DayQuantile { day, requests: 14_000, ns: ns(day) };
     let interval = |ns: u64| {
         let ranks = ranks(200_000, Quantile::p999(), outside_975()).unwrap();
         Some(Interval { ranks, ns, low_ns: Some(ns - 50_000), high_ns: Some(ns + 50_000) })
@@ -193,7 +191,8 @@ fn a_sound_claim_is_verified_at_its_lower_end() {
 #[test]
 fn six_weeks_a_side_are_judged_by_weeks_too() {
     let verdict = judge(&sound(42));
-    assert_eq!((verdict.outcome, verdict.p_weeks.unwrap().to_string()), (Outcome::Verified, "1/924".to_owned()));
+    assert_eq!((verdict.outcome, verdict.reported_p().unwrap().to_string()), (Outcome::Verified, "1/924".to_owned()));
+    assert_eq!(verdict.reported_p(), verdict.p_weeks.as_ref());
 }
 
 #[test]
@@ -208,7 +207,10 @@ fn each_rule_that_does_not_hold_is_a_reason() {
     assert_eq!(refused(&|case| case.registered = false), [Refusal::NotRegistered]);
     let short = refused(&|case| case.days.retain(|day| day.day >= 93));
     assert_eq!(short, [Refusal::TooFewDays(Side::Before, 7)]);
-    assert_eq!(refused(&|case| case.days.push(DayQuantile { day: 115, ns: 1 })), [Refusal::OtherWeekdays]);
+    assert_eq!(
+        refused(&|case| case.days.push(DayQuantile { day: 115, requests: 4_000, ns: 1 })),
+        [Refusal::OtherWeekdays]
+    );
     let thin = refused(&|case| case.after.as_mut().unwrap().ranks.n = 99_999);
     assert_eq!(thin, [Refusal::TooFewRequests(Side::After, 99_999)]);
     assert_eq!(refused(&|case| case.broken.push(Guard::MixChanged)), [Refusal::Broken(Guard::MixChanged)]);
@@ -217,6 +219,8 @@ fn each_rule_that_does_not_hold_is_a_reason() {
     let chance = refused(&|case| case.days.iter_mut().for_each(|day| day.ns = 4_600_000 + (day.day % 2) as u64));
     assert!(matches!(&chance[..], [Refusal::ByChance(_)]), "{chance:?}");
     assert!(chance[0].to_string().ends_with("over days is not below 1/100"));
+    let thin_day = refused(&|case| case.days[0].requests = 3_999);
+    assert_eq!(thin_day, [Refusal::TooFewDays(Side::Before, 13), Refusal::OtherWeekdays]);
     let none = refused(&|case| case.days.clear());
     assert_eq!(none, [Refusal::TooFewDays(Side::Before, 0), Refusal::TooFewDays(Side::After, 0)]);
 }

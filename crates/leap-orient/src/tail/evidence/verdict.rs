@@ -9,6 +9,7 @@
 //! difference of the pooled quantiles that is above 0 with 95 %; no guard broken; the cause shown. What may be claimed is the lower end of
 //! that difference, less what a control without the change gained in the same time.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::super::fraction::Fraction;
@@ -18,6 +19,8 @@ use super::ranksum::{by_weeks, hodges_lehmann, rank_sum};
 
 /// Days a side.
 pub const DAYS: usize = 14;
+/// Requests a day from which its p99.9 is known at all.
+pub const DAY_REQUESTS: u64 = 4_000;
 /// Whole weeks a side from which weeks are permuted too.
 pub const WEEKS: usize = 6;
 /// Requests a side for a claim.
@@ -28,6 +31,8 @@ pub const REQUESTS: u64 = 100_000;
 pub struct DayQuantile {
     /// Days since the epoch.
     pub day: i64,
+    /// From how many requests; days with fewer than [`DAY_REQUESTS`] do not count.
+    pub requests: u64,
     /// The day's quantile, ns.
     pub ns: u64,
 }
@@ -157,6 +162,13 @@ pub struct Verdict {
     pub claim_ns: Option<i128>,
 }
 
+impl Verdict {
+    /// The p-value to report: the larger of days and weeks.
+    pub fn reported_p(&self) -> Option<&Chance> {
+        self.p.iter().chain(&self.p_weeks).max()
+    }
+}
+
 /// Judges a claim.
 pub fn judge(case: &Case) -> Verdict {
     let mut refusals = Vec::new();
@@ -239,15 +251,15 @@ fn cause_refusal(cause: Option<Cause>, claim: i128) -> Option<Refusal> {
     }
 }
 
-/// The days before and after, each sorted, the day of the change dropped; of a day given twice the last in order of values counts.
+/// The days before and after, each sorted; the day of the change and days of few requests are dropped, and of a day given twice the one
+/// of more requests counts.
 fn sides(days: &[DayQuantile], change_day: i64) -> (Vec<DayQuantile>, Vec<DayQuantile>) {
-    let by_day: std::collections::BTreeMap<i64, u64> = {
-        let mut sorted = days.to_vec();
-        sorted.sort_unstable();
-        sorted.into_iter().map(|day| (day.day, day.ns)).collect()
-    };
-    let days = by_day.into_iter().filter(|(day, _)| *day != change_day).map(|(day, ns)| DayQuantile { day, ns });
-    days.partition(|day| day.day < change_day)
+    let mut by_day: BTreeMap<i64, DayQuantile> = BTreeMap::new();
+    for day in days.iter().filter(|day| day.day != change_day && day.requests >= DAY_REQUESTS) {
+        let held = by_day.entry(day.day).or_insert(*day);
+        *held = (*held).max(*day);
+    }
+    by_day.into_values().partition(|day| day.day < change_day)
 }
 
 fn values(days: &[DayQuantile]) -> Vec<i128> {
@@ -262,7 +274,7 @@ fn same_weekdays(before: &[DayQuantile], after: &[DayQuantile]) -> bool {
 /// Whole weeks that touch the day of the change without gaps of days in them: counted backwards from it and forwards.
 fn weeks(before: &[DayQuantile], after: &[DayQuantile], change_day: i64) -> (Vec<Vec<i128>>, Vec<Vec<i128>>) {
     let whole = |days: &[DayQuantile], week_of: &dyn Fn(i64) -> i64| {
-        let mut weeks: std::collections::BTreeMap<i64, Vec<i128>> = std::collections::BTreeMap::new();
+        let mut weeks: BTreeMap<i64, Vec<i128>> = BTreeMap::new();
         for day in days {
             weeks.entry(week_of(day.day)).or_default().push(i128::from(day.ns));
         }
@@ -279,7 +291,9 @@ fn control_gain(case: &Case) -> Option<i128> {
 
 /// Shift and p-value of the daily differences to the control, over days that both have.
 fn against_control(case: &Case) -> Option<(i128, Chance)> {
-    let control: std::collections::BTreeMap<i64, u64> = case.control.iter().map(|day| (day.day, day.ns)).collect();
+    let (control_before, control_after) = sides(&case.control, case.change_day);
+    let control: BTreeMap<i64, u64> =
+        control_before.iter().chain(&control_after).map(|day| (day.day, day.ns)).collect();
     let (before, after) = sides(&case.days, case.change_day);
     let less = |days: &[DayQuantile]| -> Vec<i128> {
         let both = days.iter().filter_map(|day| Some((day.ns, *control.get(&day.day)?)));
