@@ -6,11 +6,12 @@
 
 use num_bigint::BigUint;
 
-/// Divides `total` in the proportion of `weights`, which are sorted by key: everyone gets the whole part of the exact share,
-/// and what is left over goes one by one to the largest remainders, ties to the lower index. The result adds up to `total`,
-/// and a weight of 0 gets 0.
+/// Divides `total` in the proportion of `weights`, which are sorted by key: everyone gets the whole part of the exact
+/// share, and what is left over goes one by one to the largest remainders, ties to the lower index. The result adds up
+/// to `total`, and a weight of 0 gets 0.
 ///
-/// Returns zeros where all weights are 0 (there is no proportion, and nothing is invented); the caller sees it by the sum.
+/// Returns zeros where all weights are 0 (there is no proportion, and nothing is invented); the caller sees it by the
+/// sum.
 pub fn apportion(total: u64, weights: &[u128]) -> Vec<u64> {
     let sum = weights.iter().try_fold(0_u128, |sum, weight| sum.checked_add(*weight));
     let narrow = sum.filter(|sum| u128::from(total).checked_mul(*sum).is_some());

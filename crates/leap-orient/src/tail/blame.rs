@@ -3,8 +3,8 @@
 //! ```text
 //! objective 100, budgets A40 B30 C30; a request of 150 = A45 B70 C35 is over by A5 B40 C5 → 50 = A5 B40 C5
 //! ```
-//! Budgets add up to at most the objective, so a request over the objective has somebody over budget: blame is always defined and
-//! adds up to the excess. Keys without a budget have a budget of 0.
+//! Budgets add up to at most the objective, so a request over the objective has somebody over budget: blame is always
+//! defined and adds up to the excess. Keys without a budget have a budget of 0.
 
 use std::collections::BTreeMap;
 
@@ -43,8 +43,8 @@ impl<K: Ord + Clone> Budgets<K> {
         self.objective_ns
     }
 
-    /// A request's excess over the objective divided among the keys over budget, sorted by key; `None` where it met the objective.
-    /// `parts` are sorted by key.
+    /// A request's excess over the objective divided among the keys over budget, sorted by key; `None` where it met the
+    /// objective. `parts` are sorted by key.
     pub fn blame<'a>(&self, parts: &'a [(K, u64)]) -> Option<Vec<(&'a K, u64)>> {
         let latency: u64 = parts.iter().map(|(_, ns)| ns).sum();
         let excess = latency.checked_sub(self.objective_ns).filter(|excess| *excess > 0)?;

@@ -1,15 +1,17 @@
-//! The tail of an API's latency as numbers that add up: quantiles, who they are made of, and what a change has done to them.
+//! The tail of an API's latency as numbers that add up: quantiles, who they are made of, and what a change has done to
+//! them.
 //!
 //! ```text
 //! p99.9 of POST /v1/charges in August   4,612,000,000 ns = ledger 3,100,000,000 + payments 1,512,000,000
 //! ```
 //! Reading order: [`fraction`] and [`quantile`] (ranks without floats), [`apportion`] (whole numbers that add up),
 //! [`composition`] (the p99.9 divided among its owners, from requests or from stored sums), [`sketch`] (the quantile of
-//! whatever was counted elsewhere), [`pack`] (both as bytes), [`blame`] and [`shapley`] (who broke the objective, who can repair it),
-//! [`contract`] (hours that missed, and the incident after 48 of them), [`evidence`] (is it really better?).
+//! whatever was counted elsewhere), [`pack`] (both as bytes), [`blame`] and [`shapley`] (who broke the objective, who
+//! can repair it), [`contract`] (hours that missed, and the incident after 48 of them), [`evidence`] (is it really
+//! better?).
 //!
-//! Everything here is pure and integer: the same requests in any order give the same bits. Keys are generic; what they are
-//! (services, teams, kinds) and how traces become [`composition::Request`]s is the business of the caller.
+//! Everything here is pure and integer: the same requests in any order give the same bits. Keys are generic; what they
+//! are (services, teams, kinds) and how traces become [`composition::Request`]s is the business of the caller.
 
 pub mod apportion;
 pub mod blame;

@@ -4,9 +4,10 @@
 //! sketch        1 · trailing zeros · buckets · (bucket − the one before, count) …
 //! composition   2 · coarser · trailing zeros · buckets · (bucket − the one before, requests, weight, bytes of its parts) … · keys · parts
 //! ```
-//! All numbers are little-endian base-128 with a continuation bit. Weights in units of 2⁻²⁰ end in zeros where all are whole, so the zeros
-//! that all numbers of a piece end in are left out. The same value has one encoding, so equal bytes are equal values. A composition's
-//! counts come first: [`Packed`] reads those, and of the parts the band's buckets only.
+//! All numbers are little-endian base-128 with a continuation bit. Weights in units of 2⁻²⁰ end in zeros where all are
+//! whole, so the zeros that all numbers of a piece end in are left out. The same value has one encoding, so equal bytes
+//! are equal values. A composition's counts come first: [`Packed`] reads those, and of the parts the band's buckets
+//! only.
 //!
 //! Bytes are checked as they are read; what is cut off or out of order is refused, never guessed.
 
@@ -96,8 +97,8 @@ pub fn composition_bytes(stored: &Stored<u32>) -> Vec<u8> {
     out
 }
 
-/// A stored composition whose counts are read and whose parts are still bytes: what [`super::composition::stored::answer`] takes
-/// without unpacking the rest.
+/// A stored composition whose counts are read and whose parts are still bytes: what
+/// [`super::composition::stored::answer`] takes without unpacking the rest.
 #[derive(Clone, Debug)]
 pub struct Packed<'a> {
     coarser: u32,
@@ -244,8 +245,8 @@ impl Bytes<'_> {
 
     #[inline]
     fn long(&mut self) -> Result<u128, Unreadable> {
-        // Nearly all numbers end within eight bytes, which are read at once: the first byte without its high bit ends it, and
-        // its sevens of bits are pushed together in pairs.
+        // Nearly all numbers end within eight bytes, which are read at once: the first byte without its high bit ends
+        // it, and its sevens of bits are pushed together in pairs.
         if let Some((eight, _)) = self.0.split_first_chunk::<8>() {
             let read = u64::from_le_bytes(*eight);
             let ends = !read & 0x8080_8080_8080_8080;

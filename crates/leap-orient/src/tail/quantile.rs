@@ -102,10 +102,10 @@ impl FromStr for Quantile {
 
 /// How many requests one request stands for, in units of 2⁻²⁰ request.
 ///
-/// OpenTelemetry's adjusted count 2⁵⁶ / (2⁵⁶ − T) is no finite binary fraction; it is rounded half up to a unit. Adjusted counts are
-/// ≥ 1, so the error is at most 2⁻²¹ of the weight (0.00005 %); powers of two, the usual samplers, are exact. A weight is
-/// at most 2²⁴ requests (a sampler that keeps fewer than 1 in 16,777,216 is counted so): then weight · latency takes
-/// 44 + 64 bits, and 128 bits hold the sum of a million requests that each took 584 years.
+/// OpenTelemetry's adjusted count 2⁵⁶ / (2⁵⁶ − T) is no finite binary fraction; it is rounded half up to a unit.
+/// Adjusted counts are ≥ 1, so the error is at most 2⁻²¹ of the weight (0.00005 %); powers of two, the usual samplers,
+/// are exact. A weight is at most 2²⁴ requests (a sampler that keeps fewer than 1 in 16,777,216 is counted so): then
+/// weight · latency takes 44 + 64 bits, and 128 bits hold the sum of a million requests that each took 584 years.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Units(u64);
 
@@ -166,8 +166,8 @@ impl Add<Units> for Total {
     }
 }
 
-/// Q(p) of requests given as (latency in ns, weight), in any order: the smallest latency such that requests up to it weigh
-/// at least p of all. `None` where there are none.
+/// Q(p) of requests given as (latency in ns, weight), in any order: the smallest latency such that requests up to it
+/// weigh at least p of all. `None` where there are none.
 ///
 /// It sorts; [`super::composition::Ranked`] keeps the order for several questions.
 pub fn nearest_rank(requests: &[(u64, Units)], p: Quantile) -> Option<u64> {

@@ -3,9 +3,10 @@
 //! ```text
 //! B and C run in parallel: v({B}) = 0, v({C}) = 30, v({B, C}) = 80    B = (0 + 50)/2 = 25, C = (30 + 80)/2 = 55
 //! ```
-//! Exact for at most [`EXACT`] players: each coalition is asked for once. Beyond, over [`SAMPLED`] orders of players from a fixed
-//! sequence, each with its reverse: the same input gives the same result, it adds up to v(all) − v(none) all the same, and
-//! [`Shapley::orders`] says that it is sampled. It is never for the ledger, which uses [`super::composition`].
+//! Exact for at most [`EXACT`] players: each coalition is asked for once. Beyond, over [`SAMPLED`] orders of players
+//! from a fixed sequence, each with its reverse: the same input gives the same result, it adds up to v(all) − v(none)
+//! all the same, and [`Shapley::orders`] says that it is sampled. It is never for the ledger, which uses
+//! [`super::composition`].
 
 use std::collections::BTreeMap;
 
@@ -44,8 +45,8 @@ pub struct Shapley {
 }
 
 impl Shapley {
-    /// Whole numbers that add up to v(all) − v(none): rounded down, and the units left over to the largest remainders, ties to the
-    /// lower player.
+    /// Whole numbers that add up to v(all) − v(none): rounded down, and the units left over to the largest remainders,
+    /// ties to the lower player.
     pub fn whole(&self) -> Vec<i128> {
         let mut whole: Vec<i128> = self.over.iter().map(|over| over.div_euclid(self.under)).collect();
         let rest: Vec<i128> = self.over.iter().map(|over| over.rem_euclid(self.under)).collect();
@@ -59,8 +60,8 @@ impl Shapley {
     }
 }
 
-/// The Shapley value of `players` for the value function `v`, which is asked once per coalition it needs. `None` beyond [`MOST`]
-/// players.
+/// The Shapley value of `players` for the value function `v`, which is asked once per coalition it needs. `None` beyond
+/// [`MOST`] players.
 ///
 /// Values must be below 2¹⁰⁰ in size (they are nanoseconds of 64 bits).
 pub fn shapley(players: usize, mut v: impl FnMut(Coalition) -> i128) -> Option<Shapley> {

@@ -5,17 +5,19 @@
 //! p90, h = 0      rank 9          200 = A60 B140
 //! p90, h = 1/10   ranks 8 to 10   200 = A34 B43 C123
 //! ```
-//! Requests whose rank lies within ±h of the quantile (the band) say how its time is spent: part k of Q(p) is
-//! Q(p) · Σ w·a_k / Σ w·L over the band, by largest remainder, ties to the lower key. For a latency that is a sum of parts this is the
-//! derivative of the quantile by the scale of part k (Tasche, "Euler Allocation: Theory and Practice", 2007).
+//! Requests whose rank lies within ±h of the quantile (the band) say how its time is spent: part k of Q(p) is Q(p) · Σ
+//! w·a_k / Σ w·L over the band, by largest remainder, ties to the lower key. For a latency that is a sum of parts this
+//! is the derivative of the quantile by the scale of part k (Tasche, "Euler Allocation: Theory and Practice", 2007).
 //!
-//! **Band.** A request that takes the cumulative weight from C to C + w of W belongs to it when C + w ≥ (p − h)·W and C < (p + h)·W: for equal
-//! weights, ranks ⌈(p − h)n⌉ to min(n, ⌈(p + h)n⌉). [`Band::Default`] is h = (1 − p)/2, or where that band has fewer than
-//! [`ENOUGH`] requests the smallest multiple of it that has them (or all there are); [`Used`] says so.
+//! **Band.** A request that takes the cumulative weight from C to C + w of W belongs to it when C + w ≥ (p − h)·W and C
+//! < (p + h)·W: for equal weights, ranks ⌈(p − h)n⌉ to min(n, ⌈(p + h)n⌉). [`Band::Default`] is h = (1 − p)/2, or where
+//! that band has fewer than [`ENOUGH`] requests the smallest multiple of it that has them (or all there are); [`Used`]
+//! says so.
 //!
-//! **Two forms.** [`Ranked`] has the requests at hand: everything is exact, and equal latencies are ordered by their parts, so the order of
-//! arrival changes nothing. [`stored::Stored`] has sums per bucket of the [`super::sketch`]: Q(p) is within 0.4 %, the band is cut at
-//! buckets, and what it says is the exact composition of all requests of that wider band, whose latencies and weight are in [`Used`].
+//! **Two forms.** [`Ranked`] has the requests at hand: everything is exact, and equal latencies are ordered by their
+//! parts, so the order of arrival changes nothing. [`stored::Stored`] has sums per bucket of the [`super::sketch`]:
+//! Q(p) is within 0.4 %, the band is cut at buckets, and what it says is the exact composition of all requests of that
+//! wider band, whose latencies and weight are in [`Used`].
 
 use super::apportion::apportion;
 use super::fraction::Fraction;
@@ -88,7 +90,8 @@ impl<K: Ord + Clone> Composition<K> {
         self.parts.binary_search_by(|(other, _)| other.cmp(key)).map_or(0, |found| self.parts[found].1)
     }
 
-    /// What each key has more here than there, sorted by key; negative where it has less. Adds up to the difference of the latencies.
+    /// What each key has more here than there, sorted by key; negative where it has less. Adds up to the difference of
+    /// the latencies.
     pub fn excess_over(&self, usual: &Composition<K>) -> Vec<(K, i128)> {
         let mut keys: Vec<&K> = self.parts.iter().chain(&usual.parts).map(|(key, _)| key).collect();
         keys.sort_unstable();
@@ -137,7 +140,8 @@ fn bounds(p: Quantile, h: Fraction) -> (Fraction, Fraction) {
     around.unwrap_or((p.level(), p.level()))
 }
 
-/// The smallest multiple of `h`, at least itself, whose band holds enough of the requests: by bisection, for more is never fewer.
+/// The smallest multiple of `h`, at least itself, whose band holds enough of the requests: by bisection, for more is
+/// never fewer.
 fn widened(h: Fraction, all: u64, p: Quantile, held: impl Fn(Fraction) -> u64) -> (Fraction, bool) {
     let wanted = ENOUGH.min(all);
     let times = |k: u64| Fraction::new(k, 1).and_then(|k| h.times(k)).unwrap_or(Fraction::ONE);

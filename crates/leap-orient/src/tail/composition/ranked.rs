@@ -101,8 +101,8 @@ impl<'a, K: Ord + Clone> Ranked<'a, K> {
         self.divide(latency_ns, self.ranks(p, h), h, widened).map(Some)
     }
 
-    /// The tail form (expected shortfall): the mean latency of requests with L ≥ Q(p), rounded half up to a nanosecond, divided among
-    /// keys; `None` where there are no requests. Its band reaches from Q(p) to the slowest; `h` is 1 − p.
+    /// The tail form (expected shortfall): the mean latency of requests with L ≥ Q(p), rounded half up to a nanosecond,
+    /// divided among keys; `None` where there are no requests. Its band reaches from Q(p) to the slowest; `h` is 1 − p.
     ///
     /// # Errors
     /// When the tail's weighted time exceeds 128 bits.
@@ -121,7 +121,8 @@ impl<'a, K: Ord + Clone> Ranked<'a, K> {
         self.divide(mean, ranks, p.beyond(), false).map(Some)
     }
 
-    /// What makes the tail longer than usual: the composition at p minus that at the median, both with the h of the former.
+    /// What makes the tail longer than usual: the composition at p minus that at the median, both with the h of the
+    /// former.
     ///
     /// # Errors
     /// When a band's weighted time exceeds 128 bits.
@@ -132,7 +133,8 @@ impl<'a, K: Ord + Clone> Ranked<'a, K> {
         Ok(Some(Excess { tail, median, excess }))
     }
 
-    /// A latency measured elsewhere, divided as requests with latencies in `from_ns..=to_ns` say; `None` where none has.
+    /// A latency measured elsewhere, divided as requests with latencies in `from_ns..=to_ns` say; `None` where none
+    /// has.
     ///
     /// # Errors
     /// When the band's weighted time exceeds 128 bits.
@@ -147,9 +149,10 @@ impl<'a, K: Ord + Clone> Ranked<'a, K> {
         Ok((latency_ns == 0 || !divided.parts.is_empty()).then_some(divided))
     }
 
-    /// For traces that a sampler chose by latency: Q(p) from an unsampled histogram, the composition from the traces with latencies in
-    /// [Q(p − h), Q(p + h)] of that histogram (whole buckets). `None` where the metric counted nothing. [`Band::Default`] is widened
-    /// until it holds [`super::ENOUGH`] traces. Weights still count: they are the inverse of what was kept.
+    /// For traces that a sampler chose by latency: Q(p) from an unsampled histogram, the composition from the traces
+    /// with latencies in [Q(p − h), Q(p + h)] of that histogram (whole buckets). `None` where the metric counted
+    /// nothing. [`Band::Default`] is widened until it holds [`super::ENOUGH`] traces. Weights still count: they are the
+    /// inverse of what was kept.
     ///
     /// # Errors
     /// When the band's weighted time exceeds 128 bits.

@@ -1,16 +1,19 @@
-//! The composition as it is kept: per bucket of latency, how many requests there were and how much time of theirs each key took.
+//! The composition as it is kept: per bucket of latency, how many requests there were and how much time of theirs each
+//! key took.
 //!
 //! ```text
 //! charge-api, 2026-08-17    bucket  requests  weight      ns            by key
 //!                           3,351      1,204   1,204 · 2²⁰  …           ledger …, payments …
 //! ```
-//! One [`Stored`] is an API's hour or day. Any span of them answers a quantile with its composition by adding counts per bucket, finding the
-//! band's buckets, and adding the parts of those alone: the rest of the parts is not touched. Keys are what was known when the
-//! traces came (service, kind, caller); [`answer`] maps them to owners as of each piece, so that a reorg reads no trace again.
+//! One [`Stored`] is an API's hour or day. Any span of them answers a quantile with its composition by adding counts
+//! per bucket, finding the band's buckets, and adding the parts of those alone: the rest of the parts is not touched.
+//! Keys are what was known when the traces came (service, kind, caller); [`answer`] maps them to owners as of each
+//! piece, so that a reorg reads no trace again.
 //!
-//! **Exact**: sums per bucket, hence the composition of all requests of the buckets used. **By bucket**: Q(p) within 2⁻⁸ (0.4 %), and the band,
-//! which takes whole buckets: it holds the asked band and, at either end, requests whose latency differs from the band's end by
-//! less than 2⁻⁷ (0.8 %). [`Stored::coarsened`] trades that for size: each step halves the buckets and doubles both errors.
+//! **Exact**: sums per bucket, hence the composition of all requests of the buckets used. **By bucket**: Q(p) within
+//! 2⁻⁸ (0.4 %), and the band, which takes whole buckets: it holds the asked band and, at either end, requests whose
+//! latency differs from the band's end by less than 2⁻⁷ (0.8 %). [`Stored::coarsened`] trades that for size: each step
+//! halves the buckets and doubles both errors.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -166,8 +169,8 @@ impl<K: Ord + Clone> Gathered<K> {
 }
 
 impl<K: Ord + Clone> Stored<K> {
-    /// From rows as [`Stored::rows`] gives them, `coarser` as [`Stored::coarser`] does. `None` where they are not in order of distinct
-    /// buckets of that coarseness, or a bucket is empty, or its keys are not sorted.
+    /// From rows as [`Stored::rows`] gives them, `coarser` as [`Stored::coarser`] does. `None` where they are not in
+    /// order of distinct buckets of that coarseness, or a bucket is empty, or its keys are not sorted.
     pub fn from_rows(coarser: u32, rows: impl IntoIterator<Item = (u16, Cell<K>)>) -> Option<Stored<K>> {
         let mut stored = Stored { coarser, ..Stored::default() };
         for (bucket, cell) in rows {
@@ -342,8 +345,8 @@ impl Counted {
     }
 }
 
-/// Q(p) of all pieces together, divided among owners; `None` where there are no requests. `owner` gets the piece's index and each of its
-/// keys once, so that each day's owners are those of that day.
+/// Q(p) of all pieces together, divided among owners; `None` where there are no requests. `owner` gets the piece's
+/// index and each of its keys once, so that each day's owners are those of that day.
 ///
 /// # Errors
 /// When the band's weighted time exceeds 128 bits, or bytes of the band are broken.

@@ -3,8 +3,8 @@
 //! ```text
 //! (charge-api, hour 494,832, 250 ms) → 100,000 requests, 101 over
 //! ```
-//! Two numbers say exactly whether a quantile was over a threshold, and unlike quantiles they add up: over hours, over shards, and in
-//! any order. The hour is that of the root's start, UTC.
+//! Two numbers say exactly whether a quantile was over a threshold, and unlike quantiles they add up: over hours, over
+//! shards, and in any order. The hour is that of the root's start, UTC.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -53,8 +53,8 @@ impl Counter {
         }
     }
 
-    /// True when the nearest-rank quantile is over the threshold: bad > (1 − p) · n, exactly. For p99.9 of n equal requests that is
-    /// bad > ⌊n/1000⌋.
+    /// True when the nearest-rank quantile is over the threshold: bad > (1 − p) · n, exactly. For p99.9 of n equal
+    /// requests that is bad > ⌊n/1000⌋.
     pub fn misses(self, p: Quantile) -> bool {
         p.beyond().cmp_part(self.bad, self.weight) == Ordering::Greater
     }

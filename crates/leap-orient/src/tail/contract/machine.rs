@@ -14,8 +14,9 @@
 //! | thin | 0 < n < n_min | stay | clock + 1: silence does not stop the clock |
 //! | nodata | n = 0 | stay | clock + 1 |
 //!
-//! After `stale_after` windows in a row without data comes data_stale, once. Met windows count in a row in that only a miss resets them: thin
-//! ones and silence between two met ones say nothing. Where the last met window and the 49th hour fall together, the miss is over.
+//! After `stale_after` windows in a row without data comes data_stale, once. Met windows count in a row in that only a
+//! miss resets them: thin ones and silence between two met ones say nothing. Where the last met window and the 49th
+//! hour fall together, the miss is over.
 
 use super::super::quantile::Quantile;
 use super::counters::Counter;
@@ -26,8 +27,9 @@ pub enum Thin {
     /// They are not judged: the state stays, the clock runs.
     #[default]
     Unjudged,
-    /// They are counted together with the following ones until there are `n_min` requests; the window that completes them is judged for all.
-    /// Until then each is thin. Without it an API with few requests is never judged; with it a judgement covers several hours.
+    /// They are counted together with the following ones until there are `n_min` requests; the window that completes
+    /// them is judged for all. Until then each is thin. Without it an API with few requests is never judged; with it a
+    /// judgement covers several hours.
     Merged,
 }
 
@@ -197,7 +199,8 @@ impl Machine {
         (class, events)
     }
 
-    /// Takes all hours from `first` to before `end`; those not given have no data. `windows` are in order of distinct hours.
+    /// Takes all hours from `first` to before `end`; those not given have no data. `windows` are in order of distinct
+    /// hours.
     pub fn run(&mut self, first: u64, end: u64, windows: impl IntoIterator<Item = (u64, Counter)>) -> Vec<Event> {
         let mut windows = windows.into_iter().skip_while(|(hour, _)| *hour < first).peekable();
         let mut events = Vec::new();

@@ -5,8 +5,9 @@
 //! 49 such hours                                     → incident_opened at the 49th
 //! 40 such hours, 2 met, 7 such hours                → incident_opened: a blip does not reset
 //! ```
-//! [`counters`] counts; [`machine`] judges windows in order and has no memory but its state; [`watch`] takes counts as they arrive, also late ones,
-//! replays the machine and says what the late ones changed. The only clock is the time of events.
+//! [`counters`] counts; [`machine`] judges windows in order and has no memory but its state; [`watch`] takes counts as
+//! they arrive, also late ones, replays the machine and says what the late ones changed. The only clock is the time of
+//! events.
 
 pub mod counters;
 pub mod machine;

@@ -4,8 +4,8 @@
 //! hour 17 closes when an event of 20:00 has been seen (end 18:00 + 2 h)
 //! 400 bad requests of hour 17 come afterwards → correction: miss_started at 17, which had not been said
 //! ```
-//! What has been said stays said: a correction is a further event. An incident that a replay no longer finds is annotated
-//! ([`WatchEvent::NotConfirmed`]) and stays open until somebody closes it.
+//! What has been said stays said: a correction is a further event. An incident that a replay no longer finds is
+//! annotated ([`WatchEvent::NotConfirmed`]) and stays open until somebody closes it.
 
 use std::collections::BTreeMap;
 
@@ -65,7 +65,8 @@ impl Watch {
         if late { self.replay() } else { Vec::new() }
     }
 
-    /// The time of events has come so far (ns since the epoch): closes the windows that ended [`WATERMARK_HOURS`] before and judges them.
+    /// The time of events has come so far (ns since the epoch): closes the windows that ended [`WATERMARK_HOURS`]
+    /// before and judges them.
     pub fn advance(&mut self, event_time_ns: u64) -> Vec<WatchEvent> {
         self.close(hour_of(event_time_ns).saturating_sub(WATERMARK_HOURS))
     }

@@ -4,9 +4,9 @@
 //! 31 of 200,000 requests over the old p99.9: ln E = 102.746, verified early (ln 20 = 2.996 is enough)
 //!  5 of  10,000: ln E = 0.981, wait
 //! ```
-//! If the rate of exceedances is still at least the old one, E is at least 20 with at most 5 %, however often one looks (Ville).
-//! ln E = x·ln(r₁/r₀) + (n − x)·ln((1 − r₁)/(1 − r₀)) with r₀ the old rate and r₁ the hoped-for one. Logarithms are series in fixed point of 128
-//! bits: the error is below n · 2⁻¹²⁰.
+//! If the rate of exceedances is still at least the old one, E is at least 20 with at most 5 %, however often one looks
+//! (Ville). ln E = x·ln(r₁/r₀) + (n − x)·ln((1 − r₁)/(1 − r₀)) with r₀ the old rate and r₁ the hoped-for one.
+//! Logarithms are series in fixed point of 128 bits: the error is below n · 2⁻¹²⁰.
 
 use std::fmt;
 

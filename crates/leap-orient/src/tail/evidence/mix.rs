@@ -1,11 +1,13 @@
-//! Other requests are no improvement: the quantile after a change, as it would be with the operations asked for as before.
+//! Other requests are no improvement: the quantile after a change, as it would be with the operations asked for as
+//! before.
 //!
 //! ```text
 //! before   900 reads, 100 exports     after   990 reads, 10 exports: p99 fell because nobody exports
 //! re-weighted to 900 : 100            p99 is what it was
 //! ```
-//! Each operation keeps its own latencies of after and gets its share of before, rounded to units of 2⁻²⁰ request. Operations that are
-//! missing on one side cannot be compared: [`Reweighted::without_ppm`] says how much of before that is.
+//! Each operation keeps its own latencies of after and gets its share of before, rounded to units of 2⁻²⁰ request.
+//! Operations that are missing on one side cannot be compared: [`Reweighted::without_ppm`] says how much of before that
+//! is.
 
 use std::collections::BTreeMap;
 
@@ -21,8 +23,8 @@ pub struct Reweighted {
     pub without_ppm: u64,
 }
 
-/// How far two mixes are apart: half the sum of the differences of shares, in millionths, rounded down. 0 is the same, 1,000,000 nothing
-/// in common; `None` where a side is empty. Counts are of the caller's unit, below 2⁶⁴ together.
+/// How far two mixes are apart: half the sum of the differences of shares, in millionths, rounded down. 0 is the same,
+/// 1,000,000 nothing in common; `None` where a side is empty. Counts are of the caller's unit, below 2⁶⁴ together.
 pub fn distance_ppm<K: Ord>(before: &BTreeMap<K, Sketch>, after: &BTreeMap<K, Sketch>) -> Option<u64> {
     let total = |side: &BTreeMap<K, Sketch>| side.values().map(Sketch::total).sum::<u128>();
     let (all_before, all_after) = (total(before), total(after));
@@ -49,7 +51,8 @@ pub fn reweighted<K: Ord>(before: &BTreeMap<K, Sketch>, after: &BTreeMap<K, Sket
         let Some(now) = after.get(key).filter(|now| now.total() > 0) else { continue };
         compared += was.total();
         let weigh = |count: u128| {
-            // count · was / now in units, rounded half up; saturating, where the result is no number of requests anyway.
+            // count · was / now in units, rounded half up; saturating, where the result is no number of requests
+            // anyway.
             let scaled = count.saturating_mul(was.total()).saturating_mul(2 * u128::from(Units::ONE.count()));
             ((scaled / now.total()).saturating_add(1) / 2).max(1)
         };

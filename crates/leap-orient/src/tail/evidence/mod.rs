@@ -4,9 +4,10 @@
 //! before 4.61 4.55 4.72 4.48 4.66 4.59 4.70, after 2.95 2.88 3.02 2.91 2.79 2.90 2.97 (s a day)
 //! U = 49, p = 1/3432, shift 1.70 s
 //! ```
-//! [`ranks`] (how well a quantile is known from n requests), [`ranksum`] (did the days move, and by how much), [`early`] (an answer that may be
-//! read at any time), [`mix`] (other requests are no improvement), [`verdict`] (all of it together, with the guards). No floating-point number is involved: probabilities are
-//! exact fractions or integers in fixed point with a stated error.
+//! [`ranks`] (how well a quantile is known from n requests), [`ranksum`] (did the days move, and by how much),
+//! [`early`] (an answer that may be read at any time), [`mix`] (other requests are no improvement), [`verdict`] (all of
+//! it together, with the guards). No floating-point number is involved: probabilities are exact fractions or integers
+//! in fixed point with a stated error.
 
 pub mod chance;
 pub mod early;

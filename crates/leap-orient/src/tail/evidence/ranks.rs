@@ -3,9 +3,10 @@
 //! ```text
 //! n = 10,000, p99.9: rank 9,990, with 95 % between ranks 9,983 and 9,997
 //! ```
-//! With B ~ Binomial(n, p): l is the largest rank with P(B ≤ l − 1) ≤ α, u the smallest with P(B ≤ u − 1) ≥ 1 − α, α being the share left
-//! out on each side. The binomial is computed from its mode outwards by its exact ratios, in integers of 256 bits after the point; terms below
-//! that are 0. A step loses less than 2⁻²⁵⁶ of the mode, so for n up to 10¹² all probabilities are within 2⁻²⁰⁰.
+//! With B ~ Binomial(n, p): l is the largest rank with P(B ≤ l − 1) ≤ α, u the smallest with P(B ≤ u − 1) ≥ 1 − α, α
+//! being the share left out on each side. The binomial is computed from its mode outwards by its exact ratios, in
+//! integers of 256 bits after the point; terms below that are 0. A step loses less than 2⁻²⁵⁶ of the mode, so for n up
+//! to 10¹² all probabilities are within 2⁻²⁰⁰.
 
 use std::cmp::Ordering;
 
@@ -26,7 +27,8 @@ pub struct Ranks {
     pub low: Option<u64>,
     /// The upper rank, at most n; `None` where n is too small for an upper limit.
     pub high: Option<u64>,
-    /// How probable it is that the quantile lies between them (no limit reaches to infinity), in millionths, rounded down.
+    /// How probable it is that the quantile lies between them (no limit reaches to infinity), in millionths, rounded
+    /// down.
     pub coverage_ppm: u32,
 }
 
@@ -40,7 +42,8 @@ pub fn outside_975() -> Fraction {
     Fraction::new(125, 10_000).expect("a fraction")
 }
 
-/// The ranks between which the quantile of the distribution lies, leaving out at most `outside` on each side. `None` where n is 0.
+/// The ranks between which the quantile of the distribution lies, leaving out at most `outside` on each side. `None`
+/// where n is 0.
 pub fn ranks(n: u64, p: Quantile, outside: Fraction) -> Option<Ranks> {
     if n == 0 {
         return None;
@@ -125,10 +128,11 @@ pub fn of_sorted(latencies_ns: &[u64], p: Quantile, outside: Fraction) -> Option
     Some(Interval { ranks, ns: at(ranks.rank), low_ns: ranks.low.map(at), high_ns: ranks.high.map(at) })
 }
 
-/// Of a sketch of `requests` requests: limits are taken outwards to the bounds of their buckets, so they hold all the same.
+/// Of a sketch of `requests` requests: limits are taken outwards to the bounds of their buckets, so they hold all the
+/// same.
 ///
-/// Where requests have weights, the ranks among requests are taken as shares of the weight. That is exact for equal weights; for
-/// unequal ones give the effective number (Σw)²/Σw² as `requests`.
+/// Where requests have weights, the ranks among requests are taken as shares of the weight. That is exact for equal
+/// weights; for unequal ones give the effective number (Σw)²/Σw² as `requests`.
 pub fn of_sketch(sketch: &Sketch, requests: u64, p: Quantile, outside: Fraction) -> Option<Interval> {
     let ranks = ranks(requests, p, outside)?;
     let at = |rank: u64| {
@@ -145,8 +149,8 @@ pub fn of_sketch(sketch: &Sketch, requests: u64, p: Quantile, outside: Fraction)
     })
 }
 
-/// Between which differences before − after lies, with at least 95 % where both intervals hold with 97.5 %; `None` where a limit is
-/// missing.
+/// Between which differences before − after lies, with at least 95 % where both intervals hold with 97.5 %; `None`
+/// where a limit is missing.
 pub fn difference(before: &Interval, after: &Interval) -> Option<(i128, i128)> {
     let least = i128::from(before.low_ns?) - i128::from(after.high_ns?);
     Some((least, i128::from(before.high_ns?) - i128::from(after.low_ns?)))

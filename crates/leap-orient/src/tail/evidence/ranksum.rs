@@ -1,12 +1,13 @@
-//! Did the days move, and by how much: Hodges-Lehmann's shift and the exact rank-sum test of Mann, Whitney and Wilcoxon.
+//! Did the days move, and by how much: Hodges-Lehmann's shift and the exact rank-sum test of Mann, Whitney and
+//! Wilcoxon.
 //!
 //! ```text
 //! before 4.61 4.55 4.72 4.48 4.66 4.59 4.70, after 4.50 4.63 4.44 4.68 4.57 4.52 4.60
 //! U = 33 of 49, p = 545/3432 = 0.159, shift 0.05: not shown
 //! ```
-//! The p-value is counted, not approximated: of all ways to choose which days are "before", how many have a rank sum at least
-//! as large. Equal values share their ranks (the test is then exact for the data at hand). Days that depend on their neighbors make it
-//! too small; [`by_weeks`] chooses whole weeks instead.
+//! The p-value is counted, not approximated: of all ways to choose which days are "before", how many have a rank sum at
+//! least as large. Equal values share their ranks (the test is then exact for the data at hand). Days that depend on
+//! their neighbors make it too small; [`by_weeks`] chooses whole weeks instead.
 
 use num_bigint::BigUint;
 
@@ -24,7 +25,8 @@ pub struct RankSum {
     pub p: Chance,
 }
 
-/// The median of all differences before − after; of two middle ones their mean, rounded down. `None` where a side is empty.
+/// The median of all differences before − after; of two middle ones their mean, rounded down. `None` where a side is
+/// empty.
 pub fn hodges_lehmann(before: &[i128], after: &[i128]) -> Option<i128> {
     let mut differences: Vec<i128> = before.iter().flat_map(|b| after.iter().map(move |a| b - a)).collect();
     differences.sort_unstable();

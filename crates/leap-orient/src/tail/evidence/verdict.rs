@@ -4,10 +4,11 @@
 //! ledger cache, charge-api p99.9    verified: 1.70 s a day, at least 1.62 s may be claimed
 //! control                           not shown: p = 545/3432 is not below 1/100
 //! ```
-//! The rules are those of the savings ledger. All must hold: registered before; at least 14 days a side with the same weekdays, without the day
-//! of the change; the exact rank-sum p below 1/100 (the larger of days and, from 6 whole weeks a side, weeks); 100,000 requests a side; a
-//! difference of the pooled quantiles that is above 0 with 95 %; no guard broken; the cause shown. What may be claimed is the lower end of
-//! that difference, less what a control without the change gained in the same time.
+//! The rules are those of the savings ledger. All must hold: registered before; at least 14 days a side with the same
+//! weekdays, without the day of the change; the exact rank-sum p below 1/100 (the larger of days and, from 6 whole
+//! weeks a side, weeks); 100,000 requests a side; a difference of the pooled quantiles that is above 0 with 95 %; no
+//! guard broken; the cause shown. What may be claimed is the lower end of that difference, less what a control without
+//! the change gained in the same time.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -47,7 +48,8 @@ pub enum Cause {
         /// After, ns.
         after_ns: i128,
     },
-    /// A change without spans of its own (garbage collection, runtime): at least 80 % of the drop in `self` slices of the services that took it.
+    /// A change without spans of its own (garbage collection, runtime): at least 80 % of the drop in `self` slices of
+    /// the services that took it.
     Runtime {
         /// The drop in those slices, ns.
         taken_ns: i128,
@@ -80,7 +82,8 @@ pub struct Case {
     pub change_day: i64,
     /// Daily quantiles, any order; which side they are on is told by the day of the change.
     pub days: Vec<DayQuantile>,
-    /// The same of an API or region without the change, where there is one: differences are then taken to it, day by day.
+    /// The same of an API or region without the change, where there is one: differences are then taken to it, day by
+    /// day.
     pub control: Vec<DayQuantile>,
     /// The quantile of all days before, pooled, with its 97.5 % interval.
     pub before: Option<Interval>,
@@ -251,8 +254,8 @@ fn cause_refusal(cause: Option<Cause>, claim: i128) -> Option<Refusal> {
     }
 }
 
-/// The days before and after, each sorted; the day of the change and days of few requests are dropped, and of a day given twice the one
-/// of more requests counts.
+/// The days before and after, each sorted; the day of the change and days of few requests are dropped, and of a day
+/// given twice the one of more requests counts.
 fn sides(days: &[DayQuantile], change_day: i64) -> (Vec<DayQuantile>, Vec<DayQuantile>) {
     let mut by_day: BTreeMap<i64, DayQuantile> = BTreeMap::new();
     for day in days.iter().filter(|day| day.day != change_day && day.requests >= DAY_REQUESTS) {

@@ -3,12 +3,13 @@
 //! ```text
 //! OTLP  scale 5, offset 320, counts [3, 1], unit s    →  ≤ 1.1 % from its own buckets, ≤ 1.5 % in all
 //! ```
-//! Their bucket i at scale s holds (b^i, b^(i+1)] with b = 2^(2^−s). All of it is counted at the value whose largest relative error is
-//! smallest, 2·low·high / (low + high): at most (b − 1)/(b + 1) off. That error is theirs; ours comes on top, and
-//! [`Converted::error_ppm`] states both. Bounds come from integer square roots of two in fixed point (62 bits), never from a logarithm.
+//! Their bucket i at scale s holds (b^i, b^(i+1)] with b = 2^(2^−s). All of it is counted at the value whose largest
+//! relative error is smallest, 2·low·high / (low + high): at most (b − 1)/(b + 1) off. That error is theirs; ours comes
+//! on top, and [`Converted::error_ppm`] states both. Bounds come from integer square roots of two in fixed point (62
+//! bits), never from a logarithm.
 //!
-//! Refused: negative values, scales below 0 (their error exceeds a third), values of 2⁶⁴ ns and more, custom bucket bounds and counts that
-//! are no integers. What is refused is not counted at all: half a histogram has no p99.9.
+//! Refused: negative values, scales below 0 (their error exceeds a third), values of 2⁶⁴ ns and more, custom bucket
+//! bounds and counts that are no integers. What is refused is not counted at all: half a histogram has no p99.9.
 
 use super::{BUCKETS, MAX_ERROR_PPM, Sketch, bucket_of};
 
@@ -22,7 +23,8 @@ const FINEST: u32 = 20;
 pub struct Converted {
     /// The counts.
     pub sketch: Sketch,
-    /// The largest relative error of a quantile read from the sketch, of both histograms together, in millionths, rounded up.
+    /// The largest relative error of a quantile read from the sketch, of both histograms together, in millionths,
+    /// rounded up.
     pub error_ppm: u64,
 }
 
@@ -46,8 +48,8 @@ pub enum ConvertError {
     TooMany,
 }
 
-/// OpenTelemetry's exponential histogram data point, as sent. `unit_ns` is the metric's unit: 1,000,000,000 for `s`, 1,000,000 for `ms`.
-/// Values at or below the zero threshold count as 0.
+/// OpenTelemetry's exponential histogram data point, as sent. `unit_ns` is the metric's unit: 1,000,000,000 for `s`,
+/// 1,000,000 for `ms`. Values at or below the zero threshold count as 0.
 ///
 /// # Errors
 /// See the module.
@@ -67,8 +69,8 @@ pub fn exponential(
     convert(scale, zero_count, counted, unit_ns)
 }
 
-/// A Prometheus native histogram with integer counts and a standard schema: spans are (offset, length), deltas run over all
-/// buckets of all spans. Its bucket i is OpenTelemetry's i − 1.
+/// A Prometheus native histogram with integer counts and a standard schema: spans are (offset, length), deltas run over
+/// all buckets of all spans. Its bucket i is OpenTelemetry's i − 1.
 ///
 /// # Errors
 /// See the module.

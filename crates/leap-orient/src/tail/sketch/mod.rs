@@ -3,12 +3,13 @@
 //! ```text
 //! 1,234,567 ns is in bucket 1814: [1,228,800, 1,236,992) ns, shown as its middle 1,232,896 ns
 //! ```
-//! A bucket is told by the leading bit and the next [`MANTISSA_BITS`] bits of the value; no logarithm is taken, so the same values
-//! give the same bits on every machine and in every order of merging. A [`Sketch`] is what is stored: sorted (bucket, count)
-//! pairs. A [`Tally`] is for adding fast. Counts are of whatever the caller counts: requests, or [`super::Units`] of them.
+//! A bucket is told by the leading bit and the next [`MANTISSA_BITS`] bits of the value; no logarithm is taken, so the
+//! same values give the same bits on every machine and in every order of merging. A [`Sketch`] is what is stored:
+//! sorted (bucket, count) pairs. A [`Tally`] is for adding fast. Counts are of whatever the caller counts: requests, or
+//! [`super::Units`] of them.
 //!
-//! The error is of the value, at most [`MAX_ERROR_PPM`]; ranks are exact. What another histogram is worth is in [`convert`]. Why this one:
-//! `docs/decisions/0011-quantile-sketch.md`.
+//! The error is of the value, at most [`MAX_ERROR_PPM`]; ranks are exact. What another histogram is worth is in
+//! [`convert`]. Why this one: `docs/decisions/0011-quantile-sketch.md`.
 
 use std::cmp::Ordering;
 
@@ -82,8 +83,8 @@ pub struct Sketch {
 }
 
 impl Sketch {
-    /// Of (bucket, count) pairs as [`Sketch::pairs`] gives them: buckets ascending, counts above 0. `None` where they are not, or where
-    /// the total overflows.
+    /// Of (bucket, count) pairs as [`Sketch::pairs`] gives them: buckets ascending, counts above 0. `None` where they
+    /// are not, or where the total overflows.
     pub fn from_pairs(pairs: impl IntoIterator<Item = (u16, u128)>) -> Option<Sketch> {
         let mut sketch = Sketch::default();
         for (bucket, count) in pairs {
@@ -146,8 +147,8 @@ impl Sketch {
         if rank == 0 { None } else { self.reach(|below| below >= rank) }
     }
 
-    /// How much was counted in buckets that lie wholly above the value: at most the exact count, and less by no more than the
-    /// value's own bucket.
+    /// How much was counted in buckets that lie wholly above the value: at most the exact count, and less by no more
+    /// than the value's own bucket.
     pub fn above(&self, value: u64) -> u128 {
         let first = self.buckets.partition_point(|bucket| *bucket <= bucket_of(value));
         self.counts[first..].iter().sum()
