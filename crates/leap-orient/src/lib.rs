@@ -3,7 +3,8 @@
 //!
 //! Reading order: [`org`] (who there is), [`predicate`] (SQL conditions), [`rules`] (who owns what, as people write it),
 //! [`attribute`] (rules over facts), [`check`] (what rules do to the money, and which rule is missing), [`proof`],
-//! [`pool`] (shared costs), [`currency`] (rates), [`reading`] (spend and explain), [`period`] (statements).
+//! [`pool`] (shared costs), [`currency`] (rates), [`reading`] (spend and explain), [`period`] (statements), [`tail`] (quantiles of
+//! latency, what they are made of, and evidence).
 //!
 //! What is absent on purpose: files, network, clock, randomness, and the book. Batches of the lake and contents of files are arguments.
 
@@ -23,4 +24,5 @@ pub mod proof;
 pub mod reading;
 pub mod rules;
 mod table;
+pub mod tail;
 mod yaml;
