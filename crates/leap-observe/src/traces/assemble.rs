@@ -239,7 +239,7 @@ impl Assembler {
         self.counts.spans += 1;
         let place = match self.recent {
             Some((trace, place)) if trace == arrival.trace => place,
-            _ => self.place(arrival.trace),
+            _ => self.place(arrival.trace, give),
         };
         self.recent = Some((arrival.trace, place));
         let is_root = arrival.span.parent.is_none();
@@ -325,10 +325,11 @@ impl Assembler {
     }
 
     /// The entry of a trace, new where it has none.
-    fn place(&mut self, trace: TraceId) -> u32 {
+    fn place(&mut self, trace: TraceId, give: &mut impl FnMut(Given<'_>)) -> u32 {
         if let Some(place) = self.places.get(&trace) {
             return *place;
         }
+        self.make_room(give);
         let late = self.gone.contains(&trace);
         let entry = Entry {
             trace: Trace { id: trace, ..Trace::default() },
@@ -364,23 +365,50 @@ impl Assembler {
         place
     }
 
+    /// Before a new trace: where tables would grow beyond the ceiling, a few of the oldest traces make room in them instead.
+    /// Growing first would cost a large part of all traces at once.
+    fn make_room(&mut self, give: &mut impl FnMut(Given<'_>)) {
+        let mut growth = 0;
+        if self.places.len() == self.places.capacity() {
+            growth += self.places.allocation_size();
+        }
+        if self.free.is_empty() && self.entries.len() == self.entries.capacity() {
+            growth += self.entries.len() / 4 * size_of::<Entry>();
+        }
+        if growth == 0 || self.live == 0 || self.bytes() + growth <= self.limits.bytes {
+            return;
+        }
+        for _ in 0..=self.live / 64 {
+            self.drop_oldest(give);
+        }
+        if self.places.len() == self.places.capacity() {
+            // Room that removed traces have left behind unusable.
+            let mut places = HashMap::with_capacity(self.places.len() + 1);
+            places.extend(self.places.drain());
+            self.places = places;
+        }
+    }
+
     /// Memory is short: held traces go, then the oldest open ones are closed.
     #[cold]
     fn shrink(&mut self, give: &mut impl FnMut(Given<'_>)) {
         // A little more than needed, so that not every span comes here.
         let enough = self.limits.bytes - self.limits.bytes / 64;
-        while self.bytes() > enough {
-            let place = if self.held.oldest != NOBODY { self.held.oldest } else { self.open.oldest };
-            if place == NOBODY {
-                break;
-            }
-            let state = self.entries[place as usize].state;
-            if state != State::Held {
-                self.counts.evicted += 1;
-                self.give(place, true, give);
-            }
-            self.let_go(place);
+        while self.bytes() > enough && self.drop_oldest(give) {}
+    }
+
+    /// Lets go of the trace that can best be spared. False when there is none.
+    fn drop_oldest(&mut self, give: &mut impl FnMut(Given<'_>)) -> bool {
+        let place = if self.held.oldest != NOBODY { self.held.oldest } else { self.open.oldest };
+        if place == NOBODY {
+            return false;
         }
+        if self.entries[place as usize].state != State::Held {
+            self.counts.evicted += 1;
+            self.give(place, true, give);
+        }
+        self.let_go(place);
+        true
     }
 
     /// When something must happen to an entry.

@@ -61,7 +61,12 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
             }
 
             fn visit_u64<E>(self, value: u64) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(value.to_string())))
+                // Enums are small numbers, and every span has one.
+                const SMALL: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+                Ok(Text(match SMALL.get(usize::try_from(value).unwrap_or(usize::MAX)) {
+                    Some(text) => Cow::Borrowed(text),
+                    None => Cow::Owned(value.to_string()),
+                }))
             }
 
             fn visit_i64<E>(self, value: i64) -> Result<Text<'de>, E> {
@@ -107,7 +112,7 @@ impl<'de> Deserialize<'de> for Whole {
 
             fn visit_f64<E>(self, value: f64) -> Result<Whole, E> {
                 // 1.674982159219e15 from a writer without integers: exact below 2^53.
-                let exact = value >= 0.0 && value <= 9_007_199_254_740_992.0 && value.fract() == 0.0;
+                let exact = (0.0..=9_007_199_254_740_992.0).contains(&value) && value.fract() == 0.0;
                 Ok(Whole(exact.then_some(value as u64)))
             }
 

@@ -29,6 +29,7 @@ pub mod otlp_json;
 pub mod otlp_metrics;
 pub mod otlp_proto;
 pub mod otlp_write;
+pub mod trial;
 pub mod vocabulary;
 mod wire;
 pub mod zipkin;

@@ -1,3 +1,5 @@
+//! Completion, late spans, memory and its ceiling.
+
 use leap_terms::{SpanId, SpanKind};
 
 use super::*;
@@ -172,6 +174,24 @@ fn memory_stays_below_its_ceiling_and_the_oldest_traces_are_closed_as_incomplete
     }
     assembler.finish(&mut |given| pieces += given.trace.spans.len());
     assert_eq!(pieces, 10_000);
+}
+
+#[test]
+fn at_the_ceiling_few_traces_are_closed_at_a_time() {
+    for bytes in [1_000_000, 1_500_000, 2_222_222, 4_000_000] {
+        let limits = AssemblyLimits { bytes, remember: 0, ..AssemblyLimits::default() };
+        let mut assembler = Assembler::new(limits);
+        let (mut most, mut drop) = (0, 0);
+        for trace in 1..=100_000_u128 {
+            let before = assembler.traces();
+            assembler.push(&arrival(trace, 1, 0), NOON, &mut |_| {});
+            assert!(assembler.bytes() <= limits.bytes);
+            most = most.max(assembler.traces());
+            drop = drop.max(before.saturating_sub(assembler.traces()));
+        }
+        assert!(drop * 10 <= most, "{drop} of {most} at once");
+        assert!(most * 352 >= bytes * 2 / 3, "{most} traces in {bytes}");
+    }
 }
 
 #[test]

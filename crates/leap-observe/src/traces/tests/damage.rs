@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::otlp_write::{ResourceOut, SpanOut, write_request};
+use super::super::trial::every_way;
 use super::super::*;
 use super::protobuf::{ATTRIBUTES, typical};
 
@@ -22,40 +23,6 @@ fn proto(spans: u64) -> Vec<u8> {
     let mut body = Vec::new();
     write_request(&mut body, &[ResourceOut { attributes: &attributes, spans: &spans }]);
     body
-}
-
-/// Reads in every way, and assembles what was read. Returns how many ways succeeded.
-fn every_way(bytes: &[u8]) -> usize {
-    let limits = ScanLimits { spans: 1_000, bytes: 1 << 20 };
-    let _ = detect_both(bytes);
-    let mut taken = 0;
-    for kind in [Kind::OtlpProto, Kind::OtlpProtoFrames, Kind::OtlpJson, Kind::Jaeger, Kind::Zipkin] {
-        let (mut vocabulary, mut batch) = (Vocabulary::default(), Batch::default());
-        match read_as(kind, bytes, &limits, &mut vocabulary, &mut batch) {
-            Ok(()) => taken += 1,
-            Err(error) => {
-                assert!(batch.spans.is_empty() && batch.rejected == Rejected::default(), "half taken: {error}");
-                if let TraceError::Wire { offset, .. } = error {
-                    assert!(offset <= bytes.len());
-                }
-            }
-        }
-        for arrival in &batch.spans {
-            assert!(arrival.span.start <= arrival.span.end && arrival.trace.0 != 0 && !arrival.span.id.is_none());
-        }
-        let mut assembler = Assembler::new(AssemblyLimits { bytes: 100_000, ..AssemblyLimits::default() });
-        let mut given = 0;
-        assembler.push_all(&batch.spans, 0, &mut |trace| given += trace.trace.spans.len());
-        assembler.finish(&mut |trace| given += trace.trace.spans.len());
-        assert_eq!(given as u64 + assembler.counts().duplicates, batch.spans.len() as u64);
-    }
-    let _ = otlp_metrics::scan(bytes, &mut Vocabulary::default());
-    let _ = otlp_metrics::parse_json(bytes, &mut Vocabulary::default());
-    taken
-}
-
-fn detect_both(bytes: &[u8]) -> (Result<Kind, TraceError>, Result<Kind, TraceError>) {
-    (detect(bytes), detect::detect_start(bytes))
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn exponential_histograms_are_read_from_both_encodings() {
     assert_eq!(detect(JSON.as_bytes()), Ok(Kind::OtlpMetricsJson));
     for (bytes, rejected) in [(&body[..], 0), (JSON.as_bytes(), 1)] {
         let batch = read_metrics(bytes, &mut vocabulary).unwrap();
-        assert_eq!(batch.points, [expected.clone()]);
+        assert_eq!(batch.points, std::slice::from_ref(&expected));
         assert_eq!((batch.other, batch.rejected), (1, rejected));
     }
     assert_ne!(expected.operation, NameId::NONE);
