@@ -41,7 +41,8 @@ pub struct AssemblyLimits {
     pub age: u64,
     /// A given trace is held for so many nanoseconds more.
     pub hold: u64,
-    /// So many ids of traces that are held no more are remembered, to tell late spans from new traces.
+    /// So many traces that are held no more are remembered, to tell late spans from new traces: 26 bytes each, and never more
+    /// than an eighth of `bytes`.
     pub remember: usize,
 }
 
@@ -53,7 +54,7 @@ impl Default for AssemblyLimits {
             after_root: 60 * SECOND,
             age: 300 * SECOND,
             hold: 30 * SECOND,
-            remember: 65_536,
+            remember: 1 << 20,
         }
     }
 }
@@ -155,8 +156,10 @@ pub struct Assembler {
     /// Of these, what belongs to traces that were given: it can be let go of without harm.
     held_room: usize,
     live: usize,
-    gone: HashSet<TraceId>,
-    gone_order: VecDeque<TraceId>,
+    /// Fingerprints of traces that are held no more, and their order.
+    gone: HashSet<u64>,
+    gone_order: VecDeque<u64>,
+    remember: usize,
     /// Where a span id was first seen while repeated ones are dropped; 0 is free.
     seen: Vec<u32>,
     recent: Option<(TraceId, u32)>,
@@ -183,6 +186,8 @@ impl Assembler {
             live: 0,
             gone: HashSet::new(),
             gone_order: VecDeque::new(),
+            // At most an eighth of the memory.
+            remember: limits.remember.min(limits.bytes / 8 / 32),
             seen: Vec::new(),
             recent: None,
         }
@@ -212,7 +217,7 @@ impl Assembler {
             + self.free.capacity() * size_of::<u32>()
             + self.seen.capacity() * size_of::<u32>()
             + self.gone.allocation_size()
-            + self.gone_order.capacity() * size_of::<TraceId>()
+            + self.gone_order.capacity() * size_of::<u64>()
     }
 
     /// Whether so many spans can be taken without closing traces before their time.
@@ -330,7 +335,7 @@ impl Assembler {
             return *place;
         }
         self.make_room(give);
-        let late = self.gone.contains(&trace);
+        let late = self.gone.contains(&fingerprint(trace));
         let entry = Entry {
             trace: Trace { id: trace, ..Trace::default() },
             first: self.now,
@@ -459,6 +464,9 @@ impl Assembler {
             return;
         }
         let dropped = first_wins(&mut entry.trace.spans, &mut self.seen);
+        if self.seen.capacity() * size_of::<u32>() > self.limits.bytes / 64 {
+            self.seen = Vec::new();
+        }
         entry.trace.duplicates += dropped;
         self.counts.duplicates += dropped;
         let spans = u32::try_from(entry.trace.spans.len()).unwrap_or(u32::MAX);
@@ -493,13 +501,14 @@ impl Assembler {
         self.places.remove(&trace.id);
         self.free.push(place);
         self.recent = None;
-        if self.limits.remember > 0 && self.gone.insert(trace.id) {
-            if self.gone_order.len() == self.limits.remember
+        let fingerprint = fingerprint(trace.id);
+        if self.remember > 0 && self.gone.insert(fingerprint) {
+            if self.gone_order.len() == self.remember
                 && let Some(oldest) = self.gone_order.pop_front()
             {
                 self.gone.remove(&oldest);
             }
-            self.gone_order.push_back(trace.id);
+            self.gone_order.push_back(fingerprint);
         }
         if self.live == 0 {
             // A quiet moment: memory goes back.
@@ -567,6 +576,10 @@ impl Assembler {
     }
 }
 
+fn fingerprint(trace: TraceId) -> u64 {
+    (trace.0 >> 64) as u64 ^ trace.0 as u64
+}
+
 /// Drops spans whose id came before. Returns how many.
 fn first_wins(spans: &mut Vec<Span>, seen: &mut Vec<u32>) -> u64 {
     let count = spans.len();
@@ -602,9 +615,6 @@ fn first_wins(spans: &mut Vec<Span>, seen: &mut Vec<u32>) -> u64 {
         seen[slot] = kept as u32;
     }
     spans.truncate(kept);
-    if seen.capacity() > 1 << 16 {
-        *seen = Vec::new();
-    }
     (count - kept) as u64
 }
 

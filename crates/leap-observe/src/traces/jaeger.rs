@@ -11,33 +11,25 @@ use std::collections::BTreeMap;
 
 use leap_terms::{Span, SpanId, SpanKind, Weight};
 use serde::Deserialize;
+use serde::de::{DeserializeSeed, MapAccess};
 
 use super::ids::{SpanIds, trace_id};
-use super::json::{Text, Whole, documents, is_positive, list, or_default};
+use super::json::{Each, Members, One, Picked, Stop, Stopped, Text, Whole, documents, few, or_default, stop_with};
 use super::otlp_json::kind_of;
-use super::vocabulary::{RESEND, Resolved, Resource, Slot, peer_rank};
-use super::{Arrival, Batch, Rejection, ScanLimits, TraceError, Vocabulary, cleaned, room, weight_of_trace_state};
+use super::vocabulary::{Resolved, Resource, Slot};
+use super::{
+    Arrival, Batch, LONGEST_LIST, Rejection, ScanLimits, TraceError, Vocabulary, cleaned, not_too_long, room,
+    weight_of_trace_state,
+};
 
 const FORMAT: &str = "Jaeger JSON";
 
-/// An answer of the query service, or a trace by itself.
-#[derive(Deserialize)]
-struct Document<'a> {
-    #[serde(borrow, default, deserialize_with = "list")]
-    data: Vec<JaegerTrace<'a>>,
-    #[serde(borrow, default, rename = "traceID")]
-    trace_id: Text<'a>,
-    #[serde(borrow, default, deserialize_with = "list")]
-    spans: Vec<JaegerSpan<'a>>,
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    processes: BTreeMap<Cow<'a, str>, Process<'a>>,
-}
-
-#[derive(Deserialize)]
+/// A trace; its spans are held until it ends.
+#[derive(Deserialize, Default)]
 struct JaegerTrace<'a> {
     #[serde(borrow, default, rename = "traceID")]
     trace_id: Text<'a>,
-    #[serde(borrow, default, deserialize_with = "list")]
+    #[serde(borrow, default, deserialize_with = "few::<{ LONGEST_LIST + 1 }, _, _>")]
     spans: Vec<JaegerSpan<'a>>,
     #[serde(borrow, default, deserialize_with = "or_default")]
     processes: BTreeMap<Cow<'a, str>, Process<'a>>,
@@ -47,8 +39,35 @@ struct JaegerTrace<'a> {
 struct Process<'a> {
     #[serde(borrow, default, rename = "serviceName")]
     service: Text<'a>,
-    #[serde(borrow, default, deserialize_with = "list")]
+    #[serde(borrow, default, deserialize_with = "few::<1000, _, _>")]
     tags: Vec<Tag<'a>>,
+}
+
+/// The tags of a span that matter.
+#[derive(Default)]
+struct Tags<'a> {
+    kind: SpanKind,
+    error: bool,
+    weight: Weight,
+    picked: Picked<'a>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Tags<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let mut tags = Tags::default();
+        from.deserialize_any(Each::new(&mut |tag: Tag<'de>| {
+            let value = tag.value.as_str();
+            match tag.key.as_str() {
+                "span.kind" => tags.kind = kind_of(value),
+                "error" => tags.error |= value == "true",
+                "otel.status_code" => tags.error |= value == "ERROR",
+                "w3c.tracestate" => tags.weight = weight_of_trace_state(value.as_bytes()),
+                key => tags.picked.take(key, tag.value.clone()),
+            }
+            Ok(())
+        }))?;
+        Ok(tags)
+    }
 }
 
 #[derive(Deserialize)]
@@ -69,7 +88,7 @@ struct JaegerSpan<'a> {
     parent: Text<'a>,
     #[serde(borrow, default, rename = "operationName")]
     operation: Text<'a>,
-    #[serde(borrow, default, deserialize_with = "list")]
+    #[serde(borrow, default, deserialize_with = "few::<64, _, _>")]
     references: Vec<Reference<'a>>,
     #[serde(default, rename = "startTime")]
     start: Whole,
@@ -79,8 +98,8 @@ struct JaegerSpan<'a> {
     process_id: Text<'a>,
     #[serde(borrow, default)]
     process: Option<Process<'a>>,
-    #[serde(borrow, default, deserialize_with = "list")]
-    tags: Vec<Tag<'a>>,
+    #[serde(borrow, default)]
+    tags: Tags<'a>,
 }
 
 #[derive(Deserialize)]
@@ -104,22 +123,56 @@ pub fn parse(
     batch: &mut Batch,
 ) -> Result<(), TraceError> {
     let mark = batch.mark();
-    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
-    let result = if first == Some(&b'[') {
-        documents(FORMAT, bytes, |traces: Vec<JaegerTrace<'_>>| {
-            traces.iter().try_for_each(|trace| take(trace, limits, vocabulary, batch))
-        })
-    } else {
-        documents(FORMAT, bytes, |document: Document<'_>| {
-            let Document { data, trace_id, spans, processes } = document;
-            data.iter().try_for_each(|trace| take(trace, limits, vocabulary, batch))?;
-            take(&JaegerTrace { trace_id, spans, processes }, limits, vocabulary, batch)
-        })
-    };
+    let list = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+    let result = documents(FORMAT, bytes, |document, stop| {
+        let mut reader = Reader { limits, vocabulary, batch, stop, alone: JaegerTrace::default() };
+        if list {
+            return Each::new(&mut |trace| reader.take(&trace)).deserialize(document);
+        }
+        One(&mut reader).deserialize(&mut *document)?;
+        let alone = std::mem::take(&mut reader.alone);
+        reader.take(&alone).map_err(serde::de::Error::custom)
+    });
     if result.is_err() {
         batch.back_to(mark);
     }
     result
+}
+
+/// An answer of the query service, whose traces are read one by one, or a trace by itself.
+struct Reader<'r, 'a> {
+    limits: &'r ScanLimits,
+    vocabulary: &'r mut Vocabulary,
+    batch: &'r mut Batch,
+    stop: &'r mut Stop,
+    alone: JaegerTrace<'a>,
+}
+
+impl Reader<'_, '_> {
+    fn take(&mut self, trace: &JaegerTrace<'_>) -> Result<(), Stopped> {
+        let taken = not_too_long(trace.spans.len());
+        stop_with(self.stop, taken.and_then(|()| take(trace, self.limits, self.vocabulary, self.batch)))
+    }
+}
+
+impl<'de: 'a, 'a> Members<'de> for Reader<'_, 'a> {
+    fn member<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        match key {
+            "data" => map.next_value_seed(Each::new(&mut |trace: JaegerTrace<'de>| self.take(&trace)))?,
+            "traceID" => self.alone.trace_id = map.next_value()?,
+            "spans" => self.alone.spans = map.next_value::<Spans<'de>>()?.list,
+            "processes" => self.alone.processes = map.next_value::<Option<_>>()?.unwrap_or_default(),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Spans<'a> {
+    #[serde(borrow, deserialize_with = "few::<{ LONGEST_LIST + 1 }, _, _>")]
+    list: Vec<JaegerSpan<'a>>,
 }
 
 impl<'a> JaegerSpan<'a> {
@@ -210,28 +263,11 @@ fn take_span(
     let (Some(start), Some(end)) = (start, end) else {
         return batch.rejected.count(Rejection::Times);
     };
-    let (mut kind, mut flags, mut weight) = (SpanKind::Unspecified, 0, Weight::Unknown);
-    let mut peer: Option<(u8, &str)> = None;
-    for tag in &span.tags {
-        let value = tag.value.as_str();
-        match tag.key.as_str() {
-            "span.kind" => kind = kind_of(value),
-            "error" if value == "true" => flags |= Span::ERROR,
-            "otel.status_code" if value == "ERROR" => flags |= Span::ERROR,
-            "w3c.tracestate" => weight = weight_of_trace_state(value.as_bytes()),
-            key if key.as_bytes() == RESEND => flags |= if is_positive(value) { Span::RETRY } else { 0 },
-            key => {
-                if let Some(rank) = peer_rank(key.as_bytes())
-                    && !value.is_empty()
-                    && peer.is_none_or(|(taken, _)| rank < taken)
-                {
-                    peer = Some((rank, value));
-                }
-            }
-        }
-    }
-    flags |= if matches!(peer, Some((0, _))) { Span::PEER_SERVICE } else { 0 };
+    let Tags { kind, error, weight, picked } = &span.tags;
+    let (peer, mut flags) = picked.name(vocabulary);
+    flags |= if *error { Span::ERROR } else { 0 };
     flags |= if follows { Span::FOLLOWS } else { 0 };
+    let (kind, weight) = (*kind, *weight);
     let span_text = span.span_id.as_str();
     batch.texts.note_trace(trace, span.trace(of));
     batch.texts.note_span(trace, id, span_text);
@@ -243,7 +279,7 @@ fn take_span(
         service: resolved.service,
         host: resolved.host,
         operation: vocabulary.name(span.operation.as_str()),
-        peer: peer.map(|(_, text)| vocabulary.name(text)).unwrap_or_default(),
+        peer,
         kind,
         flags,
     });

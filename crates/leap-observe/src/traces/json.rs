@@ -7,9 +7,15 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
+use leap_terms::{NameId, Span};
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::de::SliceRead;
+
+use super::vocabulary::{RESEND, peer_rank};
+use super::{TraceError, Vocabulary};
 
 /// A text; numbers and booleans as they would be written, null and anything deeper as an empty one.
 #[derive(Clone, Default, PartialEq, Debug)]
@@ -177,15 +183,6 @@ pub(crate) struct KeyValue<'a> {
     pub(crate) value: AnyValue<'a>,
 }
 
-/// A list in which null stands for an empty one.
-pub(crate) fn list<'de, D, T>(from: D) -> Result<Vec<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    Ok(Option::<Vec<T>>::deserialize(from)?.unwrap_or_default())
-}
-
 /// An object in which null stands for an empty one.
 pub(crate) fn or_default<'de, D, T>(from: D) -> Result<T, D::Error>
 where
@@ -195,20 +192,223 @@ where
     Ok(Option::<T>::deserialize(from)?.unwrap_or_default())
 }
 
+/// The first `N` of a list; the rest is passed.
+pub(crate) fn few<'de, const N: usize, D, T>(from: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let mut kept = Vec::new();
+    from.deserialize_any(Each::new(&mut |item: T| {
+        if kept.len() < N {
+            kept.push(item);
+        }
+        Ok(())
+    }))?;
+    Ok(kept)
+}
+
 /// True for `1` and more.
 pub(crate) fn is_positive(text: &str) -> bool {
     text.parse::<i64>().is_ok_and(|number| number > 0)
 }
 
-/// Every document of a body, one after the other, whether on lines of their own or not.
-pub(crate) fn documents<'a, T: Deserialize<'a>>(
+/// What of a span's attributes matters in every format.
+#[derive(Default)]
+pub(crate) struct Picked<'a> {
+    /// The attribute of the lowest rank that names a peer.
+    pub(crate) peer: Option<(u8, Text<'a>)>,
+    /// It is a repetition.
+    pub(crate) retry: bool,
+}
+
+impl<'a> Picked<'a> {
+    /// Whether an attribute's value is wanted at all.
+    pub(crate) fn wants(key: &str) -> bool {
+        key.as_bytes() == RESEND || peer_rank(key.as_bytes()).is_some()
+    }
+
+    pub(crate) fn take(&mut self, key: &str, value: Text<'a>) {
+        if key.as_bytes() == RESEND {
+            self.retry = is_positive(value.as_str());
+        } else if let Some(rank) = peer_rank(key.as_bytes())
+            && !value.is_empty()
+            && self.peer.as_ref().is_none_or(|(taken, _)| rank < *taken)
+        {
+            self.peer = Some((rank, value));
+        }
+    }
+
+    /// The peer's name, and the flags that follow.
+    pub(crate) fn name(&self, vocabulary: &mut Vocabulary) -> (NameId, u8) {
+        let retry = if self.retry { Span::RETRY } else { 0 };
+        match &self.peer {
+            None => (NameId::NONE, retry),
+            Some((rank, text)) => {
+                let named = if *rank == 0 { Span::PEER_SERVICE } else { 0 };
+                (vocabulary.name(text.as_str()), retry | named)
+            }
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Picked<'a> {
+    /// From a list of OTLP attributes.
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let mut picked = Picked::default();
+        from.deserialize_any(Each::new(&mut |attribute: KeyValue<'de>| {
+            if Picked::wants(attribute.key.as_str()) {
+                picked.take(attribute.key.as_str(), attribute.value.0);
+            }
+            Ok(())
+        }))?;
+        Ok(picked)
+    }
+}
+
+/// Objects that are read member by member, so that a long document is never held as a whole.
+pub(crate) trait Members<'de> {
+    /// Reads the value of a key that matters, and says so; values of others are passed.
+    fn member<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error>;
+
+    /// After the last member.
+    fn end(&mut self) {}
+}
+
+/// One object, read by its [`Members`].
+pub(crate) struct One<'w, W>(pub(crate) &'w mut W);
+
+impl<'de, W: Members<'de>> DeserializeSeed<'de> for One<'_, W> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de, W: Members<'de>> Visitor<'de> for One<'_, W> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            if !self.0.member(key.as_str(), &mut map)? {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        self.0.end();
+        Ok(())
+    }
+}
+
+/// A list of objects, each read by the same [`Members`].
+pub(crate) struct Many<'w, W>(pub(crate) &'w mut W);
+
+impl<'de, W: Members<'de>> DeserializeSeed<'de> for Many<'_, W> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de, W: Members<'de>> Visitor<'de> for Many<'_, W> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a list")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while list.next_element_seed(One(self.0))?.is_some() {}
+        Ok(())
+    }
+}
+
+/// A list whose elements are handed over one by one.
+pub(crate) struct Each<'f, T, F> {
+    take: &'f mut F,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<'f, T, F: FnMut(T) -> Result<(), Stopped>> Each<'f, T, F> {
+    pub(crate) fn new(take: &'f mut F) -> Each<'f, T, F> {
+        Each { take, of: PhantomData }
+    }
+}
+
+impl<'de, T: Deserialize<'de>, F: FnMut(T) -> Result<(), Stopped>> DeserializeSeed<'de> for Each<'_, T, F> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de, T: Deserialize<'de>, F: FnMut(T) -> Result<(), Stopped>> Visitor<'de> for Each<'_, T, F> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a list")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while let Some(item) = list.next_element::<T>()? {
+            (self.take)(item).map_err(serde::de::Error::custom)?;
+        }
+        Ok(())
+    }
+}
+
+/// Reading ends here; why is kept by who asked for it.
+pub(crate) struct Stopped;
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("stopped")
+    }
+}
+
+/// Why reading ended early, beside faults of the text.
+pub(crate) type Stop = Option<TraceError>;
+
+/// Keeps a refusal and ends the reading.
+pub(crate) fn stop_with(stop: &mut Stop, result: Result<(), TraceError>) -> Result<(), Stopped> {
+    result.map_err(|error| {
+        *stop = Some(error);
+        Stopped
+    })
+}
+
+/// Reads every document of a body, one after the other, whether on lines of their own or not. `read` reads one; it says why it
+/// stopped, if it did.
+pub(crate) fn documents<'a>(
     format: &'static str,
     bytes: &'a [u8],
-    mut take: impl FnMut(T) -> Result<(), super::TraceError>,
-) -> Result<(), super::TraceError> {
+    mut read: impl FnMut(&mut serde_json::Deserializer<SliceRead<'a>>, &mut Stop) -> Result<(), serde_json::Error>,
+) -> Result<(), TraceError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    for document in serde_json::Deserializer::from_slice(bytes).into_iter::<T>() {
-        take(document.map_err(|error| super::TraceError::json(format, &error))?)?;
+    let mut document = serde_json::Deserializer::from_slice(bytes);
+    let mut stop = None;
+    while document.end().is_err() {
+        if let Err(error) = read(&mut document, &mut stop) {
+            return Err(stop.unwrap_or_else(|| TraceError::json(format, &error)));
+        }
     }
     Ok(())
 }

@@ -292,3 +292,15 @@ pub(crate) fn room(batch: &Batch, limits: &ScanLimits) -> Result<(), TraceError>
     let allowed = limits.spans as u64;
     Err(TraceError::TooMuch { what: "spans or more in one body", found: allowed + 1, allowed })
 }
+
+/// Lists of spans that must be held as a whole, in Jaeger's and Zipkin's documents, may not be longer.
+pub const LONGEST_LIST: usize = 2_000_000;
+
+/// A refusal when a list is too long.
+pub(crate) fn not_too_long(spans: usize) -> Result<(), TraceError> {
+    if spans <= LONGEST_LIST {
+        return Ok(());
+    }
+    let (found, allowed) = (spans as u64, LONGEST_LIST as u64);
+    Err(TraceError::TooMuch { what: "spans or more in one list", found, allowed })
+}

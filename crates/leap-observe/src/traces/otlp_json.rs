@@ -6,44 +6,21 @@
 //! Ids are hexadecimal; 64-bit numbers come as texts or numbers, enums as numbers or names, fields in lowerCamelCase or with
 //! underscores; unknown fields are passed. Texts are borrowed from the body.
 
-use leap_terms::{Span, SpanId, SpanKind, TraceId, Weight};
+use leap_terms::{NameId, Span, SpanId, SpanKind, TraceId, Weight};
 use serde::Deserialize;
+use serde::de::{DeserializeSeed, MapAccess};
 
-use super::json::{KeyValue, Text, Whole, documents, is_positive, list, or_default};
-use super::vocabulary::{RESEND, Resolved, Resource, peer_rank};
+use super::json::{
+    Each, KeyValue, Many, Members, One, Picked, Stop, Text, Whole, documents, few, or_default, stop_with,
+};
+use super::vocabulary::{Resolved, Resource};
 use super::{Arrival, Batch, Rejection, ScanLimits, TraceError, Vocabulary, cleaned, room, weight_of_trace_state};
 
-#[derive(Deserialize)]
-struct Export<'a> {
-    #[serde(borrow, default, rename = "resourceSpans", alias = "resource_spans", deserialize_with = "list")]
-    resource_spans: Vec<ResourceSpans<'a>>,
-}
-
-#[derive(Deserialize)]
-struct ResourceSpans<'a> {
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    resource: Attributes<'a>,
-    #[serde(
-        borrow,
-        default,
-        rename = "scopeSpans",
-        alias = "scope_spans",
-        alias = "instrumentationLibrarySpans",
-        deserialize_with = "list"
-    )]
-    scope_spans: Vec<ScopeSpans<'a>>,
-}
-
+/// A resource; of thousands of attributes the first count.
 #[derive(Deserialize, Default)]
 pub(super) struct Attributes<'a> {
-    #[serde(borrow, default, deserialize_with = "list")]
-    pub(super) attributes: Vec<KeyValue<'a>>,
-}
-
-#[derive(Deserialize)]
-struct ScopeSpans<'a> {
-    #[serde(borrow, default, deserialize_with = "list")]
-    spans: Vec<JsonSpan<'a>>,
+    #[serde(borrow, default, deserialize_with = "few::<1000, _, _>")]
+    attributes: Vec<KeyValue<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -68,8 +45,8 @@ struct JsonSpan<'a> {
     flags: Whole,
     #[serde(borrow, default, deserialize_with = "or_default")]
     status: Status<'a>,
-    #[serde(borrow, default, deserialize_with = "list")]
-    attributes: Vec<KeyValue<'a>>,
+    #[serde(borrow, default)]
+    attributes: Picked<'a>,
 }
 
 #[derive(Deserialize, Default)]
@@ -89,23 +66,81 @@ pub fn parse(
     batch: &mut Batch,
 ) -> Result<(), TraceError> {
     let mark = batch.mark();
-    let result = documents("OTLP JSON", bytes, |export: Export<'_>| {
-        for group in &export.resource_spans {
-            let mut resolved = resolve(&group.resource, vocabulary);
-            for scope in &group.scope_spans {
-                for span in &scope.spans {
-                    room(batch, limits)?;
-                    take(span, &mut resolved, vocabulary, batch);
-                }
-            }
-            vocabulary.saw(&resolved);
-        }
-        Ok(())
+    let result = documents("OTLP JSON", bytes, |document, stop| {
+        let mut reader = Reader { limits, vocabulary, batch, stop };
+        One(&mut reader).deserialize(document)
     });
     if result.is_err() {
         batch.back_to(mark);
     }
     result
+}
+
+struct Reader<'r> {
+    limits: &'r ScanLimits,
+    vocabulary: &'r mut Vocabulary,
+    batch: &'r mut Batch,
+    stop: &'r mut Stop,
+}
+
+impl<'de> Members<'de> for Reader<'_> {
+    fn member<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        if !matches!(key, "resourceSpans" | "resource_spans") {
+            return Ok(false);
+        }
+        let from = self.batch.spans.len();
+        map.next_value_seed(Many(&mut Group { reader: self, from, resource: Attributes::default() }))?;
+        Ok(true)
+    }
+}
+
+/// Spans of one resource. It may stand behind them: they get their service and host at the group's end.
+struct Group<'r, 's, 'a> {
+    reader: &'s mut Reader<'r>,
+    from: usize,
+    resource: Attributes<'a>,
+}
+
+impl<'de: 'a, 'a> Members<'de> for Group<'_, '_, 'a> {
+    fn member<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        match key {
+            "resource" => self.resource = map.next_value::<Option<Attributes<'de>>>()?.unwrap_or_default(),
+            "scopeSpans" | "scope_spans" | "instrumentationLibrarySpans" => {
+                map.next_value_seed(Many(&mut Scope { reader: self.reader }))?;
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn end(&mut self) {
+        let mut resolved = resolve(&std::mem::take(&mut self.resource), self.reader.vocabulary);
+        for arrival in &mut self.reader.batch.spans[self.from..] {
+            (arrival.span.service, arrival.span.host) = (resolved.service, resolved.host);
+            resolved.count(arrival.span.start, arrival.span.end);
+        }
+        self.reader.vocabulary.saw(&resolved);
+        self.from = self.reader.batch.spans.len();
+    }
+}
+
+struct Scope<'r, 's> {
+    reader: &'s mut Reader<'r>,
+}
+
+impl<'de> Members<'de> for Scope<'_, '_> {
+    fn member<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        if key != "spans" {
+            return Ok(false);
+        }
+        let Reader { limits, vocabulary, batch, stop } = &mut *self.reader;
+        map.next_value_seed(Each::new(&mut |span: JsonSpan<'de>| {
+            stop_with(stop, room(batch, limits))?;
+            take(&span, vocabulary, batch);
+            Ok(())
+        }))?;
+        Ok(true)
+    }
 }
 
 pub(super) fn resolve(resource: &Attributes<'_>, vocabulary: &mut Vocabulary) -> Resolved {
@@ -128,7 +163,8 @@ pub(super) fn kind_of(text: &str) -> SpanKind {
         .unwrap_or_default()
 }
 
-fn take(json: &JsonSpan<'_>, resolved: &mut Resolved, vocabulary: &mut Vocabulary, batch: &mut Batch) {
+/// Takes a span, its service and host still open.
+fn take(json: &JsonSpan<'_>, vocabulary: &mut Vocabulary, batch: &mut Batch) {
     let Some(trace) = hex(json.trace_id.as_str(), 32).filter(|id| *id != 0) else {
         return batch.rejected.count(Rejection::TraceId);
     };
@@ -153,28 +189,17 @@ fn take(json: &JsonSpan<'_>, resolved: &mut Resolved, vocabulary: &mut Vocabular
     if bits & 0x100 != 0 {
         flags |= if bits & 0x200 != 0 { Span::PARENT_REMOTE } else { Span::PARENT_LOCAL };
     }
-    let mut peer: Option<(u8, &str)> = None;
-    for attribute in &json.attributes {
-        let (key, value) = (attribute.key.as_str().as_bytes(), attribute.value.0.as_str());
-        if key == RESEND {
-            flags |= if is_positive(value) { Span::RETRY } else { 0 };
-        } else if let Some(rank) = peer_rank(key)
-            && !value.is_empty()
-            && peer.is_none_or(|(taken, _)| rank < taken)
-        {
-            peer = Some((rank, value));
-        }
-    }
-    flags |= if matches!(peer, Some((0, _))) { Span::PEER_SERVICE } else { 0 };
+    let (peer, attribute_flags) = json.attributes.name(vocabulary);
+    flags |= attribute_flags;
     let span = cleaned(Span {
         id: SpanId::new(id as u64),
         parent: SpanId::new(parent as u64),
         start,
         end,
-        service: resolved.service,
-        host: resolved.host,
+        service: NameId::NONE,
+        host: NameId::NONE,
         operation: vocabulary.name(json.name.as_str()),
-        peer: peer.map(|(_, text)| vocabulary.name(text)).unwrap_or_default(),
+        peer,
         kind: kind_of(json.kind.as_str()),
         flags,
     });
@@ -182,7 +207,6 @@ fn take(json: &JsonSpan<'_>, resolved: &mut Resolved, vocabulary: &mut Vocabular
         "" => Weight::Unknown,
         text => weight_of_trace_state(text.as_bytes()),
     };
-    resolved.count(span.start, span.end);
     batch.spans.push(Arrival { trace: TraceId(trace), weight, span });
 }
 

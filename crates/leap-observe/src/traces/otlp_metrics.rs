@@ -10,8 +10,9 @@ use std::borrow::Cow;
 
 use leap_terms::{NameId, SpanKind};
 use serde::Deserialize;
+use serde::de::{DeserializeSeed, MapAccess};
 
-use super::json::{KeyValue, Text, Whole, documents, list, or_default};
+use super::json::{Each, KeyValue, Many, Members, One, Stop, Text, Whole, documents, few, or_default, stop_with};
 use super::otlp_json::{Attributes, kind_of, resolve};
 use super::otlp_proto::{key_value, resource};
 use super::wire::{Wire, WireError};
@@ -284,46 +285,8 @@ fn zigzag(number: u64) -> i32 {
 }
 
 #[derive(Deserialize)]
-struct Export<'a> {
-    #[serde(borrow, default, rename = "resourceMetrics", alias = "resource_metrics", deserialize_with = "list")]
-    groups: Vec<Group<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Group<'a> {
-    #[serde(borrow, default, deserialize_with = "or_default")]
-    resource: Attributes<'a>,
-    #[serde(borrow, default, rename = "scopeMetrics", alias = "scope_metrics", deserialize_with = "list")]
-    scopes: Vec<Scope<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Scope<'a> {
-    #[serde(borrow, default, deserialize_with = "list")]
-    metrics: Vec<Metric<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Metric<'a> {
-    #[serde(borrow, default)]
-    name: Text<'a>,
-    #[serde(borrow, default)]
-    unit: Text<'a>,
-    #[serde(borrow, default, rename = "exponentialHistogram", alias = "exponential_histogram")]
-    histogram: Option<Histogram<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Histogram<'a> {
-    #[serde(borrow, default, rename = "dataPoints", alias = "data_points", deserialize_with = "list")]
-    points: Vec<Point<'a>>,
-    #[serde(borrow, default, rename = "aggregationTemporality", alias = "aggregation_temporality")]
-    temporality: Text<'a>,
-}
-
-#[derive(Deserialize)]
 struct Point<'a> {
-    #[serde(borrow, default, deserialize_with = "list")]
+    #[serde(borrow, default, deserialize_with = "few::<1000, _, _>")]
     attributes: Vec<KeyValue<'a>>,
     #[serde(default, rename = "startTimeUnixNano", alias = "start_time_unix_nano")]
     start: Whole,
@@ -343,7 +306,12 @@ struct Point<'a> {
 struct Buckets {
     #[serde(default)]
     offset: i32,
-    #[serde(default, rename = "bucketCounts", alias = "bucket_counts", deserialize_with = "list")]
+    #[serde(
+        default,
+        rename = "bucketCounts",
+        alias = "bucket_counts",
+        deserialize_with = "few::<{ BUCKETS + 1 }, _, _>"
+    )]
     counts: Vec<Whole>,
 }
 
@@ -353,44 +321,162 @@ struct Buckets {
 /// [`TraceError::Json`] with line and column, [`TraceError::TooMuch`].
 pub fn parse_json(bytes: &[u8], vocabulary: &mut Vocabulary) -> Result<MetricsBatch, TraceError> {
     let mut batch = MetricsBatch::default();
-    documents("OTLP metrics JSON", bytes, |export: Export<'_>| {
-        for group in &export.groups {
-            let service = resolve(&group.resource, vocabulary).service;
-            for metric in group.scopes.iter().flat_map(|scope| &scope.metrics) {
-                let Some(histogram) = &metric.histogram else {
-                    batch.other += 1;
-                    continue;
-                };
-                let temporality = match histogram.temporality.as_str() {
+    documents("OTLP metrics JSON", bytes, |document, stop| {
+        let mut reader = Reader { vocabulary, batch: &mut batch, stop };
+        One(&mut reader).deserialize(document)
+    })?;
+    Ok(batch)
+}
+
+struct Reader<'r> {
+    vocabulary: &'r mut Vocabulary,
+    batch: &'r mut MetricsBatch,
+    stop: &'r mut Stop,
+}
+
+impl<'de> Members<'de> for Reader<'_> {
+    fn member<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        let wanted = matches!(key, "resourceMetrics" | "resource_metrics");
+        if wanted {
+            let from = self.batch.points.len();
+            map.next_value_seed(Many(&mut Group { reader: self, from, resource: Attributes::default() }))?;
+        }
+        Ok(wanted)
+    }
+}
+
+/// Metrics of one resource, which may stand behind them.
+struct Group<'r, 's, 'a> {
+    reader: &'s mut Reader<'r>,
+    from: usize,
+    resource: Attributes<'a>,
+}
+
+impl<'de: 'a, 'a> Members<'de> for Group<'_, '_, 'a> {
+    fn member<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        match key {
+            "resource" => self.resource = map.next_value::<Option<Attributes<'de>>>()?.unwrap_or_default(),
+            "scopeMetrics" | "scope_metrics" => map.next_value_seed(Many(&mut Scope { reader: self.reader }))?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn end(&mut self) {
+        let service = resolve(&std::mem::take(&mut self.resource), self.reader.vocabulary).service;
+        for point in &mut self.reader.batch.points[self.from..] {
+            if point.service == NameId::NONE {
+                point.service = service;
+            }
+        }
+        self.from = self.reader.batch.points.len();
+    }
+}
+
+struct Scope<'r, 's> {
+    reader: &'s mut Reader<'r>,
+}
+
+impl<'de> Members<'de> for Scope<'_, '_> {
+    fn member<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        let wanted = key == "metrics";
+        if wanted {
+            let from = self.reader.batch.points.len();
+            let mut metric =
+                Metric { reader: self.reader, from, name: Text::default(), unit: Text::default(), seen: None };
+            map.next_value_seed(Many(&mut metric))?;
+        }
+        Ok(wanted)
+    }
+}
+
+/// One metric after the other. Name and unit may stand behind the data points.
+struct Metric<'r, 's, 'a> {
+    reader: &'s mut Reader<'r>,
+    from: usize,
+    name: Text<'a>,
+    unit: Text<'a>,
+    seen: Option<Temporality>,
+}
+
+impl<'de: 'a, 'a> Members<'de> for Metric<'_, '_, 'a> {
+    fn member<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        match key {
+            "name" => self.name = map.next_value()?,
+            "unit" => self.unit = map.next_value()?,
+            "exponentialHistogram" | "exponential_histogram" => {
+                let mut histogram = Histogram { reader: self.reader, temporality: Temporality::Unspecified };
+                map.next_value_seed(One(&mut histogram))?;
+                self.seen = Some(histogram.temporality);
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn end(&mut self) {
+        let (name, unit) = (std::mem::take(&mut self.name), std::mem::take(&mut self.unit));
+        let batch = &mut *self.reader.batch;
+        match self.seen.take() {
+            None => batch.other += 1,
+            Some(temporality) => {
+                let metric = self.reader.vocabulary.name(name.as_str());
+                let unit = self.reader.vocabulary.name(unit.as_str());
+                for point in &mut batch.points[self.from..] {
+                    (point.metric, point.unit, point.temporality) = (metric, unit, temporality);
+                }
+            }
+        }
+        self.from = batch.points.len();
+    }
+}
+
+struct Histogram<'r, 's> {
+    reader: &'s mut Reader<'r>,
+    temporality: Temporality,
+}
+
+impl<'de> Members<'de> for Histogram<'_, '_> {
+    fn member<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        match key {
+            "aggregationTemporality" | "aggregation_temporality" => {
+                self.temporality = match map.next_value::<Text<'de>>()?.as_str() {
                     "1" | "AGGREGATION_TEMPORALITY_DELTA" => Temporality::Delta,
                     "2" | "AGGREGATION_TEMPORALITY_CUMULATIVE" => Temporality::Cumulative,
                     _ => Temporality::Unspecified,
                 };
-                for json in &histogram.points {
-                    let mut point = HistogramPoint {
-                        metric: vocabulary.name(metric.name.as_str()),
-                        unit: vocabulary.name(metric.unit.as_str()),
-                        service,
-                        start: json.start.0.unwrap_or_default(),
-                        time: json.time.0.unwrap_or_default(),
-                        scale: json.scale,
-                        count: json.count.0.unwrap_or_default(),
-                        zero_count: json.zero_count.0.unwrap_or_default(),
-                        offset: json.positive.offset,
-                        counts: json.positive.counts.iter().map(|count| count.0.unwrap_or_default()).collect(),
-                        temporality,
-                        ..HistogramPoint::default()
-                    };
-                    let mut labels = Labels::default();
-                    for attribute in &json.attributes {
-                        labels.take(attribute.key.as_str(), attribute.value.0.0.clone());
-                    }
-                    labels.put(&mut point, vocabulary);
-                    batch.take(point)?;
-                }
             }
+            "dataPoints" | "data_points" => {
+                let Reader { vocabulary, batch, stop } = &mut *self.reader;
+                map.next_value_seed(Each::new(&mut |json: Point<'de>| {
+                    let point = json.point(vocabulary);
+                    stop_with(stop, batch.take(point))
+                }))?;
+            }
+            _ => return Ok(false),
         }
-        Ok(())
-    })?;
-    Ok(batch)
+        Ok(true)
+    }
+}
+
+impl Point<'_> {
+    /// The point; its metric, its temporality and, unless it names one itself, its service are still open.
+    fn point(self, vocabulary: &mut Vocabulary) -> HistogramPoint {
+        let mut point = HistogramPoint {
+            start: self.start.0.unwrap_or_default(),
+            time: self.time.0.unwrap_or_default(),
+            scale: self.scale,
+            count: self.count.0.unwrap_or_default(),
+            zero_count: self.zero_count.0.unwrap_or_default(),
+            offset: self.positive.offset,
+            counts: self.positive.counts.iter().map(|count| count.0.unwrap_or_default()).collect(),
+            ..HistogramPoint::default()
+        };
+        let mut labels = Labels::default();
+        for attribute in self.attributes {
+            labels.take(attribute.key.as_str(), attribute.value.0.0);
+        }
+        labels.put(&mut point, vocabulary);
+        point
+    }
 }

@@ -7,6 +7,8 @@
 
 use leap_terms::{Names, Span, SpanKind, Trace, TraceId};
 
+use super::Rejected;
+
 /// A resource and its spans.
 #[derive(Clone, Copy, Debug)]
 pub struct ResourceOut<'a> {
@@ -75,6 +77,32 @@ pub fn write_request(body: &mut Vec<u8>, resources: &[ResourceOut<'_>]) {
         }
         bytes(group, 0x12, scope);
         bytes(body, 0x0a, group);
+    }
+}
+
+/// The `ExportTraceServiceResponse` that tells what was rejected; empty bytes, as the protocol asks, when nothing was.
+pub fn write_response(rejected: &Rejected) -> Vec<u8> {
+    response(rejected.total(), &rejected.to_string())
+}
+
+/// The response to spans or to metrics: both name a count and a message in the same fields.
+pub fn response(rejected: u64, message: &str) -> Vec<u8> {
+    let (mut partial, mut out) = (Vec::new(), Vec::new());
+    if rejected > 0 {
+        partial.push(0x08);
+        varint(&mut partial, rejected);
+        text(&mut partial, 0x12, message);
+        bytes(&mut out, 0x0a, &partial);
+    }
+    out
+}
+
+/// The same response in JSON; `{}` when nothing was rejected.
+pub fn write_response_json(rejected: &Rejected) -> String {
+    match rejected.total() {
+        0 => "{}".to_owned(),
+        // A 64-bit number is a text in OTLP's JSON; the message has no character to be escaped.
+        total => format!(r#"{{"partialSuccess":{{"rejectedSpans":"{total}","errorMessage":"{rejected}"}}}}"#),
     }
 }
 

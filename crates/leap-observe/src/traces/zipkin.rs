@@ -10,15 +10,15 @@
 //! A document is one world: halves of one id that come in different documents are not brought together.
 
 use hashbrown::HashMap;
-use leap_terms::{NameId, Span, SpanId, Weight};
+use leap_terms::{Span, SpanId, Weight};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeSeed, MapAccess};
 
 use super::ids::{SpanIds, trace_id};
-use super::json::{Text, Whole, documents, is_positive, or_default};
+use super::json::{Each, Members, One, Picked, Stop, Text, Whole, documents, few, or_default, stop_with};
 use super::otlp_json::kind_of;
-use super::vocabulary::{RESEND, Resource, Slot, peer_rank};
-use super::{Arrival, Batch, Rejection, ScanLimits, TraceError, Vocabulary, cleaned, room};
+use super::vocabulary::{Resource, Slot};
+use super::{Arrival, Batch, LONGEST_LIST, Rejection, ScanLimits, TraceError, Vocabulary, cleaned, not_too_long, room};
 
 const FORMAT: &str = "Zipkin JSON";
 /// So many incomplete ids in a row pass parentage on.
@@ -76,44 +76,25 @@ impl Report<'_> {
 #[derive(Default)]
 struct Tags<'a> {
     error: bool,
-    retry: bool,
-    peer: Option<(u8, Text<'a>)>,
+    picked: Picked<'a>,
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Tags<'a> {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Seen;
-        impl<'de> serde::de::Visitor<'de> for Seen {
-            type Value = Tags<'de>;
+        let mut tags = Tags::default();
+        One(&mut tags).deserialize(from)?;
+        Ok(tags)
+    }
+}
 
-            fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                out.write_str("an object of tags")
-            }
-
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Tags<'de>, A::Error> {
-                let mut tags = Tags::default();
-                while let Some(key) = map.next_key::<Text<'de>>()? {
-                    match key.as_str().as_bytes() {
-                        b"error" => {
-                            map.next_value::<IgnoredAny>()?;
-                            tags.error = true;
-                        }
-                        key if key == RESEND => tags.retry = is_positive(map.next_value::<Text<'de>>()?.as_str()),
-                        key => match peer_rank(key) {
-                            Some(rank) => {
-                                let value = map.next_value::<Text<'de>>()?;
-                                if !value.is_empty() && tags.peer.as_ref().is_none_or(|(taken, _)| rank < *taken) {
-                                    tags.peer = Some((rank, value));
-                                }
-                            }
-                            None => drop(map.next_value::<IgnoredAny>()?),
-                        },
-                    }
-                }
-                Ok(tags)
-            }
+impl<'de: 'a, 'a> Members<'de> for Tags<'a> {
+    fn member<A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<bool, A::Error> {
+        self.error |= key == "error";
+        let wanted = Picked::wants(key);
+        if wanted {
+            self.picked.take(key, map.next_value::<Text<'de>>()?);
         }
-        from.deserialize_map(Seen)
+        Ok(wanted)
     }
 }
 
@@ -129,17 +110,32 @@ pub fn parse(
 ) -> Result<(), TraceError> {
     let mark = batch.mark();
     let mut firsts = bytes.iter().filter(|byte| !byte.is_ascii_whitespace());
-    let result = if (firsts.next(), firsts.next()) == (Some(&b'['), Some(&b'[')) {
-        documents(FORMAT, bytes, |traces: Vec<Vec<Report<'_>>>| {
-            traces.iter().try_for_each(|reports| take(reports, limits, vocabulary, batch))
-        })
-    } else {
-        documents(FORMAT, bytes, |reports: Vec<Report<'_>>| take(&reports, limits, vocabulary, batch))
-    };
+    let nested = (firsts.next(), firsts.next()) == (Some(&b'['), Some(&b'['));
+    let result = documents(FORMAT, bytes, |document, stop| {
+        let mut take_list = |reports: Reports<'_>, stop: &mut Stop| {
+            stop_with(
+                stop,
+                not_too_long(reports.list.len()).and_then(|()| take(&reports.list, limits, vocabulary, batch)),
+            )
+        };
+        if nested {
+            return Each::new(&mut |reports| take_list(reports, stop)).deserialize(document);
+        }
+        let reports = Reports::deserialize(document)?;
+        take_list(reports, stop).map_err(serde::de::Error::custom)
+    });
     if result.is_err() {
         batch.back_to(mark);
     }
     result
+}
+
+/// A list of reports; they are held until it ends. One more than [`LONGEST_LIST`] is enough to refuse it.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Reports<'a> {
+    #[serde(borrow, deserialize_with = "few::<{ LONGEST_LIST + 1 }, _, _>")]
+    list: Vec<Report<'a>>,
 }
 
 /// The complete reports under one id, and the parent that any report of it names.
@@ -301,14 +297,12 @@ fn one_trace(
         let mut resource = Resource::default();
         resource.put(Slot::Service, report.local.service.0.clone());
         let mut resolved = vocabulary.resolve(&resource);
-        let (peer, named) = match (report.remote.service.as_str(), &report.tags.peer) {
-            ("", None) => (NameId::NONE, false),
-            ("", Some((rank, text))) => (vocabulary.name(text.as_str()), *rank == 0),
-            (service, _) => (vocabulary.name(service), true),
-        };
-        let flags = [(named, Span::PEER_SERVICE), (report.tags.error, Span::ERROR), (report.tags.retry, Span::RETRY)]
-            .into_iter()
-            .fold(0, |flags, (is, flag)| if is { flags | flag } else { flags });
+        let (mut peer, mut flags) = report.tags.picked.name(vocabulary);
+        if !report.remote.service.is_empty() {
+            peer = vocabulary.name(report.remote.service.as_str());
+            flags |= Span::PEER_SERVICE;
+        }
+        flags |= if report.tags.error { Span::ERROR } else { 0 };
         let span = cleaned(Span {
             id: SpanId { half, ..id },
             parent,

@@ -119,7 +119,7 @@ fn the_root_decides_the_weight() {
 #[test]
 fn in_flight_memory_is_as_promised() {
     assert_eq!(size_of::<Entry>(), 128);
-    for spans in [1_u64, 2, 3, 4, 5, 7, 20, 100, 1000] {
+    for spans in [1_u64, 2, 3, 4, 5, 7, 20, 100, 500] {
         let mut assembler = Assembler::new(AssemblyLimits { bytes: usize::MAX, ..AssemblyLimits::default() });
         let start = assembler.bytes();
         let mut worst = 0;
@@ -131,9 +131,10 @@ fn in_flight_memory_is_as_promised() {
             let allowed = traces * (256 + 96 * usize::try_from(spans).unwrap());
             if traces > 64 {
                 assert!(assembler.bytes() - start <= allowed, "{traces} traces of {spans}: {}", assembler.bytes());
+                worst = worst.max((assembler.bytes() - start) * 100 / allowed);
             }
-            worst = worst.max((assembler.bytes() - start) * 100 / allowed);
         }
+        println!("{spans} spans a trace: {worst} % of the allowed bytes at most");
         assert!(worst > 50, "measured against something: {worst}");
     }
     // One huge trace, at every length.

@@ -89,6 +89,27 @@ fn deep_and_wide_documents_end_soon() {
     assert_eq!(batch.spans.len(), 10_000);
 }
 
+#[test]
+fn millions_of_empty_objects_are_no_millions_of_spans() {
+    let empty = "{},".repeat(2_000_000) + "{}";
+    let limits = ScanLimits { spans: 1_000, ..ScanLimits::BODY };
+    for (kind, text) in [
+        (Kind::OtlpJson, format!(r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{empty}]}}]}}]}}"#)),
+        (Kind::OtlpJson, format!(r#"{{"resourceSpans":[{empty}]}}"#)),
+        (Kind::OtlpJson, format!(r#"{{"resourceSpans":[{{"resource":{{"attributes":[{empty}]}}}}]}}"#)),
+        (Kind::Jaeger, format!(r#"{{"data":[{{"spans":[{{"references":[{empty}],"tags":[{empty}]}}]}}]}}"#)),
+    ] {
+        let (mut vocabulary, mut batch) = (Vocabulary::default(), Batch::default());
+        read_as(kind, text.as_bytes(), &limits, &mut vocabulary, &mut batch).expect("valid JSON");
+        assert!(batch.spans.is_empty() && vocabulary.names().len() < 10);
+    }
+    for (kind, text) in [(Kind::Jaeger, format!(r#"[{{"spans":[{empty}]}}]"#)), (Kind::Zipkin, format!("[{empty}]"))] {
+        let (mut vocabulary, mut batch) = (Vocabulary::default(), Batch::default());
+        let error = read_as(kind, text.as_bytes(), &limits, &mut vocabulary, &mut batch).unwrap_err();
+        assert!(error.is_too_much() && batch.rejected == Rejected::default(), "{error}");
+    }
+}
+
 fn bodies() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         2 => (1_u64..4).prop_map(proto),

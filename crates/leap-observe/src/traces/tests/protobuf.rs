@@ -199,10 +199,24 @@ fn speed_of_the_scan_and_of_assembly() {
         let mut assembler = Assembler::new(AssemblyLimits::default());
         let mut given = 0;
         assembler.push_all(&batch.spans, 0, &mut |_| {});
-        assembler.finish(&mut |trace| given += trace.trace.spans.len() as u64);
+        assembler.tick(10_000_000_000, &mut |trace| given += trace.trace.spans.len() as u64);
+        assembler.finish(&mut |_| panic!("every trace is complete"));
         let assembly = start.elapsed();
         assert_eq!((batch.spans.len() as u64, given), (count, count));
         let rate = |time: std::time::Duration| count as f64 / time.as_secs_f64() / 1e6;
         println!("round {round}: scan {:.2}, assembly {:.2} million spans/s", rate(scan), rate(assembly));
     }
+}
+
+#[test]
+fn a_response_tells_what_was_rejected_and_is_empty_otherwise() {
+    let none = Rejected { partial: 3, ..Rejected::default() };
+    assert_eq!((otlp_write::write_response(&none), otlp_write::write_response_json(&none).as_str()), (vec![], "{}"));
+    let two = Rejected { times: 2, ..Rejected::default() };
+    let message = "2 spans without a usable start and end";
+    let mut expected = vec![0x0a, 4 + message.len() as u8, 0x08, 2, 0x12, message.len() as u8];
+    expected.extend(message.bytes());
+    assert_eq!(otlp_write::write_response(&two), expected);
+    let json: serde_json::Value = serde_json::from_str(&otlp_write::write_response_json(&two)).unwrap();
+    assert_eq!(json, serde_json::json!({"partialSuccess": {"rejectedSpans": "2", "errorMessage": message}}));
 }

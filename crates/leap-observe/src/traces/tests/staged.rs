@@ -118,3 +118,26 @@ fn resources_of_the_staged_traces_become_facts() {
     let spans: u64 = taken.vocabulary.services().iter().map(|name| taken.vocabulary.facts(*name)[0].spans).sum();
     assert_eq!(spans, taken.batch.spans.len() as u64);
 }
+
+#[test]
+fn staged_traces_survive_the_way_through_protobuf() {
+    let Some(folder) = folder() else { return };
+    let (_, taken) = taken(&std::fs::read(folder.join("onlineboutique/baseline.otlp.json.gz")).unwrap());
+    let mut body = Vec::new();
+    let whole: Vec<&leap_terms::Trace> = taken.traces.iter().collect();
+    otlp_write::write_traces(&mut body, taken.vocabulary.names(), &whole);
+    assert_eq!(detect(&body), Ok(Kind::OtlpProto));
+    let (mut vocabulary, mut batch) = (Vocabulary::default(), Batch::default());
+    otlp_proto::scan(&body, &ScanLimits::FILE, &mut vocabulary, &mut batch).unwrap();
+    let shape = |vocabulary: &Vocabulary, arrival: &Arrival| {
+        let span = arrival.span;
+        let names = [span.service, span.host, span.operation].map(|name| vocabulary.text(name).to_owned());
+        (arrival.trace, span.id, span.parent, span.start, span.end, span.kind, names)
+    };
+    let sorted = |vocabulary: &Vocabulary, batch: &Batch| {
+        let mut shapes: Vec<_> = batch.spans.iter().map(|arrival| shape(vocabulary, arrival)).collect();
+        shapes.sort_unstable();
+        shapes
+    };
+    assert_eq!(sorted(&vocabulary, &batch), sorted(&taken.vocabulary, &taken.batch));
+}

@@ -191,3 +191,29 @@ fn thresholds_are_found_among_other_vendors() {
         assert_eq!(weight_of_trace_state(state.as_bytes()), weight, "{state}");
     }
 }
+
+#[test]
+fn a_resource_may_stand_behind_its_spans_and_belongs_to_its_own_group_alone() {
+    let span = |id: u32| {
+        format!(
+            r#"{{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"{id:016x}","startTimeUnixNano":"5","endTimeUnixNano":"7"}}"#
+        )
+    };
+    let resource = |name: &str| {
+        format!(r#""resource":{{"attributes":[{{"key":"service.name","value":{{"stringValue":"{name}"}}}}]}}"#)
+    };
+    let text = format!(
+        r#"{{"resourceSpans":[{{"scopeSpans":[{{"spans":[{}]}},{{"spans":[{}]}}],{}}},{{{},"scopeSpans":[{{"spans":[{}]}}]}},
+        {{"scopeSpans":[{{"spans":[{}],"scope":{{}}}},{{"spans":null}}],"resource":null}}]}}"#,
+        span(1),
+        span(2),
+        resource("a"),
+        resource("b"),
+        span(3),
+        span(4)
+    );
+    let (_, batch, vocabulary) = read_text(&text);
+    let services: Vec<&str> = batch.spans.iter().map(|arrival| vocabulary.text(arrival.span.service)).collect();
+    assert_eq!(services, ["a", "a", "b", vocabulary::UNKNOWN_SERVICE]);
+    assert_eq!(vocabulary.facts(vocabulary.names().find("a").unwrap())[0].spans, 2);
+}
