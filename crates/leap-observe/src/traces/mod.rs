@@ -6,7 +6,7 @@
 //!                 ├ jaeger     │   (names in a Vocabulary)
 //!                 └ zipkin     ┘
 //! ```
-//! Reading order: [`read`] (any accepted bytes to a batch), [`detect`], the four parsers, [`vocabulary`] (names, facts of
+//! Reading order: [`read`] (any accepted bytes to a batch), [`mod@detect`], the four parsers, [`vocabulary`] (names, facts of
 //! services), [`assemble`]; beside them [`otlp_metrics`] (exponential histograms, the unsampled truth for quantiles) and
 //! [`otlp_write`] (the way back, for tests, benches and the sample company).
 //!
