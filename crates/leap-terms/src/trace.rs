@@ -135,7 +135,7 @@ pub struct Span {
     pub start: u64,
     /// End, ns since the epoch; not before `start` once cleaned (N0).
     pub end: u64,
-    /// `service.name`, with its namespace: see [`Names::service`].
+    /// `service.name`.
     pub service: NameId,
     /// Host key (N2): the first present of service.instance.id, host.id, host.name, k8s.pod.name, service.name.
     pub host: NameId,
@@ -158,6 +158,12 @@ impl Span {
     pub const ERROR: u8 = 4;
     /// Its end lay before its start and was moved there (N0).
     pub const NEGATIVE: u8 = 8;
+    /// Its parent is known to be in another process (OTLP span flags, bits 8 and 9).
+    pub const PARENT_REMOTE: u8 = 16;
+    /// Its parent is known to be in its own process.
+    pub const PARENT_LOCAL: u8 = 32;
+    /// `peer` is a service's name (`peer.service`, Zipkin's remote endpoint), not a kind of system or an address.
+    pub const PEER_SERVICE: u8 = 64;
 
     /// True when a flag is set.
     pub fn is(self, flag: u8) -> bool {
