@@ -36,6 +36,8 @@ pub const PREDICATE_DEPTH: usize = 64;
 pub const MAPPING_ROWS: usize = 5_000_000;
 /// Bytes of a rules, org or catalog file.
 pub const CONFIG_BYTES: u64 = 64 << 20;
+/// Pages of a catalog that is asked over its API, 500 entities each.
+pub const CATALOG_PAGES: usize = 10_000;
 /// Org units in one org.
 pub const ORG_UNITS: usize = 100_000;
 /// Levels of an org tree.

@@ -361,7 +361,7 @@ pub(crate) enum RulesCommand {
 pub(crate) struct RulesFileArgs {
     /// rules.yaml; paths inside are relative to it.
     pub(crate) file: PathBuf,
-    /// Check against this org file instead of the org in force.
+    /// Check against this org file (or Backstage address) instead of the org in force.
     #[arg(long, value_name = "FILE")]
     pub(crate) org: Option<PathBuf>,
     /// First day on which these rules would hold. Default: all days.
@@ -416,7 +416,8 @@ pub(crate) enum OrgCommand {
 
 #[derive(Args, Debug)]
 pub(crate) struct OrgPlanArgs {
-    /// The new state: org.yaml, an HR export (CSV), a Backstage catalog (file or folder), or a Kubernetes sigs.yaml.
+    /// The new state: org.yaml, an HR export (CSV), a Backstage catalog (file, folder, or
+    /// the address of its API: https://backstage.example/api/catalog), or a Kubernetes sigs.yaml.
     pub(crate) file: PathBuf,
     /// First day on which it holds. Default: what the file says.
     #[arg(long, value_name = "DATE")]
@@ -442,7 +443,7 @@ pub(crate) struct OrgPlanArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct OrgApplyArgs {
-    /// A plan (file or its number), or an org file.
+    /// A plan (file or its number), or an org file (or Backstage address).
     pub(crate) file: PathBuf,
     /// With an org file: plan and apply it from this day on.
     #[arg(long, value_name = "DATE")]

@@ -11,8 +11,9 @@ use leap_orient::org::Org;
 use leap_orient::rules::{RuleSet, RulesVersion};
 use leap_terms::{Day, fault, limits};
 
+use crate::catalog;
 use crate::failure::Failure;
-use crate::home::failed;
+use crate::home::{Home, failed};
 
 /// Files by name, the main one first.
 pub(crate) type Files = Vec<(String, Vec<u8>)>;
@@ -171,8 +172,25 @@ pub(crate) fn load_rules(path: &Path, org: &Org) -> Result<(RuleSet, ConfigFiles
     Ok((rules, ConfigFiles { files }))
 }
 
+/// The files of an org: of a Backstage where an address is named, else from disk. A home is not open meanwhile: a catalog may
+/// take its time, and nobody else should have to wait for it.
+pub(crate) async fn org_files(root: &Path, path: &Path) -> Result<Files, Failure> {
+    match catalog::address(path) {
+        Some(address) => catalog::read(address, &Home::settings(root)?.backstage).await,
+        None => read_org_files(path),
+    }
+}
+
+/// What an org is called in titles and causes: its file's name, or its address.
+pub(crate) fn org_title(path: &Path) -> String {
+    match catalog::address(path) {
+        Some(address) => address.trim_end_matches('/').to_owned(),
+        None => file_name(path),
+    }
+}
+
 /// The files of an org on disk: one file, or a folder of catalog files.
-pub(crate) fn read_org_files(path: &Path) -> Result<Files, Failure> {
+fn read_org_files(path: &Path) -> Result<Files, Failure> {
     let mut files = Files::new();
     if !path.is_dir() {
         return Ok(vec![(path.display().to_string(), read_limited(path)?)]);
@@ -204,11 +222,10 @@ pub(crate) fn is_claim(rule: &str) -> bool {
     rule.strip_prefix("claim-").is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Reads an org from disk.
-pub(crate) fn load_org(path: &Path) -> Result<(Org, ConfigFiles), Failure> {
-    let mut files = read_org_files(path)?;
+/// The org that its files say.
+pub(crate) fn load_org(path: &Path, mut files: Files) -> Result<(Org, ConfigFiles), Failure> {
     let org = read_org(&files)?;
-    if files.len() == 1 {
+    if files.len() == 1 && catalog::address(path).is_none() {
         files[0].0 = file_name(path);
     }
     Ok((org, ConfigFiles { files }))

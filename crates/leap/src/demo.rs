@@ -55,7 +55,7 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
     let root = folder.join("home");
     let quiet = |path: &Path| (path.to_owned(), FormatArg { format: OutputFormat::Json });
     let (file, format) = quiet(&company.org);
-    apply_org(&root, &OrgApplyArgs { file, effective: None, format }, false).await?;
+    apply_org(&root, &OrgApplyArgs { file, effective: None, format }, None, false).await?;
     let (file, format) = quiet(&company.rules);
     apply_rules(&root, &RulesApplyArgs { file, effective: None, check: false, full: false, format }, false).await?;
     let (file, format) = quiet(&company.pools);

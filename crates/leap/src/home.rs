@@ -29,6 +29,8 @@ pub(crate) struct Settings {
     pub(crate) lake: LakeSettings,
     /// Claims.
     pub(crate) claims: ClaimsSettings,
+    /// A Backstage that is asked for the org.
+    pub(crate) backstage: BackstageSettings,
 }
 
 /// `[book]`.
@@ -85,6 +87,22 @@ impl Default for ClaimsSettings {
     }
 }
 
+/// `[backstage]`.
+#[derive(Deserialize, Clone, Debug, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct BackstageSettings {
+    /// The environment variable that holds the token.
+    pub(crate) token_variable: String,
+    /// Seconds that one request may take.
+    pub(crate) timeout_seconds: u64,
+}
+
+impl Default for BackstageSettings {
+    fn default() -> BackstageSettings {
+        BackstageSettings { token_variable: "LEAP_BACKSTAGE_TOKEN".to_owned(), timeout_seconds: 60 }
+    }
+}
+
 const SETTINGS_TEXT: &str = "\
 # leap.toml: settings of this home. Each line shows the default.
 
@@ -107,6 +125,12 @@ const SETTINGS_TEXT: &str = "\
 [claims]
 # Days in which a claim or dispute is to be answered before `leap claims escalate` asks the unit above.
 # answer_days = 14
+
+[backstage]
+# The environment variable that holds the token for `leap org plan https://backstage.example/api/catalog`.
+# token_variable = \"LEAP_BACKSTAGE_TOKEN\"
+# Seconds that one request may take.
+# timeout_seconds = 60
 ";
 
 /// An opened home.
@@ -166,6 +190,11 @@ impl Home {
         let book = Book::open(&url).await.map_err(|error| Failure::from_error(&error))?;
         let lake = Lake::open(&root.join("lake")).map_err(|error| Failure::from_error(&error))?;
         Ok(Home { root, settings, lake, book, _lock: lock })
+    }
+
+    /// The settings of a home alone, which may not exist yet.
+    pub(crate) fn settings(root: &Path) -> Result<Settings, Failure> {
+        read_settings(&root.join("leap.toml"))
     }
 
     /// A folder inside the home, made when absent.

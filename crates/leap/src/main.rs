@@ -4,6 +4,7 @@
 //! (one turn of the loop), `ingest`, `ownership` (rules and org), `spend`, `explain`, `verify`; then the rest.
 
 mod annotate;
+mod catalog;
 mod claims;
 mod cli;
 mod clock;

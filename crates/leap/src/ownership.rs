@@ -86,12 +86,21 @@ pub(crate) fn rules_for(world: &World, org: &Org) -> Result<RuleSet, Failure> {
     })
 }
 
-/// `leap org apply` with an org file.
-pub(crate) async fn apply_org(root: &Path, args: &OrgApplyArgs, say: bool) -> Result<(), Failure> {
+/// `leap org apply` with an org file, whose content may be read already.
+pub(crate) async fn apply_org(
+    root: &Path,
+    args: &OrgApplyArgs,
+    read: Option<config::Files>,
+    say: bool,
+) -> Result<(), Failure> {
+    let files = match read {
+        Some(files) => files,
+        None => config::org_files(root, &args.file).await?,
+    };
     let home = Home::open(root, Access::Write).await?;
     let world = World::load(&home, None).await?;
     let watch = Stopwatch::start();
-    let (org, files) = config::load_org(&args.file)?;
+    let (org, files) = config::load_org(&args.file, files)?;
     for warning in org.warnings() {
         eprintln!("warning: {warning}");
     }
@@ -427,9 +436,14 @@ fn said(findings: &[check::RuleFinding], files: &ConfigFiles) -> String {
 }
 
 /// The org to check a file against: the one named, else the one in force.
-fn org_for<'w>(world: &'w World, named: Option<&PathBuf>, loaded: &'w mut Option<Org>) -> Result<&'w Org, Failure> {
+async fn org_for<'w>(
+    root: &Path,
+    world: &'w World,
+    named: Option<&PathBuf>,
+    loaded: &'w mut Option<Org>,
+) -> Result<&'w Org, Failure> {
     match named {
-        Some(path) => Ok(loaded.insert(config::load_org(path)?.0)),
+        Some(path) => Ok(loaded.insert(config::load_org(path, config::org_files(root, path).await?)?.0)),
         None => Ok(&world.org),
     }
 }
@@ -439,7 +453,7 @@ pub(crate) async fn check_rules(root: &Path, args: &RulesFileArgs) -> Result<(),
     let home = Home::open(root, Access::Read).await?;
     let world = World::load(&home, None).await?;
     let mut loaded = None;
-    let org = org_for(&world, args.org.as_ref(), &mut loaded)?;
+    let org = org_for(root, &world, args.org.as_ref(), &mut loaded).await?;
     let (alone, files) = config::load_rules(&args.file, org)?;
     let (rules, _) = dated_rules(&world, org, alone, files.clone(), args.effective)?;
     let engine = Engine::new(&rules, org);
@@ -548,7 +562,7 @@ pub(crate) async fn diff_rules(root: &Path, args: &RulesFileArgs) -> Result<(), 
     let home = Home::open(root, Access::Read).await?;
     let world = World::load(&home, None).await?;
     let mut loaded = None;
-    let org = org_for(&world, args.org.as_ref(), &mut loaded)?;
+    let org = org_for(root, &world, args.org.as_ref(), &mut loaded).await?;
     let (alone, files) = config::load_rules(&args.file, org)?;
     let (rules, _) = dated_rules(&world, org, alone, files, args.effective)?;
     let engine = Engine::new(&rules, org);

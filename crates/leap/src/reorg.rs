@@ -21,6 +21,7 @@ use leap_terms::tables::Table;
 use leap_terms::{Currency, Day, Digest, Instant, Money, Month, ResidualReason, TeamId, fault};
 use serde::{Deserialize, Serialize};
 
+use crate::catalog;
 use crate::cli::{OrgApplyArgs, OrgDiffArgs, OrgPlanArgs, OrgRevertArgs, OrgShowArgs, OutputFormat};
 use crate::clock::{self, Stopwatch};
 use crate::config;
@@ -285,10 +286,11 @@ fn orphans(world: &World, org: &Org, plan: &Plan) -> Vec<Orphan> {
 
 /// `leap org plan`.
 pub(crate) async fn plan(root: &Path, args: &OrgPlanArgs) -> Result<(), Failure> {
+    let files = config::org_files(root, &args.file).await?;
     let home = Home::open(root, Access::Write).await?;
     let world = World::load(&home, None).await?;
     let watch = Stopwatch::start();
-    let source = sources::read(&config::read_org_files(&args.file)?).map_err(faults)?;
+    let source = sources::read(&files).map_err(faults)?;
     for warning in &source.warnings {
         eprintln!("warning: {warning}");
     }
@@ -297,7 +299,7 @@ pub(crate) async fn plan(root: &Path, args: &OrgPlanArgs) -> Result<(), Failure>
         renames: pairs(&args.rename, "--rename")?,
         splits: pairs(&args.split, "--split")?,
     };
-    let title = format!("{} ({})", config::file_name(&args.file), source.format);
+    let title = format!("{} ({})", config::org_title(&args.file), source.format);
     let (mut plan, _) = make(&home, &world, &title, source.states, args.effective, &overrides, args.recorded)?;
     let from = plan.steps.iter().map(|step| step.reorg.effective).min();
     let moved: BTreeSet<Month> = plan.moves.iter().filter_map(|one| one.month.parse().ok()).collect();
@@ -484,6 +486,10 @@ fn find(home: &Home, named: &Path) -> Result<Option<Plan>, Failure> {
 
 /// `leap org apply`.
 pub(crate) async fn apply(root: &Path, args: &OrgApplyArgs, say: bool) -> Result<(), Failure> {
+    let asked = match catalog::address(&args.file) {
+        Some(_) => Some(config::org_files(root, &args.file).await?),
+        None => None,
+    };
     let home = Home::open(root, Access::Write).await?;
     let world = World::load(&home, None).await?;
     let watch = Stopwatch::start();
@@ -493,7 +499,7 @@ pub(crate) async fn apply(root: &Path, args: &OrgApplyArgs, say: bool) -> Result
         }
         return perform(&home, &world, plan, args.format.format, say, &watch).await;
     }
-    if !args.file.exists() {
+    if asked.is_none() && !args.file.exists() {
         return Err(Failure::usage(format!(
             "{} is neither a file nor the number of a plan; make one with: leap org plan NEW --effective DATE",
             args.file.display()
@@ -509,13 +515,17 @@ pub(crate) async fn apply(root: &Path, args: &OrgApplyArgs, say: bool) -> Result
             }
         }
         drop(home);
-        return ownership::apply_org(root, args, say).await;
+        return ownership::apply_org(root, args, asked, say).await;
     }
-    let source = sources::read(&config::read_org_files(&args.file)?).map_err(faults)?;
+    let files = match asked {
+        Some(files) => files,
+        None => config::org_files(root, &args.file).await?,
+    };
+    let source = sources::read(&files).map_err(faults)?;
     for warning in &source.warnings {
         eprintln!("warning: {warning}");
     }
-    let title = format!("{} ({})", config::file_name(&args.file), source.format);
+    let title = format!("{} ({})", config::org_title(&args.file), source.format);
     let (plan, _) = make(&home, &world, &title, source.states, args.effective, &Overrides::default(), None)?;
     perform(&home, &world, plan, args.format.format, say, &watch).await
 }

@@ -10,12 +10,14 @@
 //! - `worlds`: random bills under random rules, against the truth and the auditor
 //! - `random_worlds`: ten thousand worlds of reorgs, dated rules, claims and pools, in process, against the auditor
 //! - `reorgs`: moves, renames, mergers dated back; read any way, taken back to the byte
+//! - `backstage`: an org asked of a Backstage over its API
 //! - `platforms`: pools and their drivers; nothing vanishes, nothing turns negative by sharing
 //! - `claims`: ownership that people settle, and the residual as it goes down
 //! - `gateway`: what SQL must not do
 //! - `crash`: the process killed at every write, sync and rename of an ingest
 
 mod audited;
+mod backstage;
 mod bill;
 mod claims;
 mod complaints;

@@ -6,10 +6,13 @@
 //! groups.yaml, users.yaml        kind: Group … kind: User …          (Backstage, several files)
 //! sigs.yaml                      sigs: [{dir: sig-apps, subprojects: […]}]   (the Kubernetes community)
 //! ```
+//! Backstage may also be asked over its API: `backstage_api` turns the answers into such files.
+//!
 //! A state says what the source says and no more; how it differs from the recorded history, and which of its units are
 //! old ones under new names, is what `propose` finds out.
 
 mod backstage;
+pub mod backstage_api;
 mod hr;
 mod hr_tree;
 mod kubernetes;
