@@ -61,4 +61,4 @@ pub use residual::ResidualPoint;
 pub use schema::SCHEMA_VERSION;
 pub use scope::{CurrentScope, KnownSource};
 pub use snapshot::Snapshot;
-pub use statement::{NewStatement, Reopening, Statement, StatementCause};
+pub use statement::{NewStatement, Reopening, Statement, StatementCause, second_person};

@@ -267,6 +267,18 @@ fn same_person(one: &str, other: &str) -> bool {
     one.trim().to_lowercase() == other.trim().to_lowercase()
 }
 
+/// A restatement has the approval of somebody other than who asks for it.
+///
+/// # Errors
+/// [`BookError::Unapproved`] where nobody is named, or the same person.
+pub fn second_person(period: Month, version: i64, actor: &str, approved_by: Option<&str>) -> Result<(), BookError> {
+    let approved = approved_by.filter(|name| !blank(Some(name)));
+    if approved.is_none_or(|name| same_person(name, actor)) {
+        return Err(BookError::Unapproved { period, version, actor: actor.to_owned() });
+    }
+    Ok(())
+}
+
 fn blank(text: Option<&str>) -> bool {
     text.is_none_or(|text| text.trim().is_empty())
 }
@@ -288,12 +300,7 @@ impl NewStatement {
                 missing: "a reason",
             });
         }
-        let approved = self.approved_by.as_deref().filter(|name| !blank(Some(name)));
-        if approved.is_none_or(|name| same_person(name, &self.actor)) {
-            let actor = self.actor.clone();
-            return Err(BookError::Unapproved { period: self.period, version: self.version, actor });
-        }
-        Ok(())
+        second_person(self.period, self.version, &self.actor, self.approved_by.as_deref())
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 ok, 1 failure, 2 usage, 3 policy broken, 4 data quality (a proof differs, a delivery is refused), 5 not allowed, 75 try again.";
+const EXIT_CODES: &str = "Exit codes: 0 ok, 1 failure, 2 usage, 3 policy broken, 4 data quality (a proof differs, a delivery is refused, a plan was edited), 5 not allowed (an approval is missing, or is that of who asks), 75 try again (another process writes, or what was planned or approved has changed since).";
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
@@ -571,7 +571,10 @@ pub(crate) struct PeriodRestateArgs {
     pub(crate) period: Month,
     /// Who approved it; not the person who asks.
     #[arg(long, value_name = "PERSON")]
-    pub(crate) approved_by: String,
+    pub(crate) approved_by: Option<String>,
+    /// The digest of the difference that was approved, as `leap period diff` prints it.
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) expect: Option<String>,
     /// Why.
     #[arg(long)]
     pub(crate) reason: String,
@@ -688,6 +691,11 @@ pub(crate) enum RatesCommand {
 pub(crate) struct RatesApplyArgs {
     /// CSV: month,from,to,rate.
     pub(crate) file: PathBuf,
+    /// The file is the whole table: rates that it lacks are removed.
+    #[arg(long)]
+    pub(crate) replace: bool,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
 }
 
 #[derive(Subcommand, Debug)]

@@ -148,7 +148,7 @@ pub(crate) async fn run(root: &Path, args: &ExplainArgs) -> Result<(), Failure> 
         return Ok(());
     }
     let rules: Vec<String> = by_rule.keys().filter_map(|(rule, _, _)| rule.clone()).collect();
-    for line in crate::claims::behind(&home, &rules).await? {
+    for line in crate::claims::behind(&home, &rules, view.known()).await? {
         emit(&format!("{}\n", printable(&line)))?;
     }
     Ok(())

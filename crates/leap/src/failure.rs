@@ -9,6 +9,8 @@ pub(crate) enum Exit {
     Usage = 2,
     /// A proof differs, or a delivery is refused.
     DataQuality = 4,
+    /// The person may not do it, or not alone.
+    NotAllowed = 5,
     /// Somebody else is at it; try again.
     TryAgain = 75,
     /// Stopped by Ctrl-C (128 + SIGINT).
@@ -35,6 +37,10 @@ impl Failure {
 
     pub(crate) fn quality(message: impl Into<String>) -> Failure {
         Failure { message: message.into(), exit: Exit::DataQuality }
+    }
+
+    pub(crate) fn not_allowed(message: impl Into<String>) -> Failure {
+        Failure { message: message.into(), exit: Exit::NotAllowed }
     }
 
     pub(crate) fn try_again(message: impl Into<String>) -> Failure {

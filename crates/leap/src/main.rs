@@ -77,6 +77,7 @@ fn main() -> ExitCode {
                 Exit::Failed => 1,
                 Exit::Usage => 2,
                 Exit::DataQuality => 4,
+                Exit::NotAllowed => 5,
                 Exit::TryAgain => 75,
                 Exit::Interrupted => 130,
             })

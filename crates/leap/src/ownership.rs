@@ -33,6 +33,9 @@ pub(crate) async fn apply_rules(root: &Path, args: &RulesApplyArgs, say: bool) -
     let world = World::load(&home, None).await?;
     let watch = Stopwatch::start();
     let (alone, files) = config::load_rules(&args.file, &world.org)?;
+    if say {
+        warn(&alone);
+    }
     let (rules, all) = dated_rules(&world, &world.org, alone, files.clone(), args.effective)?;
     if world.config_digest(ConfigKind::Rules) == Some(all.digest()) && !args.full {
         emit("these rules are in force already; nothing was changed\n")?;
@@ -55,6 +58,17 @@ pub(crate) async fn apply_rules(root: &Path, args: &RulesApplyArgs, say: bool) -
     };
     let target = Target { rules: &rules, org: &world.org, full: args.full };
     reattribute(&home, &world, target, change, args.format.format, say, &watch).await
+}
+
+/// What is allowed in rules but probably not meant.
+fn warn(rules: &RuleSet) {
+    const SHOWN: usize = 20;
+    for warning in rules.warnings().iter().take(SHOWN) {
+        eprintln!("warning: {warning}");
+    }
+    if rules.warnings().len() > SHOWN {
+        eprintln!("… and {} more warnings", rules.warnings().len() - SHOWN);
+    }
 }
 
 /// The rules in force followed by others from a day on (or replaced by them), below settled claims.
@@ -455,6 +469,7 @@ pub(crate) async fn check_rules(root: &Path, args: &RulesFileArgs) -> Result<(),
     let mut loaded = None;
     let org = org_for(root, &world, args.org.as_ref(), &mut loaded).await?;
     let (alone, files) = config::load_rules(&args.file, org)?;
+    warn(&alone);
     let (rules, _) = dated_rules(&world, org, alone, files.clone(), args.effective)?;
     let engine = Engine::new(&rules, org);
     let runs = runs(&home, &world, &rules, &engine)?;

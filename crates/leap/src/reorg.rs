@@ -6,19 +6,23 @@
 //! leap org apply 3f9c21ab                            exactly that
 //! leap org revert 4                                  reports are what they were, to the byte
 //! ```
-//! A plan carries the digest of the world it was made in. Bills, rules or an org that came since make it stale: its figures
-//! would no longer be what the person saw.
+//! A plan carries the digest of the world it was made in. Bills, rules, pools, an org or a closing that came since make it
+//! stale: its figures would no longer be what the person saw. Reading order: `orphans` and `shared` (what a plan says beside
+//! the moves), `check` (whether it is still so).
+
+mod check;
+mod orphans;
+mod shared;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use leap_book::{ConfigFiles, ConfigKind, NewReorg, Reorg as Recorded};
 use leap_orient::org::propose::{Overrides, propose};
-use leap_orient::org::{Operation, Org, OrgState, Reorg, sources};
+use leap_orient::org::{Org, OrgState, Reorg, sources};
 use leap_orient::reading::moves::{Move, Moves, net};
-use leap_orient::rules::{Outcome, RuleSet};
 use leap_terms::tables::Table;
-use leap_terms::{Currency, Day, Digest, Instant, Money, Month, ResidualReason, TeamId, fault};
+use leap_terms::{Currency, Day, Digest, Instant, Money, Month, TeamId, fault};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog;
@@ -26,14 +30,16 @@ use crate::cli::{OrgApplyArgs, OrgDiffArgs, OrgPlanArgs, OrgRevertArgs, OrgShowA
 use crate::clock::{self, Stopwatch};
 use crate::config;
 use crate::cycle::Change;
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::home::{Access, Home, failed};
 use crate::output::{Answer, Cell, emit, print_json};
 use crate::ownership::{self, Target, changed_slices, reattribute, rules_for};
+use crate::view::pools_of;
 use crate::world::{Slice, World, each_batch, published};
+use shared::PlannedChange;
 
 /// Form of a plan's text.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 
 /// A reorg, ready to be applied.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -50,12 +56,18 @@ pub(crate) struct Plan {
     steps: Vec<Step>,
     /// Digest of the org that results.
     result: Digest,
-    /// Effective cost that changes its place in the tree.
+    /// Direct effective cost that changes its place in the tree.
     moves: Vec<PlannedMove>,
+    /// What each place gains or loses, direct and with shared cost; empty where no pools are shared.
+    #[serde(default)]
+    shared: Vec<PlannedChange>,
     /// What names a unit that ends.
     orphans: Vec<Orphan>,
     /// Closed periods whose statements would no longer be what is known.
     restates: Vec<Month>,
+    /// The digest of each part above.
+    #[serde(default)]
+    seals: BTreeMap<String, Digest>,
 }
 
 /// One reorg and why each of its parts was recognised.
@@ -89,7 +101,7 @@ struct PlannedMove {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Orphan {
-    /// `rule payments-accounts`, `owners.csv (31 rows)`, `steward of pool kafka`.
+    /// `rule payments-accounts`, `rule by-resource: owners.csv`, `steward of pool kafka`, `pool kafka: drivers.csv`.
     pub(crate) place: String,
     /// The unit as named there.
     pub(crate) unit: String,
@@ -131,7 +143,7 @@ fn pairs(list: &[String], flag: &str) -> Result<Vec<(TeamId, TeamId)>, Failure> 
 }
 
 /// The plan that leads from the org in force to the states of a source.
-pub(crate) fn make(
+pub(crate) async fn make(
     home: &Home,
     world: &World,
     title: &str,
@@ -139,7 +151,7 @@ pub(crate) fn make(
     effective: Option<Day>,
     overrides: &Overrides,
     recorded: Option<Instant>,
-) -> Result<(Plan, Org), Failure> {
+) -> Result<Plan, Failure> {
     let dated = states.iter().filter(|(day, _)| day.is_some()).count();
     if effective.is_some() && dated > 1 {
         return Err(Failure::usage(format!(
@@ -172,22 +184,35 @@ pub(crate) fn make(
         steps,
         result: org.digest(),
         moves: Vec::new(),
+        shared: Vec::new(),
         orphans: Vec::new(),
         restates: Vec::new(),
+        seals: BTreeMap::new(),
     };
-    if plan.effective().is_some() {
-        plan.orphans = orphans(world, &org, &plan);
-        plan.moves = moves(home, world, &org, &plan)?;
-    }
-    Ok((plan, org))
+    plan.orphans = orphans_of(world, &org, &plan.steps)?;
+    (plan.moves, plan.shared) = figures(home, world, &org, &plan.steps)?;
+    let from = plan.steps.iter().map(|step| step.reorg.effective).min();
+    plan.restates = restated(home, world, from, &plan.moves).await?;
+    plan.seals = check::seals(&plan);
+    Ok(plan)
 }
 
-/// The money that moves, month by month.
-fn moves(home: &Home, world: &World, org: &Org, plan: &Plan) -> Result<Vec<PlannedMove>, Failure> {
-    let Some(effective) = plan.steps.iter().map(|step| step.reorg.effective).min() else { return Ok(Vec::new()) };
+fn orphans_of(world: &World, org: &Org, steps: &[Step]) -> Result<Vec<Orphan>, Failure> {
+    let pools = pools_of(world)?;
+    Ok(orphans::orphans(&world.rules, pools.as_ref(), &world.org, org, steps))
+}
+
+/// The money that moves, month by month: direct, and what each place gains or loses with shared cost.
+fn figures(
+    home: &Home,
+    world: &World,
+    org: &Org,
+    steps: &[Step],
+) -> Result<(Vec<PlannedMove>, Vec<PlannedChange>), Failure> {
+    let Some(effective) = steps.iter().map(|step| step.reorg.effective).min() else { return Ok(Default::default()) };
     // Where names mean other units, answers change too; nothing of this is kept.
     let staging = home.lake.stage(&format!("plan-{}", std::process::id())).map_err(problem)?;
-    let fresh = if world.org.names_changed(org).is_empty() {
+    let mut fresh = if world.org.names_changed(org).is_empty() {
         Vec::new()
     } else {
         let rules = rules_for(world, org)?;
@@ -222,7 +247,9 @@ fn moves(home: &Home, world: &World, org: &Org, plan: &Plan) -> Result<Vec<Plann
             moves.changed(*day, before, after, currency, *folded).map_err(problem)?;
         }
     }
-    let planned = moves.finish().into_iter().map(|one: Move| PlannedMove {
+    let moves = moves.finish();
+    let shared = shared::shared(world, org, effective, &moves, &mut fresh, &open)?;
+    let planned = moves.into_iter().map(|one: Move| PlannedMove {
         month: one.month.to_string(),
         from: one.from,
         to: one.to,
@@ -230,58 +257,7 @@ fn moves(home: &Home, world: &World, org: &Org, plan: &Plan) -> Result<Vec<Plann
         amount: one.amount.to_string(),
         charges: one.rows,
     });
-    Ok(planned.collect())
-}
-
-/// What names a unit that ends.
-fn orphans(world: &World, org: &Org, plan: &Plan) -> Vec<Orphan> {
-    let mut ends = BTreeMap::<TeamId, Day>::new();
-    for step in &plan.steps {
-        for operation in &step.reorg.operations {
-            if let Operation::Dissolve { unit, .. } = operation {
-                ends.insert(unit.clone(), step.reorg.effective);
-            }
-        }
-    }
-    if ends.is_empty() {
-        return Vec::new();
-    }
-    let ended = |name: &str| {
-        ends.iter().find_map(|(unit, day)| match world.org.resolve(name, day.plus(-1)) {
-            leap_orient::org::Resolved::Team(team) if team == *unit => match org.resolve(name, *day) {
-                leap_orient::org::Resolved::Team(successor) => Some(Some(successor)),
-                _ => Some(None),
-            },
-            _ => None,
-        })
-    };
-    let mut found = Vec::new();
-    let mut note = |place: String, name: &str| {
-        if let Some(successor) = ended(name) {
-            found.push(Orphan { place, unit: name.to_owned(), successor });
-        }
-    };
-    let rules: &RuleSet = &world.rules;
-    for rule in rules.rules() {
-        match &rule.outcome {
-            Outcome::Team(name) => note(format!("rule {}", rule.id), name),
-            Outcome::Mapping(mapping) => {
-                let owners: BTreeSet<&str> = mapping.owners().collect();
-                owners.into_iter().for_each(|owner| note(format!("rule {}: {}", rule.id, mapping.file()), owner));
-            }
-            Outcome::Pool(pool) => {
-                let reason = ResidualReason::Pool(pool.clone());
-                note(format!("steward of pool {pool}"), rules.steward(&reason));
-            }
-            Outcome::From(_) | Outcome::Catalog(..) | Outcome::CodeOwners(..) => {}
-        }
-    }
-    for reason in [ResidualReason::NoRule, ResidualReason::UnknownTeam, ResidualReason::Ambiguous] {
-        note(format!("steward of residual:{reason}"), rules.steward(&reason));
-    }
-    found.sort_by(|a, b| (&a.place, &a.unit).cmp(&(&b.place, &b.unit)));
-    found.dedup();
-    found
+    Ok((planned.collect(), shared))
 }
 
 /// `leap org plan`.
@@ -300,18 +276,15 @@ pub(crate) async fn plan(root: &Path, args: &OrgPlanArgs) -> Result<(), Failure>
         splits: pairs(&args.split, "--split")?,
     };
     let title = format!("{} ({})", config::org_title(&args.file), source.format);
-    let (mut plan, _) = make(&home, &world, &title, source.states, args.effective, &overrides, args.recorded)?;
-    let from = plan.steps.iter().map(|step| step.reorg.effective).min();
-    let moved: BTreeSet<Month> = plan.moves.iter().filter_map(|one| one.month.parse().ok()).collect();
-    plan.restates = restated(&home, &world, from, &moved).await?;
+    let plan = make(&home, &world, &title, source.states, args.effective, &overrides, args.recorded).await?;
     if plan.steps.is_empty() {
         return emit("the org is already so; there is nothing to apply\n");
     }
-    let path = match &args.output {
-        Some(path) => path.clone(),
-        None => home.folder("plans")?.join(format!("{}.json", plan.id())),
-    };
-    std::fs::write(&path, plan.text()).map_err(|error| failed("write", &path, &error))?;
+    // The home keeps every plan that it made: one that comes back from elsewhere is compared with it.
+    let kept = home.folder("plans")?.join(format!("{}.json", plan.id()));
+    for path in std::iter::once(&kept).chain(&args.output) {
+        std::fs::write(path, plan.text()).map_err(|error| failed("write", path, &error))?;
+    }
     if args.format.format == OutputFormat::Json {
         let mut value = serde_json::to_value(&plan).expect("a plan is text and numbers");
         value["id"] = plan.id().into();
@@ -324,13 +297,9 @@ pub(crate) async fn plan(root: &Path, args: &OrgPlanArgs) -> Result<(), Failure>
 }
 
 /// Closed periods with charges on or after a day, or in a month in which cost moves: a new name also speaks of earlier days.
-async fn restated(
-    home: &Home,
-    world: &World,
-    from: Option<Day>,
-    moved: &BTreeSet<Month>,
-) -> Result<Vec<Month>, Failure> {
+async fn restated(home: &Home, world: &World, from: Option<Day>, moves: &[PlannedMove]) -> Result<Vec<Month>, Failure> {
     let Some(from) = from else { return Ok(Vec::new()) };
+    let moved: BTreeSet<Month> = moves.iter().filter_map(|one| one.month.parse().ok()).collect();
     let touched: BTreeSet<Month> = world
         .scopes
         .iter()
@@ -371,16 +340,17 @@ fn shown(plan: &Plan, format: OutputFormat) -> Result<String, Failure> {
     } else {
         text += &money(&moves, format);
     }
+    text += &with_shared(&plan.shared, format);
     if !plan.orphans.is_empty() {
         let mut answer = Answer::new(
-            "\nNamed, but ending; names of an ended unit mean its successor",
+            "\nNamed, but ending; names of an ended unit mean its successor (without one: residual, or stays with the pool)",
             &["where", "unit", "successor"],
         );
         for orphan in &plan.orphans {
             answer.rows.push(vec![
                 Cell::text(orphan.place.as_str()),
                 Cell::text(orphan.unit.as_str()),
-                orphan.successor.as_ref().map_or(Cell::text("none: residual"), |team| Cell::text(team.as_str())),
+                orphan.successor.as_ref().map_or(Cell::text("none"), |team| Cell::text(team.as_str())),
             ]);
         }
         text += &drawn(&answer, format);
@@ -410,7 +380,7 @@ fn money(moves: &[Move], format: OutputFormat) -> String {
         sum.1 += 1;
     }
     let mut answer = Answer::new(
-        "\nDirect effective cost that changes its place, per month (shared platforms follow their users: leap pool list)",
+        "\nDirect effective cost that changes its place, per month",
         &["month", "places", "currency", "amount"],
     );
     for ((month, currency), (amount, count)) in &months {
@@ -447,6 +417,37 @@ fn money(moves: &[Move], format: OutputFormat) -> String {
     text
 }
 
+/// What each place gains or loses, direct and after pools were shared.
+fn with_shared(changes: &[PlannedChange], format: OutputFormat) -> String {
+    const SHOWN: usize = 20;
+    if changes.is_empty() {
+        return String::new();
+    }
+    let mut largest: Vec<&PlannedChange> = changes.iter().collect();
+    largest.sort_by_key(|one| (std::cmp::Reverse(one.shared.abs()), one.month, &one.place));
+    let mut answer = Answer::new(
+        format!("\nWhat places gain and lose, direct and with shared cost ({} in all)", changes.len()),
+        &["month", "place", "currency", "direct", "with shared cost"],
+    );
+    for one in largest.iter().take(SHOWN) {
+        answer.rows.push(vec![
+            Cell::text(one.month.to_string()),
+            Cell::text(one.place.as_str()),
+            Cell::text(one.currency.as_str()),
+            Cell::Amount(one.direct),
+            Cell::Amount(one.shared),
+        ]);
+    }
+    let mut text = drawn(&answer, format);
+    if changes.len() > SHOWN {
+        text += &format!("… and {} more; all of them with --format json\n", changes.len() - SHOWN);
+    }
+    let sum = |of: fn(&PlannedChange) -> Money| changes.iter().map(of).sum::<Money>();
+    text +=
+        &format!("they add up to {} direct and {} with shared cost\n", sum(|one| one.direct), sum(|one| one.shared));
+    text
+}
+
 impl PlannedMove {
     fn read(&self) -> Result<Move, Failure> {
         let damaged = |what: &str| Failure::usage(format!("the plan is damaged: '{what}'"));
@@ -461,27 +462,34 @@ impl PlannedMove {
     }
 }
 
-/// The plan that a person names: its number, or its file.
-fn find(home: &Home, named: &Path) -> Result<Option<Plan>, Failure> {
+/// The plan that a person names, by its number or its file, and whether this home has the same in its own folder.
+fn find(home: &Home, named: &Path) -> Result<Option<(Plan, bool)>, Failure> {
+    let place = |id: &str| home.root.join("plans").join(format!("{id}.json"));
     let kept = |name: &str| -> Option<PathBuf> {
         let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-        plain.then(|| home.root.join("plans").join(format!("{name}.json"))).filter(|path| path.is_file())
+        plain.then(|| place(name)).filter(|path| path.is_file())
     };
-    let path = match named.to_str().and_then(kept) {
-        Some(path) => path,
+    let number = named.to_str().and_then(kept);
+    let path = match &number {
+        Some(path) => path.clone(),
         None if named.is_file() && named.extension().is_some_and(|extension| extension == "json") => named.to_owned(),
         None => return Ok(None),
     };
     let bytes = config::read_limited(&path)?;
     let plan: Plan = serde_json::from_slice(&bytes)
         .map_err(|error| Failure::usage(format!("{} is no plan: {error}", path.display())))?;
-    if named.to_str().is_some_and(|name| kept(name).is_some() && plan.id() != name) {
-        return Err(Failure::quality(format!("plan {} was edited; make it again: leap org plan", named.display())));
-    }
     if plan.plan != FORM {
         return Err(Failure::usage(format!("{} is a plan of form {}; make it again", path.display(), plan.plan)));
     }
-    Ok(Some(plan))
+    check::sealed(&plan)?;
+    let text = plan.text();
+    let same = |path: &Path| std::fs::read(path).is_ok_and(|bytes| bytes == text.as_bytes());
+    // A file in the folder of plans is one that this home made only under the number that its content gives.
+    let own = same(&place(&plan.id()));
+    if number.is_some() && !own {
+        return Err(Failure::quality(format!("plan {} was edited; make it again: leap org plan", named.display())));
+    }
+    Ok(Some((plan, own)))
 }
 
 /// `leap org apply`.
@@ -493,10 +501,12 @@ pub(crate) async fn apply(root: &Path, args: &OrgApplyArgs, say: bool) -> Result
     let home = Home::open(root, Access::Write).await?;
     let world = World::load(&home, None).await?;
     let watch = Stopwatch::start();
-    if let Some(plan) = find(&home, &args.file)? {
+    if let Some((plan, kept)) = find(&home, &args.file)? {
         if args.effective.is_some() {
             return Err(Failure::usage("a plan has its day; --effective goes with an org file"));
         }
+        check::fresh(&world, &plan)?;
+        check::follows(&home, &world, &resulting(&world, &plan)?, &plan, kept).await?;
         return perform(&home, &world, plan, args.format.format, say, &watch).await;
     }
     if asked.is_none() && !args.file.exists() {
@@ -526,11 +536,23 @@ pub(crate) async fn apply(root: &Path, args: &OrgApplyArgs, say: bool) -> Result
         eprintln!("warning: {warning}");
     }
     let title = format!("{} ({})", config::org_title(&args.file), source.format);
-    let (plan, _) = make(&home, &world, &title, source.states, args.effective, &Overrides::default(), None)?;
+    let plan = make(&home, &world, &title, source.states, args.effective, &Overrides::default(), None).await?;
     perform(&home, &world, plan, args.format.format, say, &watch).await
 }
 
-/// Performs a plan exactly, or refuses it.
+/// The org to which the steps of a plan lead.
+fn resulting(world: &World, plan: &Plan) -> Result<Org, Failure> {
+    let mut org = world.org.clone();
+    for step in &plan.steps {
+        org = org.with(&step.reorg).map_err(faults)?;
+    }
+    if org.digest() != plan.result {
+        return Err(Failure::quality("the plan was edited: it leads to another org than it says; nothing was changed"));
+    }
+    Ok(org)
+}
+
+/// Performs a plan that was made just now, or found to be still so.
 pub(crate) async fn perform(
     home: &Home,
     world: &World,
@@ -542,22 +564,7 @@ pub(crate) async fn perform(
     if plan.steps.is_empty() {
         return emit("the org is already so; nothing was changed\n");
     }
-    if plan.parent != world.snapshot.as_ref().map(|snapshot| snapshot.digest) {
-        let since = world.snapshot.as_ref().map_or_else(String::new, |now| {
-            format!(": since it was made there came '{}' by {} at {}", now.cause, now.actor, now.recorded_at)
-        });
-        return Err(Failure {
-            exit: Exit::TryAgain,
-            ..Failure::usage(format!("the plan is stale{since}; nothing was changed; plan again"))
-        });
-    }
-    let mut org = world.org.clone();
-    for step in &plan.steps {
-        org = org.with(&step.reorg).map_err(faults)?;
-    }
-    if org.digest() != plan.result {
-        return Err(Failure::quality("the plan was edited: it leads to another org than it says; nothing was changed"));
-    }
+    let org = resulting(world, &plan)?;
     let rules = if world.org.names_changed(&org).is_empty() { None } else { Some(rules_for(world, &org)?) };
     let recorded = plan.recorded.as_deref().map(str::parse::<Instant>).transpose().map_err(Failure::usage)?;
     let effective = plan.effective().expect("a plan has steps");

@@ -310,8 +310,7 @@ fn unit_named(view: &View, name: &str) -> Result<TeamId, Failure> {
     if let Some(unit) = org.units().iter().find(|unit| unit.id.as_str() == name) {
         return Ok(unit.id.clone());
     }
-    let today = crate::clock::now().day();
-    match org.resolve(name, today) {
+    match org.resolve(name, view.day()) {
         Resolved::Team(team) => Ok(team),
         Resolved::Ambiguous(teams) => {
             let teams: Vec<&str> = teams.iter().map(TeamId::as_str).collect();

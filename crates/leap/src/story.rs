@@ -157,7 +157,10 @@ pub(crate) async fn reorg(args: &DemoArgs, folder: &Path) -> Result<(), Failure>
     emit("\n")?;
 
     say("An approval makes it a restatement; both statements can be made again to the byte")?;
-    story.type_in(&["period", "restate", "2026-08", "--approved-by", "cfo", "--reason", "reorg of August"]).await?;
+    let seen = crate::periods::difference(&home, closed).await?;
+    let restate =
+        ["period", "restate", "2026-08", "--approved-by", "cfo", "--reason", "reorg of August", "--expect", &seen];
+    story.type_in(&restate).await?;
     story.type_in(&["period", "list"]).await?;
 
     say(

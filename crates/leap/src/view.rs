@@ -14,7 +14,7 @@ use leap_orient::attribute::Daily;
 use leap_orient::org::{Org, OrgReading};
 use leap_orient::pool::{DriverFile, FactRow, Facts, Journal, Line, Pools, share};
 use leap_orient::reading::spend::Basis;
-use leap_terms::{Instant, Month, Owner, Period, ResidualReason, fault};
+use leap_terms::{Day, Instant, Month, Owner, Period, ResidualReason, fault};
 
 use crate::cli::{OrgArg, PoolsArg, ReadingArgs};
 use crate::clock;
@@ -50,6 +50,8 @@ pub(crate) struct View {
     closed: BTreeMap<Month, usize>,
     reading: OrgReading,
     shared: bool,
+    /// Until when it is known, where that is not now.
+    known: Option<Instant>,
 }
 
 impl Layer {
@@ -178,6 +180,11 @@ impl View {
             closed: BTreeMap::new(),
             reading,
             shared: args.pools == PoolsArg::Shared,
+            known: None,
+        };
+        view.known = match args.snapshot {
+            Some(_) => view.head().snapshot.as_ref().map(|snapshot| snapshot.recorded_at),
+            None => args.as_known_on,
         };
         if args.snapshot.is_some() || args.pending {
             return Ok(view);
@@ -202,6 +209,19 @@ impl View {
     /// The world of open periods.
     pub(crate) fn head(&self) -> &World {
         &self.layers[0].world
+    }
+
+    /// Until when what is told is known; none for all that is known now.
+    pub(crate) fn known(&self) -> Option<Instant> {
+        self.known
+    }
+
+    /// The day on which a person who reads so stands: names mean whom they mean then.
+    pub(crate) fn day(&self) -> Day {
+        match self.reading {
+            OrgReading::At(day) => day,
+            OrgReading::AsWas => self.known.unwrap_or_else(clock::now).day(),
+        }
     }
 
     /// All worlds, that of open periods first.

@@ -9,7 +9,8 @@
 //! turned round (USD → EUR says nothing about EUR → USD: buying and selling differ), no way through a third
 //! currency. What a table lacks is an error that names the line to add.
 //!
-//! What it does not do: fetch rates, know which currencies exist, or decide which month a charge belongs to
+//! What it does not do: fetch rates, know which currencies exist (a new table has codes of three capital letters, as ISO 4217
+//! writes them), or decide which month a charge belongs to
 //! (its billing period).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +33,32 @@ const WHOLE_DIGITS: u32 = 12;
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Rates {
     rates: BTreeMap<(Month, Currency, Currency), Exact>,
+}
+
+/// A rate that is added, changed or removed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RateChange {
+    /// Month of the rate.
+    pub month: Month,
+    /// Currency of the amounts.
+    pub from: Currency,
+    /// Currency they become.
+    pub to: Currency,
+    /// The rate until now; none where it is added.
+    pub before: Option<Exact>,
+    /// The rate from now on; none where it is removed.
+    pub after: Option<Exact>,
+}
+
+impl RateChange {
+    /// `added`, `changed` or `removed`.
+    pub fn word(&self) -> &'static str {
+        match (self.before, self.after) {
+            (None, _) => "added",
+            (Some(_), Some(_)) => "changed",
+            (Some(_), None) => "removed",
+        }
+    }
 }
 
 /// An amount in another currency.
@@ -101,6 +128,18 @@ impl Rates {
     /// Every fault with file, row and column: no month, no currency, a rate that is no number, not above zero or has
     /// more than 18 decimals, a pair twice in a month.
     pub fn parse(file: &str, bytes: &[u8]) -> Result<Rates, Vec<Fault>> {
+        Rates::read(file, bytes, Codes::Any)
+    }
+
+    /// Reads a table that is to be put in force.
+    ///
+    /// # Errors
+    /// Those of [`Rates::parse`], and codes that are not three capital letters: `EURO` or `eur` is a slip of the pen.
+    pub fn parse_new(file: &str, bytes: &[u8]) -> Result<Rates, Vec<Fault>> {
+        Rates::read(file, bytes, Codes::Iso)
+    }
+
+    fn read(file: &str, bytes: &[u8], codes: Codes) -> Result<Rates, Vec<Fault>> {
         let mut table = Table::open(file, bytes)?;
         let mut faults = Vec::new();
         let mut at = |name: &str| {
@@ -116,7 +155,7 @@ impl Rates {
         }
         let mut rates: BTreeMap<(Month, Currency, Currency), (Exact, usize)> = BTreeMap::new();
         while let Some(place) = table.advance(&mut faults) {
-            let (key, rate) = match row(&table, &place, columns) {
+            let (key, rate) = match row(&table, &place, columns, codes) {
                 Ok(row) => row,
                 Err(fault) => {
                     faults.push(fault);
@@ -133,6 +172,19 @@ impl Rates {
         }
         let rates = rates.into_iter().map(|(key, (rate, _))| (key, rate)).collect();
         if faults.is_empty() { Ok(Rates { rates }) } else { Err(faults) }
+    }
+
+    /// What another table adds, changes and removes, by month, from and to.
+    pub fn changes(&self, next: &Rates) -> Vec<RateChange> {
+        let keys: BTreeSet<&Key> = self.rates.keys().chain(next.rates.keys()).collect();
+        let changes = keys.into_iter().map(|key| RateChange {
+            month: key.0,
+            from: key.1.clone(),
+            to: key.2.clone(),
+            before: self.rates.get(key).copied(),
+            after: next.rates.get(key).copied(),
+        });
+        changes.filter(|change| change.before != change.after).collect()
     }
 
     /// The rate of a month; 1 from a currency to itself.
@@ -206,10 +258,31 @@ impl Rates {
 
 type Key = (Month, Currency, Currency);
 
-fn row(table: &Table<'_>, place: &Place<'_>, [month, from, to, rate]: [usize; 4]) -> Result<(Key, Exact), Fault> {
+/// Which codes of currencies a table may have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Codes {
+    /// Those of bills, and of tables that are in force.
+    Any,
+    /// Three capital letters.
+    Iso,
+}
+
+fn row(
+    table: &Table<'_>,
+    place: &Place<'_>,
+    [month, from, to, rate]: [usize; 4],
+    codes: Codes,
+) -> Result<(Key, Exact), Fault> {
     let month: Month = table.cell(month).parse().map_err(|error: String| place.cell_fault("month", error))?;
-    let currency =
-        |at: usize, column: &str| Currency::new(table.cell(at)).map_err(|error| place.cell_fault(column, error));
+    let currency = |at: usize, column: &str| {
+        let text = table.cell(at).trim();
+        let iso = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+        if codes == Codes::Iso && !iso {
+            let message = format!("'{}' is no currency code of ISO 4217", text.escape_debug());
+            return Err(place.cell_fault(column, message).help("write three capital letters, such as EUR"));
+        }
+        Currency::new(text).map_err(|error| place.cell_fault(column, error))
+    };
     let (from, to) = (currency(from, "from")?, currency(to, "to")?);
     if from == to {
         return Err(place

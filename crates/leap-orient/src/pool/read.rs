@@ -100,6 +100,9 @@ impl Reader<'_> {
         let name = self.text(at, map, "name").unwrap_or_default();
         self.check_name(at, map, &name);
         let steward = self.text(at, map, "steward").unwrap_or_default();
+        if let Some((message, help)) = crate::rules::read::steward_fault(self.org, &format!("pool {name}"), &steward) {
+            self.warnings.push(self.places.fault_at_value(at, &["steward"], message).help(help));
+        }
         let driver = match map.get("driver") {
             Some(value) => self.driver(at, &name, value),
             None => {

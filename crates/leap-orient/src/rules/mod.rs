@@ -27,7 +27,7 @@ pub mod catalog;
 pub mod codeowners;
 mod history;
 pub mod mapping;
-mod read;
+pub(crate) mod read;
 
 #[cfg(test)]
 mod tests;

@@ -388,6 +388,17 @@ impl Reader<'_> {
         if set.steward.is_empty() && self.faults.is_empty() {
             self.faults.push(self.top_fault("residual", "residual: no steward".to_owned()).help(form));
         }
+        self.check_steward("residual", "residual", &set.steward);
+        for (reason, steward) in &set.reasons {
+            self.check_steward("residual", &format!("residual:{reason}"), steward);
+        }
+    }
+
+    /// A steward may be free text, but a name that no unit has is more often a misspelt one.
+    fn check_steward(&mut self, key: &str, of: &str, steward: &str) {
+        if let Some((message, help)) = steward_fault(self.org, of, steward) {
+            self.warnings.push(self.top_fault(key, message).help(help));
+        }
     }
 
     fn pools(&mut self, pools: Option<&Value>, rules: &[Rule], set: &mut RuleSet) {
@@ -408,6 +419,7 @@ impl Reader<'_> {
                     ids.push(id);
                     if let Some(steward) = field("steward") {
                         set.pools.insert(id.to_owned(), steward.to_owned());
+                        self.check_steward("pools", &format!("pool {id}"), steward);
                     }
                 }
                 (Some(id), true) => {
@@ -432,6 +444,20 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// What is odd about a steward's name, and the remedy; `None` when a unit has or had it, and in a home without an org.
+pub(crate) fn steward_fault(org: &Org, of: &str, steward: &str) -> Option<(String, String)> {
+    let known = |name: &str| org.resolve_always(name).iter().any(|(_, who)| !matches!(who, Resolved::Unknown));
+    if steward.is_empty() || org.units().is_empty() || known(steward) {
+        return None;
+    }
+    let help = match org.nearest(steward) {
+        Some(candidate) => format!("did you mean {candidate}?"),
+        None => "name a unit of the org; other words are shown as they are".to_owned(),
+    };
+    let steward = steward.escape_debug();
+    Some((format!("the steward of {of} is '{steward}', which no unit of the org is called"), help))
 }
 
 /// What is wrong with an owner's name, and the remedy; `None` when it is one team.

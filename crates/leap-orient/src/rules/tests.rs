@@ -83,7 +83,9 @@ fn a_rule_set_says_what_it_says() {
     assert_eq!(rules.steward(&ResidualReason::Pool("other".to_owned())), "cloud-efficiency");
     assert_eq!(rules.extra_columns(), ["SkuId"]);
     assert!(rules.reads_resources());
-    assert!(rules.warnings().is_empty(), "{:?}", rules.warnings());
+    let odd: Vec<&str> = rules.warnings().iter().map(|warning| warning.message.as_str()).collect();
+    let people = ["residual is 'cloud-efficiency'", "residual:unknown-team is 'people'", "pool kafka is 'data'"];
+    assert_eq!(odd, people.map(|words| format!("the steward of {words}, which no unit of the org is called")));
 }
 
 #[test]
@@ -455,5 +457,18 @@ fn every_mistake_beside_the_rules_has_its_message() {
 fn a_pool_that_the_list_lacks_is_a_warning() {
     let rules =
         parse("rules: [{id: a, pool: kafk}]\npools: [{id: kafka, steward: d}]\nresidual: {steward: s}\n").unwrap();
-    assert_eq!(rules.warnings()[0].help.as_deref(), Some("did you mean kafka?"));
+    let lacks = rules.warnings().iter().find(|warning| warning.message.contains("does not list"));
+    assert_eq!(lacks.and_then(|warning| warning.help.as_deref()), Some("did you mean kafka?"));
+}
+
+#[test]
+fn a_steward_who_is_no_unit_is_a_warning_with_the_nearest_unit() {
+    let rules =
+        parse("pools: [{id: kafka, steward: paymets}]\nresidual: {steward: serch, reasons: {ambiguous: payments}}\n");
+    let rules = rules.unwrap();
+    let help: Vec<&str> = rules.warnings().iter().filter_map(|warning| warning.help.as_deref()).collect();
+    assert_eq!(help, ["did you mean search?", "did you mean payments?"]);
+    assert!(rules.warnings().iter().all(|warning| warning.line.is_some()));
+    let nowhere = RuleSet::parse("rules.yaml", "residual: {steward: serch}\n", &file, &Org::default()).unwrap();
+    assert!(nowhere.warnings().is_empty(), "without an org nobody is known yet");
 }

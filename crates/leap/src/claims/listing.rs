@@ -5,7 +5,7 @@ use std::path::Path;
 
 use leap_book::{Claim, ClaimFilter, ClaimState, ClaimStep};
 use leap_orient::proof::Folded;
-use leap_terms::{Currency, Day, Owner};
+use leap_terms::{Currency, Day, Instant, Owner};
 
 use crate::cli::OutputFormat;
 use crate::clock;
@@ -113,25 +113,30 @@ pub(super) async fn run(root: &Path, format: OutputFormat) -> Result<(), Failure
     answer.print(format)
 }
 
-/// What the claims behind some rules say, for explanations: "claim-7: reason (evidence), by whom".
-pub(crate) async fn behind(home: &Home, rules: &[String]) -> Result<Vec<String>, Failure> {
+/// What the claims behind some rules say, for explanations, as known at an instant (now, without one): "claim-7: reason
+/// (evidence), claim accepted". What was answered later is not told.
+pub(crate) async fn behind(home: &Home, rules: &[String], at: Option<Instant>) -> Result<Vec<String>, Failure> {
     if !rules.iter().any(|rule| rule.starts_with("claim-")) {
         return Ok(Vec::new());
     }
     let claims = home.book.claims(&ClaimFilter::default()).await.map_err(problem)?;
-    let told = claims.iter().filter(|claim| rules.contains(&rule_id(claim.number))).map(|claim| {
+    let told = claims.iter().filter(|claim| rules.contains(&rule_id(claim.number))).filter_map(|claim| {
+        let state = match at {
+            Some(at) => claim.state_known_on(at)?,
+            None => claim.state(),
+        };
         let evidence = claim.evidence.as_ref().map_or_else(String::new, |text| format!(" ({text})"));
         let from = claim.from_owner.as_ref().map_or_else(|| "several owners".to_owned(), Owner::to_string);
         let until = claim.expires.map_or_else(String::new, |day| format!(" until {day}"));
-        format!(
+        Some(format!(
             "{}: from {from} to {} since {}{until}: {}{evidence}, {} {}",
             rule_id(claim.number),
             claim.to_team,
             claim.effective,
             claim.reason,
             claim.kind.word(),
-            claim.state().word()
-        )
+            state.word()
+        ))
     });
     Ok(told.collect())
 }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use leap_book::Statement;
 use leap_orient::currency::{Conversion, ConvertError, Rates, Wide};
 use leap_orient::period::{Cause, CauseLine, Figures};
-use leap_terms::{CostKind, Costs, Currency, Money};
+use leap_terms::{CostKind, Costs, Currency, Digest, Money};
 use serde_json::{Map, Value, json};
 
 use super::causes::Explained;
@@ -76,8 +76,25 @@ impl Report<'_> {
         self.explained.restatement.is_empty() && self.frozen == self.present
     }
 
-    /// The difference with every line, exact. The same text for the same two snapshots.
+    /// What an approval is about: the digest of the difference, whatever else the newest snapshot holds.
+    pub(crate) fn digest(&self) -> Digest {
+        let mut value = self.content();
+        if let Some(object) = value.as_object_mut() {
+            object.remove("snapshot");
+        }
+        Digest::of(value.to_string().as_bytes())
+    }
+
+    /// The difference with every line, exact, and its digest. The same text for the same two snapshots.
     pub(crate) fn json(&self) -> Value {
+        let mut value = self.content();
+        if let Some(object) = value.as_object_mut() {
+            object.insert("difference_digest".to_owned(), self.digest().to_string().into());
+        }
+        value
+    }
+
+    fn content(&self) -> Value {
         let totals = |figures: &Figures| -> Vec<Value> {
             let totals = figures.totals();
             totals.iter().map(|(of, costs)| with(costs_json(costs), &[("currency", of.to_string())])).collect()
@@ -245,7 +262,11 @@ impl Report<'_> {
         }
         if !self.is_empty() {
             let period = self.statement.period;
-            text += &format!("\nto publish: leap period restate {period} --approved-by PERSON --reason TEXT");
+            let digest = self.digest().to_string();
+            text += &format!(
+                "\nto publish: leap period restate {period} --approved-by PERSON --reason TEXT --expect {}",
+                short(&digest)
+            );
         }
         emit(&format!("{text}\n"))
     }

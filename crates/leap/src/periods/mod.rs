@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! leap period close 2026-08      leap period diff 2026-08
-//! leap period show 2026-08       leap period restate 2026-08 --approved-by ana --reason "AWS restated August"
+//! leap period show 2026-08       leap period restate 2026-08 --approved-by ana --reason "AWS restated August" --expect 4bf0…
 //! ```
 //! A statement never changes. It can be made again from its snapshot at any time, to the byte, and each command that builds
 //! on one does so first. Reading order: `figures` (what a statement says), `causes` (why it would be another), `diff` (how
@@ -45,7 +45,11 @@ pub(crate) async fn run(root: &Path, command: &PeriodCommand) -> Result<(), Fail
 }
 
 fn refused(error: BookError) -> Failure {
-    if error.is_try_again() { Failure::try_again(error.to_string()) } else { Failure::from_error(&error) }
+    match &error {
+        BookError::Unapproved { .. } => Failure::not_allowed(error.to_string()),
+        error if error.is_try_again() => Failure::try_again(error.to_string()),
+        error => Failure::from_error(error),
+    }
 }
 
 /// The newest statement of a period, binding or reopened.
@@ -113,7 +117,7 @@ async fn close(root: &Path, args: &PeriodCloseArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Write).await?;
     let period = args.period;
     if let Some(known) = newest(&home, period).await? {
-        let again = format!("leap period restate {period} --approved-by PERSON --reason TEXT");
+        let again = format!("leap period restate {period} --approved-by PERSON --reason TEXT --expect DIGEST");
         let version = known.version;
         return Err(Failure::failed(match &known.reopened {
             None => format!(
@@ -204,6 +208,16 @@ async fn diff(root: &Path, args: &PeriodDiffArgs) -> Result<(), Failure> {
     report(&stored, &then, &now, &explained)?.print(args.currency.as_ref(), args.format.format)
 }
 
+/// The digest of what differs between a closed period and what is known now, as people say it.
+pub(crate) async fn difference(root: &Path, period: Month) -> Result<String, Failure> {
+    let home = Home::open(root, Access::Read).await?;
+    let stored = newest_known(&home, period).await?;
+    let then = layer_of(&home, &stored).await?;
+    let now = Layer::new(World::load(&home, None).await?)?;
+    let explained = causes::explain(&home, &then, &now, period)?;
+    Ok(short(&report(&stored, &then, &now, &explained)?.digest().to_string()).to_owned())
+}
+
 fn report<'r>(
     statement: &'r Statement,
     then: &Layer,
@@ -229,20 +243,44 @@ async fn restate(root: &Path, args: &PeriodRestateArgs) -> Result<(), Failure> {
             stored.version
         )));
     }
+    let version = stored.version + 1;
+    let actor = actor();
+    leap_book::second_person(period, version, &actor, args.approved_by.as_deref()).map_err(refused)?;
+    approved(&report, args.expect.as_deref())?;
     let (snapshot, statement) = proved(&home, &now, period).await?;
     let new = NewStatement {
         period,
-        version: stored.version + 1,
+        version,
         snapshot,
         at: clock::now(),
-        actor: actor(),
+        actor,
         body: statement.to_text(),
-        approved_by: Some(args.approved_by.clone()),
+        approved_by: args.approved_by.clone(),
         reason: Some(args.reason.clone()),
         difference: Some(report.json().to_string()),
     };
     let published = home.book.close_period(&new).await.map_err(refused)?;
     say_published(&published, &statement, "restated", args.format.format)
+}
+
+/// What was approved is what would be published: figures of a closed period never change unseen.
+fn approved(report: &Report<'_>, expected: Option<&str>) -> Result<(), Failure> {
+    let period = report.statement.period;
+    let Some(expected) = expected else {
+        return Err(Failure::usage(format!(
+            "which difference was approved? leap period diff {period} shows it and its digest: --expect DIGEST"
+        )));
+    };
+    let digest = report.digest().to_string();
+    // As short as it is printed for people, or longer.
+    if expected.len() < short(&digest).len() || !digest.starts_with(&expected.to_ascii_lowercase()) {
+        return Err(Failure::try_again(format!(
+            "the difference of {period} is not the one that was approved: expected {expected}, now {}; nothing was \
+             published; see what it is now: leap period diff {period}",
+            short(&digest)
+        )));
+    }
+    Ok(())
 }
 
 async fn list(root: &Path, format: OutputFormat) -> Result<(), Failure> {

@@ -362,3 +362,20 @@ fn the_residual_goes_down_week_by_week() {
     ];
     assert_eq!(weeks, expected.map(|row| row.map(str::to_owned)), "{list:#}");
 }
+
+/// What was answered later is not told to who asks what was known before.
+#[test]
+fn an_explanation_tells_of_a_claim_what_was_known_then() {
+    let home = company();
+    let claim = ["claim", "i-3", "--by", "search", "--reason", "our index", "--effective", "2026-09-01"];
+    ok(&home, "2026-10-05T00:00:00Z", &claim);
+    ok(&home, "2026-10-20T00:00:00Z", &["claims", "withdraw", "1"]);
+    let explain = |more: &[&str]| home.ok(&[&["explain", "i-3", "--period", "2026-09"][..], more].concat());
+    let then = explain(&["--as-known-on", "2026-10-10"]);
+    assert!(then.contains("claim-1:") && then.contains("claim accepted"), "{then}");
+    assert!(!then.contains("withdrawn"), "{then}");
+    assert!(!explain(&[]).contains("claim-1:"), "its rule is no more");
+    let id = home.json(&["snapshots"])["rows"].as_array().unwrap()[1]["id"].clone();
+    let pinned = explain(&["--snapshot", &text(&id)]);
+    assert!(pinned.contains("claim accepted"), "{pinned}");
+}

@@ -9,6 +9,7 @@
 //! - `audited`: reorgs, dated rules, claims, pools, readings and statements, found again from raw files
 //! - `worlds`: random bills under random rules, against the truth and the auditor
 //! - `random_worlds`: ten thousand worlds of reorgs, dated rules, claims and pools, in process, against the auditor
+//! - `plans`: what a reorg would do, and plans that are no longer so
 //! - `reorgs`: moves, renames, mergers dated back; read any way, taken back to the byte
 //! - `backstage`: an org asked of a Backstage over its API
 //! - `platforms`: pools and their drivers; nothing vanishes, nothing turns negative by sharing
@@ -27,7 +28,7 @@ mod harness;
 mod intake;
 mod ownership;
 mod periods;
-
+mod plans;
 mod platforms;
 mod random_worlds;
 mod reading;

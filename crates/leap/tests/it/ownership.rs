@@ -243,3 +243,25 @@ fn a_rule_without_a_condition_is_asked_when_it_is_new() {
     );
     home.verified();
 }
+
+/// A steward may be anybody, but a name that is nearly a unit's is probably a slip.
+#[test]
+fn a_steward_whom_nobody_knows_is_a_warning_with_the_nearest_name() {
+    let home = Home::new();
+    home.write("org.yaml", "units:\n  - {id: platform, name: Platform}\n  - {id: payments, name: Payments}\n");
+    home.ok(&["org", "apply", "org.yaml"]);
+    home.ingest(&home.write("bill.csv", &bill("2026-09", &[("2026-09-10", "i-1", "payments", "1")])));
+    home.write("rules.yaml", "rules: []\nresidual: {steward: platfrom}\n");
+    home.write("pools.yaml", "pools:\n  - {name: kafka, steward: paymets, driver: keep}\n");
+    for (args, name, near) in [
+        (["rules", "check", "rules.yaml"], "platfrom", "did you mean platform?"),
+        (["rules", "apply", "rules.yaml"], "platfrom", "did you mean platform?"),
+        (["pool", "check", "pools.yaml"], "paymets", "did you mean payments?"),
+        (["pool", "apply", "pools.yaml"], "paymets", "did you mean payments?"),
+    ] {
+        let ran = home.run(&args);
+        assert_eq!(ran.code, 0, "{args:?}: {}", ran.err);
+        let words = format!("is '{name}', which no unit of the org is called");
+        assert!(ran.err.contains("warning: ") && ran.err.contains(&words) && ran.err.contains(near), "{}", ran.err);
+    }
+}

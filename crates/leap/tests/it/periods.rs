@@ -57,6 +57,11 @@ fn run_as(home: &Home, user: &str, args: &[&str]) -> Ran {
     ran(home.command(args).env("USER", user).output().expect("leap starts"))
 }
 
+/// The digest of what differs, as an approver sees it.
+fn seen(home: &Home, period: &str) -> String {
+    text(&home.json(&["period", "diff", period])["difference_digest"])
+}
+
 fn money(value: &Value) -> Money {
     text(value).parse().unwrap_or_else(|_| panic!("no amount: {value}"))
 }
@@ -161,7 +166,10 @@ fn each_change_is_its_cause_and_all_at_once_add_up() {
 
     // The month gets another rate.
     home.write("rates.csv", "month,from,to,rate\n2026-08,USD,EUR,0.8\n");
-    home.ok(&["rates", "apply", "rates.csv"]);
+    let applied = home.run(&["rates", "apply", "rates.csv"]);
+    assert_eq!(applied.code, 0, "{}", applied.err);
+    let warning = "warning: 2026-08 is closed: its statement keeps the rates it has";
+    assert!(applied.err.contains(warning) && applied.err.contains("leap period diff 2026-08"), "{}", applied.err);
     let euros = home.json(&["period", "diff", "2026-08", "--currency", "EUR"]);
     let converted = &euros["converted"];
     assert_eq!(text(&converted["statement"]["effective"]), "20.7", "{converted:#}");
@@ -200,7 +208,11 @@ fn a_restatement_needs_a_difference_and_a_second_person() {
     let first = home.ok(&["period", "show", "2026-08"]);
     home.ingest(&home.write("restated.csv", &bill("2026-08", &[("2026-08-10", "i-1", "a", "8")])));
     let alone = restate("ana", "Ana ");
-    assert!(alone.code == 1 && alone.err.contains("approval of somebody other than ana"), "{}", alone.err);
+    assert!(alone.code == 5 && alone.err.contains("approval of somebody other than ana"), "{}", alone.err);
+    let nobody = run_as(&home, "ana", &["period", "restate", "2026-08", "--reason", "the provider restated August"]);
+    assert!(nobody.code == 5 && nobody.err.contains("approval of somebody other than ana"), "{}", nobody.err);
+    let unseen = restate("ana", "carl");
+    assert!(unseen.code == 2 && unseen.err.contains("which difference was approved?"), "{}", unseen.err);
     let spend = home.run(&[&["spend"][..], &AUGUST_INVOICED].concat());
     let warning = "2026-08 is closed; what has been learned since is not shown: leap period diff 2026-08\n";
     assert_eq!(spend.err, warning);
@@ -208,7 +220,24 @@ fn a_restatement_needs_a_difference_and_a_second_person() {
     assert_eq!(home.spend("team", &[&AUGUST_INVOICED[..], &["--pending"]].concat()), [("a".into(), "8".into())]);
     assert_ne!(home.spend("team", &AUGUST_INVOICED), [("a".into(), "8".into())]);
 
-    let done = restate("ana", "carl");
+    // What carl saw is what is published, or nothing is.
+    let restate = |expect: &str| {
+        let args =
+            ["period", "restate", "2026-08", "--approved-by", "carl", "--reason", "restated", "--expect", expect];
+        run_as(&home, "ana", &args)
+    };
+    let approved = seen(&home, "2026-08");
+    assert!(home.ok(&["period", "diff", "2026-08"]).contains(&format!("--expect {}", &approved[..16])));
+    home.ingest(&home.write("more.csv", &bill("2026-08", &[("2026-08-10", "i-1", "a", "9")])));
+    for digest in [approved.as_str(), &approved[..16], "", "4bf0"] {
+        let changed = restate(digest);
+        assert!(changed.code == 75 && changed.err.contains("is not the one that was approved"), "{}", changed.err);
+    }
+    let eight = [("2026-08-10", "i-1", "a", "7"), ("2026-08-11", "i-1", "a", "1")];
+    home.ingest(&home.write("restated.csv", &bill("2026-08", &eight)));
+    // A bill of another month leaves the difference of August as it was.
+    home.ingest(&home.write("later.csv", &bill("2026-10", &[("2026-10-10", "i-1", "a", "8")])));
+    let done = restate(&seen(&home, "2026-08")[..16]);
     assert_eq!(done.code, 0, "{}", done.err);
     assert_eq!(home.spend("team", &AUGUST_INVOICED), [("a".into(), "8".into())]);
     assert_eq!(home.run(&[&["spend"][..], &AUGUST_INVOICED].concat()).err, "");
@@ -238,7 +267,9 @@ fn a_period_is_closed_once_and_reopened_with_a_reason() {
     assert!(closed.code == 1 && closed.err.contains("reopened by bea"), "{}", closed.err);
     let listed = text(&home.json(&["period", "list"])["rows"][0]["state"]);
     assert!(listed.contains("bea") && listed.contains("a credit is to come"), "{listed}");
-    let restated = ["period", "restate", "2026-08", "--approved-by", "carl", "--reason", "the credit came"];
+    let digest = seen(&home, "2026-08");
+    let restated =
+        ["period", "restate", "2026-08", "--approved-by", "carl", "--reason", "the credit came", "--expect", &digest];
     assert_eq!(run_as(&home, "ana", &restated).code, 0);
 }
 
@@ -336,4 +367,43 @@ fn what_changes_elsewhere_is_no_difference() {
     home.ok(&["rules", "apply", "later.yaml", "--effective", "2026-09-01"]);
     assert_eq!(home.json(&["period", "diff", "2026-08"])["lines"], Value::from(Vec::<Value>::new()));
     assert_eq!(home.run(&["spend", "--period", "2026-08"]).err, "");
+}
+
+#[test]
+fn rates_say_what_they_add_change_and_remove() {
+    let home = Home::new();
+    let apply = |table: &str, more: &[&str]| {
+        home.write("rates.csv", &format!("month,from,to,rate\n{table}"));
+        home.run(&[&["rates", "apply", "rates.csv", "--format", "json"][..], more].concat())
+    };
+    let changes = |ran: Ran| -> Vec<[String; 4]> {
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        let answer: Value = serde_json::from_str(&ran.out).unwrap();
+        let rows = answer["changes"].as_array().unwrap().iter();
+        rows.map(|row| ["what", "month", "before", "after"].map(|name| text(&row[name]))).collect()
+    };
+    let row = |row: [&str; 4]| row.map(str::to_owned);
+    let first = apply("2026-07,USD,EUR,0.9\n2026-08,USD,EUR,0.9\n", &[]);
+    assert_eq!(changes(first), [row(["added", "2026-07", "", "0.9"]), row(["added", "2026-08", "", "0.9"])]);
+
+    let digest = home.digest();
+    let shorter = apply("2026-08,USD,EUR,0.8\n2026-09,USD,EUR,0.7\n", &[]);
+    assert!(shorter.code == 2 && shorter.err.contains("lacks 1 of the rates in force, such as USD to EUR of 2026-07"));
+    assert!(shorter.err.contains("--replace"), "{}", shorter.err);
+    for code in ["EURO", "eur", "E1R", "€"] {
+        let odd = apply(&format!("2026-07,USD,EUR,0.9\n2026-08,USD,EUR,0.9\n2026-09,USD,{code},0.7\n"), &[]);
+        assert!(odd.code == 2 && odd.err.contains("three capital letters"), "{code}: {}", odd.err);
+    }
+    assert_eq!(home.digest(), digest, "a refusal changes nothing");
+
+    let replaced = apply("2026-08,USD,EUR,0.8\n2026-09,USD,EUR,0.7\n", &["--replace"]);
+    assert_eq!(
+        changes(replaced),
+        [
+            row(["removed", "2026-07", "0.9", ""]),
+            row(["changed", "2026-08", "0.9", "0.8"]),
+            row(["added", "2026-09", "", "0.7"])
+        ]
+    );
+    assert_eq!(home.json(&["rates", "show"])["rows"].as_array().unwrap().len(), 2);
 }

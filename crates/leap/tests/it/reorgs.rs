@@ -319,3 +319,16 @@ fn the_kubernetes_community_loads_as_a_history_of_reorgs() {
     assert!(figures > 2000, "only {figures} figures were compared");
     home.verified();
 }
+
+/// A name that was passed on means whom it meant on the day of the reading.
+#[test]
+fn a_unit_is_named_as_on_the_day_of_the_reading() {
+    let home = home(&TREE.replace("name: East", "name: Sunny"));
+    home.write("next.yaml", &TREE.replace("name: West", "name: Sunny"));
+    home.ok(&["org", "apply", "next.yaml", "--effective", "2026-08-01"]);
+    let under = |org: &str| sum(&spend(&home, "team", &["--under", "Sunny", "--org", org])).to_string();
+    assert_eq!(under("2026-07-15"), "99", "Sunny was the division of a and b");
+    assert_eq!(under("2026-08-15"), "900", "Sunny is now the name of the division of c");
+    let ran = home.run(&["spend", "--by", "team", "--under", "Nowhere", "--period", "2026-08"]);
+    assert_eq!(ran.code, 2, "{}", ran.err);
+}

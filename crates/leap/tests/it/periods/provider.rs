@@ -72,7 +72,9 @@ fn statements_stay_and_a_reopened_month_of_the_provider_is_explained() {
     assert_eq!(home.run(&[&["spend"][..], &invoiced("2026-09")].concat()).err, "");
     assert!(home.run(&[&["spend"][..], &invoiced("2026-08")].concat()).err.contains("leap period diff 2026-08"));
 
-    home.ok(&["period", "restate", "2026-08", "--approved-by", "carl", "--reason", "the provider restated August"]);
+    let digest = text(&diff["difference_digest"]);
+    let reason = "the provider restated August";
+    home.ok(&["period", "restate", "2026-08", "--approved-by", "carl", "--reason", reason, "--expect", &digest]);
     let restated: BTreeMap<String, Money> = home
         .spend("team", &invoiced("2026-08"))
         .into_iter()
