@@ -16,6 +16,7 @@ pub mod attribute;
 pub mod check;
 pub mod currency;
 mod interner;
+pub mod latency;
 pub mod org;
 pub mod period;
 pub mod pool;

@@ -35,4 +35,5 @@ mod reading;
 mod reorgs;
 mod restate;
 mod staged;
+mod traces;
 mod worlds;

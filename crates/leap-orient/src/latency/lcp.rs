@@ -1,0 +1,563 @@
+//! LCP-1 and LCP-1E: every nanosecond of a request goes to exactly one span, and through it to one owner.
+//!
+//! ```text
+//! A [0, 100)  charge-api                 A   10 + 10 + 10 = 30 self
+//!   B [10, 40)  ledger                   B   30 self
+//!   C [50, 90)  fraud                    C   40 self            30 + 30 + 40 = 100, the latency
+//! ```
+//! The definition is normative in the issue's reference; in short: a tree of blocking edges (N1), remote children that start
+//! before their parent are shifted (N2), children are clipped to their parent (N3), overlaps of siblings within
+//! min(1 % of the parent, 1 ms) are snapped (N4), and a backwards sweep gives each instant to the last finisher (N5).
+//! A CLIENT span with one remote child gives its own time to that child's service (the edge: network, pool, remote queue); one
+//! without children to the peer that it names.
+//!
+//! Integers only, no recursion, n log n in the number of spans. Memory is kept between traces.
+
+use leap_terms::{NameId, Names, Span, SpanId, SpanKind, Trace, TraceId, Weight};
+
+const NONE: u32 = u32::MAX;
+
+/// Why a span's own time is whose it is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum SliceKind {
+    /// The service's own work.
+    SelfTime,
+    /// Between a client and its one remote server: network, pools, the server's queue. The callee's.
+    Edge,
+    /// A client or producer without children: the peer that it names, or its own service where that is unknown.
+    External,
+    /// The same as one of the others, in a repeated try.
+    Retry,
+}
+
+impl SliceKind {
+    /// All kinds, in order.
+    pub const ALL: [SliceKind; 4] = [SliceKind::SelfTime, SliceKind::Edge, SliceKind::External, SliceKind::Retry];
+
+    /// `self`, `edge`, `external`, `retry`.
+    pub fn word(self) -> &'static str {
+        match self {
+            SliceKind::SelfTime => "self",
+            SliceKind::Edge => "edge",
+            SliceKind::External => "external",
+            SliceKind::Retry => "retry",
+        }
+    }
+}
+
+/// Time of one owner, kind and caller in a request.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Part {
+    /// The service that owns it.
+    pub owner: NameId,
+    /// Why.
+    pub kind: SliceKind,
+    /// The service that waited, of an edge or an external call; [`NameId::NONE`] otherwise.
+    pub caller: NameId,
+    /// Nanoseconds, more than 0.
+    pub ns: u64,
+}
+
+/// What was found on the way; counts of spans where nothing else is said.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Stats {
+    /// Ended before they started.
+    pub negative_duration: u64,
+    /// Dropped by intake because their id had come before.
+    pub duplicate_span_id: u64,
+    /// Name a parent that is not in the trace, or themselves.
+    pub orphan: u64,
+    /// Hang below no root: orphans, cycles and what hangs below them.
+    pub unreachable: u64,
+    /// Edges that do not block: message handlers, FOLLOWS_FROM.
+    pub async_pruned: u64,
+    /// Remote children moved to their parent's start.
+    pub skew_shifted: u64,
+    /// By how much, in all.
+    pub skew_ns: u64,
+    /// Cut to their parent's interval.
+    pub clipped: u64,
+    /// How much was cut off, in all.
+    pub clipped_ns: u64,
+    /// Outside of their parent.
+    pub dropped_outside: u64,
+    /// Without duration.
+    pub dropped_empty: u64,
+    /// Ends moved back to a sibling's start.
+    pub snapped: u64,
+}
+
+/// One request, attributed. Borrows the workspace that made it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Attributed<'w> {
+    /// The trace.
+    pub trace: TraceId,
+    /// The span at which the request starts.
+    pub root: SpanId,
+    /// Its service.
+    pub service: NameId,
+    /// Its name.
+    pub operation: NameId,
+    /// Its start, ns since the epoch.
+    pub start: u64,
+    /// Its duration in ns: the sum of all parts.
+    pub latency_ns: u64,
+    /// How many requests it stands for.
+    pub weight: Weight,
+    /// The root ended with an error.
+    pub error: bool,
+    /// The trace was closed before it was complete.
+    pub incomplete: bool,
+    /// Time per owner, kind and caller, in their order.
+    pub parts: &'w [Part],
+    /// Time per service by its own spans (before ownership of edges), in order.
+    pub services: &'w [(NameId, u64)],
+    /// What was found on the way.
+    pub stats: Stats,
+}
+
+/// Which spans are requests: without any, the roots of traces; else the topmost spans that match.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Selector {
+    /// `service.name`.
+    pub service: Option<String>,
+    /// The span's name.
+    pub operation: Option<String>,
+    /// Its kind.
+    pub kind: Option<SpanKind>,
+}
+
+impl Selector {
+    /// True when it chooses nothing in particular: roots are requests.
+    pub fn is_any(&self) -> bool {
+        *self == Selector::default()
+    }
+
+    fn matches(&self, span: &Span, names: &Names) -> bool {
+        self.service.as_ref().is_none_or(|service| names.text(span.service) == service)
+            && self.operation.as_ref().is_none_or(|operation| names.text(span.operation) == operation)
+            && self.kind.is_none_or(|kind| span.kind == kind)
+    }
+}
+
+/// Which service a peer's name means: `ledger-db` → `ledger`.
+pub trait Peers {
+    /// The service, or `None` where the peer is unknown.
+    fn service_of(&self, peer: NameId) -> Option<NameId>;
+}
+
+/// Only peers that are services' names themselves are known.
+pub struct NoCatalog;
+
+impl Peers for NoCatalog {
+    fn service_of(&self, _: NameId) -> Option<NameId> {
+        None
+    }
+}
+
+/// A child as its parent sees it: shifted, clipped, snapped.
+#[derive(Clone, Copy)]
+struct Kid {
+    from: u64,
+    until: u64,
+    shift: u64,
+    span: u32,
+}
+
+/// A span to be looked at, in its final interval.
+#[derive(Clone, Copy)]
+struct Open {
+    from: u64,
+    until: u64,
+    shift: u64,
+    span: u32,
+    /// On the critical path: its own time counts.
+    critical: bool,
+}
+
+/// A piece of a request, for those who want to see it: which span had the floor when.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Slice {
+    /// Number of the span in [`Trace::spans`].
+    pub span: u32,
+    /// From, ns since the epoch on the root's clock.
+    pub from: u64,
+    /// Until.
+    pub until: u64,
+    /// Whose it is.
+    pub owner: NameId,
+    /// Why.
+    pub kind: SliceKind,
+}
+
+/// Memory that is used again for each trace.
+#[derive(Default)]
+pub struct Workspace {
+    slots: Vec<u32>,
+    parents: Vec<u32>,
+    starts: Vec<u32>,
+    children: Vec<u32>,
+    reached: Vec<u32>,
+    seen: Vec<bool>,
+    roots: Vec<u32>,
+    open: Vec<Open>,
+    kids: Vec<Kid>,
+    by_start: Vec<Kid>,
+    tops: Vec<u64>,
+    parts: Vec<Part>,
+    services: Vec<(NameId, u64)>,
+}
+
+fn slot_of(id: SpanId, mask: usize) -> usize {
+    let mixed = (id.bits ^ (u64::from(id.half) << 48)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 32) as usize & mask
+}
+
+impl Workspace {
+    /// A new one; it grows to the largest trace that it saw.
+    pub fn new() -> Workspace {
+        Workspace::default()
+    }
+
+    /// Links spans with their parents and finds what hangs below roots.
+    fn link(&mut self, trace: &Trace, stats: &mut Stats) {
+        let spans = &trace.spans;
+        let count = spans.len();
+        let size = (count * 2).next_power_of_two().max(4);
+        let mask = size - 1;
+        self.slots.clear();
+        self.slots.resize(size, NONE);
+        for (at, span) in spans.iter().enumerate() {
+            let mut slot = slot_of(span.id, mask);
+            while self.slots[slot] != NONE {
+                slot = (slot + 1) & mask;
+            }
+            self.slots[slot] = at as u32;
+        }
+        self.parents.clear();
+        self.starts.clear();
+        self.starts.resize(count + 2, 0);
+        self.reached.clear();
+        self.seen.clear();
+        self.seen.resize(count, false);
+        for (at, span) in spans.iter().enumerate() {
+            stats.negative_duration += u64::from(span.is(Span::NEGATIVE));
+            if span.parent.is_none() {
+                self.parents.push(NONE);
+                self.reached.push(at as u32);
+                self.seen[at] = true;
+                continue;
+            }
+            let mut slot = slot_of(span.parent, mask);
+            let parent = loop {
+                match self.slots[slot] {
+                    NONE => break NONE,
+                    other if spans[other as usize].id == span.parent => break other,
+                    _ => slot = (slot + 1) & mask,
+                }
+            };
+            if parent == NONE || parent == at as u32 {
+                stats.orphan += 1;
+                self.parents.push(NONE);
+            } else {
+                self.parents.push(parent);
+                self.starts[parent as usize + 2] += 1;
+            }
+        }
+        for at in 1..self.starts.len() {
+            self.starts[at] += self.starts[at - 1];
+        }
+        let linked = self.starts[count + 1] as usize;
+        self.children.clear();
+        self.children.resize(linked, 0);
+        for (at, parent) in self.parents.iter().enumerate().filter(|(_, parent)| **parent != NONE) {
+            let place = &mut self.starts[*parent as usize + 1];
+            self.children[*place as usize] = at as u32;
+            *place += 1;
+        }
+        // What hangs below a root, roots first; each span once, so cycles are never entered.
+        let mut next = 0;
+        while next < self.reached.len() {
+            let at = self.reached[next] as usize;
+            for child in &self.children[self.starts[at] as usize..self.starts[at + 1] as usize] {
+                self.seen[*child as usize] = true;
+                self.reached.push(*child);
+            }
+            next += 1;
+        }
+        stats.unreachable = (count - self.reached.len()) as u64;
+    }
+
+    /// The spans at which requests start.
+    fn choose(&mut self, trace: &Trace, selector: &Selector, names: &Names) {
+        self.roots.clear();
+        if selector.is_any() {
+            let whole = |at: &&u32| trace.spans[**at as usize].parent.is_none();
+            self.roots.extend(self.reached.iter().take_while(whole));
+            return;
+        }
+        // Parents stand before their children in `reached`: a span below a chosen one is marked as seen no more.
+        for at in 0..self.reached.len() {
+            let span = self.reached[at] as usize;
+            let parent = self.parents[span];
+            let below = parent != NONE && !self.seen[parent as usize];
+            let chosen = !below && selector.matches(&trace.spans[span], names);
+            if chosen {
+                self.roots.push(span as u32);
+            }
+            if below || chosen {
+                self.seen[span] = false;
+            }
+        }
+    }
+
+    /// Attributes each request of a trace and hands it over.
+    ///
+    /// Two spans with one id must not be in a trace: intake drops the later one.
+    pub fn attribute(
+        &mut self,
+        trace: &Trace,
+        selector: &Selector,
+        names: &Names,
+        peers: &impl Peers,
+        mut give: impl FnMut(&Attributed<'_>),
+    ) {
+        let mut common = Stats { duplicate_span_id: trace.duplicates, ..Stats::default() };
+        self.link(trace, &mut common);
+        self.choose(trace, selector, names);
+        for number in 0..self.roots.len() {
+            let root = self.roots[number];
+            let mut stats = common;
+            self.request(trace, root, peers, &mut stats, &mut |_, _, _| {});
+            let span = &trace.spans[root as usize];
+            give(&Attributed {
+                trace: trace.id,
+                root: span.id,
+                service: span.service,
+                operation: span.operation,
+                start: span.start,
+                latency_ns: span.end.saturating_sub(span.start),
+                weight: trace.weight,
+                error: span.is(Span::ERROR),
+                incomplete: trace.incomplete,
+                parts: &self.parts,
+                services: &self.services,
+                stats,
+            });
+        }
+    }
+
+    /// The slices of one request in order of time: the critical path.
+    pub fn slices(&mut self, trace: &Trace, root: SpanId, peers: &impl Peers) -> Vec<Slice> {
+        let mut slices = Vec::new();
+        self.link(trace, &mut Stats::default());
+        let Some(root) = self.reached.iter().copied().find(|at| trace.spans[*at as usize].id == root) else {
+            return slices;
+        };
+        self.request(trace, root, peers, &mut Stats::default(), &mut |open, kids, (owner, kind)| {
+            let mut t = open.until;
+            let mut emit = |from: u64, until: u64| {
+                if from < until {
+                    slices.push(Slice { span: open.span, from, until, owner, kind });
+                }
+            };
+            for kid in kids {
+                if kid.until <= t {
+                    emit(kid.until, t);
+                    t = kid.from;
+                }
+            }
+            emit(open.from, t);
+        });
+        slices.sort_unstable_by_key(|slice| (slice.from, slice.until));
+        slices
+    }
+
+    /// Normalises and sweeps what hangs below `root`; fills parts and services. `show` sees each critical span with its
+    /// children in order, and whose its own time is.
+    fn request(
+        &mut self,
+        trace: &Trace,
+        root: u32,
+        peers: &impl Peers,
+        stats: &mut Stats,
+        show: &mut impl FnMut(&Open, &[Kid], (NameId, SliceKind)),
+    ) {
+        let spans = &trace.spans;
+        self.parts.clear();
+        self.services.clear();
+        self.open.clear();
+        let span = &spans[root as usize];
+        self.open.push(Open {
+            from: span.start,
+            until: span.end.max(span.start),
+            shift: 0,
+            span: root,
+            critical: true,
+        });
+        while let Some(open) = self.open.pop() {
+            let at = open.span as usize;
+            let span = &spans[at];
+            let start = span.start + open.shift;
+            self.kids.clear();
+            for child in &self.children[self.starts[at] as usize..self.starts[at + 1] as usize] {
+                let kid = &spans[*child as usize];
+                if kid.is(Span::FOLLOWS) || span.kind == SpanKind::Producer && kid.kind == SpanKind::Consumer {
+                    stats.async_pruned += 1;
+                    continue;
+                }
+                let mut shift = open.shift;
+                if kid.host != span.host && kid.start + shift < start {
+                    let late = start - (kid.start + shift);
+                    stats.skew_shifted += 1;
+                    stats.skew_ns += late;
+                    shift += late;
+                }
+                let (from, until) = (kid.start + shift, kid.end.max(kid.start) + shift);
+                let (inner_from, inner_until) = (from.max(open.from), until.min(open.until));
+                if inner_from >= inner_until {
+                    if from == until && from >= open.from && from <= open.until {
+                        stats.dropped_empty += 1;
+                    } else {
+                        stats.dropped_outside += 1;
+                    }
+                    continue;
+                }
+                if (inner_from, inner_until) != (from, until) {
+                    stats.clipped += 1;
+                    stats.clipped_ns += (until - from) - (inner_until - inner_from);
+                }
+                self.kids.push(Kid { from: inner_from, until: inner_until, shift, span: *child });
+            }
+            if self.kids.len() > 1 {
+                self.snap((open.until - open.from) / 100, stats);
+                self.kids.sort_unstable_by(|a, b| {
+                    (b.until, a.from, spans[a.span as usize].id).cmp(&(a.until, b.from, spans[b.span as usize].id))
+                });
+            }
+            let mut t = open.until;
+            let mut own = open.until - open.from;
+            for kid in &self.kids {
+                let critical = open.critical && kid.until <= t;
+                if critical {
+                    own -= kid.until - kid.from;
+                    t = kid.from;
+                }
+                self.open.push(Open { from: kid.from, until: kid.until, shift: kid.shift, span: kid.span, critical });
+            }
+            if !open.critical {
+                continue;
+            }
+            let (owner, kind, caller) = self.owner(spans, span, peers);
+            show(&open, &self.kids, (owner, kind));
+            if own > 0 {
+                self.parts.push(Part { owner, kind, caller, ns: own });
+                self.services.push((span.service, own));
+            }
+        }
+        fold(&mut self.parts, |part| (part.owner, part.kind, part.caller), |into, part| into.ns += part.ns);
+        fold(&mut self.services, |(service, _)| *service, |into, (_, ns)| into.1 += ns);
+    }
+
+    /// N4, on the children as clipped.
+    fn snap(&mut self, hundredth: u64, stats: &mut Stats) {
+        let tolerance = hundredth.min(1_000_000);
+        if tolerance == 0 {
+            return;
+        }
+        self.by_start.clear();
+        self.by_start.extend_from_slice(&self.kids);
+        self.by_start.sort_unstable_by_key(|kid| kid.from);
+        // Many siblings: the first that ends later is found in a tree of the latest ends.
+        let many = self.by_start.len() > 64;
+        let size = self.by_start.len().next_power_of_two();
+        if many {
+            self.tops.clear();
+            self.tops.resize(2 * size, 0);
+            for (at, kid) in self.by_start.iter().enumerate() {
+                self.tops[size + at] = kid.until;
+            }
+            for at in (1..size).rev() {
+                self.tops[at] = self.tops[2 * at].max(self.tops[2 * at + 1]);
+            }
+        }
+        for kid in &mut self.kids {
+            let earliest = (kid.from + 1).max(kid.until.saturating_sub(tolerance));
+            let first = self.by_start.partition_point(|other| other.from < earliest);
+            let found = if many {
+                first_later(&self.tops, size, first, kid.until)
+            } else {
+                self.by_start[first..].iter().position(|other| other.until > kid.until).map(|at| at + first)
+            };
+            if let Some(other) = found.and_then(|at| self.by_start.get(at)).filter(|other| other.from < kid.until) {
+                kid.until = other.from;
+                stats.snapped += 1;
+            }
+        }
+    }
+
+    /// LCP-1E, of a span whose children are in `kids`.
+    fn owner(&self, spans: &[Span], span: &Span, peers: &impl Peers) -> (NameId, SliceKind, NameId) {
+        let calls = span.kind == SpanKind::Client || span.kind == SpanKind::Producer;
+        let (owner, kind, caller) = match self.kids.as_slice() {
+            [only] if span.kind == SpanKind::Client && spans[only.span as usize].host != span.host => {
+                (spans[only.span as usize].service, SliceKind::Edge, span.service)
+            }
+            [] if calls && span.peer != NameId::NONE => {
+                let known = peers.service_of(span.peer).or_else(|| span.is(Span::PEER_SERVICE).then_some(span.peer));
+                (known.unwrap_or(span.service), SliceKind::External, span.service)
+            }
+            _ => (span.service, SliceKind::SelfTime, NameId::NONE),
+        };
+        (owner, if span.is(Span::RETRY) { SliceKind::Retry } else { kind }, caller)
+    }
+}
+
+/// The first place from `first` on whose end is later.
+fn first_later(tops: &[u64], size: usize, first: usize, than: u64) -> Option<usize> {
+    let mut at = size + first;
+    if first >= size {
+        return None;
+    }
+    // Up until a subtree to the right holds a later end, then down to its first.
+    loop {
+        if tops[at] > than {
+            while at < size {
+                at *= 2;
+                if tops[at] <= than {
+                    at += 1;
+                }
+            }
+            return Some(at - size);
+        }
+        while at & 1 == 1 {
+            at >>= 1;
+            if at <= 1 {
+                return None;
+            }
+        }
+        if at <= 1 {
+            return None;
+        }
+        at += 1;
+    }
+}
+
+/// Sorts by key and adds up what is equal.
+fn fold<T: Copy, K: Ord>(items: &mut Vec<T>, key: impl Fn(&T) -> K, add: impl Fn(&mut T, T)) {
+    items.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
+    let mut kept = 0;
+    for at in 1..items.len() {
+        let item = items[at];
+        if key(&items[kept]) == key(&item) {
+            add(&mut items[kept], item);
+        } else {
+            kept += 1;
+            items[kept] = item;
+        }
+    }
+    items.truncate(if items.is_empty() { 0 } else { kept + 1 });
+}
+
+#[cfg(test)]
+mod tests;
