@@ -384,6 +384,10 @@ pub(crate) struct RulesApplyArgs {
     /// Ask all rules for every key, whatever changed.
     #[arg(long)]
     pub(crate) full: bool,
+
+    /// With --full: make keys and cube from the charges again, too, as where the folded tables are doubted.
+    #[arg(long, requires = "full")]
+    pub(crate) from_charges: bool,
     #[command(flatten)]
     pub(crate) format: FormatArg,
 }
@@ -434,6 +438,9 @@ pub(crate) struct OrgPlanArgs {
     /// A new unit that was part of another: OLD=NEW. May be repeated.
     #[arg(long, value_name = "OLD=NEW")]
     pub(crate) split: Vec<String>,
+    /// Also show what each place gains and loses after pools were split; takes about as long as a report with pools, twice.
+    #[arg(long)]
+    pub(crate) shared: bool,
     /// Where the plan is written. Default: the home's folder plans.
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,

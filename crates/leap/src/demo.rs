@@ -57,7 +57,12 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
     let (file, format) = quiet(&company.org);
     apply_org(&root, &OrgApplyArgs { file, effective: None, format }, None, false).await?;
     let (file, format) = quiet(&company.rules);
-    apply_rules(&root, &RulesApplyArgs { file, effective: None, check: false, full: false, format }, false).await?;
+    apply_rules(
+        &root,
+        &RulesApplyArgs { file, effective: None, check: false, full: false, from_charges: false, format },
+        false,
+    )
+    .await?;
     let (file, format) = quiet(&company.pools);
     pools::apply(&root, &PoolApplyArgs { file, format }, false).await?;
     eprintln!(

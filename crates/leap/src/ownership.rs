@@ -56,7 +56,7 @@ pub(crate) async fn apply_rules(root: &Path, args: &RulesApplyArgs, say: bool) -
         configs: BTreeMap::from([(ConfigKind::Rules, all)]),
         ..Change::default()
     };
-    let target = Target { rules: &rules, org: &world.org, full: args.full };
+    let target = Target { rules: &rules, org: &world.org, full: args.full, from_charges: args.from_charges };
     reattribute(&home, &world, target, change, args.format.format, say, &watch).await
 }
 
@@ -128,7 +128,7 @@ pub(crate) async fn apply_org(
         configs: BTreeMap::from([(ConfigKind::Org, files)]),
         ..Change::default()
     };
-    let target = Target { rules: &rules, org: &org, full: false };
+    let target = Target { rules: &rules, org: &org, full: false, from_charges: false };
     reattribute(&home, &world, target, change, args.format.format, say, &watch).await
 }
 
@@ -154,6 +154,8 @@ pub(crate) struct Target<'a> {
     pub(crate) org: &'a Org,
     /// Every rule is asked for every key, whatever changed.
     pub(crate) full: bool,
+    /// Keys and cube are made from the charges again, too.
+    pub(crate) from_charges: bool,
 }
 
 /// Finds the slices in which the new rules and org give other answers, with these answers.
@@ -163,7 +165,7 @@ pub(crate) fn changed_slices(
     target: Target<'_>,
     staging: &Staging,
 ) -> Result<(Vec<Fresh>, Touched), Failure> {
-    let Target { rules, org, full } = target;
+    let Target { rules, org, full, from_charges } = target;
     let open = published(home);
     let names = world.org.names_changed(org);
     let mut touched = Touched::default();
@@ -180,7 +182,10 @@ pub(crate) fn changed_slices(
             world.scopes.iter().find(|current| current.scope == slice.scope && current.delivery == slice.delivery);
         let Some(current) = current else { continue };
         let whole = full || slice.of(Table::Daily).is_empty() || slice.of(Table::Attribution).is_empty();
-        let keyed = keyed_for(home, rules, &slice, staging, &open)?;
+        let keyed = match from_charges && !slice.of(Table::Charges).is_empty() {
+            true => folded_again(home, &slice, slice.key_columns(), staging, &open)?,
+            false => keyed_for(home, rules, &slice, staging, &open)?,
+        };
         if whole || keyed.of(Table::Keys) != slice.of(Table::Keys) {
             touched.rewritten += 1;
             fresh.push(Fresh { slice: keyed, facts: current.facts.clone(), again: None });
@@ -377,6 +382,17 @@ pub(crate) fn keyed_for(
         return Ok(slice.clone());
     }
     columns.extend(missing);
+    folded_again(home, slice, columns, staging, open)
+}
+
+/// The slice with keys, resources and cube made from its charges.
+fn folded_again(
+    home: &Home,
+    slice: &Slice,
+    columns: Vec<String>,
+    staging: &Staging,
+    open: Open,
+) -> Result<Slice, Failure> {
     let memory = home.settings.intake.memory_mib << 20;
     let mut fold = Fold::new(columns.clone(), &home.folder("spill")?, memory).map_err(problem)?;
     each_batch(slice.of(Table::Charges), None, open, |batch| fold.add(batch).map_err(problem))?;

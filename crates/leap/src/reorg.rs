@@ -16,6 +16,7 @@ mod shared;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use leap_book::{ConfigFiles, ConfigKind, NewReorg, Reorg as Recorded};
 use leap_orient::org::propose::{Overrides, propose};
@@ -58,9 +59,9 @@ pub(crate) struct Plan {
     result: Digest,
     /// Direct effective cost that changes its place in the tree.
     moves: Vec<PlannedMove>,
-    /// What each place gains or loses, direct and with shared cost; empty where no pools are shared.
-    #[serde(default)]
-    shared: Vec<PlannedChange>,
+    /// What each place gains or loses, direct and with shared cost, where that was asked for; empty where no pools are shared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    shared: Option<Vec<PlannedChange>>,
     /// What names a unit that ends.
     orphans: Vec<Orphan>,
     /// Closed periods whose statements would no longer be what is known.
@@ -68,6 +69,9 @@ pub(crate) struct Plan {
     /// The digest of each part above.
     #[serde(default)]
     seals: BTreeMap<String, Digest>,
+    /// The plan as it is written, once that was asked for: a plan does not change any more then.
+    #[serde(skip)]
+    written: OnceLock<String>,
 }
 
 /// One reorg and why each of its parts was recognised.
@@ -114,8 +118,8 @@ impl Plan {
         Digest::of(self.text().as_bytes()).short()
     }
 
-    fn text(&self) -> String {
-        serde_json::to_string_pretty(self).expect("a plan is text and numbers") + "\n"
+    fn text(&self) -> &str {
+        self.written.get_or_init(|| serde_json::to_string_pretty(self).expect("a plan is text and numbers") + "\n")
     }
 
     fn effective(&self) -> Option<Day> {
@@ -151,6 +155,7 @@ pub(crate) async fn make(
     effective: Option<Day>,
     overrides: &Overrides,
     recorded: Option<Instant>,
+    with_shared: bool,
 ) -> Result<Plan, Failure> {
     let dated = states.iter().filter(|(day, _)| day.is_some()).count();
     if effective.is_some() && dated > 1 {
@@ -184,13 +189,14 @@ pub(crate) async fn make(
         steps,
         result: org.digest(),
         moves: Vec::new(),
-        shared: Vec::new(),
+        shared: None,
         orphans: Vec::new(),
         restates: Vec::new(),
         seals: BTreeMap::new(),
+        written: OnceLock::new(),
     };
     plan.orphans = orphans_of(world, &org, &plan.steps)?;
-    (plan.moves, plan.shared) = figures(home, world, &org, &plan.steps)?;
+    (plan.moves, plan.shared) = figures(home, world, &org, &plan.steps, with_shared)?;
     let from = plan.steps.iter().map(|step| step.reorg.effective).min();
     plan.restates = restated(home, world, from, &plan.moves).await?;
     plan.seals = check::seals(&plan);
@@ -198,8 +204,7 @@ pub(crate) async fn make(
 }
 
 fn orphans_of(world: &World, org: &Org, steps: &[Step]) -> Result<Vec<Orphan>, Failure> {
-    let pools = pools_of(world)?;
-    Ok(orphans::orphans(&world.rules, pools.as_ref(), &world.org, org, steps))
+    orphans::orphans(&world.rules, || pools_of(world), &world.org, org, steps)
 }
 
 /// The money that moves, month by month: direct, and what each place gains or loses with shared cost.
@@ -208,15 +213,16 @@ fn figures(
     world: &World,
     org: &Org,
     steps: &[Step],
-) -> Result<(Vec<PlannedMove>, Vec<PlannedChange>), Failure> {
+    with_shared: bool,
+) -> Result<(Vec<PlannedMove>, Option<Vec<PlannedChange>>), Failure> {
     let Some(effective) = steps.iter().map(|step| step.reorg.effective).min() else { return Ok(Default::default()) };
     // Where names mean other units, answers change too; nothing of this is kept.
     let staging = home.lake.stage(&format!("plan-{}", std::process::id())).map_err(problem)?;
-    let mut fresh = if world.org.names_changed(org).is_empty() {
+    let fresh = if world.org.names_changed(org).is_empty() {
         Vec::new()
     } else {
         let rules = rules_for(world, org)?;
-        changed_slices(home, world, Target { rules: &rules, org, full: false }, &staging)?.0
+        changed_slices(home, world, Target { rules: &rules, org, full: false, from_charges: false }, &staging)?.0
     };
     drop(staging);
     let open = published(home);
@@ -248,7 +254,10 @@ fn figures(
         }
     }
     let moves = moves.finish();
-    let shared = shared::shared(world, org, effective, &moves, &mut fresh, &open)?;
+    let shared = match with_shared {
+        true => Some(shared::shared(world, org, effective, &moves, &fresh, &open)?),
+        false => None,
+    };
     let planned = moves.into_iter().map(|one: Move| PlannedMove {
         month: one.month.to_string(),
         from: one.from,
@@ -276,24 +285,26 @@ pub(crate) async fn plan(root: &Path, args: &OrgPlanArgs) -> Result<(), Failure>
         splits: pairs(&args.split, "--split")?,
     };
     let title = format!("{} ({})", config::org_title(&args.file), source.format);
-    let plan = make(&home, &world, &title, source.states, args.effective, &overrides, args.recorded).await?;
+    let plan =
+        make(&home, &world, &title, source.states, args.effective, &overrides, args.recorded, args.shared).await?;
     if plan.steps.is_empty() {
         return emit("the org is already so; there is nothing to apply\n");
     }
     // The home keeps every plan that it made: one that comes back from elsewhere is compared with it.
-    let kept = home.folder("plans")?.join(format!("{}.json", plan.id()));
+    let id = plan.id();
+    let kept = home.folder("plans")?.join(format!("{id}.json"));
     for path in std::iter::once(&kept).chain(&args.output) {
         std::fs::write(path, plan.text()).map_err(|error| failed("write", path, &error))?;
     }
     if args.format.format == OutputFormat::Json {
         let mut value = serde_json::to_value(&plan).expect("a plan is text and numbers");
-        value["id"] = plan.id().into();
+        value["id"] = id.into();
         value["took_micros"] = watch.micros().into();
         return print_json(&value);
     }
     emit(&shown(&plan, args.format.format)?)?;
     let took = watch.shown();
-    emit(&format!("\nplanned in {took}; nothing was changed; apply it with: leap org apply {}\n", plan.id()))
+    emit(&format!("\nplanned in {took}; nothing was changed; apply it with: leap org apply {id}\n"))
 }
 
 /// Closed periods with charges on or after a day, or in a month in which cost moves: a new name also speaks of earlier days.
@@ -340,7 +351,11 @@ fn shown(plan: &Plan, format: OutputFormat) -> Result<String, Failure> {
     } else {
         text += &money(&moves, format);
     }
-    text += &with_shared(&plan.shared, format);
+    match &plan.shared {
+        Some(changes) => text += &with_shared(changes, format),
+        None if plan.moves.is_empty() => {}
+        None => text += "This is direct cost; with --shared the plan also shows it after pools were split.\n",
+    }
     if !plan.orphans.is_empty() {
         let mut answer = Answer::new(
             "\nNamed, but ending; names of an ended unit mean its successor (without one: residual, or stays with the pool)",
@@ -421,7 +436,7 @@ fn money(moves: &[Move], format: OutputFormat) -> String {
 fn with_shared(changes: &[PlannedChange], format: OutputFormat) -> String {
     const SHOWN: usize = 20;
     if changes.is_empty() {
-        return String::new();
+        return "No cost that pools share changes its place.\n".to_owned();
     }
     let mut largest: Vec<&PlannedChange> = changes.iter().collect();
     largest.sort_by_key(|one| (std::cmp::Reverse(one.shared.abs()), one.month, &one.place));
@@ -481,13 +496,14 @@ fn find(home: &Home, named: &Path) -> Result<Option<(Plan, bool)>, Failure> {
     if plan.plan != FORM {
         return Err(Failure::usage(format!("{} is a plan of form {}; make it again", path.display(), plan.plan)));
     }
-    check::sealed(&plan)?;
-    let text = plan.text();
-    let same = |path: &Path| std::fs::read(path).is_ok_and(|bytes| bytes == text.as_bytes());
+    let same = |path: &Path| std::fs::read(path).is_ok_and(|bytes| bytes == plan.text().as_bytes());
     // A file in the folder of plans is one that this home made only under the number that its content gives.
     let own = same(&place(&plan.id()));
     if number.is_some() && !own {
         return Err(Failure::quality(format!("plan {} was edited; make it again: leap org plan", named.display())));
+    }
+    if !own {
+        check::sealed(&plan)?;
     }
     Ok(Some((plan, own)))
 }
@@ -536,7 +552,7 @@ pub(crate) async fn apply(root: &Path, args: &OrgApplyArgs, say: bool) -> Result
         eprintln!("warning: {warning}");
     }
     let title = format!("{} ({})", config::org_title(&args.file), source.format);
-    let plan = make(&home, &world, &title, source.states, args.effective, &Overrides::default(), None).await?;
+    let plan = make(&home, &world, &title, source.states, args.effective, &Overrides::default(), None, false).await?;
     perform(&home, &world, plan, args.format.format, say, &watch).await
 }
 
@@ -571,11 +587,11 @@ pub(crate) async fn perform(
     let change = Change {
         cause: format!("org apply {} from {effective}", plan.title),
         configs: BTreeMap::from([(ConfigKind::Org, canonical(&org))]),
-        reorg: Some(NewReorg { effective, title: plan.title.clone(), plan: plan.text() }),
+        reorg: Some(NewReorg { effective, title: plan.title.clone(), plan: plan.text().to_owned() }),
         at: recorded,
         ..Change::default()
     };
-    let target = Target { rules: rules.as_ref().unwrap_or(&world.rules), org: &org, full: false };
+    let target = Target { rules: rules.as_ref().unwrap_or(&world.rules), org: &org, full: false, from_charges: false };
     reattribute(home, world, target, change, format, say, watch).await
 }
 
@@ -630,7 +646,7 @@ pub(crate) async fn revert(root: &Path, args: &OrgRevertArgs) -> Result<(), Fail
         revert: Some(reorg.id),
         ..Change::default()
     };
-    let target = Target { rules: &rules, org: &org, full: false };
+    let target = Target { rules: &rules, org: &org, full: false, from_charges: false };
     reattribute(&home, &world, target, change, args.format.format, true, &watch).await
 }
 

@@ -208,8 +208,12 @@ impl Prospect {
         let rules = config::read_rules(&world.config_files(ConfigKind::Rules), above, &world.org)?;
         let staging =
             home.lake.stage(&format!("claims-{}-{}", std::process::id(), clock::now().micros())).map_err(problem)?;
-        let (fresh, touched) =
-            changed_slices(home, world, Target { rules: &rules, org: &world.org, full: false }, &staging)?;
+        let (fresh, touched) = changed_slices(
+            home,
+            world,
+            Target { rules: &rules, org: &world.org, full: false, from_charges: false },
+            &staging,
+        )?;
         let (moved, named) = weigh(home, world, &rules, &fresh, &staging, &rule_id(claim))?;
         Ok(Prospect { rules, files, fresh, touched, staging, moved, named })
     }

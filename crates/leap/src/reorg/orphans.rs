@@ -17,16 +17,18 @@ use leap_orient::pool::policy::Driver;
 use leap_orient::rules::{Outcome, RuleSet};
 use leap_terms::{Day, ResidualReason, TeamId};
 
+use crate::failure::Failure;
+
 use super::{Orphan, Step};
 
 /// Everything in these rules and pools that names a unit which the steps end.
 pub(super) fn orphans(
     rules: &RuleSet,
-    pools: Option<&Pools>,
+    pools: impl FnOnce() -> Result<Option<Pools>, Failure>,
     before: &Org,
     after: &Org,
     steps: &[Step],
-) -> Vec<Orphan> {
+) -> Result<Vec<Orphan>, Failure> {
     let mut ends = BTreeMap::<TeamId, Day>::new();
     for step in steps {
         for operation in &step.reorg.operations {
@@ -36,16 +38,16 @@ pub(super) fn orphans(
         }
     }
     if ends.is_empty() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let mut list = List { before, after, ends, found: Vec::new() };
     list.rules(rules);
-    if let Some(pools) = pools {
-        list.pools(pools);
+    if let Some(pools) = pools()? {
+        list.pools(&pools);
     }
     list.found.sort_by(|a, b| (&a.place, &a.unit).cmp(&(&b.place, &b.unit)));
     list.found.dedup();
-    list.found
+    Ok(list.found)
 }
 
 struct List<'o> {

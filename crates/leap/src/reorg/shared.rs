@@ -53,7 +53,7 @@ pub(super) fn shared(
     org: &Org,
     effective: Day,
     moves: &[Move],
-    fresh: &mut [Fresh],
+    fresh: &[Fresh],
     open: Open,
 ) -> Result<Vec<PlannedChange>, Failure> {
     let files = world.config_files(ConfigKind::Pools);

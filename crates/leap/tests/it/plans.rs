@@ -37,6 +37,11 @@ fn planned(home: &Home) -> Value {
     home.json(&[&PLAN[..], &["b=a", "--output", "plan.json"]].concat())
 }
 
+/// The same, with what it does after pools were split.
+fn planned_with_shared(home: &Home) -> Value {
+    home.json(&[&PLAN[..], &["b=a", "--output", "plan.json", "--shared"]].concat())
+}
+
 fn saved(home: &Home) -> Value {
     serde_json::from_str(&std::fs::read_to_string(home.path("plan.json")).unwrap()).unwrap()
 }
@@ -175,20 +180,21 @@ fn a_plan_shows_what_moves_with_shared_cost() {
     for driver in ["fixed: {a: 1, b: 2, c: 3}", "direct: {}"] {
         let home = home(POOLED);
         home.write("pools.yaml", &format!("pools:\n  - {{name: kafka, steward: c, driver: {{{driver}}}}}\n"));
-        assert_eq!(planned(&home)["shared"], json!([]), "no policy is in force yet");
+        assert_eq!(planned_with_shared(&home)["shared"], json!([]), "no policy is in force yet");
         home.ok(&["pool", "apply", "pools.yaml"]);
         let spend = |home: &Home| -> BTreeMap<String, Money> {
             let rows = home.spend("path", &["--period", "2026-07..2026-08", "--pools", "shared"]).into_iter();
             rows.map(|(path, amount)| (path.replace(" / ", "/"), amount.parse().unwrap())).collect()
         };
         let before = spend(&home);
-        let plan = planned(&home);
+        assert_eq!(planned(&home)["shared"], json!(null), "only where it is asked for");
+        let plan = planned_with_shared(&home);
         let changes = changes(&plan);
         for sum in [changes.values().map(|one| one.0).sum::<Money>(), changes.values().map(|one| one.1).sum()] {
             assert!(sum.is_zero(), "{changes:?}");
         }
         assert_eq!(changes["acme/a"].0.to_string(), "10");
-        let shown = home.ok(&[&PLAN[..], &["b=a"]].concat());
+        let shown = home.ok(&[&PLAN[..], &["b=a", "--shared"]].concat());
         assert!(shown.contains("direct and with shared cost"), "{shown}");
         assert!(shown.contains("they add up to 0 direct and 0 with shared cost"), "{shown}");
         home.ok(&["org", "apply", "plan.json"]);
