@@ -146,6 +146,15 @@ fn pairs(list: &[String], flag: &str) -> Result<Vec<(TeamId, TeamId)>, Failure> 
         .collect()
 }
 
+/// What a plan is asked for beside the new state.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Asked {
+    /// When it counts as recorded, where that is not when it is applied.
+    pub(crate) recorded: Option<Instant>,
+    /// Also what each place gains and loses after pools were split.
+    pub(crate) with_shared: bool,
+}
+
 /// The plan that leads from the org in force to the states of a source.
 pub(crate) async fn make(
     home: &Home,
@@ -154,9 +163,9 @@ pub(crate) async fn make(
     states: Vec<(Option<Day>, OrgState)>,
     effective: Option<Day>,
     overrides: &Overrides,
-    recorded: Option<Instant>,
-    with_shared: bool,
+    asked: Asked,
 ) -> Result<Plan, Failure> {
+    let Asked { recorded, with_shared } = asked;
     let dated = states.iter().filter(|(day, _)| day.is_some()).count();
     if effective.is_some() && dated > 1 {
         return Err(Failure::usage(format!(
@@ -285,8 +294,7 @@ pub(crate) async fn plan(root: &Path, args: &OrgPlanArgs) -> Result<(), Failure>
         splits: pairs(&args.split, "--split")?,
     };
     let title = format!("{} ({})", config::org_title(&args.file), source.format);
-    let plan =
-        make(&home, &world, &title, source.states, args.effective, &overrides, args.recorded, args.shared).await?;
+    let plan = make(&home, &world, &title, source.states, args.effective, &overrides, asked).await?;
     if plan.steps.is_empty() {
         return emit("the org is already so; there is nothing to apply\n");
     }
@@ -552,7 +560,8 @@ pub(crate) async fn apply(root: &Path, args: &OrgApplyArgs, say: bool) -> Result
         eprintln!("warning: {warning}");
     }
     let title = format!("{} ({})", config::org_title(&args.file), source.format);
-    let plan = make(&home, &world, &title, source.states, args.effective, &Overrides::default(), None, false).await?;
+    let plan =
+        make(&home, &world, &title, source.states, args.effective, &Overrides::default(), Asked::default()).await?;
     perform(&home, &world, plan, args.format.format, say, &watch).await
 }
 

@@ -545,7 +545,7 @@ fn first_later(tops: &[u64], size: usize, first: usize, than: u64) -> Option<usi
 
 /// Sorts by key and adds up what is equal.
 fn fold<T: Copy, K: Ord>(items: &mut Vec<T>, key: impl Fn(&T) -> K, add: impl Fn(&mut T, T)) {
-    items.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
+    items.sort_unstable_by_key(&key);
     let mut kept = 0;
     for at in 1..items.len() {
         let item = items[at];

@@ -1,10 +1,10 @@
+//! The worked compositions, bands against a naive rank formula, stored against exact.
+
 use std::io::Read;
-use std::time::Instant;
 
 use super::stored::{Gathered, Stored, answer, excess};
 use super::*;
 use crate::tail::TailError;
-use crate::tail::pack::{Packed, composition_bytes};
 use crate::tail::sketch::Sketch;
 use proptest::prelude::*;
 
@@ -304,53 +304,4 @@ fn the_excess_from_stored_sums_adds_up() {
     let sum: i128 = found.excess.iter().map(|(_, ns)| ns).sum();
     assert_eq!(sum, i128::from(found.tail.latency_ns) - i128::from(found.median.latency_ns));
     assert_eq!(found.excess.iter().max_by_key(|(_, ns)| *ns).unwrap().0, 1, "who makes the tail");
-}
-
-/// A month of hours of one API, 15 keys, about 700 buckets an hour.
-#[test]
-#[ignore = "measures; run by hand"]
-fn measure_a_month() {
-    let mut state = 1_u64;
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        state >> 33
-    };
-    let hour = |next: &mut dyn FnMut() -> u64| {
-        let mut gathered = Gathered::<u32>::default();
-        for _ in 0..2000 {
-            let scale = 1_u64 << (next() % 9);
-            let parts: Vec<(u32, u64)> = (0..15).map(|key| (key, 1 + (next() % 1_000_000) * scale)).collect();
-            let latency_ns = parts.iter().map(|(_, ns)| ns).sum();
-            gathered.add(&Request { latency_ns, parts: &parts, weight: Units::ONE }).unwrap();
-        }
-        gathered.stored()
-    };
-    let hours: Vec<Stored<u32>> = (0..744).map(|_| hour(&mut next)).collect();
-    let pieces: Vec<&Stored<u32>> = hours.iter().collect();
-    let cells: usize = hours.iter().map(Stored::len).sum();
-    let bytes: Vec<Vec<u8>> = hours.iter().map(composition_bytes).collect();
-    let days: Vec<Vec<u8>> = hours.chunks(24).map(|day| composition_bytes(&merged(day))).collect();
-    let size = |of: &[Vec<u8>]| of.iter().map(Vec::len).sum::<usize>();
-    println!("{cells} cells, {} bytes as hours, {} as {} days", size(&bytes), size(&days), days.len());
-    for level in ["p50", "p99", "p99.9"] {
-        let start = Instant::now();
-        let found = excess(&pieces, p(level), Band::Default, |_, key| key % 5).unwrap().unwrap();
-        println!("{level} from memory: {:?}, {:?}", start.elapsed(), found.tail.band);
-        for packed in [&bytes, &days] {
-            let start = Instant::now();
-            let read: Vec<Packed<'_>> = packed.iter().map(|bytes| Packed::read(bytes).unwrap()).collect();
-            let again = excess(&read.iter().collect::<Vec<_>>(), p(level), Band::Default, |_, key| key % 5);
-            println!("{level} from {} pieces of bytes: {:?}", packed.len(), start.elapsed());
-            assert_eq!(again.unwrap().unwrap(), found);
-        }
-    }
-    let start = Instant::now();
-    let day = merged(&hours[..24]);
-    println!("24 hours merged to a day of {} cells: {:?}", day.len(), start.elapsed());
-}
-
-fn merged(hours: &[Stored<u32>]) -> Stored<u32> {
-    let mut day = Gathered::default();
-    hours.iter().for_each(|hour| day.absorb(hour).unwrap());
-    day.stored()
 }

@@ -1,3 +1,5 @@
+//! The worked sequences of windows, and arrival in any order.
+
 use super::*;
 use crate::tail::quantile::{Quantile, Units};
 use proptest::prelude::*;

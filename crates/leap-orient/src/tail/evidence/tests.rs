@@ -1,3 +1,5 @@
+//! Ranks, sums of ranks and the e-value to the printed digits, and verdicts.
+
 use super::early::{hoped_for, ln_e};
 use super::ranks::{difference, of_sketch, of_sorted, outside_95, outside_975, ranks};
 use super::ranksum::{by_weeks, hodges_lehmann, rank_sum};

@@ -1,3 +1,5 @@
+//! Buckets, errors, merging in any order, conversion from other histograms.
+
 use super::convert::{ConvertError, exponential, native};
 use super::*;
 use proptest::prelude::*;
