@@ -294,6 +294,7 @@ pub(crate) async fn plan(root: &Path, args: &OrgPlanArgs) -> Result<(), Failure>
         splits: pairs(&args.split, "--split")?,
     };
     let title = format!("{} ({})", config::org_title(&args.file), source.format);
+    let asked = Asked { recorded: args.recorded, with_shared: args.shared };
     let plan = make(&home, &world, &title, source.states, args.effective, &overrides, asked).await?;
     if plan.steps.is_empty() {
         return emit("the org is already so; there is nothing to apply\n");
