@@ -88,6 +88,7 @@ pub struct Publish {
     /// What each owner got of these scopes.
     pub owner_totals: Vec<OwnerTotal>,
     /// What single owners have of further scopes, where little of a scope changes; all other owners keep what they have of it.
+    /// A scope with proofs that is named neither here nor in `owner_totals` has no owners any more.
     /// An owner without charges has nothing of the scope any more.
     pub owner_changes: Vec<OwnerTotal>,
     /// The version of each table's log in the lake; tables that are not named keep their parent's.

@@ -21,7 +21,7 @@ use std::path::Path;
 use leap_book::{BookError, Claim, ClaimFilter, ClaimKind, ClaimState, ClaimStep, NewClaim, NewClaimEvent, Snapshot};
 use leap_orient::org::Resolved;
 use leap_orient::predicate::{Fields, Predicate};
-use leap_terms::{Day, Fault, Instant, Owner, ResidualReason, TeamId};
+use leap_terms::{Day, Fault, Instant, Owner, Period, ResidualReason, TeamId};
 
 use crate::cli::{ClaimAnswerArgs, ClaimArgs, ClaimSubject, ClaimsCommand, DisputeArgs, OutputFormat};
 use crate::clock;
@@ -204,6 +204,7 @@ async fn begin(
     let now = clock::now();
     let mut wanted = wanted(&world, subject, team, now.day())?;
     let known = home.book.claims(&ClaimFilter::default()).await.map_err(problem)?;
+    not_open_already(&known, &wanted, consent)?;
     // The number that the book will give: this process alone may write.
     wanted.number = known.last().map_or(0, |claim| claim.number) + 1;
     let mut settled = vec![wanted.clone()];
@@ -254,6 +255,55 @@ async fn begin(
         }
     };
     settle(&home, &world, &claim, prospect, ClaimStep::Accepted, Some(note), format).await
+}
+
+/// A condition without what makes no difference: blanks and the case of letters outside quotes.
+fn bare(condition: &str) -> String {
+    let mut quote = None;
+    let mut out = String::new();
+    for letter in condition.chars() {
+        match quote {
+            Some(end) => quote = (letter != end).then_some(end),
+            None if letter == '\'' || letter == '"' => quote = Some(letter),
+            None if letter.is_whitespace() => continue,
+            None => {
+                out.extend(letter.to_lowercase());
+                continue;
+            }
+        }
+        out.push(letter);
+    }
+    out
+}
+
+/// Refuses to ask once more what is open.
+fn not_open_already(known: &[Claim], wanted: &Settled, consent: Consent) -> Result<(), Failure> {
+    let kind = match consent {
+        Consent::Givers => ClaimKind::Claim,
+        Consent::Receiver => ClaimKind::Dispute,
+        // A steward asks nobody.
+        Consent::Steward => return Ok(()),
+    };
+    let days = |from: Day, until: Option<Day>| Period::new(from, until.unwrap_or(Day::NEVER));
+    let own = days(wanted.effective, wanted.expires);
+    let open = known.iter().find(|claim| {
+        let shares_days = own.zip(days(claim.effective, claim.expires)).is_some_and(|(a, b)| a.intersection(b).is_some());
+        claim.state() == ClaimState::Open
+            && claim.kind == kind
+            && claim.to_team == wanted.owner
+            && bare(&claim.subject) == bare(&wanted.subject)
+            && shares_days
+    });
+    let Some(open) = open else { return Ok(()) };
+    let number = open.number;
+    Err(Failure::failed(format!(
+        "{} {number} for {} on {} is open already since {}, to be answered by {}; nothing was changed (to change it: leap claims withdraw {number}, then again)",
+        kind.word(),
+        open.to_team,
+        open.subject,
+        open.opened_at,
+        open.due()
+    )))
 }
 
 /// Refuses what cannot be meant.

@@ -336,7 +336,7 @@ pub(crate) struct ExplainArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct VerifyArgs {
-    /// Insist on the raw files: one that is gone or changed fails the check.
+    /// Insist on the raw files: one that is gone fails the check. One that has changed fails it anyway.
     #[arg(long)]
     pub(crate) raw: bool,
     #[command(flatten)]
@@ -494,7 +494,7 @@ pub(crate) enum PoolCommand {
     /// Make pools.yaml, with the drivers that it names, the policy in force.
     Apply(PoolApplyArgs),
     /// Check a policy and show what it would move, before it is applied.
-    Check(PoolApplyArgs),
+    Check(PoolCheckArgs),
     /// Pools of a period: cost, what is split, what stays, who answers for it.
     List(PoolListArgs),
     /// How one pool was split on a day: readings, shares, remainder units.
@@ -505,6 +505,17 @@ pub(crate) enum PoolCommand {
 pub(crate) struct PoolApplyArgs {
     /// pools.yaml; paths inside are relative to it.
     pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PoolCheckArgs {
+    /// pools.yaml; paths inside are relative to it.
+    pub(crate) file: PathBuf,
+    /// The period whose cost is shared. Default: the last billing period.
+    #[arg(long, value_name = "PERIOD")]
+    pub(crate) period: Option<Period>,
     #[command(flatten)]
     pub(crate) format: FormatArg,
 }

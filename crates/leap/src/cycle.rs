@@ -173,6 +173,9 @@ fn store_change(slice: &Slice, staging: &Staging, done: &AgainDone, open: Open) 
     if stored != meant {
         return Err(wrong());
     }
+    if done.change.is_empty() {
+        return Ok(false);
+    }
     let number = slice.of(Table::Daily).len();
     let whole = number > DAILY_CHANGES;
     let (written, rows) = match whole {
@@ -259,7 +262,10 @@ pub(crate) async fn turn(
             proof::prove_stored(&fresh.facts, &charges, &cube)
                 .and_then(|()| proof::prove_change(&fresh.facts, &change))
                 .map_err(|broken| Failure::quality(broken.to_string()))?;
-            add_totals(changes.entry(fresh.slice.scope.clone()).or_default(), &change);
+            // Where only the evidence differs nobody's figures do, and the scope keeps its proofs and totals.
+            if !change.is_empty() {
+                add_totals(changes.entry(fresh.slice.scope.clone()).or_default(), &change);
+            }
             if !whole {
                 added.insert((fresh.slice.scope.clone(), fresh.slice.delivery.clone()));
             }

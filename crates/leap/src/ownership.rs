@@ -44,7 +44,7 @@ pub(crate) async fn apply_rules(root: &Path, args: &RulesApplyArgs, say: bool) -
     // What a rule would do alone is asked of every key: where a small change is applied to much cost, rules check tells.
     if args.check {
         let engine = Engine::new(&rules, &world.org);
-        let findings = findings(&rules, &runs(&home, &world, &rules, &engine)?);
+        let findings = findings(&rules, &world.org, &runs(&home, &world, &rules, &engine)?);
         // Months to come may bring what a rule waits for, so this is no reason to refuse.
         if !findings.is_empty() {
             eprintln!("{}", said(&findings, &files));
@@ -431,11 +431,11 @@ fn runs(home: &Home, world: &World, rules: &RuleSet, engine: &Engine<'_>) -> Res
 }
 
 /// Shadowed and dead rules over everything in the lake.
-fn findings(rules: &RuleSet, runs: &[ScopeAttribution]) -> Vec<check::RuleFinding> {
+fn findings(rules: &RuleSet, org: &Org, runs: &[ScopeAttribution]) -> Vec<check::RuleFinding> {
     if runs.is_empty() {
         return Vec::new();
     }
-    let mut findings = check::check(rules, &runs.iter().collect::<Vec<_>>());
+    let mut findings = check::check(rules, org, &runs.iter().collect::<Vec<_>>());
     // A settlement that a newer one overrides is no mistake in the rules file.
     findings.retain(|finding| !config::is_claim(finding.rule.as_str()));
     findings
@@ -489,7 +489,7 @@ pub(crate) async fn check_rules(root: &Path, args: &RulesFileArgs) -> Result<(),
     let (rules, _) = dated_rules(&world, org, alone, files.clone(), args.effective)?;
     let engine = Engine::new(&rules, org);
     let runs = runs(&home, &world, &rules, &engine)?;
-    let findings = findings(&rules, &runs);
+    let findings = findings(&rules, org, &runs);
     let mut totals = OwnerTotals::new();
     for run in &runs {
         crate::world::add_totals(&mut totals, &run.totals);

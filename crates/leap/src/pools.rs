@@ -13,7 +13,7 @@ use leap_orient::reading::spend::Basis;
 use leap_terms::{CostKind, Costs, Currency, Month, Owner, Period, ResidualReason, fault};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use crate::cli::{OutputFormat, PoolApplyArgs, PoolExplainArgs, PoolListArgs};
+use crate::cli::{OutputFormat, PoolApplyArgs, PoolCheckArgs, PoolExplainArgs, PoolListArgs};
 use crate::config::{self, Files};
 use crate::cycle::Change;
 use crate::failure::Failure;
@@ -219,13 +219,13 @@ pub(crate) async fn list(root: &Path, args: &PoolListArgs) -> Result<(), Failure
 }
 
 /// `leap pool check`.
-pub(crate) async fn check(root: &Path, args: &PoolApplyArgs) -> Result<(), Failure> {
+pub(crate) async fn check(root: &Path, args: &PoolCheckArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Read).await?;
     let mut layer = Layer::new(World::load(&home, None).await?)?;
     let (pools, _) = load(&args.file, &layer.world)?;
     warn(&pools, &layer.world);
     layer.pools = Some(pools);
-    let period = layer.world.last_period(Basis::Incurred)?;
+    let period = args.period.map_or_else(|| layer.world.last_period(Basis::Incurred), Ok)?;
     let flows = flows(&layer, &home, period)?;
     print_flows(&flows, layer.pools.as_ref(), &layer.world, period, args.format.format)
 }
@@ -257,7 +257,7 @@ pub(crate) async fn explain(root: &Path, args: &PoolExplainArgs) -> Result<(), F
     months.dedup();
     let mut answer = Answer::new(
         format!("Split of pool {} on {}", args.pool, args.day),
-        &["billing_period", "currency", "who", "weight", "of", "billed", "effective", "remainder units"],
+        &["billing_period", "currency", "who", "written", "weight", "of", "billed", "effective", "remainder units"],
     );
     let mut talk = String::new();
     for billing in months {
@@ -275,18 +275,28 @@ pub(crate) async fn explain(root: &Path, args: &PoolExplainArgs) -> Result<(), F
                 let file = reading.file.as_ref().map_or_else(String::new, |file| format!(" {file}"));
                 talk += &format!("  {}: driver {}{file}: {}\n", reading.pool, reading.driver, reading.reason);
             }
+            if !part.pools.is_empty() {
+                talk += "  what pools are given goes on to who uses them: written is what this pool's driver says, weight what each pays in the end\n";
+            }
             for share in &part.shares {
                 let extra: Vec<&str> = share.extra.iter().map(|kind: &CostKind| kind.word()).collect();
                 answer.rows.push(vec![
                     Cell::text(billing.to_string()),
                     Cell::text(part.currency.as_str()),
                     Cell::text(target(&share.target)),
+                    share.written.as_ref().map_or(Cell::Empty, Cell::text),
                     Cell::text(share.weight.to_string()),
                     Cell::text(part.total.to_string()),
                     Cell::Amount(share.costs.billed),
                     Cell::Amount(share.costs.effective),
                     Cell::text(extra.join(" ")),
                 ]);
+            }
+            for (pool, written) in &part.pools {
+                let mut row = vec![Cell::Empty; answer.columns.len()];
+                let said = [billing.to_string(), part.currency.to_string(), format!("pool:{pool}"), written.clone()];
+                row.iter_mut().zip(said).for_each(|(cell, text)| *cell = Cell::text(text));
+                answer.rows.push(row);
             }
         }
     }

@@ -61,6 +61,13 @@ pub(super) struct Memory {
     pub(super) evidence: Interner,
     names: Interner,
     who: Vec<Who>,
+    /// By evidence: the name behind an answer that is no team, or several.
+    pub(super) strangers: HashMap<u32, String>,
+}
+
+/// True when an owner stands for a name that means no team, or several.
+pub(super) fn no_team(owner: u32) -> bool {
+    owner == UNKNOWN_TEAM || owner == AMBIGUOUS
 }
 
 impl<'r> Engine<'r> {
@@ -236,8 +243,10 @@ impl<'r> Engine<'r> {
         match &rule.ready {
             Ready::Team(who, name) => {
                 for (period, owner) in who {
-                    let evidence = if *owner == UNKNOWN_TEAM || *owner == AMBIGUOUS {
-                        memory.evidence.intern(&format!("owner = {}", quoted(name)))
+                    let evidence = if no_team(*owner) {
+                        let evidence = memory.evidence.intern(&format!("owner = {}", quoted(name)));
+                        memory.strangers.entry(evidence).or_insert_with(|| (*name).to_owned());
+                        evidence
                     } else {
                         NONE
                     };
@@ -253,25 +262,41 @@ impl<'r> Engine<'r> {
                     return;
                 }
                 let evidence = memory.evidence.intern(&format!("{shown} = {}", quoted(&value)));
+                let mut strange = false;
                 for (period, owner) in self.remembered(name, memory) {
+                    strange |= no_team(*owner);
                     clipped(*period, *owner, evidence);
+                }
+                if strange {
+                    memory.strangers.entry(evidence).or_insert_with(|| name.to_owned());
                 }
             }
             Ready::Mapping { mapping, parts, owners } => {
                 for found in mapping.find(parts.iter().map(|part| row.fields[*part as usize])) {
                     let evidence = memory.evidence.intern(&mapping_evidence(mapping.file(), found.row));
+                    let mut strange = false;
                     for (period, owner) in &owners[found.owner as usize] {
                         if let Some(period) = period.intersection(found.period) {
+                            strange |= no_team(*owner);
                             clipped(period, *owner, evidence);
                         }
+                    }
+                    if strange && !memory.strangers.contains_key(&evidence) {
+                        let name = mapping.owners().nth(found.owner as usize).unwrap_or_default();
+                        memory.strangers.insert(evidence, name.to_owned());
                     }
                 }
             }
             Ready::Catalog(key, catalog) => {
                 let Some((owner, entity)) = key.value(row).and_then(|key| catalog.find(&key)) else { return };
                 let evidence = memory.evidence.intern(&format!("{} {entity} owner {}", catalog.file, quoted(owner)));
-                for (period, owner) in self.remembered(owner, memory) {
-                    clipped(*period, *owner, evidence);
+                let mut strange = false;
+                for (period, number) in self.remembered(owner, memory) {
+                    strange |= no_team(*number);
+                    clipped(*period, *number, evidence);
+                }
+                if strange {
+                    memory.strangers.entry(evidence).or_insert_with(|| owner.to_owned());
                 }
             }
             Ready::CodeOwners(key, file) => {
@@ -282,8 +307,13 @@ impl<'r> Engine<'r> {
                 let known =
                     names.iter().find(|name| self.remembered(name, memory).iter().any(|(_, who)| *who != UNKNOWN_TEAM));
                 let name = known.or(names.last()).copied().unwrap_or(owner);
+                let mut strange = false;
                 for (period, owner) in self.remembered(name, memory) {
+                    strange |= no_team(*owner);
                     clipped(*period, *owner, evidence);
+                }
+                if strange {
+                    memory.strangers.entry(evidence).or_insert_with(|| name.to_owned());
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! One run over one scope: its keys, its resources, its cube; out comes the attribution.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BinaryBuilder, Date32Array, RecordBatch, StringArray, StringBuilder};
@@ -8,7 +9,7 @@ use leap_terms::{Day, Owner, RuleId, tables};
 
 use super::columns::{AttributeError, Cell, CubeRows, Currencies, binary, digest, text};
 use super::daily::{Daily, DailyKey};
-use super::engine::{Engine, Memory};
+use super::engine::{Engine, Memory, no_team};
 use super::tags::{NULL, TagReader};
 use super::timeline::{Filling, NONE, Segment, Timelines};
 use super::vectors::Vectors;
@@ -41,6 +42,9 @@ pub struct ScopeAttribution {
     pub daily: Daily,
     /// Per rule, in the rules' order.
     pub rules: Vec<RuleUse>,
+    /// Names that mean no team on some day, or several, and how many charges go by them: by rule and residual. Counted
+    /// only after [`ScopeRun::count_matches`].
+    pub strangers: BTreeMap<(RuleId, Owner, String), i64>,
     /// Distinct keys.
     pub keys: usize,
     /// Distinct cases for which rules ran.
@@ -86,6 +90,8 @@ pub struct ScopeRun<'e, 'r> {
     days: Option<(Day, Day)>,
     uses: Vec<RuleUse>,
     shadows: HashMap<(u32, u32), u64>,
+    /// Charges by rule, owner and evidence, where the owner is no team.
+    strangers: HashMap<(u32, u32, u32), i64>,
     counting: bool,
     candidates: Vec<u32>,
     slots: Vec<u32>,
@@ -167,6 +173,7 @@ impl<'r> Engine<'r> {
             days: None,
             uses: vec![RuleUse::default(); self.rules().rules().len()],
             shadows: HashMap::new(),
+            strangers: HashMap::new(),
             counting: false,
             candidates: Vec::new(),
             slots: Vec::new(),
@@ -337,6 +344,10 @@ impl ScopeRun<'_, '_> {
 
     /// The answer for one cell, and its exception noted.
     pub(super) fn settle(&mut self, cell: &Cell) -> Result<(u32, u32), AttributeError> {
+        self.answer(cell).map(|segment| (segment.owner, segment.rule))
+    }
+
+    fn answer(&mut self, cell: &Cell) -> Result<Segment, AttributeError> {
         let KeyClass { projection, .. } = *self.keys.get(&cell.key).ok_or(AttributeError::UnknownKey(cell.key))?;
         let class =
             cell.resource.and_then(|resource| self.resources.get(&resource)).copied().unwrap_or(self.no_resource);
@@ -347,8 +358,7 @@ impl ScopeRun<'_, '_> {
         {
             self.exceptions.insert((cell.key, resource), timeline);
         }
-        let segment = self.timelines.on(timeline, cell.day);
-        Ok((segment.owner, segment.rule))
+        Ok(*self.timelines.on(timeline, cell.day))
     }
 
     /// Adds cells of the cube; all their keys and resources must have been added before.
@@ -359,7 +369,10 @@ impl ScopeRun<'_, '_> {
         let rows = CubeRows::new(batch)?;
         for at in 0..rows.len() {
             let cell = rows.cell(at, &mut self.currencies)?;
-            let (owner, rule) = self.settle(&cell)?;
+            let Segment { owner, rule, evidence, .. } = self.answer(&cell)?;
+            if self.counting && no_team(owner) {
+                *self.strangers.entry((rule, owner, evidence)).or_default() += cell.folded.rows;
+            }
             let commitment = self.keys[&cell.key].commitment;
             let group = Group { day: cell.day, owner, rule, commitment, currency: cell.currency };
             *self.sums.entry(group).or_default() += cell.folded;
@@ -419,11 +432,18 @@ impl ScopeRun<'_, '_> {
                 *shadow = Some((*by, *cases));
             }
         }
+        let mut strangers = BTreeMap::new();
+        for ((rule, owner, evidence), charges) in &self.strangers {
+            if let (Some(rule), Some(name)) = (self.rule(*rule), self.memory.strangers.get(evidence)) {
+                *strangers.entry((rule, self.owner(*owner).clone(), name.clone())).or_default() += *charges;
+            }
+        }
         ScopeAttribution {
             batches: rows.batches,
             totals,
             daily,
             rules: self.uses,
+            strangers,
             keys: keys.len(),
             cases: self.cases.len(),
             exceptions: exceptions.len(),

@@ -18,9 +18,13 @@ use std::collections::BTreeMap;
 use leap_terms::{Currency, Fault, Owner, Period, ResidualReason, RuleId};
 
 use crate::attribute::ScopeAttribution;
+use crate::org::{Org, Resolved};
 use crate::proof::Folded;
 use crate::rules::{Outcome, RuleSet};
 pub use suggest::{Remedy, SuggestRun, Suggestion};
+
+/// Names of no team that a finding has.
+const NAMES: usize = 5;
 
 /// What is the matter with a rule.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -63,7 +67,7 @@ impl RuleFinding {
 
 /// Findings about all rules over some scopes, in the rules' order. The runs must have counted matches
 /// ([`crate::attribute::ScopeRun::count_matches`]); without scopes only [`FindingKind::Unreachable`] is found.
-pub fn check(rules: &RuleSet, scopes: &[&ScopeAttribution]) -> Vec<RuleFinding> {
+pub fn check(rules: &RuleSet, org: &Org, scopes: &[&ScopeAttribution]) -> Vec<RuleFinding> {
     let mut findings = Vec::new();
     let mut covering: Option<&RuleId> = None;
     let money = money(rules, scopes);
@@ -136,12 +140,50 @@ pub fn check(rules: &RuleSet, scopes: &[&ScopeAttribution]) -> Vec<RuleFinding> 
                 .map(|((_, currency), folded)| format!("{} {currency}", folded.costs.effective))
                 .collect();
             if !parts.is_empty() {
-                let message = format!("rule '{}' gives {} to names that mean {what}", rule.id, parts.join(", "));
+                let names = strangers(org, &rule.id, &Owner::Residual(reason), scopes);
+                let message = format!("rule '{}' gives {} to names that mean {what}{names}", rule.id, parts.join(", "));
                 find(kind, message, help);
             }
         }
     }
     findings
+}
+
+/// ": 'serch' (did you mean search?), 'nobody' and 3 more": the names that a rule gives cost to in vain, those of most
+/// charges first.
+fn strangers(org: &Org, rule: &RuleId, residual: &Owner, scopes: &[&ScopeAttribution]) -> String {
+    let mut charges: BTreeMap<&str, i64> = BTreeMap::new();
+    for ((_, _, name), count) in
+        scopes.iter().flat_map(|scope| &scope.strangers).filter(|((of, owner, _), _)| of == rule && owner == residual)
+    {
+        *charges.entry(name).or_default() += *count;
+    }
+    let mut names: Vec<(&str, i64)> = charges.into_iter().collect();
+    names.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let shown: Vec<String> = names.iter().take(NAMES).map(|(name, _)| stranger(org, name)).collect();
+    let more = if names.len() > NAMES { format!(" and {} more", names.len() - NAMES) } else { String::new() };
+    if shown.is_empty() { String::new() } else { format!(": {}{more}", shown.join(", ")) }
+}
+
+/// A name that is not one team, with what may be meant by it.
+fn stranger(org: &Org, name: &str) -> String {
+    let shown = name.escape_debug();
+    let mut on_other_days = false;
+    for (_, who) in org.resolve_always(name) {
+        match who {
+            Resolved::Ambiguous(teams) => {
+                let teams: Vec<&str> = teams.iter().map(leap_terms::TeamId::as_str).collect();
+                return format!("'{shown}' ({})", teams.join(" or "));
+            }
+            Resolved::Team(_) => on_other_days = true,
+            Resolved::Unknown => {}
+        }
+    }
+    match org.nearest(name) {
+        _ if on_other_days => format!("'{shown}' (a team on other days)"),
+        Some(near) => format!("'{shown}' (did you mean {near}?)"),
+        None => format!("'{shown}'"),
+    }
 }
 
 /// Cost per rule, in the rules' order, by owner and currency.

@@ -51,12 +51,12 @@ fn a_rule_that_never_matches_and_one_that_comes_too_late_are_named_with_their_li
             charge("2026-09-01", &[("RegionId", "eu")], "8"),
         ]),
     );
-    let found = check(&rules, &[&done]);
+    let found = check(&rules, &org, &[&done]);
     let text: Vec<String> = found.iter().map(|finding| finding.fault().to_string()).collect();
     expect![[r#"
-        rules.yaml:2: rule 'tag' gives 2.5 USD to names that mean no team
+        rules.yaml:2: rule 'tag' gives 2.5 USD to names that mean no team: 'nobody'
           help: add the missing names as aliases in org.yaml
-        rules.yaml:2: rule 'tag' gives 4 USD to names that mean several teams
+        rules.yaml:2: rule 'tag' gives 4 USD to names that mean several teams: 'twin' (twin-a or twin-b)
           help: take the shared name away from all but one unit
         rules.yaml:3: rule 'never' never matches
           help: no charge in the data meets its condition: check the spelling of values, or remove the rule
@@ -65,10 +65,31 @@ fn a_rule_that_never_matches_and_one_that_comes_too_late_are_named_with_their_li
         rules.yaml:6: rule 'after' is never asked: 'rest' above it takes every charge
           help: move it up, or give the rule above a condition"#]]
     .assert_eq(&text.join("\n"));
-    assert_eq!(check(&rules, &[]).len(), 1);
+    assert_eq!(check(&rules, &org, &[]).len(), 1);
     let money = money(&rules, &[&done]);
     assert_eq!(money[0].values().map(|folded| folded.rows).sum::<i64>(), 3);
     assert!(money[1].is_empty());
+}
+
+#[test]
+fn names_that_are_no_team_are_told_with_the_nearest_spelling() {
+    let org = Org::from_yaml(
+        "org.yaml",
+        "units: [{id: payments}, {id: search}, {id: old-team, effective: {until: 2026-09-02}}]",
+    )
+    .unwrap();
+    let rules = rules("  - {id: tag, owner: {from: \"Tags['team']\"}}\n", &org);
+    let engine = Engine::new(&rules, &org);
+    let tagged = |team: &'static str| charge("2026-09-03", &[("Tags['team']", team)], "1");
+    let mut charges = vec![tagged("serch"), tagged("serch"), tagged("serch"), tagged("old-team"), tagged("old-team")];
+    charges.extend(["v1", "v2", "v3", "v4"].map(tagged));
+    charges.push(tagged("search"));
+    let found = check(&rules, &org, &[&run(&engine, &bill(&charges))]);
+    let told: Vec<&str> = found.iter().map(|finding| finding.message.as_str()).collect();
+    assert_eq!(
+        told,
+        ["rule 'tag' gives 9 USD to names that mean no team: 'serch' (did you mean search?), 'old-team' (a team on other days), 'v1', 'v2', 'v3' and 1 more"]
+    );
 }
 
 #[test]

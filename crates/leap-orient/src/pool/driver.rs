@@ -106,7 +106,54 @@ pub struct Reading {
     pub idle: BigUint,
 }
 
+/// A weight in units of 10^-`decimals`, as people write it.
+pub(super) fn plain(weight: &BigUint, decimals: u32) -> String {
+    let decimals = decimals as usize;
+    let digits = format!("{:0>width$}", weight.to_string(), width = decimals + 1);
+    let (whole, part) = digits.split_at(digits.len() - decimals);
+    match part.trim_end_matches('0') {
+        "" => whole.to_owned(),
+        part => format!("{whole}.{part}"),
+    }
+}
+
+impl Who {
+    /// Where a weight ends; `None` where it goes on to another pool, or is dropped.
+    fn target(&self) -> Option<Target> {
+        match self {
+            Who::Team(team) => Some(Target::Team(team.clone())),
+            Who::Pool(_) | Who::Dropped(_) => None,
+            Who::Unknown | Who::Ambiguous(_) | Who::Nobody => Some(Target::Keep),
+        }
+    }
+}
+
 impl Reading {
+    /// What the driver itself gives a target, as written (added up over the span); `None` where it gives nothing.
+    pub fn written(&self, target: &Target) -> Option<String> {
+        if self.fallback == Fallback::Kept {
+            return None;
+        }
+        let named = self.weights.iter().filter(|weighed| weighed.who.target().as_ref() == Some(target));
+        let sum: BigUint = match target {
+            Target::Idle => self.idle.clone(),
+            Target::Team(_) | Target::Keep => named.map(|weighed| &weighed.weight).sum(),
+        };
+        (sum > BigUint::ZERO).then(|| plain(&sum, self.decimals))
+    }
+
+    /// The pools that the driver weighs and that take part, with their weights as written.
+    pub fn written_pools(&self) -> Vec<(String, String)> {
+        if self.fallback == Fallback::Kept {
+            return Vec::new();
+        }
+        let pools = self.weights.iter().filter(|weighed| matches!(weighed.who, Who::Pool(_)));
+        pools
+            .filter(|weighed| weighed.weight > BigUint::ZERO)
+            .map(|weighed| (weighed.name.clone(), plain(&weighed.weight, self.decimals)))
+            .collect()
+    }
+
     /// The weights as the solver takes them.
     pub(super) fn row(&self) -> Row {
         if self.fallback == Fallback::Kept {
@@ -114,16 +161,12 @@ impl Reading {
         }
         let mut row = Row::default();
         for weighed in &self.weights {
-            let target = match &weighed.who {
-                Who::Team(team) => Target::Team(team.clone()),
-                Who::Pool(pool) => {
-                    *row.pools.entry(*pool).or_default() += &weighed.weight;
-                    continue;
-                }
-                Who::Dropped(_) => continue,
-                Who::Unknown | Who::Ambiguous(_) | Who::Nobody => Target::Keep,
-            };
-            *row.targets.entry(target).or_default() += &weighed.weight;
+            if let Who::Pool(pool) = &weighed.who {
+                *row.pools.entry(*pool).or_default() += &weighed.weight;
+            }
+            if let Some(target) = weighed.who.target() {
+                *row.targets.entry(target).or_default() += &weighed.weight;
+            }
         }
         row.targets.insert(Target::Idle, self.idle.clone());
         row

@@ -18,7 +18,7 @@ use leap_terms::{CostKind, Exact, Fault, Period, fault::nearest};
 use serde_norway::{Mapping as Map, Value};
 
 use super::kubernetes::{Options, Scope, Usage};
-use super::measured::{DriverFile, Measured, MeasuredFile};
+use super::measured::{DriverFile, Measured, MeasuredFile, Overuse};
 use super::policy::{Driver, Fixed};
 use super::read::{Reader, weight};
 use crate::org::Resolved;
@@ -130,7 +130,24 @@ impl Reader<'_> {
             }
         };
         self.check_names(at, &measured);
+        self.check_capacity(at, &measured);
         Some(Driver::Measured(Arc::new(measured)))
+    }
+
+    /// More use than there is capacity leaves nothing idle, and is more often a slip in one of the two.
+    fn check_capacity(&mut self, at: usize, measured: &Measured) {
+        for Overuse { measure, day, used, capacity, more_days } in measured.overuse() {
+            let of = if measure.is_empty() { String::new() } else { format!(" of measure '{measure}'") };
+            let more = match more_days {
+                0 => String::new(),
+                1 => ", and so on 1 more day".to_owned(),
+                days => format!(", and so on {days} more days"),
+            };
+            let message =
+                format!("'{}' has a use{of} of {used} on {day}, above the capacity of {capacity}{more}", measured.file());
+            let fault = Fault { line: self.places.line(at), ..Fault::in_file(self.places.file, message) };
+            self.warnings.push(fault.help("nothing is idle then; correct the capacity, or the unit of the weights"));
+        }
     }
 
     /// Pools that a file weighs must exist; teams that no day knows leave their part with the pool, which is said.
@@ -244,7 +261,13 @@ impl Reader<'_> {
                 self.faults.push(self.places.fault(at, &["driver", "fixed", name], message).help(help));
             }
             match weight(value, long) {
-                Ok(weight) => weights.push((name.to_owned(), weight)),
+                Ok(weight) => {
+                    if weight.is_zero() {
+                        let fault = self.place(at, &["fixed", name], format!("the weight of '{name}' is 0"));
+                        self.warnings.push(fault.help("it pays nothing: leave it out, or write its weight"));
+                    }
+                    weights.push((name.to_owned(), weight));
+                }
                 Err((message, help)) => self.faults.push(self.place(at, &["fixed", name], message).help(help)),
             }
         }

@@ -48,6 +48,8 @@ pub struct ExplainedPart {
     pub readings: Vec<PoolReading>,
     /// Denominator of the shares.
     pub total: BigUint,
+    /// Pools that the pool's own driver weighs, with the weights as written: the shares have what these pools pass on.
+    pub pools: Vec<(String, String)>,
     /// Teams by id, then what the pool keeps, then idle.
     pub shares: Vec<ExplainedShare>,
 }
@@ -72,6 +74,8 @@ pub struct PoolReading {
 pub struct ExplainedShare {
     /// Who.
     pub target: Target,
+    /// What the pool's own driver gives it, as written; `None` where all of it comes by way of other pools.
+    pub written: Option<String>,
     /// Numerator of the share, in lowest terms with the total.
     pub weight: BigUint,
     /// What the share came to.
@@ -107,7 +111,8 @@ pub fn explain(
                     costs[kind] = split.parts[at];
                     extra.extend(split.extra[at].then_some(kind));
                 }
-                ExplainedShare { target: target.clone(), weight, costs, extra }
+                let written = shared.readings.first().and_then(|own| own.written(target));
+                ExplainedShare { target: target.clone(), written, weight, costs, extra }
             });
             parts.push(ExplainedPart {
                 currency: currency.clone(),
@@ -118,6 +123,7 @@ pub fn explain(
                 costs: shared.costs,
                 readings: shared.readings.iter().map(|reading| pool_reading(pools, reading, day)).collect(),
                 total,
+                pools: shared.readings.first().map(|own| own.written_pools()).unwrap_or_default(),
                 shares: shares.collect(),
             });
         }

@@ -20,6 +20,7 @@ use std::fmt::Write as _;
 use arrow::record_batch::RecordBatch;
 use leap_terms::{Day, Digest, Exact, Fault, Month};
 
+use super::driver::plain;
 use super::kubernetes::MeasuredDay;
 use super::rows::{self, RowPlace};
 
@@ -48,6 +49,21 @@ pub struct Measured {
     measures: Vec<String>,
     names: Vec<String>,
     days: BTreeMap<Day, DayRows>,
+}
+
+/// More use than there is capacity.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Overuse {
+    /// The measure; empty where the file has one without name.
+    pub measure: String,
+    /// The first such day.
+    pub day: Day,
+    /// What was used on it, as written.
+    pub used: String,
+    /// What there was.
+    pub capacity: String,
+    /// Such days after it.
+    pub more_days: usize,
 }
 
 /// One day's rows.
@@ -135,6 +151,30 @@ impl Measured {
             rows.capacity.insert(0, (day.capacity, 0));
         }
         out
+    }
+
+    /// Use above the capacity that the file states, by measure.
+    pub(super) fn overuse(&self) -> Vec<Overuse> {
+        let mut found: BTreeMap<u16, Overuse> = BTreeMap::new();
+        for (day, rows) in &self.days {
+            for (measure, (capacity, _)) in &rows.capacity {
+                let used = rows.entries.iter().filter(|entry| entry.measure == *measure).map(|entry| entry.weight);
+                let used = used.fold(0_u128, u128::saturating_add);
+                if used <= *capacity {
+                    continue;
+                }
+                match found.get_mut(measure) {
+                    Some(known) => known.more_days += 1,
+                    None => {
+                        let [used, capacity] = [used, *capacity].map(|units| plain(&units.into(), self.decimals));
+                        let measure_name = self.measure(*measure).to_owned();
+                        let first = Overuse { measure: measure_name, day: *day, used, capacity, more_days: 0 };
+                        found.insert(*measure, first);
+                    }
+                }
+            }
+        }
+        found.into_values().collect()
     }
 
     /// Digest of the weights, in any order of rows.

@@ -253,7 +253,14 @@ impl Reader<'_> {
                     _ => {
                         let fault =
                             self.places.fault(at, &["owner"], "owner has the form team, or {from: \"SQL expression\"}");
-                        self.faults.push(fault);
+                        let inside = OUTCOMES.iter().find_map(|other| Some((other, from.get(*other)?)));
+                        self.faults.push(match inside {
+                            Some((other, value)) => {
+                                let value = short(value);
+                                fault.help(format!("write {other}: {} instead of owner", value.trim_matches('\'')))
+                            }
+                            None => fault,
+                        });
                         return None;
                     }
                 };
@@ -265,6 +272,11 @@ impl Reader<'_> {
                 self.check_owner(at, &owner)?;
                 let canonical = serde_json::json!({ "owner": owner });
                 Some((Outcome::Team(owner), canonical))
+            }
+            ("pool", Value::Mapping(_)) => {
+                let fault = self.places.fault(at, &["pool"], "pool is the name of a pool, not a mapping");
+                self.faults.push(fault.help("write pool: name; what shares a pool stands in pools.yaml"));
+                None
             }
             ("pool", _) => {
                 let pool = self.text(at, map, "pool")?;
@@ -475,9 +487,11 @@ pub(super) fn owner_fault(org: &Org, owner: &str) -> Option<(String, String)> {
     if answers.iter().any(|(_, who)| matches!(who, Resolved::Team(_))) {
         return None;
     }
-    let help = match org.nearest(owner) {
-        Some(candidate) => format!("did you mean {candidate}?"),
-        None => "no unit of the org has that id, name or alias: add it to org.yaml".to_owned(),
+    let pool = owner.strip_prefix("residual:").unwrap_or(owner).strip_prefix("pool:").map(str::trim);
+    let help = match (pool, org.nearest(owner)) {
+        (Some(pool), _) => format!("a pool is no owner: give its cost to it by a rule with pool: {pool} instead of owner"),
+        (None, Some(candidate)) => format!("did you mean {candidate}?"),
+        (None, None) => "no unit of the org has that id, name or alias: add it to org.yaml".to_owned(),
     };
     Some((format!("unknown team '{}'", owner.escape_debug()), help))
 }

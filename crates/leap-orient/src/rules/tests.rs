@@ -214,6 +214,30 @@ fn every_mistake_in_a_rule_has_its_message() {
               |     ^^^^^"#]],
     );
     fails(
+        "  - id: a\n    owner: {pool: kafka}\n",
+        expect![[r#"
+        rules.yaml:3:5: owner has the form team, or {from: "SQL expression"}
+            3 |     owner: {pool: kafka}
+              |     ^^^^^
+          help: write pool: kafka instead of owner"#]],
+    );
+    fails(
+        "  - id: a\n    owner: 'pool:kafka'\n",
+        expect![[r#"
+        rules.yaml:3:12: unknown team 'pool:kafka'
+            3 |     owner: 'pool:kafka'
+              |            ^^^^^^^^^^^^
+          help: a pool is no owner: give its cost to it by a rule with pool: kafka instead of owner"#]],
+    );
+    fails(
+        "  - id: a\n    pool: {pool: kafka}\n",
+        expect![[r#"
+        rules.yaml:3:5: pool is the name of a pool, not a mapping
+            3 |     pool: {pool: kafka}
+              |     ^^^^
+          help: write pool: name; what shares a pool stands in pools.yaml"#]],
+    );
+    fails(
         "  - id: a\n    owner: {from: \"Tags['team'] IS NULL\"}\n",
         expect![[r#"
         rules.yaml:3:20: expected text, found a condition

@@ -11,7 +11,7 @@ use crate::cli::OutputFormat;
 use crate::clock;
 use crate::failure::Failure;
 use crate::home::{Access, Home};
-use crate::output::{Answer, Cell};
+use crate::output::{Answer, Cell, printable};
 
 use super::problem;
 use super::settlement::{Prospect, rule_id};
@@ -110,7 +110,96 @@ pub(super) async fn run(root: &Path, format: OutputFormat) -> Result<(), Failure
             text(last.and_then(|event| event.note.clone())),
         ]);
     }
-    answer.print(format)
+    match format {
+        OutputFormat::Table => narrow(&answer).print(format),
+        OutputFormat::Json | OutputFormat::Csv | OutputFormat::Markdown => answer.print(format),
+    }
+}
+
+/// Columns of a screen.
+const SCREEN: usize = 120;
+/// What a screen shows of claims, where there is something to show; JSON and CSV have everything.
+const SHOWN: [&str; 11] = [
+    "claim",
+    "kind",
+    "state",
+    "subject",
+    "from",
+    "to",
+    "effective",
+    "expires",
+    "reason",
+    "answer_by",
+    "escalated_to",
+];
+/// Those of them whose middle may be left out.
+const LONG: [&str; 5] = ["subject", "from", "to", "reason", "escalated_to"];
+/// What is left of a long text at least.
+const LEAST: usize = 8;
+
+/// The list as it fits a screen.
+fn narrow(answer: &Answer) -> Answer {
+    let kept: Vec<usize> = (0..answer.columns.len())
+        .filter(|at| SHOWN.contains(&answer.columns[*at].as_str()))
+        .filter(|at| answer.rows.iter().any(|row| row[*at] != Cell::Empty))
+        .collect();
+    let names: Vec<&str> = kept.iter().map(|at| answer.columns[*at].as_str()).collect();
+    let said = |name: &str, cell: &Cell| match cell {
+        // The day is enough.
+        Cell::Text(text) if name == "answer_by" => text.chars().take(10).collect(),
+        Cell::Text(text) => printable(text),
+        Cell::Count(_) | Cell::Amount(_) | Cell::Bps(_) | Cell::Empty => String::new(),
+    };
+    let mut rows: Vec<Vec<String>> = answer
+        .rows
+        .iter()
+        .map(|row| kept.iter().zip(&names).map(|(at, name)| said(name, &row[*at])).collect())
+        .collect();
+    let mut widths: Vec<usize> = (0..names.len())
+        .map(|at| rows.iter().map(|row| width(&row[at])).max().unwrap_or(0).max(names[at].len()))
+        .collect();
+    // A blank stands on either side of each column.
+    while widths.iter().map(|width| width + 2).sum::<usize>() > SCREEN {
+        let long = (0..names.len()).filter(|at| LONG.contains(&names[*at]) && widths[*at] > LEAST.max(names[*at].len()));
+        let Some(widest) = long.max_by_key(|at| widths[*at]) else { break };
+        widths[widest] -= 1;
+    }
+    for row in &mut rows {
+        row.iter_mut().zip(&widths).for_each(|(text, width)| *text = shortened(text, *width));
+    }
+    let title = format!("{} (long texts are shortened; in full with --format json or csv)", answer.title);
+    let mut narrow = Answer::new(title, &names);
+    narrow.rows = rows.into_iter().map(|row| row.into_iter().map(Cell::text).collect()).collect();
+    narrow
+}
+
+/// Columns that a text takes; letters of the far East take two.
+fn width(text: &str) -> usize {
+    text.chars().map(letter_width).sum()
+}
+
+fn letter_width(letter: char) -> usize {
+    if letter < '\u{1100}' || letter == '…' { 1 } else { 2 }
+}
+
+/// A text with its middle left out, so that a resource can be told by how it begins and ends.
+fn shortened(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let part = |letters: &mut dyn Iterator<Item = char>, most: usize| -> Vec<char> {
+        let mut used = 0;
+        letters
+            .take_while(|letter| {
+                used += letter_width(*letter);
+                used <= most
+            })
+            .collect()
+    };
+    let rest = columns.saturating_sub(1);
+    let start = part(&mut text.chars(), rest.div_ceil(2));
+    let end = part(&mut text.chars().rev(), rest / 2);
+    start.into_iter().chain(['…']).chain(end.into_iter().rev()).collect()
 }
 
 /// What the claims behind some rules say, for explanations, as known at an instant (now, without one): "claim-7: reason
@@ -139,4 +228,16 @@ pub(crate) async fn behind(home: &Home, rules: &[String], at: Option<Instant>) -
         ))
     });
     Ok(told.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_resource_keeps_how_it_begins_and_how_it_ends() {
+        assert_eq!(shortened("arn:aws:ec2:eu:1:i-0123456789", 11), "arn:a…56789");
+        assert_eq!(shortened("i-1", 11), "i-1");
+        assert_eq!(width(&shortened("支払いチームの資源", 8)), 7);
+    }
 }

@@ -230,6 +230,14 @@ fn report<'r>(
 }
 
 async fn restate(root: &Path, args: &PeriodRestateArgs) -> Result<(), Failure> {
+    // As where a script's variable is empty.
+    if args.approved_by.as_ref().is_some_and(|name| name.trim().is_empty()) {
+        return Err(Failure::not_allowed(format!(
+            "--approved-by is empty: a restatement of {} needs the name of the person who approved it, who is not {}",
+            args.period,
+            actor()
+        )));
+    }
     let home = Home::open(root, Access::Write).await?;
     let period = args.period;
     let stored = newest_known(&home, period).await?;

@@ -111,7 +111,7 @@ pub(crate) struct Verified {
     owners_compared: usize,
     /// Files of the lake and of the raw deliveries that are not as recorded.
     damaged: Vec<String>,
-    /// Raw files that are gone or changed, where that is no failure: their scopes are not re-read.
+    /// Raw files that are gone, where that is no failure: their scopes are not re-read.
     absent: Vec<String>,
     /// Deliveries that count, and how many of them were read again.
     deliveries: usize,
@@ -216,12 +216,14 @@ pub(crate) async fn verify(home: &Home, world: &World, raw: bool) -> Result<Veri
     }
     for scopes in deliveries.values() {
         let parts = &scopes[0].parts;
-        let broken: Vec<String> = parts.iter().filter_map(changed).collect();
+        let broken: Vec<Broken> = parts.iter().filter_map(broken).collect();
         if !broken.is_empty() {
-            if raw {
-                found.damaged.extend(broken);
-            } else {
-                found.absent.extend(broken);
+            for file in broken {
+                match file {
+                    Broken::Changed(text) => found.damaged.push(text),
+                    Broken::Unread(text) if raw => found.damaged.push(text),
+                    Broken::Unread(text) => found.absent.push(text),
+                }
             }
             unaudited.extend(scopes.iter().map(|current| current.scope.clone()));
             continue;
@@ -276,20 +278,28 @@ pub(crate) async fn verify(home: &Home, world: &World, raw: bool) -> Result<Veri
     Ok(found)
 }
 
-/// Why a raw file is not what was taken in; `None` when it is.
-fn changed(part: &Part) -> Option<String> {
+/// Why a raw file is not what was taken in.
+enum Broken {
+    /// It is gone, or cannot be read: archived, perhaps.
+    Unread(String),
+    /// It is there, and holds something else.
+    Changed(String),
+}
+
+/// What is wrong with a raw file; `None` when it is what was taken in.
+fn broken(part: &Part) -> Option<Broken> {
     let mut file = match std::fs::File::open(&part.path) {
         Ok(file) => file,
-        Err(error) => return Some(format!("raw file {}: {error}", part.path)),
+        Err(error) => return Some(Broken::Unread(format!("raw file {}: {error}", part.path))),
     };
     match leap_observe::take_in::digest_of(&mut file) {
         Ok(digest) if digest == part.digest => None,
-        Ok(digest) => Some(format!(
+        Ok(digest) => Some(Broken::Changed(format!(
             "raw file {} has changed: digest {} instead of {}",
             part.path,
             digest.short(),
             part.digest.short()
-        )),
-        Err(error) => Some(format!("raw file {}: {error}", part.path)),
+        ))),
+        Err(error) => Some(Broken::Unread(format!("raw file {}: {error}", part.path))),
     }
 }

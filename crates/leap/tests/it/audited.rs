@@ -262,3 +262,19 @@ fn exports_and_queries_show_closed_periods_as_their_statements_do() {
     assert!(csv(&[]).contains(&before[..16]), "the rows of a closed period are of its statement's snapshot");
     assert_ne!(before, home.digest());
 }
+
+#[test]
+fn a_raw_file_that_says_something_else_now_fails_and_one_that_is_gone_is_a_note() {
+    let home = Home::new();
+    let path = home.write("bill.csv", &bill("2026-09", &[("2026-09-10", "i-1", "a", "1")]));
+    home.ingest(&path);
+    home.write("bill.csv", &bill("2026-09", &[("2026-09-10", "i-1", "a", "2")]));
+    let changed = home.run(&["verify"]);
+    assert_eq!(changed.code, 4, "{}", changed.out);
+    assert!(changed.out.contains("damaged: raw file") && changed.out.contains("has changed: digest"), "{}", changed.out);
+    std::fs::remove_file(&path).expect("the file was there");
+    let gone = home.run(&["verify"]);
+    assert_eq!(gone.code, 0, "{}{}", gone.out, gone.err);
+    assert!(gone.out.contains("not re-read: raw file"), "{}", gone.out);
+    assert_eq!(home.run(&["verify", "--raw"]).code, 4);
+}

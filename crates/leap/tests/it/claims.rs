@@ -379,3 +379,42 @@ fn an_explanation_tells_of_a_claim_what_was_known_then() {
     let pinned = explain(&["--snapshot", &text(&id)]);
     assert!(pinned.contains("claim accepted"), "{pinned}");
 }
+
+#[test]
+fn what_is_asked_already_is_not_asked_again() {
+    let home = company();
+    let claim = |more: &[&'static str]| {
+        [&["claim", "--by", "search", "--reason", "we run it since July"][..], more].concat()
+    };
+    assert_eq!(text(&json(&home, START, &claim(&["i-1"]))["state"]), "open");
+    let told = ["claim 1 for search", "ResourceId = 'i-1'", "is open already", "leap claims withdraw 1"];
+    refused(&home, START, &claim(&["i-1"]), &told);
+    refused(&home, START, &claim(&["--where", "resourceid='i-1'", "--effective", "2026-09-02"]), &["resourceid"]);
+    refused(&home, START, &claim(&["--where", "ResourceId='i-1'", "--effective", "2026-09-02"]), &told);
+    // Another resource, another team, and other days are other claims.
+    assert_eq!(text(&json(&home, START, &claim(&["i-2"]))["claim"]), "2");
+    ok(&home, START, &["claim", "i-1", "--by", "platform", "--reason", "x"]);
+    ok(&home, START, &["claims", "withdraw", "1"]);
+    assert_eq!(text(&json(&home, START, &claim(&["i-1", "--expires", "2026-09-11"]))["claim"]), "4");
+    assert_eq!(text(&json(&home, START, &claim(&["i-1", "--effective", "2026-09-11"]))["claim"]), "5");
+    home.verified();
+}
+
+#[test]
+fn the_list_fits_a_screen_and_is_whole_in_files() {
+    let home = company();
+    let long = "ResourceId IN ('i-1', 'arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/checkout/50dc6c495c0c9188')";
+    let reason = "the load balancer and its instances moved to search with the reorg of July, see the ticket";
+    ok(&home, START, &["claim", "--where", long, "--by", "search", "--reason", reason, "--expires", "2026-12-01"]);
+    ok(&home, START, &["claim", "i-4", "--by", "platform", "--reason", "ours"]);
+    let table = ok(&home, START, &["claims", "list"]);
+    for line in table.lines() {
+        assert!(line.chars().count() <= 120, "{} columns: {line}", line.chars().count());
+    }
+    assert!(table.contains("ResourceId IN (") && table.contains("…") && table.contains("c9188')"), "{table}");
+    assert!(table.contains("residual:unknown-team") && table.contains("2026-12-01"), "{table}");
+    for format in ["json", "csv"] {
+        let whole = ok(&home, START, &["claims", "list", "--format", format]);
+        assert!(whole.contains("50dc6c495c0c9188") && whole.contains(reason) && !whole.contains('…'), "{whole}");
+    }
+}

@@ -211,6 +211,11 @@ fn a_restatement_needs_a_difference_and_a_second_person() {
     assert!(alone.code == 5 && alone.err.contains("approval of somebody other than ana"), "{}", alone.err);
     let nobody = run_as(&home, "ana", &["period", "restate", "2026-08", "--reason", "the provider restated August"]);
     assert!(nobody.code == 5 && nobody.err.contains("approval of somebody other than ana"), "{}", nobody.err);
+    for empty in ["", "  "] {
+        let blank = restate("ana", empty);
+        assert!(blank.code == 5 && blank.err.contains("--approved-by is empty"), "{}", blank.err);
+        assert!(blank.err.contains("who approved it, who is not ana"), "{}", blank.err);
+    }
     let unseen = restate("ana", "carl");
     assert!(unseen.code == 2 && unseen.err.contains("which difference was approved?"), "{}", unseen.err);
     let spend = home.run(&[&["spend"][..], &AUGUST_INVOICED].concat());

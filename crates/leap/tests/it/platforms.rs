@@ -181,3 +181,49 @@ fn a_split_is_explained_down_to_its_last_unit() {
     assert_eq!(unknown.code, 2);
     assert!(unknown.err.contains("did you mean kafka?"), "{}", unknown.err);
 }
+
+#[test]
+fn a_pool_that_uses_pools_is_explained_by_what_was_written_and_what_was_solved() {
+    let pools = "order: reciprocal
+pools:
+- {name: cluster, steward: c, driver: {fixed: {a: 1, 'pool:kafka': 1}}}
+- {name: kafka, steward: b, driver: {fixed: {c: 1, 'pool:cluster': 1}}}
+";
+    let home = home(pools, "", &[(DAY, "node-1", "", "12"), (DAY, "kafka-1", "", "30")]);
+    let answer = home.json(&["pool", "explain", "cluster", DAY]);
+    let rows: Vec<[String; 5]> = answer["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| ["who", "written", "weight", "of", "effective"].map(|column| text(&row[column])))
+        .collect();
+    assert_eq!(rows, [["a", "1", "2", "3", "8"], ["c", "", "1", "3", "4"], ["pool:kafka", "1", "", "", ""]]);
+    assert!(home.ok(&["pool", "explain", "cluster", DAY]).contains("written is what this pool's driver says"));
+}
+
+#[test]
+fn a_policy_is_checked_over_a_period_and_odd_weights_are_told() {
+    let pools = "pools:
+- {name: kafka, steward: b, driver: {measured: drivers.csv}}
+- {name: cluster, steward: c, driver: {fixed: {a: 1, b: 0}}}
+";
+    let drivers = "date,pool,team,weight,measure,capacity
+2026-09-09,kafka,a,7.5,bytes,8
+2026-09-10,kafka,a,7.5,bytes,8
+2026-09-10,kafka,c,1,bytes,8
+2026-09-11,kafka,c,9,bytes,8
+";
+    let home = home(pools, drivers, &[(DAY, "node-1", "", "12"), (DAY, "kafka-1", "", "30")]);
+    home.ingest(&home.write("october.csv", &bill("2026-10", &[("2026-10-01", "node-1", "", "5")])));
+    let checked = |period: &str| home.json(&["pool", "check", "pools.yaml", "--period", period])["rows"].clone();
+    assert_eq!(text(&checked("2026-09")[0]["collected"]), "30");
+    assert_eq!(text(&checked("2026-10")[0]["collected"]), "5");
+    let said = home.run(&["pool", "check", "pools.yaml"]).err;
+    for words in [
+        "'drivers.csv' has a use of measure 'bytes' of 8.5 on 2026-09-10, above the capacity of 8, and so on 1 more day",
+        "pools.yaml:3:55: the weight of 'b' is 0",
+        "it pays nothing: leave it out",
+    ] {
+        assert!(said.contains(words), "no '{words}' in\n{said}");
+    }
+}

@@ -112,6 +112,9 @@ fn reciprocal_solves_pools_that_use_each_other_exactly() {
     assert_eq!(part.total, 3_u8.into());
     let numerators: Vec<String> = part.shares.iter().map(|share| share.weight.to_string()).collect();
     assert_eq!(numerators, ["2", "1"]);
+    let written: Vec<Option<&str>> = part.shares.iter().map(|share| share.written.as_deref()).collect();
+    assert_eq!(written, [Some("1"), None], "search pays by way of kafka alone");
+    assert_eq!(part.pools, [("kafka".to_owned(), "1".to_owned())]);
     let passed: Vec<&str> = part.readings.iter().map(|reading| reading.pool.as_str()).collect();
     assert_eq!(passed, ["network", "kafka"]);
 }
