@@ -7,12 +7,13 @@
 //! ```
 //! Who gives something away, or gets it without having asked, is asked first; where nobody gives anything away there is
 //! nobody to ask, and a claim holds at once. Reading order: this file (what people say), `settlement` (what that does to
-//! the charges), `escalation` (when nobody answers), `listing`.
+//! the charges), `escalation` (when nobody answers), `listing`, `fit` (whether another org still has the teams).
 //!
 //! Answers are recorded with the person who gave them. Whether that person speaks for the team is not checked: rights come
 //! with logins.
 
 mod escalation;
+mod fit;
 mod listing;
 mod settlement;
 
@@ -32,6 +33,7 @@ use crate::output::{emit, print_json};
 use crate::ownership::Touched;
 use crate::world::World;
 
+pub(crate) use fit::fits;
 use listing::Moves;
 pub(crate) use listing::behind;
 use settlement::{Prospect, Settled, in_force, rule_id};
@@ -287,7 +289,8 @@ fn not_open_already(known: &[Claim], wanted: &Settled, consent: Consent) -> Resu
     let days = |from: Day, until: Option<Day>| Period::new(from, until.unwrap_or(Day::NEVER));
     let own = days(wanted.effective, wanted.expires);
     let open = known.iter().find(|claim| {
-        let shares_days = own.zip(days(claim.effective, claim.expires)).is_some_and(|(a, b)| a.intersection(b).is_some());
+        let shares_days =
+            own.zip(days(claim.effective, claim.expires)).is_some_and(|(a, b)| a.intersection(b).is_some());
         claim.state() == ClaimState::Open
             && claim.kind == kind
             && claim.to_team == wanted.owner

@@ -485,6 +485,9 @@ pub(crate) struct OrgDiffArgs {
     pub(crate) from: Day,
     /// The later day.
     pub(crate) to: Day,
+    /// Also name who joined, left or changed teams, by the source's id of the person; else people are only counted.
+    #[arg(long)]
+    pub(crate) people: bool,
     #[command(flatten)]
     pub(crate) format: FormatArg,
 }

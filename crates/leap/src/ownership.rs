@@ -14,6 +14,7 @@ use leap_orient::rules::RuleSet;
 use leap_terms::tables::{self, Table};
 use leap_terms::{CostKind, Currency, Day, FileRecord, Money, Period};
 
+use crate::claims;
 use crate::cli::{OrgApplyArgs, OutputFormat, RulesApplyArgs, RulesFileArgs, RulesSuggestArgs};
 use crate::clock::{self, Stopwatch};
 use crate::config;
@@ -118,6 +119,8 @@ pub(crate) async fn apply_org(
     for warning in org.warnings() {
         eprintln!("warning: {warning}");
     }
+    let title = config::org_title(&args.file);
+    claims::fits(&home, &org, &title, Some(&args.file.display().to_string())).await?;
     let rules = rules_for(&world, &org)?;
     if world.config_digest(ConfigKind::Org) == Some(files.digest()) {
         emit("this org is in force already; nothing was changed\n")?;

@@ -11,6 +11,7 @@
 //! the moves), `check` (whether it is still so).
 
 mod check;
+mod differences;
 mod orphans;
 mod shared;
 
@@ -27,7 +28,8 @@ use leap_terms::{Currency, Day, Digest, Instant, Money, Month, TeamId, fault};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog;
-use crate::cli::{OrgApplyArgs, OrgDiffArgs, OrgPlanArgs, OrgRevertArgs, OrgShowArgs, OutputFormat};
+use crate::claims;
+use crate::cli::{OrgApplyArgs, OrgPlanArgs, OrgRevertArgs, OrgShowArgs, OutputFormat};
 use crate::clock::{self, Stopwatch};
 use crate::config;
 use crate::cycle::Change;
@@ -37,6 +39,7 @@ use crate::output::{Answer, Cell, emit, print_json};
 use crate::ownership::{self, Target, changed_slices, reattribute, rules_for};
 use crate::view::pools_of;
 use crate::world::{Slice, World, each_batch, published};
+pub(crate) use differences::diff;
 use shared::PlannedChange;
 
 /// Form of a plan's text.
@@ -649,6 +652,7 @@ pub(crate) async fn revert(root: &Path, args: &OrgRevertArgs) -> Result<(), Fail
         (true, None) => ConfigFiles::default(),
         (false, _) => canonical(&org),
     };
+    claims::fits(&home, &org, &format!("the org without reorg {}", reorg.id), None).await?;
     let rules = rules_for(&world, &org)?;
     let change = Change {
         cause: format!("org revert {} ({} from {})", reorg.id, reorg.title, reorg.effective),
@@ -692,6 +696,11 @@ pub(crate) async fn show(root: &Path, args: &OrgShowArgs) -> Result<(), Failure>
     let world = World::known(&home, args.as_known_on).await?;
     let day = args.as_of.unwrap_or_else(|| clock::now().day());
     let tree = world.org.tree(day);
+    // As where a pool is split by head count: what a unit says of itself, else the people who are its members.
+    let mut members = BTreeMap::<TeamId, u64>::new();
+    for unit in world.org.state(day).people.into_values() {
+        *members.entry(unit).or_default() += 1;
+    }
     let mut answer = Answer::new(
         format!("Org as of {day}"),
         &["id", "name", "kind", "parent", "lead", "head_count", "cost_center", "aliases"],
@@ -707,42 +716,11 @@ pub(crate) async fn show(root: &Path, args: &OrgShowArgs) -> Result<(), Failure>
             Cell::text(span.kind.as_str()),
             span.parent.as_ref().map_or(Cell::Empty, |parent| Cell::text(parent.to_string())),
             optional(&span.lead),
-            span.head_count.map_or(Cell::Empty, |count| Cell::Count(u64::from(count))),
+            span.head_count.map(u64::from).or_else(|| members.get(id).copied()).map_or(Cell::Empty, Cell::Count),
             optional(&span.cost_center),
             Cell::text(span.aliases.join(", ")),
         ]);
         open.extend(tree.children(id).iter().rev().map(|child| (*child, depth + 1)));
     }
     answer.print(args.format.format)
-}
-
-/// `leap org diff`.
-pub(crate) async fn diff(root: &Path, args: &OrgDiffArgs) -> Result<(), Failure> {
-    let home = Home::open(root, Access::Read).await?;
-    let world = World::load(&home, None).await?;
-    let mut answer =
-        Answer::new(format!("What differs between the orgs of {} and {}", args.from, args.to), &["change"]);
-    for change in world.org.diff(args.from, &world.org, args.to) {
-        answer.rows.push(vec![Cell::text(words(&change))]);
-    }
-    answer.print(args.format.format)
-}
-
-/// A difference in words.
-fn words(change: &leap_orient::org::Change) -> String {
-    use leap_orient::org::Change as Of;
-    let named = |unit: &Option<TeamId>| unit.as_ref().map_or_else(|| "nobody".to_owned(), ToString::to_string);
-    match change {
-        Of::Started { unit, state, split_from } => {
-            let from: Vec<&str> = split_from.iter().map(TeamId::as_str).collect();
-            let from = if from.is_empty() { String::new() } else { format!(", split from {}", from.join(", ")) };
-            format!("{unit} ({}) exists below {}{from}", state.name, named(&state.parent))
-        }
-        Of::Ended { unit, successor: Some(heir) } => format!("{unit} ended; {heir} inherits"),
-        Of::Ended { unit, successor: None } => format!("{unit} ended; nobody inherits"),
-        Of::Renamed { unit, from, to } => format!("{unit} is called {to}, before {from}"),
-        Of::Moved { unit, from, to } => format!("{unit} is below {}, before {}", named(to), named(from)),
-        Of::Described { unit, field, from, to } => format!("{unit}: {field} '{to}', before '{from}'"),
-        Of::Transferred { person, from, to } => format!("{person} is in {}, before in {}", named(to), named(from)),
-    }
 }

@@ -88,7 +88,9 @@ fn names_that_are_no_team_are_told_with_the_nearest_spelling() {
     let told: Vec<&str> = found.iter().map(|finding| finding.message.as_str()).collect();
     assert_eq!(
         told,
-        ["rule 'tag' gives 9 USD to names that mean no team: 'serch' (did you mean search?), 'old-team' (a team on other days), 'v1', 'v2', 'v3' and 1 more"]
+        [
+            "rule 'tag' gives 9 USD to names that mean no team: 'serch' (did you mean search?), 'old-team' (a team on other days), 'v1', 'v2', 'v3' and 1 more"
+        ]
     );
 }
 

@@ -143,8 +143,10 @@ impl Reader<'_> {
                 1 => ", and so on 1 more day".to_owned(),
                 days => format!(", and so on {days} more days"),
             };
-            let message =
-                format!("'{}' has a use{of} of {used} on {day}, above the capacity of {capacity}{more}", measured.file());
+            let message = format!(
+                "'{}' has a use{of} of {used} on {day}, above the capacity of {capacity}{more}",
+                measured.file()
+            );
             let fault = Fault { line: self.places.line(at), ..Fault::in_file(self.places.file, message) };
             self.warnings.push(fault.help("nothing is idle then; correct the capacity, or the unit of the weights"));
         }

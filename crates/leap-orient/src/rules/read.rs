@@ -489,7 +489,9 @@ pub(super) fn owner_fault(org: &Org, owner: &str) -> Option<(String, String)> {
     }
     let pool = owner.strip_prefix("residual:").unwrap_or(owner).strip_prefix("pool:").map(str::trim);
     let help = match (pool, org.nearest(owner)) {
-        (Some(pool), _) => format!("a pool is no owner: give its cost to it by a rule with pool: {pool} instead of owner"),
+        (Some(pool), _) => {
+            format!("a pool is no owner: give its cost to it by a rule with pool: {pool} instead of owner")
+        }
         (None, Some(candidate)) => format!("did you mean {candidate}?"),
         (None, None) => "no unit of the org has that id, name or alias: add it to org.yaml".to_owned(),
     };

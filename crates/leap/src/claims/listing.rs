@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use leap_book::{Claim, ClaimFilter, ClaimState, ClaimStep};
+use leap_book::{Claim, ClaimFilter, ClaimKind, ClaimState, ClaimStep};
 use leap_orient::proof::Folded;
 use leap_terms::{Currency, Day, Instant, Owner};
 
@@ -118,35 +118,35 @@ pub(super) async fn run(root: &Path, format: OutputFormat) -> Result<(), Failure
 
 /// Columns of a screen.
 const SCREEN: usize = 120;
-/// What a screen shows of claims, where there is something to show; JSON and CSV have everything.
-const SHOWN: [&str; 11] = [
-    "claim",
-    "kind",
-    "state",
-    "subject",
-    "from",
-    "to",
-    "effective",
-    "expires",
-    "reason",
-    "answer_by",
-    "escalated_to",
-];
+/// What a screen shows of claims, where there is something to show (a kind, where some are disputes); JSON and CSV have
+/// everything.
+const SHOWN: [&str; 11] =
+    ["claim", "kind", "state", "subject", "from", "to", "effective", "expires", "reason", "answer_by", "escalated_to"];
+/// Who is asked now, in a word short enough for a screen.
+const ASKED: &str = "asked";
 /// Those of them whose middle may be left out.
-const LONG: [&str; 5] = ["subject", "from", "to", "reason", "escalated_to"];
+const LONG: [&str; 5] = ["subject", "from", "to", "reason", ASKED];
 /// What is left of a long text at least.
-const LEAST: usize = 8;
+const LEAST: usize = 7;
 
 /// The list as it fits a screen.
 fn narrow(answer: &Answer) -> Answer {
     let kept: Vec<usize> = (0..answer.columns.len())
         .filter(|at| SHOWN.contains(&answer.columns[*at].as_str()))
-        .filter(|at| answer.rows.iter().any(|row| row[*at] != Cell::Empty))
+        .filter(|at| {
+            let plain = if answer.columns[*at] == "kind" { Cell::text(ClaimKind::Claim.word()) } else { Cell::Empty };
+            answer.rows.iter().any(|row| row[*at] != plain)
+        })
         .collect();
-    let names: Vec<&str> = kept.iter().map(|at| answer.columns[*at].as_str()).collect();
+    let heading = |at: &usize| match answer.columns[*at].as_str() {
+        "escalated_to" => ASKED,
+        name => name,
+    };
+    let names: Vec<&str> = kept.iter().map(heading).collect();
     let said = |name: &str, cell: &Cell| match cell {
         // The day is enough.
         Cell::Text(text) if name == "answer_by" => text.chars().take(10).collect(),
+        Cell::Text(text) if name == "subject" => printable(resource(text).unwrap_or(text)),
         Cell::Text(text) => printable(text),
         Cell::Count(_) | Cell::Amount(_) | Cell::Bps(_) | Cell::Empty => String::new(),
     };
@@ -158,10 +158,13 @@ fn narrow(answer: &Answer) -> Answer {
     let mut widths: Vec<usize> = (0..names.len())
         .map(|at| rows.iter().map(|row| width(&row[at])).max().unwrap_or(0).max(names[at].len()))
         .collect();
-    // A blank stands on either side of each column.
-    while widths.iter().map(|width| width + 2).sum::<usize>() > SCREEN {
-        let long = (0..names.len()).filter(|at| LONG.contains(&names[*at]) && widths[*at] > LEAST.max(names[*at].len()));
-        let Some(widest) = long.max_by_key(|at| widths[*at]) else { break };
+    // The subject gets twice what others get. A blank stands on either side of each column, and one between any two and at both ends.
+    while widths.iter().map(|width| width + 3).sum::<usize>() + 1 > SCREEN {
+        let long =
+            (0..names.len()).filter(|at| LONG.contains(&names[*at]) && widths[*at] > LEAST.max(names[*at].len()));
+        let Some(widest) = long.max_by_key(|at| widths[*at] * if names[*at] == "subject" { 1 } else { 2 }) else {
+            break;
+        };
         widths[widest] -= 1;
     }
     for row in &mut rows {
@@ -171,6 +174,11 @@ fn narrow(answer: &Answer) -> Answer {
     let mut narrow = Answer::new(title, &names);
     narrow.rows = rows.into_iter().map(|row| row.into_iter().map(Cell::text).collect()).collect();
     narrow
+}
+
+/// The resource that a condition names, where it names nothing else.
+fn resource(condition: &str) -> Option<&str> {
+    condition.strip_prefix("ResourceId = '")?.strip_suffix('\'').filter(|id| !id.contains('\''))
 }
 
 /// Columns that a text takes; letters of the far East take two.

@@ -271,7 +271,11 @@ fn a_raw_file_that_says_something_else_now_fails_and_one_that_is_gone_is_a_note(
     home.write("bill.csv", &bill("2026-09", &[("2026-09-10", "i-1", "a", "2")]));
     let changed = home.run(&["verify"]);
     assert_eq!(changed.code, 4, "{}", changed.out);
-    assert!(changed.out.contains("damaged: raw file") && changed.out.contains("has changed: digest"), "{}", changed.out);
+    assert!(
+        changed.out.contains("damaged: raw file") && changed.out.contains("has changed: digest"),
+        "{}",
+        changed.out
+    );
     std::fs::remove_file(&path).expect("the file was there");
     let gone = home.run(&["verify"]);
     assert_eq!(gone.code, 0, "{}{}", gone.out, gone.err);

@@ -383,13 +383,12 @@ fn an_explanation_tells_of_a_claim_what_was_known_then() {
 #[test]
 fn what_is_asked_already_is_not_asked_again() {
     let home = company();
-    let claim = |more: &[&'static str]| {
-        [&["claim", "--by", "search", "--reason", "we run it since July"][..], more].concat()
-    };
+    let claim =
+        |more: &[&'static str]| [&["claim", "--by", "search", "--reason", "we run it since July"][..], more].concat();
     assert_eq!(text(&json(&home, START, &claim(&["i-1"]))["state"]), "open");
     let told = ["claim 1 for search", "ResourceId = 'i-1'", "is open already", "leap claims withdraw 1"];
     refused(&home, START, &claim(&["i-1"]), &told);
-    refused(&home, START, &claim(&["--where", "resourceid='i-1'", "--effective", "2026-09-02"]), &["resourceid"]);
+    refused(&home, START, &claim(&["--where", "resourceid='i-1'", "--effective", "2026-09-02"]), &told[..1]);
     refused(&home, START, &claim(&["--where", "ResourceId='i-1'", "--effective", "2026-09-02"]), &told);
     // Another resource, another team, and other days are other claims.
     assert_eq!(text(&json(&home, START, &claim(&["i-2"]))["claim"]), "2");
@@ -407,14 +406,75 @@ fn the_list_fits_a_screen_and_is_whole_in_files() {
     let reason = "the load balancer and its instances moved to search with the reorg of July, see the ticket";
     ok(&home, START, &["claim", "--where", long, "--by", "search", "--reason", reason, "--expires", "2026-12-01"]);
     ok(&home, START, &["claim", "i-4", "--by", "platform", "--reason", "ours"]);
+    ok(&home, START, &["dispute", "i-2", "--to", "search", "--reason", "theirs"]);
     let table = ok(&home, START, &["claims", "list"]);
     for line in table.lines() {
         assert!(line.chars().count() <= 120, "{} columns: {line}", line.chars().count());
     }
-    assert!(table.contains("ResourceId IN (") && table.contains("…") && table.contains("c9188')"), "{table}");
-    assert!(table.contains("residual:unknown-team") && table.contains("2026-12-01"), "{table}");
+    assert!(
+        table.contains("Resourc") && table.contains("…") && table.contains("188')") && table.contains(" i-4 "),
+        "{table}"
+    );
+    assert!(table.contains("2026-12-01"), "{table}");
+    // With every column filled, too.
+    ok(&home, "2026-11-16T08:00:00Z", &["claims", "escalate"]);
+    let table = ok(&home, "2026-11-16T08:00:00Z", &["claims", "list"]);
+    assert!(table.contains("asked") && table.lines().all(|line| line.chars().count() <= 120), "{table}");
     for format in ["json", "csv"] {
         let whole = ok(&home, START, &["claims", "list", "--format", format]);
         assert!(whole.contains("50dc6c495c0c9188") && whole.contains(reason) && !whole.contains('…'), "{whole}");
     }
+}
+
+#[test]
+fn an_org_without_the_team_of_a_settled_claim_is_refused_with_the_claim_and_the_ways_out() {
+    let home = company();
+    ok(&home, START, &["claim", "i-4", "--by", "search", "--effective", "2026-09-01", "--reason", "ours"]);
+    let without =
+        ORG.lines().filter(|line| !line.contains("id: search")).map(|line| format!("{line}\n")).collect::<String>();
+    home.write("next.yaml", &without);
+    let words = [
+        "next.yaml cannot be in force: settled claims name units that it lacks; nothing was changed",
+        "claim 1 gives ResourceId = 'i-4' to search from 2026-09-01: no unit has that id, name or alias",
+        "add search to next.yaml, as a unit or as an alias of the one unit that goes on for it",
+        "leap org apply next.yaml --effective DATE",
+        "leap claims withdraw 1",
+    ];
+    refused(&home, START, &["org", "apply", "next.yaml"], &words);
+    assert!(!at(&home, START, &["org", "apply", "next.yaml"]).err.contains("claims.yaml"), "that file is not to blame");
+    home.write(
+        "twice.yaml",
+        &without.replace(
+            "{id: platform,",
+            "{id: find, aliases: [search]}\n  - {id: seek, aliases: [search]}\n  - {id: platform,",
+        ),
+    );
+    refused(&home, START, &["org", "apply", "twice.yaml"], &["several units have that name or alias: find, seek"]);
+
+    // Each way out leads out.
+    let alias = home.copy();
+    alias.write("next.yaml", &without.replace("{id: platform,", "{id: find, aliases: [search]}\n  - {id: platform,"));
+    ok(&alias, START, &["org", "apply", "next.yaml"]);
+    assert!(owned(&alias).contains(&("find".to_owned(), "64".to_owned())), "{:?}", owned(&alias));
+    let dated = home.copy();
+    ok(&dated, START, &["org", "apply", "next.yaml", "--effective", "2026-09-10"]);
+    dated.verified();
+    ok(&home, START, &["claims", "withdraw", "1"]);
+    ok(&home, START, &["org", "apply", "next.yaml"]);
+}
+
+#[test]
+fn a_reorg_is_not_taken_back_under_a_claim_of_a_team_that_it_made() {
+    let home = company();
+    home.write("next.yaml", &format!("{ORG}  - {{id: find, name: Find, kind: team, parent: shop}}\n"));
+    ok(&home, START, &["org", "apply", "next.yaml", "--effective", "2026-09-01"]);
+    ok(&home, START, &["claim", "i-4", "--by", "find", "--effective", "2026-09-01", "--reason", "ours"]);
+    let words = [
+        "the org without reorg 1 cannot be in force",
+        "claim 1 gives ResourceId = 'i-4' to find",
+        "leap claims withdraw 1",
+    ];
+    refused(&home, START, &["org", "revert", "1"], &words);
+    ok(&home, START, &["claims", "withdraw", "1"]);
+    ok(&home, START, &["org", "revert", "1"]);
 }

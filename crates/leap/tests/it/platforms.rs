@@ -221,7 +221,7 @@ fn a_policy_is_checked_over_a_period_and_odd_weights_are_told() {
     let said = home.run(&["pool", "check", "pools.yaml"]).err;
     for words in [
         "'drivers.csv' has a use of measure 'bytes' of 8.5 on 2026-09-10, above the capacity of 8, and so on 1 more day",
-        "pools.yaml:3:55: the weight of 'b' is 0",
+        "pools.yaml:3:57: the weight of 'b' is 0",
         "it pays nothing: leave it out",
     ] {
         assert!(said.contains(words), "no '{words}' in\n{said}");

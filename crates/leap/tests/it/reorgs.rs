@@ -332,3 +332,110 @@ fn a_unit_is_named_as_on_the_day_of_the_reading() {
     let ran = home.run(&["spend", "--by", "team", "--under", "Nowhere", "--period", "2026-08"]);
     assert_eq!(ran.code, 2, "{}", ran.err);
 }
+
+const STAFF: &str = "employee,manager,cost_centre,team,effective_date
+e-1,,100,Shop,2026-01-01
+e-2,e-1,110,Payments,2026-01-01
+e-3,e-2,110,Payments,2026-01-01
+e-4,e-2,110,Payments,2026-01-01
+e-7,e-2,110,Payments,2026-01-01
+e-5,e-1,120,Search,2026-01-01
+e-3,e-5,120,Search,2026-07-01
+e-4,e-5,120,Search,2026-07-01
+e-6,e-5,120,Search,2026-07-01
+e-7,e-2,110,,2026-07-01
+";
+
+#[test]
+fn transfers_are_counted_per_team_and_people_named_only_where_asked_for() {
+    let home = Home::new();
+    home.write("people.csv", STAFF);
+    let plan = home.json(&["org", "plan", "people.csv"]);
+    home.ok(&["org", "apply", &text(&plan["id"])]);
+    let days = ["org", "diff", "2026-06-30", "2026-07-01"];
+    let rows = |value: &serde_json::Value, columns: [&str; 3]| -> Vec<String> {
+        let row = |row: &serde_json::Value| columns.map(|column| text(&row[column])).join(" ");
+        value.as_array().expect("rows").iter().map(row).collect()
+    };
+
+    let counted = home.json(&days);
+    assert_eq!(rows(&counted["teams"], ["team", "joined", "left"]), ["Payments 0 3", "Search 3 0"]);
+    assert_eq!(
+        rows(&counted["transfers"], ["from", "to", "people"]),
+        [" Search 1", "Payments  1", "Payments Search 2"],
+        "{counted:#}"
+    );
+    assert!(counted.get("people").is_none());
+    let table = home.ok(&days);
+    for words in
+        ["Search: head_count '4', before '1'", "People who joined or left teams (4 people; --people names them)"]
+    {
+        assert!(table.contains(words), "no '{words}' in\n{table}");
+    }
+    let csv = home.ok(&[&days[..], &["--format", "csv"]].concat());
+    assert!(
+        csv.ends_with("1 person joined Search\n1 person left Payments\n2 people went from Payments to Search\n"),
+        "{csv}"
+    );
+    let markdown = home.ok(&[&days[..], &["--format", "markdown"]].concat());
+    assert!(markdown.contains("| Payments | Search | 2 |"), "{markdown}");
+    for (format, out) in [("table", table), ("csv", csv), ("markdown", markdown), ("json", counted.to_string())] {
+        for person in ["e-3", "e-4", "e-6", "e-7"] {
+            assert!(!out.contains(person), "{person} is named in {format}:\n{out}");
+        }
+    }
+
+    let asked = [&days[..], &["--people"]].concat();
+    assert_eq!(
+        rows(&home.json(&asked)["people"], ["person", "from", "to"]),
+        ["e-3 Payments Search", "e-4 Payments Search", "e-6  Search", "e-7 Payments "]
+    );
+    assert!(home.ok(&[&asked[..], &["--format", "csv"]].concat()).contains("\ne-3 went from Payments to Search\n"));
+    assert!(home.ok(&asked).contains("Who they are"));
+}
+
+#[test]
+fn the_org_of_a_day_shows_how_many_people_each_unit_has_where_it_is_known() {
+    let home = Home::new();
+    home.write("people.csv", STAFF);
+    let plan = home.json(&["org", "plan", "people.csv"]);
+    home.ok(&["org", "apply", &text(&plan["id"])]);
+    let heads = |home: &Home, day: &str| -> Vec<String> {
+        let shown = home.json(&["org", "show", "--as-of", day]);
+        let row = |row: &serde_json::Value| format!("{} {}", text(&row["id"]), text(&row["head_count"]));
+        shown["rows"].as_array().expect("rows").iter().map(row).collect()
+    };
+    assert_eq!(heads(&home, "2026-06-30"), ["Shop 1", "Payments 4", "Search 1"]);
+    assert_eq!(heads(&home, "2026-07-01"), ["Shop 1", "Payments 1", "Search 4"]);
+
+    // Said by nobody, but its people are known; of c nothing is known.
+    let home = Home::new();
+    let org = "units: [{id: a}, {id: b, head_count: 9}, {id: c}]
+people:
+  - {person: e-1, spans: [{until: 2026-07-01, unit: a}, {from: 2026-07-01, unit: b}]}
+  - {person: e-2, spans: [{unit: a}]}
+";
+    home.write("org.yaml", org);
+    home.ok(&["org", "apply", "org.yaml"]);
+    assert_eq!(heads(&home, "2026-06-30"), ["a 2", "b 9", "c "]);
+    assert_eq!(heads(&home, "2026-07-01"), ["a 1", "b 9", "c "]);
+}
+
+#[test]
+fn wrong_rows_of_an_hr_file_are_a_line_each_and_nothing_is_applied() {
+    let home = Home::new();
+    home.write("people.csv", STAFF);
+    let plan = home.json(&["org", "plan", "people.csv"]);
+    home.ok(&["org", "apply", &text(&plan["id"])]);
+    let rows: String = (1..=14).map(|number| format!("n-{number},e-1,100,Shop,{number}/10/2026\n")).collect();
+    home.write("people.csv", &format!("{STAFF}{rows}"));
+    let before = home.digest();
+    for args in [&["org", "plan", "people.csv"][..], &["org", "apply", "people.csv", "--effective", "2026-10-01"]] {
+        let ran = home.run(args);
+        assert_eq!((ran.code, ran.err.lines().count()), (2, 11), "{}", ran.err);
+        let first = "people.csv:12: row 12, column effective_date: '1/10/2026' is no day such as 2026-09-16; help: write year-month-day";
+        assert!(ran.err.contains(first), "{}", ran.err);
+        assert!(ran.err.ends_with("… and 4 more\n"), "{}", ran.err);
+    }
+    assert_eq!(home.digest(), before);
+}

@@ -175,7 +175,18 @@ pub(super) fn kept(
         let words = format!("{id} was renamed from '{}' to '{}'{because}", was.name, now.name);
         findings.push(finding(What::Renamed, id, None, words));
     } else if told && !moved {
-        findings.push(finding(What::Renamed, id, None, format!("{id} has another id{because}")));
+        let words = match reason {
+            Some(Reason::Declared) => format!("{id} has another id{because}: it stays {id}, and {new} also means it"),
+            None
+            | Some(Reason::SameId | Reason::Alias(_) | Reason::SameName | Reason::Most { .. } | Reason::Returns(_)) => {
+                format!(
+                    "{id} has another id{because}; both are taken for one unit: its cost, rules and history stay with \
+                     {id}, and {new} also means it. If so, there is nothing to do; if {new} is another unit, plan again \
+                     with --successor {id}=HEIR, the unit that inherits from {id}"
+                )
+            }
+        };
+        findings.push(finding(What::Renamed, id, None, words));
     }
     if moved {
         let place = |parent: &Option<TeamId>| parent.as_ref().map_or_else(|| "the top".to_owned(), TeamId::to_string);

@@ -94,6 +94,27 @@ fn a_renamed_unit_keeps_its_id_and_the_new_one_is_an_alias() {
 }
 
 #[test]
+fn another_id_alone_says_what_will_happen_and_what_to_do() {
+    let (old, new) = (org("r\npay < r = Payments"), "r\ncore < r = Payments");
+    let told = |overrides: &Overrides| found_in(&old, "2026-01-01", new, overrides).0;
+    assert_eq!(
+        told(&Overrides::default()),
+        ["pay has another id: in the new state it is core, which has the same name; both are taken for one unit: its \
+          cost, rules and history stay with pay, and core also means it. If so, there is nothing to do; if core is \
+          another unit, plan again with --successor pay=HEIR, the unit that inherits from pay"]
+    );
+    // What it advises does what it says.
+    let advised = Overrides { successors: vec![(team("pay"), team("r"))], ..Overrides::default() };
+    assert_eq!(told(&advised), ["core was created below r", "pay was merged into r, as declared"]);
+    // Who declared it knows.
+    let declared = Overrides { renames: vec![(team("pay"), team("core"))], ..Overrides::default() };
+    assert_eq!(
+        told(&declared),
+        ["pay has another id: in the new state it is core, as declared: it stays pay, and core also means it"]
+    );
+}
+
+#[test]
 fn a_unit_is_known_by_its_name_wherever_it_goes() {
     assert_eq!(
         found("a\nb\na/x < a = Search Engine", "a\nb\nb/x < b = search-engine"),

@@ -137,7 +137,7 @@ pub(super) fn states(files: &[(String, String)]) -> Result<States, Vec<Fault>> {
     }
     one_row_per_date(&rows, &mut faults);
     if !faults.is_empty() {
-        return Err(faults);
+        return Err(by_row(faults));
     }
     one_spelling(&mut rows, &mut warnings);
     let mut days: BTreeMap<Option<Day>, Vec<&Row>> = BTreeMap::new();
@@ -168,7 +168,38 @@ pub(super) fn states(files: &[(String, String)]) -> Result<States, Vec<Fault>> {
             }
         }
     }
-    if faults.is_empty() { Ok((states, warnings)) } else { Err(faults) }
+    if faults.is_empty() { Ok((states, warnings)) } else { Err(by_row(faults)) }
+}
+
+/// One line per wrong row, and no more than are needed to see what is wrong with the file.
+fn by_row(mut faults: Vec<Fault>) -> Vec<Fault> {
+    const SHOWN: usize = 10;
+    faults.sort_by(|one, other| (&one.file, one.line).cmp(&(&other.file, other.line)));
+    let mut rows: Vec<Fault> = Vec::new();
+    for mut fault in faults {
+        let Some(line) = fault.line else {
+            rows.push(fault);
+            continue;
+        };
+        if let Some(help) = fault.help.take() {
+            fault.message += &format!("; help: {help}");
+        }
+        // A cell may have lines of its own.
+        fault.message = fault.message.replace(['\n', '\r'], " ");
+        match rows.last_mut().filter(|row| row.file == fault.file && row.line == fault.line) {
+            Some(row) => {
+                let other = fault.message.strip_prefix(&format!("row {line}, ")).unwrap_or(&fault.message);
+                row.message += &format!("; {other}");
+            }
+            None => rows.push(fault),
+        }
+    }
+    let more = rows.len().saturating_sub(SHOWN);
+    rows.truncate(SHOWN);
+    if more > 0 {
+        rows.push(Fault::in_file("", format!("… and {more} more")));
+    }
+    rows
 }
 
 /// Full exports per date forget who left; rows of changes alone do not name everybody. Where most are named, the rest

@@ -128,7 +128,7 @@ fn several_heads_follow_the_documented_rule() {
     let rows = "1,,c,Top\n9,1,c,Else\n2,1,c,A\n4,9,c,A\n";
     assert_eq!(
         fails(&format!("{head}{rows}")),
-        "f:4: row 4, column manager: team 'A' has several leads: 2 (reports to 1), 4 (reports to 9)\n  help: let them report to one of them, or add the column parent_team"
+        "f:4: row 4, column manager: team 'A' has several leads: 2 (reports to 1), 4 (reports to 9); help: let them report to one of them, or add the column parent_team"
     );
     let declared = "employee,manager,team,parent_team,department\n1,,Top,,\n9,1,Else,,\n2,1,A,Else,\n4,9,A,Else,\n";
     assert_eq!(shown(&one(declared).states[0].1)[0], "A < Else lead - heads 2 cost center -");
@@ -145,24 +145,37 @@ fn every_mistake_of_an_hr_file_names_row_column_rule_and_remedy() {
     let fault = |rows: &str| fails(&format!("{head}{rows}"));
     assert_eq!(
         fault("1,,c,A,2026-01-01\n1,,c,A,2026-01-01\n"),
-        "f:3: row 3, column employee: 1 has a row on 2026-01-01 already: row 2\n  help: leave one of the two rows out"
+        "f:3: row 3, column employee: 1 has a row on 2026-01-01 already: row 2; help: leave one of the two rows out"
     );
     assert_eq!(
         fault("1,,c,A,2026-01-01\n1,,c,B,2026-01-01\n"),
-        "f:3: row 3, column team: 1 has two teams on 2026-01-01: A on row 2 and B\n  help: an employee has one team on a date; leave the other row out"
+        "f:3: row 3, column team: 1 has two teams on 2026-01-01: A on row 2 and B; help: an employee has one team on a date; leave the other row out"
     );
     assert_eq!(
         fault("1,9,c,A,2026-01-01\n2,1,c,A,2026-02-01\n"),
-        "f:2: row 2, column manager: the manager 9 of 1 is no employee on 2026-01-01\n  help: give the manager a row of that date or before, or name the present manager in a row of the employee"
+        "f:2: row 2, column manager: the manager 9 of 1 is no employee on 2026-01-01; help: give the manager a row of that date or before, or name the present manager in a row of the employee"
     );
     assert_eq!(
         fault("1,2,c,A,2026-01-01\n2,1,c,A,2026-01-01\n"),
-        "f:2: row 2, column manager: a cycle of managers on 2026-01-01: 1 → 2 → 1\n  help: one of these managers is wrong"
+        "f:2: row 2, column manager: a cycle of managers on 2026-01-01: 1 → 2 → 1; help: one of these managers is wrong"
     );
     assert_eq!(
         fault("1,,c,A,01/02/2026\n"),
-        "f:2: row 2, column effective_date: '01/02/2026' is no day such as 2026-09-16\n  help: write year-month-day"
+        "f:2: row 2, column effective_date: '01/02/2026' is no day such as 2026-09-16; help: write year-month-day"
     );
+    // One line per row, however much is wrong with it; ten rows are enough to see what is wrong with the file.
+    assert_eq!(
+        fault("1,,c,A,2026-01-01\n,1,c,A,yesterday\n"),
+        "f:3: row 3, column employee: no employee; help: each row needs an employee id; column effective_date: 'yesterday' is no day such as 2026-09-16; help: write year-month-day"
+    );
+    assert_eq!(fault("1,,c,A,\"1\n2\"\n").lines().count(), 1, "a cell of several lines");
+    let many = fault(&(1..=25).map(|employee| format!("{employee},,c,A,{employee}.1.2026\n")).collect::<String>());
+    let lines: Vec<&str> = many.lines().collect();
+    assert_eq!(lines.len(), 11, "{many}");
+    assert!(lines[9].starts_with("f:11: row 11, column effective_date: '10.1.2026' is no day"), "{many}");
+    assert_eq!(lines[10], "… and 15 more");
+    let ten = fault(&(1..=10).map(|employee| format!("{employee},,c,A,never\n")).collect::<String>());
+    assert_eq!((ten.lines().count(), ten.contains("more")), (10, false), "{ten}");
     assert!(fault("1,,c,residual:x,2026-01-01\n").contains("row 2, column team: 'residual:x' is no team id"));
     assert!(fault(",,c,A,2026-01-01\n").contains("row 2, column employee: no employee"));
     assert!(fault("1,,c,A\n").contains("row 2 has 4 cells, the header has 5"));
