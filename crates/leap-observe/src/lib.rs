@@ -12,6 +12,8 @@ pub mod discover;
 pub mod error;
 pub mod fold;
 pub mod map;
+#[cfg(test)]
+mod seeds;
 pub mod take_in;
 pub mod traces;
 

@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use arrow::array::RecordBatch;
 use leap_book::{
     ConfigFiles, ConfigKind, NewClaimEvent, NewReorg, OwnerTotal, ProofRow, Publish, PublishedDelivery, Snapshot,
 };
@@ -118,13 +119,15 @@ fn check_stored(
 /// Files of changes that a slice's daily table may have beside its own before they are made one again.
 const DAILY_CHANGES: usize = 8;
 
+/// True where one more file of changes would be one too many, or the changes would have more rows than what they change.
+fn too_many_changes(files: &[FileRecord], more: u64) -> bool {
+    let largest = files.iter().map(|file| file.rows).max().unwrap_or(0);
+    let all: u64 = files.iter().map(|file| file.rows).sum();
+    files.len() > DAILY_CHANGES || all - largest + more > largest
+}
+
 /// Writes the two tables of answers to staging; returns the file of the first.
-fn store(
-    slice: &Slice,
-    staging: &Staging,
-    answers: &[arrow::array::RecordBatch],
-    daily: &Daily,
-) -> Result<FileRecord, Failure> {
+fn store(slice: &Slice, staging: &Staging, answers: &[RecordBatch], daily: &Daily) -> Result<FileRecord, Failure> {
     let problem = |error: leap_lake::LakeError| Failure::from_error(&error);
     let file = store_answers(slice, staging, answers)?;
     let mut writer = staging.writer(Table::Daily, &slice.scope, &slice.delivery, &[]).map_err(problem)?;
@@ -133,11 +136,7 @@ fn store(
     Ok(file)
 }
 
-fn store_answers(
-    slice: &Slice,
-    staging: &Staging,
-    answers: &[arrow::array::RecordBatch],
-) -> Result<FileRecord, Failure> {
+fn store_answers(slice: &Slice, staging: &Staging, answers: &[RecordBatch]) -> Result<FileRecord, Failure> {
     let problem = |error: leap_lake::LakeError| Failure::from_error(&error);
     let mut writer = staging.writer(Table::Attribution, &slice.scope, &slice.delivery, &[]).map_err(problem)?;
     for batch in answers {
@@ -145,6 +144,9 @@ fn store_answers(
     }
     writer.finish().map_err(problem)
 }
+
+/// Rows of answers that are compared at a time.
+const COMPARED_ROWS: usize = 8192;
 
 /// Writes what a small change does to a slice: its answers anew, and of the daily table only the rows that change, beside
 /// those that are there. What lies in the files then is compared with what was meant. Returns true where the daily table was
@@ -160,24 +162,37 @@ fn store_change(slice: &Slice, staging: &Staging, done: &AgainDone, open: Open) 
         ))
     };
     let file = store_answers(slice, staging, &done.batches)?;
-    let schema = leap_terms::tables::attribution();
-    let arrow = |error: arrow::error::ArrowError| Failure::from_error(&error);
-    let mut stored = Vec::new();
+    let mut meant = done.batches.iter().flat_map(|batch| {
+        let slices = (0..batch.num_rows()).step_by(COMPARED_ROWS);
+        slices.map(|at| batch.slice(at, COMPARED_ROWS.min(batch.num_rows() - at)))
+    });
+    let mut left: Option<RecordBatch> = None;
     for batch in staging.scan(&file, None).map_err(problem)? {
-        stored.push(batch.map_err(problem)?);
+        let mut batch = batch.map_err(problem)?;
+        while batch.num_rows() > 0 {
+            let Some(next) = left.take().or_else(|| meant.next()) else { return Err(wrong()) };
+            let rows = next.num_rows().min(batch.num_rows());
+            if batch.slice(0, rows) != next.slice(0, rows) {
+                return Err(wrong());
+            }
+            batch = batch.slice(rows, batch.num_rows() - rows);
+            left = (rows < next.num_rows()).then(|| next.slice(rows, next.num_rows() - rows));
+        }
     }
-    let (stored, meant) = (
-        arrow::compute::concat_batches(&schema, &stored).map_err(arrow)?,
-        arrow::compute::concat_batches(&schema, &done.batches).map_err(arrow)?,
-    );
-    if stored != meant {
+    if left.is_some() || meant.next().is_some() {
         return Err(wrong());
     }
     if done.change.is_empty() {
         return Ok(false);
     }
     let number = slice.of(Table::Daily).len();
-    let whole = number > DAILY_CHANGES;
+    let whole = too_many_changes(slice.of(Table::Daily), done.change.rows().count() as u64);
+    if !whole {
+        // A change is not put beside a file that is damaged: opening one checks its digest.
+        for file in slice.of(Table::Daily) {
+            open(file, Some(&[leap_terms::tables::ROWS]))?;
+        }
+    }
     let (written, rows) = match whole {
         true => {
             let mut rows = daily(slice, open)?;
@@ -349,13 +364,15 @@ pub(crate) async fn turn(
         }
     }
     let known: BTreeSet<String> = live.iter().map(|file| file.path.clone()).collect();
+    let nothing_written = staged_now.is_empty();
     let add: Vec<FileRecord> = staged_now.into_iter().filter(|file| !known.contains(&file.path)).collect();
     live.extend(add.iter().cloned());
     let versions = world.snapshot.as_ref().map(|snapshot| snapshot.table_versions.clone()).unwrap_or_default();
     let before = Before { files: world.files.clone(), versions };
     let info = PublishInfo { snapshot: Some(digest), operation: change.cause.clone(), at: now, before };
-    // Where no file comes or goes, the lake stays as it is.
-    let table_versions = if add.is_empty() && remove.is_empty() {
+    // Where no file is written and none goes, the lake stays as it is. One that is written again replaces what lies there,
+    // which may be damaged.
+    let table_versions = if nothing_written && remove.is_empty() {
         BTreeMap::new()
     } else {
         home.lake.publish(staging, &live, &info).await.map_err(problem)?
@@ -381,7 +398,8 @@ pub(crate) async fn turn(
     for scope in &touched {
         let totals = totals.remove(scope).unwrap_or_default();
         publish.proofs.extend(proofs(scope, &facts, &totals));
-        publish.owner_totals.extend(totals.into_iter().map(|((owner, rule, currency), folded)| OwnerTotal {
+        let held = totals.into_iter().filter(|(_, folded)| folded.rows > 0);
+        publish.owner_totals.extend(held.map(|((owner, rule, currency), folded)| OwnerTotal {
             scope: scope.clone(),
             owner,
             rule,
@@ -503,7 +521,8 @@ fn proofs(
     rows
 }
 
-fn digest(
+/// The digest of a snapshot's content.
+pub(crate) fn digest(
     state: &BTreeMap<(SourceId, Month), (u64, RowsDigest)>,
     owners: &BTreeMap<ScopeKey, Digest>,
     world: &World,
@@ -547,6 +566,7 @@ pub(crate) fn fresh(delivery: &Delivery, staging: &Staging) -> Vec<Fresh> {
                 delivery: delivery.id.clone(),
                 first_day: facts.first_day,
                 last_day: facts.last_day,
+                rows: facts.rows,
                 files: by_table,
             };
             Fresh { slice, facts: facts.clone(), again: None }

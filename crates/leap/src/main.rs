@@ -3,6 +3,7 @@
 //! One match says what each command means; the modules below say how. Reading order: `cli` (what may be typed), `cycle`
 //! (one turn of the loop), `ingest`, `ownership` (rules and org), `spend`, `explain`, `verify`; then the rest.
 
+mod agreement;
 mod annotate;
 mod catalog;
 mod claims;

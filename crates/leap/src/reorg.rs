@@ -249,7 +249,17 @@ fn figures(
                 let daily = crate::world::daily(slice, &open)?;
                 moves.daily(&daily.batch()).map_err(problem)?;
             } else {
-                each_batch(slice.of(Table::Daily), Some(&columns), &open, |batch| moves.daily(batch).map_err(problem))?;
+                let mut charges = 0;
+                each_batch(slice.of(Table::Daily), Some(&columns), &open, |batch| {
+                    charges += moves.daily(batch).map_err(problem)?;
+                    Ok(())
+                })?;
+                if u64::try_from(charges) != Ok(slice.rows) {
+                    return Err(Failure::quality(format!(
+                        "{}: the daily table has {charges} of {} charges; nothing was planned; leap verify says what is damaged",
+                        slice.scope, slice.rows
+                    )));
+                }
             }
         }
         Ok(moves)

@@ -44,6 +44,8 @@ pub(crate) struct Slice {
     pub(crate) first_day: Day,
     /// Last day of any charge.
     pub(crate) last_day: Day,
+    /// Charges in it.
+    pub(crate) rows: u64,
     /// Files by table.
     pub(crate) files: BTreeMap<Table, Vec<FileRecord>>,
 }
@@ -160,6 +162,7 @@ impl World {
                 delivery: current.delivery.clone(),
                 first_day: current.facts.first_day,
                 last_day: current.facts.last_day,
+                rows: current.facts.rows,
                 files: files.remove(&(&current.scope, &current.delivery)).unwrap_or_default(),
             })
             .collect();
@@ -221,7 +224,7 @@ pub(crate) fn daily(slice: &Slice, open: Open) -> Result<Daily, Failure> {
     let mut daily = Daily::new();
     if !slice.of(Table::Daily).is_empty() {
         each_batch(slice.of(Table::Daily), None, open, |batch| daily.read(batch).map_err(failed))?;
-        daily.whole().map_err(failed)?;
+        daily.whole(slice.rows).map_err(|error| Failure::quality(format!("{}: {error}", slice.scope)))?;
         return Ok(daily);
     }
     let answers = answers(slice, open)?;

@@ -108,24 +108,8 @@ pub fn every_way(bytes: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
-
-    /// The seeds lie in the repository's `fuzz/corpus/<target>/`.
-    fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
-        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus")).join(target);
-        let Ok(entries) = std::fs::read_dir(&folder) else {
-            println!("skipped: {} is not here", folder.display());
-            return Vec::new();
-        };
-        let mut seeds: Vec<_> = entries
-            .map(|entry| entry.unwrap().path())
-            .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(path).unwrap()))
-            .collect();
-        seeds.sort();
-        seeds
-    }
+    use crate::seeds::seeds;
 
     #[test]
     fn every_seed_of_traces_is_read_or_refused() {

@@ -80,18 +80,21 @@ impl Daily {
         self.rows.is_empty()
     }
 
-    /// Refuses rows that no charges can have made: fewer than none, or cost without any. A slice has them when a file of
-    /// changes is there and the file that it changes is not.
+    /// Refuses a table that is not that of so many charges, or has rows that no charges can have made: a file is missing, or one
+    /// too many. (That a file of changes is missing, which adds up to nothing, only a comparison with the totals can tell.)
     ///
     /// # Errors
-    /// The first such row.
-    pub fn whole(&self) -> Result<(), AttributeError> {
-        match self.rows.iter().find(|(_, folded)| folded.rows <= 0) {
-            None => Ok(()),
-            Some((key, folded)) => {
-                Err(AttributeError::BadValue(format!("{} has {} charges on {}", key.owner, folded.rows, key.day)))
-            }
+    /// What is wrong.
+    pub fn whole(&self, charges: u64) -> Result<(), AttributeError> {
+        if let Some((key, folded)) = self.rows.iter().find(|(_, folded)| folded.rows <= 0) {
+            let what = format!("the daily table gives {} {} charges on {}", key.owner, folded.rows, key.day);
+            return Err(AttributeError::BadValue(what));
         }
+        let found: u64 = self.rows.values().map(|folded| folded.charges()).sum();
+        if found == charges {
+            return Ok(());
+        }
+        Err(AttributeError::BadValue(format!("the daily table has {found} of {charges} charges")))
     }
 
     /// The rows in order.
@@ -347,7 +350,7 @@ mod tests {
         daily.add(key("2026-09-01", "a"), folded("0.5"));
         daily.add(key("2026-09-01", "a"), -folded("0.5"));
         assert_eq!(daily, before);
-        daily.whole().unwrap();
+        daily.whole(1).unwrap();
         daily.add(key("2026-09-01", "a"), -folded("3"));
         assert_eq!(daily, Daily::new());
     }
@@ -364,9 +367,11 @@ mod tests {
             let mut read = Daily::new();
             order.iter().for_each(|part| read.read(&part.batch()).unwrap());
             assert_eq!(read, expected);
-            read.whole().unwrap();
+            read.whole(1).unwrap();
         }
-        let refused = change.whole().unwrap_err().to_string();
-        assert!(refused.contains("a has -1 charges on 2026-09-01"), "{refused}");
+        let refused = change.whole(0).unwrap_err().to_string();
+        assert!(refused.contains("gives a -1 charges on 2026-09-01"), "{refused}");
+        let refused = Daily::new().whole(1).unwrap_err().to_string();
+        assert!(refused.contains("has 0 of 1 charges"), "{refused}");
     }
 }

@@ -157,22 +157,28 @@ impl Peers for NoCatalog {
 
 /// A child as its parent sees it: shifted, clipped, snapped.
 #[derive(Clone, Copy)]
-struct Kid {
+pub(super) struct Kid {
     from: u64,
     until: u64,
     shift: u64,
     span: u32,
 }
 
+impl Kid {
+    pub(super) fn open(self, critical: bool) -> Open {
+        Open { from: self.from, until: self.until, shift: self.shift, span: self.span, critical }
+    }
+}
+
 /// A span to be looked at, in its final interval.
 #[derive(Clone, Copy)]
-struct Open {
-    from: u64,
-    until: u64,
-    shift: u64,
-    span: u32,
+pub(super) struct Open {
+    pub(super) from: u64,
+    pub(super) until: u64,
+    pub(super) shift: u64,
+    pub(super) span: u32,
     /// On the critical path: its own time counts.
-    critical: bool,
+    pub(super) critical: bool,
 }
 
 /// A piece of a request, for those who want to see it: which span had the floor when.
@@ -350,10 +356,7 @@ impl Workspace {
     /// The slices of one request in order of time: the critical path.
     pub fn slices(&mut self, trace: &Trace, root: SpanId, peers: &impl Peers) -> Vec<Slice> {
         let mut slices = Vec::new();
-        self.link(trace, &mut Stats::default());
-        let Some(root) = self.reached.iter().copied().find(|at| trace.spans[*at as usize].id == root) else {
-            return slices;
-        };
+        let Some(root) = self.find(trace, root) else { return slices };
         self.request(trace, root, peers, &mut Stats::default(), &mut |open, kids, (owner, kind)| {
             let mut t = open.until;
             let mut emit = |from: u64, until: u64| {
@@ -396,45 +399,8 @@ impl Workspace {
             critical: true,
         });
         while let Some(open) = self.open.pop() {
-            let at = open.span as usize;
-            let span = &spans[at];
-            let start = span.start + open.shift;
-            self.kids.clear();
-            for child in &self.children[self.starts[at] as usize..self.starts[at + 1] as usize] {
-                let kid = &spans[*child as usize];
-                if kid.is(Span::FOLLOWS) || span.kind == SpanKind::Producer && kid.kind == SpanKind::Consumer {
-                    stats.async_pruned += 1;
-                    continue;
-                }
-                let mut shift = open.shift;
-                if kid.host != span.host && kid.start + shift < start {
-                    let late = start - (kid.start + shift);
-                    stats.skew_shifted += 1;
-                    stats.skew_ns += late;
-                    shift += late;
-                }
-                let (from, until) = (kid.start + shift, kid.end.max(kid.start) + shift);
-                let (inner_from, inner_until) = (from.max(open.from), until.min(open.until));
-                if inner_from >= inner_until {
-                    if from == until && from >= open.from && from <= open.until {
-                        stats.dropped_empty += 1;
-                    } else {
-                        stats.dropped_outside += 1;
-                    }
-                    continue;
-                }
-                if (inner_from, inner_until) != (from, until) {
-                    stats.clipped += 1;
-                    stats.clipped_ns += (until - from) - (inner_until - inner_from);
-                }
-                self.kids.push(Kid { from: inner_from, until: inner_until, shift, span: *child });
-            }
-            if self.kids.len() > 1 {
-                self.snap((open.until - open.from) / 100, stats);
-                self.kids.sort_unstable_by(|a, b| {
-                    (b.until, a.from, spans[a.span as usize].id).cmp(&(a.until, b.from, spans[b.span as usize].id))
-                });
-            }
+            let span = &spans[open.span as usize];
+            self.children_of(spans, &open, stats);
             let mut t = open.until;
             let mut own = open.until - open.from;
             for kid in &self.kids {
@@ -443,7 +409,7 @@ impl Workspace {
                     own -= kid.until - kid.from;
                     t = kid.from;
                 }
-                self.open.push(Open { from: kid.from, until: kid.until, shift: kid.shift, span: kid.span, critical });
+                self.open.push(kid.open(critical));
             }
             if !open.critical {
                 continue;
@@ -457,6 +423,56 @@ impl Workspace {
         }
         fold(&mut self.parts, |part| (part.owner, part.kind, part.caller), |into, part| into.ns += part.ns);
         fold(&mut self.services, |(service, _)| *service, |into, (_, ns)| into.1 += ns);
+    }
+
+    /// N1 to N5 for one span in its final interval: its children, shifted, clipped, snapped, in the order of the sweep.
+    pub(super) fn children_of(&mut self, spans: &[Span], open: &Open, stats: &mut Stats) -> &[Kid] {
+        let at = open.span as usize;
+        let span = &spans[at];
+        let start = span.start + open.shift;
+        self.kids.clear();
+        for child in &self.children[self.starts[at] as usize..self.starts[at + 1] as usize] {
+            let kid = &spans[*child as usize];
+            if kid.is(Span::FOLLOWS) || span.kind == SpanKind::Producer && kid.kind == SpanKind::Consumer {
+                stats.async_pruned += 1;
+                continue;
+            }
+            let mut shift = open.shift;
+            if kid.host != span.host && kid.start + shift < start {
+                let late = start - (kid.start + shift);
+                stats.skew_shifted += 1;
+                stats.skew_ns += late;
+                shift += late;
+            }
+            let (from, until) = (kid.start + shift, kid.end.max(kid.start) + shift);
+            let (inner_from, inner_until) = (from.max(open.from), until.min(open.until));
+            if inner_from >= inner_until {
+                if from == until && from >= open.from && from <= open.until {
+                    stats.dropped_empty += 1;
+                } else {
+                    stats.dropped_outside += 1;
+                }
+                continue;
+            }
+            if (inner_from, inner_until) != (from, until) {
+                stats.clipped += 1;
+                stats.clipped_ns += (until - from) - (inner_until - inner_from);
+            }
+            self.kids.push(Kid { from: inner_from, until: inner_until, shift, span: *child });
+        }
+        if self.kids.len() > 1 {
+            self.snap((open.until - open.from) / 100, stats);
+            self.kids.sort_unstable_by(|a, b| {
+                (b.until, a.from, spans[a.span as usize].id).cmp(&(a.until, b.from, spans[b.span as usize].id))
+            });
+        }
+        &self.kids
+    }
+
+    /// The span of that id, where it hangs below a root; links the trace.
+    pub(super) fn find(&mut self, trace: &Trace, id: SpanId) -> Option<u32> {
+        self.link(trace, &mut Stats::default());
+        self.reached.iter().copied().find(|at| trace.spans[*at as usize].id == id)
     }
 
     /// N4, on the children as clipped.
@@ -560,4 +576,4 @@ fn fold<T: Copy, K: Ord>(items: &mut Vec<T>, key: impl Fn(&T) -> K, add: impl Fn
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,7 +1,9 @@
 //! Latency: every nanosecond of a request has an owner.
 //!
-//! [`lcp`] divides one request; `crate::tail` adds requests up to the tail of an API.
+//! [`lcp`] divides one request, [`replay`] says what it would have taken had some services been faster; `crate::tail` adds requests up to the tail of an API.
 
 pub mod lcp;
+pub mod replay;
 
 pub use lcp::{Attributed, NoCatalog, Part, Peers, Selector, Slice, SliceKind, Stats, Workspace};
+pub use replay::{Factor, Replay};

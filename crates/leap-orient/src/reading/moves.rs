@@ -136,11 +136,12 @@ impl<'o> Moves<'o> {
         pair
     }
 
-    /// Adds rows of `daily`, of days on or after the first that matters.
+    /// Adds rows of `daily`, of days on or after the first that matters. Returns how many charges all rows of the batch speak of,
+    /// for the reader to compare with those that the table should have.
     ///
     /// # Errors
     /// A column that is missing or of the wrong type.
-    pub fn daily(&mut self, batch: &RecordBatch) -> Result<(), AttributeError> {
+    pub fn daily(&mut self, batch: &RecordBatch) -> Result<i64, AttributeError> {
         let missing = |name: &str| AttributeError::MissingColumn(name.to_owned());
         let column = |name: &str| batch.column_by_name(name).ok_or_else(|| missing(name));
         let cost = CostKind::Effective.column();
@@ -178,7 +179,7 @@ impl<'o> Moves<'o> {
                 sum.1 += counts.value(row);
             }
         }
-        Ok(())
+        Ok(counts.iter().flatten().sum())
     }
 
     /// Adds what another one has added up, between the same orgs.

@@ -20,6 +20,7 @@ use leap_orient::period;
 use leap_terms::{CostKind, Month};
 use serde_json::json;
 
+use crate::agreement;
 use crate::cli::{
     OutputFormat, PeriodCloseArgs, PeriodCommand, PeriodDiffArgs, PeriodReopenArgs, PeriodRestateArgs, PeriodShowArgs,
 };
@@ -108,6 +109,14 @@ async fn proved(home: &Home, layer: &Layer, period: Month) -> Result<(i64, perio
         };
         return Err(Failure::failed(format!("{period} has no charges, so there is nothing to state; {known}")));
     };
+    // A lost file of changes adds up to nothing: no total of the statement would tell.
+    let disagreements = agreement::disagreements(home, &layer.world, Some(period), &published(home)).await?;
+    if let Some(first) = disagreements.first() {
+        let count = disagreements.len();
+        return Err(Failure::quality(format!(
+            "{first} ({count} such in all); nothing was changed; leap verify says what is damaged, leap rules apply --full makes what owners have anew"
+        )));
+    }
     let statement = figures::statement(layer, period, &published(home))?;
     figures::prove(home, snapshot.id, &statement).await?;
     Ok((snapshot.id, statement))

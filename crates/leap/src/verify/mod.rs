@@ -23,10 +23,11 @@ use leap_sim::audit::pools::PoolCharge;
 use leap_terms::delivery::Part;
 use leap_terms::{CostKind, Currency, Money, Month, ScopeKey, SourceId};
 
+use crate::agreement;
 use crate::cli::VerifyArgs;
 use crate::failure::Failure;
 use crate::home::{Access, Home};
-use crate::world::World;
+use crate::world::{World, published};
 use auditor::Inputs;
 use statements::Statements;
 
@@ -111,6 +112,8 @@ pub(crate) struct Verified {
     owners_compared: usize,
     /// Files of the lake and of the raw deliveries that are not as recorded.
     damaged: Vec<String>,
+    /// What the home keeps twice and is not the same.
+    disagreements: Vec<String>,
     /// Raw files that are gone, where that is no failure: their scopes are not re-read.
     absent: Vec<String>,
     /// Deliveries that count, and how many of them were read again.
@@ -140,7 +143,10 @@ impl Verified {
                 && (!sides.reread || sides.rows[FILE] == sides.rows[ACCEPTED])
         });
         let figures = [&self.pools, &self.readings].iter().all(|compared| compared.differences.is_empty());
-        let rest = self.owners.is_empty() && self.damaged.is_empty() && self.statements.faults.is_empty();
+        let rest = self.owners.is_empty()
+            && self.damaged.is_empty()
+            && self.disagreements.is_empty()
+            && self.statements.faults.is_empty();
         rows && figures && rest && self.differences() == 0
     }
 
@@ -168,6 +174,7 @@ pub(crate) async fn verify(home: &Home, world: &World, raw: bool) -> Result<Veri
         owners: vec![],
         owners_compared: 0,
         damaged: vec![],
+        disagreements: vec![],
         absent: vec![],
         deliveries: 0,
         reread: 0,
@@ -180,6 +187,12 @@ pub(crate) async fn verify(home: &Home, world: &World, raw: bool) -> Result<Veri
         if let Err(error) = home.lake.check(file) {
             found.damaged.push(Failure::from_error(&error).message);
         }
+    }
+    // What cannot be read, or does not agree with itself, is told; what would be made of it is not compared.
+    let mut sound = found.damaged.is_empty();
+    if sound {
+        found.disagreements = agreement::disagreements(home, world, None, &published(home)).await?;
+        sound = found.disagreements.is_empty();
     }
     let mut booked = BTreeMap::<(ScopeKey, String, Currency), ([Money; 4], u64)>::new();
     if let Some(snapshot) = &world.snapshot {
@@ -266,6 +279,7 @@ pub(crate) async fn verify(home: &Home, world: &World, raw: bool) -> Result<Veri
         }
     }
     let why_not = match (&found.owners_why_not, found.deliveries - found.reread) {
+        _ if !sound => Some("what the home holds is damaged or does not agree".to_owned()),
         (Some(why), _) => Some(why.clone()),
         (None, 0) => None,
         (None, missing) => Some(format!("{missing} deliveries could not be read again")),
@@ -274,7 +288,11 @@ pub(crate) async fn verify(home: &Home, world: &World, raw: bool) -> Result<Veri
         Some(why) => (found.pools, found.readings) = (Compared::not(why.clone()), Compared::not(why)),
         None => (found.pools, found.readings) = sharing::compare(home, world, &inputs, &charges).await?,
     }
-    found.statements = statements::check(home).await?;
+    match statements::check(home).await {
+        Ok(statements) => found.statements = statements,
+        Err(failure) if sound => return Err(failure),
+        Err(failure) => found.disagreements.push(format!("statements could not be made again: {}", failure.message)),
+    }
     Ok(found)
 }
 

@@ -86,6 +86,7 @@ pub(super) fn print(format: OutputFormat, world: &World, found: &Verified) -> Re
                 "differences": found.statements.faults,
             },
             "damaged": found.damaged,
+            "disagreements": found.disagreements,
             "raw_absent": found.absent,
         })),
         OutputFormat::Csv | OutputFormat::Markdown => answer.print(format),
@@ -98,6 +99,9 @@ pub(super) fn print(format: OutputFormat, world: &World, found: &Verified) -> Re
             }
             for text in &found.damaged {
                 emit(&format!("damaged: {text}\n"))?;
+            }
+            for text in &found.disagreements {
+                emit(&format!("does not agree: {text}\n"))?;
             }
             for text in &found.absent {
                 emit(&format!("not re-read: {text}\n"))?;

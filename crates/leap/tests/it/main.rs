@@ -23,6 +23,7 @@ mod bill;
 mod claims;
 mod complaints;
 mod crash;
+mod damage;
 mod gateway;
 mod harness;
 mod intake;

@@ -11,7 +11,7 @@ use super::{NoCatalog, Selector, SliceKind, Stats, Workspace};
 const ZERO: i64 = 1_000_000_000;
 
 /// Spans as `id parent service@host kind from until`, one a line; the parent of a root is `-`, of an orphan `?`.
-fn trace(text: &str, names: &mut Names) -> Trace {
+pub(in crate::latency) fn trace(text: &str, names: &mut Names) -> Trace {
     let lines: Vec<Vec<&str>> = text.split(';').map(|line| line.split_whitespace().collect()).collect();
     let id = |name: &str| {
         lines.iter().position(|line| line[0] == name).map_or(SpanId::new(999), |at| SpanId::new(at as u64 + 1))
@@ -207,7 +207,7 @@ fn deep_chains_and_wide_fans_are_attributed() {
 }
 
 /// Random trees: parents before children, times anywhere around the parent's.
-fn spans() -> impl Strategy<Value = Vec<Span>> {
+pub(in crate::latency) fn spans() -> impl Strategy<Value = Vec<Span>> {
     let one = (any::<u16>(), 0i64..400, -30i64..200, 0u32..4, 0u32..3, 0u64..6, 0u8..20);
     prop::collection::vec(one, 1..25).prop_map(|list| {
         let mut spans: Vec<Span> = Vec::new();
