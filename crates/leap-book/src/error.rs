@@ -118,6 +118,14 @@ pub enum BookError {
         /// The newest snapshot.
         head: Option<i64>,
     },
+    /// Somebody else recorded traces since the parent was read. Nothing was changed.
+    #[error("change {parent} of traces is no longer the newest, {newest} is; try again from there")]
+    TracesStale {
+        /// The change that the files were worked out from.
+        parent: i64,
+        /// The newest change.
+        newest: i64,
+    },
     /// There is no snapshot of that number.
     #[error("there is no snapshot {0}")]
     NoSnapshot(i64),
@@ -337,7 +345,13 @@ fn statements(newest: &Option<i64>) -> String {
 impl BookError {
     /// True when the same call may succeed later without anybody changing anything: exit code 75.
     pub fn is_try_again(&self) -> bool {
-        matches!(self, BookError::Locked { .. } | BookError::Stale { .. } | BookError::Backwards { .. })
+        matches!(
+            self,
+            BookError::Locked { .. }
+                | BookError::Stale { .. }
+                | BookError::TracesStale { .. }
+                | BookError::Backwards { .. }
+        )
     }
 
     /// Names the fault of a failed statement.

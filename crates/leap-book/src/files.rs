@@ -189,7 +189,7 @@ impl Book {
     /// # Errors
     /// [`BookError`] when the book cannot be read.
     pub async fn all_paths(&self) -> Result<BTreeSet<String>, BookError> {
-        let rows = sqlx::query("SELECT DISTINCT path FROM file")
+        let rows = sqlx::query("SELECT path FROM file UNION SELECT path FROM trace_file")
             .fetch_all(&mut *self.connection().await?)
             .await
             .map_err(self.failed("read the paths of all files"))?;

@@ -44,6 +44,7 @@ mod schema;
 mod scope;
 mod snapshot;
 mod statement;
+mod traces;
 
 pub use attempt::{Attempt, AttemptOutcome};
 pub use audit::{AuditBreak, AuditEntry, AuditEvent, AuditFilter, AuditHead};
@@ -62,3 +63,4 @@ pub use schema::SCHEMA_VERSION;
 pub use scope::{CurrentScope, KnownSource};
 pub use snapshot::Snapshot;
 pub use statement::{NewStatement, Reopening, Statement, StatementCause, second_person};
+pub use traces::{NewTraces, RecordedTraces, ServiceFact, TraceDelivery, TraceFile};

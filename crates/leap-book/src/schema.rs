@@ -17,10 +17,11 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration { version: 1, name: "book", sql: include_str!("../migrations/0001_book.sql") },
     Migration { version: 2, name: "history", sql: include_str!("../migrations/0002_history.sql") },
     Migration { version: 3, name: "one total", sql: include_str!("../migrations/0003_one_total.sql") },
+    Migration { version: 4, name: "traces", sql: include_str!("../migrations/0004_traces.sql") },
 ];
 
 /// The newest schema that this leap knows.

@@ -32,6 +32,9 @@ pub fn file_schema(table: Table, columns: &[String]) -> SchemaRef {
         Table::Cube => tables::cube(),
         Table::Attribution => tables::attribution(),
         Table::Daily => tables::daily(),
+        Table::Requests => tables::requests(),
+        Table::Slices => tables::slices(),
+        Table::Spans => tables::spans(),
     }
 }
 

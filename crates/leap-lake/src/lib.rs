@@ -43,7 +43,7 @@ pub use layout::file_schema;
 pub use log::{Before, PublishInfo};
 pub use orphans::{Collected, Orphan};
 pub use publish::TableVersions;
-pub use read::Batches;
+pub use read::{Batches, Opened};
 pub use sql::{Annotator, SqlAnswer, SqlWorld, cell_text};
 pub use stage::Staging;
 pub use writer::FileWriter;

@@ -64,12 +64,6 @@ pub(crate) async fn bring_to(
 ) -> Result<Option<i64>, LakeError> {
     let folder = root.join(table.name());
     let log = folder.join(DELTA_LOG);
-    if let Some(version) = add_unread(root, table, &log, live, info)? {
-        if (version + 1) % CHECKPOINT_INTERVAL == 0 {
-            checkpoint(table, &folder, &log).await;
-        }
-        return Ok(Some(version));
-    }
     for _ in 0..ATTEMPTS {
         let mut state = if log_exists(&log)? { known.take() } else { None };
         if let Some(earlier) = &mut state
@@ -94,27 +88,35 @@ pub(crate) async fn bring_to(
         }
         let next = version + 1;
         if write_entry(root, table, &log, next, actions, info)? {
-            if (next + 1) % CHECKPOINT_INTERVAL == 0 {
-                checkpoint(table, &folder, &log).await;
-            }
+            checkpoint_if_due(root, table, next).await;
             return Ok(Some(next));
         }
     }
     Err(LakeError::Busy { table: table.name() })
 }
 
-/// Adds to a log whose newest entry is the one that the book recorded, without reading it; the version afterwards. `None`
-/// where it must be read: a crash left it ahead or behind, or its schema may have to grow.
-fn add_unread(
+/// What became of a log that was not read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Unread {
+    /// It must be read: a crash left it ahead or behind, or its schema may have to grow.
+    MustBeRead,
+    /// It holds what it should hold.
+    Stays(i64),
+    /// A version was added.
+    Added(i64),
+}
+
+/// Adds to a log whose newest entry is the one that the book recorded, without reading it.
+pub(crate) fn add_unread(
     root: &Path,
     table: Table,
-    log: &Path,
     live: &[&FileRecord],
     info: &PublishInfo,
-) -> Result<Option<i64>, LakeError> {
-    let Some(version) = info.before.versions.get(&table).copied() else { return Ok(None) };
+) -> Result<Unread, LakeError> {
+    let log = root.join(table.name()).join(DELTA_LOG);
+    let Some(version) = info.before.versions.get(&table).copied() else { return Ok(Unread::MustBeRead) };
     if !log.join(entry_name(version)).is_file() || log.join(entry_name(version + 1)).exists() {
-        return Ok(None);
+        return Ok(Unread::MustBeRead);
     }
     let mut old: BTreeMap<&str, &FileRecord> =
         info.before.files.iter().filter(|file| file.table == table).map(|file| (file.path.as_str(), file)).collect();
@@ -124,7 +126,7 @@ fn add_unread(
             continue;
         }
         if !file.columns.is_empty() {
-            return Ok(None);
+            return Ok(Unread::MustBeRead);
         }
         actions.push(Action::Add(add(file, path_in_table(file), info.at)));
     }
@@ -143,10 +145,12 @@ fn add_unread(
         }));
     }
     if actions.is_empty() {
-        return Ok(Some(version));
+        return Ok(Unread::Stays(version));
     }
-    let written = write_entry(root, table, log, version + 1, actions, info)?;
-    Ok(written.then_some(version + 1))
+    Ok(match write_entry(root, table, &log, version + 1, actions, info)? {
+        true => Unread::Added(version + 1),
+        false => Unread::MustBeRead,
+    })
 }
 
 /// The file of a version of a log.
@@ -353,6 +357,7 @@ fn fields(table: Table, before: Vec<Value>, live: &[&FileRecord]) -> Vec<Value> 
 fn delta_type(data_type: &DataType) -> String {
     match data_type {
         DataType::Utf8 => "string".to_owned(),
+        DataType::Boolean => "boolean".to_owned(),
         DataType::Binary => "binary".to_owned(),
         DataType::Date32 => "date".to_owned(),
         DataType::Int32 => "integer".to_owned(),
@@ -387,9 +392,11 @@ fn write_entry(
     if let Some(snapshot) = info.snapshot {
         metadata.insert("leapSnapshot".to_owned(), json!(snapshot.to_string()));
     }
-    let bytes = CommitData::new(actions, operation, metadata, Vec::new())
-        .get_bytes()
-        .map_err(|fault| LakeError::misuse(table, fault.to_string()))?;
+    let mut bytes = Vec::new();
+    for action in &CommitData::new(actions, operation, metadata, Vec::new()).actions {
+        serde_json::to_writer(&mut bytes, action).map_err(|fault| LakeError::misuse(table, fault.to_string()))?;
+        bytes.push(b'\n');
+    }
 
     durable::make_dirs(root, log)?;
     // Names that start with an underscore are no entries of a log.
@@ -397,7 +404,6 @@ fn write_entry(
     let place = log.join(entry_name(next));
     let written = std::fs::File::create(&temporary).and_then(|mut file| {
         file.write_all(&bytes)?;
-        file.write_all(b"\n")?;
         file.sync_all()
     });
     written.map_err(|source| LakeError::io("write", &temporary, source))?;
@@ -407,6 +413,14 @@ fn write_entry(
         Ok(()) => durable::sync_dir(log).map(|()| true),
         Err(source) if source.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
         Err(source) => Err(LakeError::io("write", &place, source)),
+    }
+}
+
+/// Writes a checkpoint where a version is one that gets one.
+pub(crate) async fn checkpoint_if_due(root: &Path, table: Table, version: i64) {
+    if (version + 1) % CHECKPOINT_INTERVAL == 0 {
+        let folder = root.join(table.name());
+        checkpoint(table, &folder, &folder.join(DELTA_LOG)).await;
     }
 }
 

@@ -1,9 +1,11 @@
 //! Publishing: staged files move into place, and the Delta logs follow.
 //!
 //! Order, so that a crash at any point loses nothing that was acknowledged and leaves no half-made table:
-//! 1. the files' bytes are on disk (`FileWriter::finish` synced them);
+//! 1. sync the files' bytes, but for large files, which `FileWriter::finish` synced;
 //! 2. rename each to its final name, which holds its digest; sync the folders;
 //! 3. one Delta commit per table whose list of live files changed.
+//!
+//! Within a step many files are synced at a time: the disk's commit serves all that wait for it.
 //!
 //! Then the caller lets the book commit, which is the only commit point. A crash before that leaves files that no
 //! snapshot names (`Lake::collect` removes them) and a Delta log ahead of the book (the next publish, or `Lake::heal`,
@@ -15,15 +17,17 @@ use std::path::PathBuf;
 use leap_terms::FileRecord;
 use leap_terms::tables::Table;
 
-use crate::log::{self, PublishInfo};
+use crate::log::{self, PublishInfo, Unread};
+use crate::stage::Staged;
 use crate::{Lake, LakeError, Staging, durable, layout};
 
 /// The Delta version of each table that exists.
 pub type TableVersions = BTreeMap<Table, i64>;
 
 impl Lake {
-    /// Moves the staged files into place and brings the Delta logs to `live`: all files of the snapshot about to be
-    /// committed, new ones included. Staged files that are not live are removed.
+    /// Moves the staged files into place and brings the Delta logs of `tables` to `live`: all their files in the state
+    /// about to be committed, new ones included. Staged files that are not live are removed. `tables` are those of money
+    /// or those of latency: the two are committed apart.
     ///
     /// # Errors
     /// [`LakeError::Damaged`] when a live file is missing or has another size; else the disk's fault. After any error
@@ -31,22 +35,33 @@ impl Lake {
     pub async fn publish(
         &self,
         staging: Staging,
+        tables: &[Table],
         live: &[FileRecord],
         info: &PublishInfo,
     ) -> Result<TableVersions, LakeError> {
-        let lake = self.clone();
-        let listed: BTreeSet<String> = live.iter().map(|file| file.path.clone()).collect();
-        let moving = tokio::task::spawn_blocking(move || lake.move_into_place(&staging, &listed));
-        moving.await.map_err(|fault| LakeError::misuse(Table::Charges, format!("publishing stopped: {fault}")))??;
-        self.bring_logs_to(live, info).await
+        let listed: BTreeSet<&str> = live.iter().map(|file| file.path.as_str()).collect();
+        let mut moved = staging.take();
+        moved.retain(|staged| listed.contains(staged.record.path.as_str()));
+        let new: BTreeSet<&str> = moved.iter().map(|staged| staged.record.path.as_str()).collect();
+        let rest = live.iter().filter(|file| !new.contains(file.path.as_str()));
+        // While the disk syncs, what lies there already is looked at.
+        std::thread::scope(|scope| {
+            let moving = scope.spawn(|| self.move_into_place(&moved));
+            let looked = self.lie_there(rest);
+            moving.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).and(looked)
+        })?;
+        staging.remove()?;
+        self.lie_there(live.iter().filter(|file| new.contains(file.path.as_str())))?;
+        self.bring_logs_to(tables, live, info).await
     }
 
-    /// Brings the Delta logs to `live` without new files: after a crash between the logs and the book.
+    /// Brings the Delta logs of all tables to `live` without new files: after a crash between the logs and the book.
     ///
     /// # Errors
     /// As [`Lake::publish`].
     pub async fn heal(&self, live: &[FileRecord], info: &PublishInfo) -> Result<TableVersions, LakeError> {
-        self.bring_logs_to(live, info).await
+        self.lie_there(live.iter())?;
+        self.bring_logs_to(&Table::ALL, live, info).await
     }
 
     /// Differences between the Delta logs and `live`, in words; empty when they agree.
@@ -71,12 +86,11 @@ impl Lake {
         Ok(differences)
     }
 
-    fn move_into_place(&self, staging: &Staging, listed: &BTreeSet<String>) -> Result<(), LakeError> {
+    fn move_into_place(&self, files: &[Staged]) -> Result<(), LakeError> {
+        let waiting: Vec<&Staged> = files.iter().filter(|staged| !staged.synced).collect();
+        durable::each_at_once(&waiting, |staged| durable::sync_file(&staged.place))?;
         let mut folders = BTreeSet::<PathBuf>::new();
-        for staged in staging.take() {
-            if !listed.contains(&staged.record.path) {
-                continue;
-            }
+        for staged in files {
             let place = layout::locate(self.root(), &staged.record)?;
             let folder = place.parent().unwrap_or(self.root()).to_owned();
             durable::make_dirs(self.root(), &folder)?;
@@ -84,18 +98,13 @@ impl Lake {
                 .map_err(|source| LakeError::io("move into place", &place, source))?;
             folders.insert(folder);
         }
-        for folder in folders {
-            durable::sync_dir(&folder)?;
-        }
-        std::fs::remove_dir_all(staging.folder()).map_err(|source| LakeError::io("remove", staging.folder(), source))
+        let folders: Vec<PathBuf> = folders.into_iter().collect();
+        durable::each_at_once(&folders, |folder| durable::sync_dir(folder))
     }
 
-    async fn bring_logs_to(&self, live: &[FileRecord], info: &PublishInfo) -> Result<TableVersions, LakeError> {
-        let mut listed = BTreeSet::new();
-        if let Some(twice) = live.iter().find(|file| !listed.insert(&file.path)) {
-            return Err(LakeError::misuse(twice.table, format!("live file {} is listed twice", twice.path)));
-        }
-        for file in live {
+    /// Refuses live files that are missing or have another size.
+    fn lie_there<'f>(&self, files: impl Iterator<Item = &'f FileRecord>) -> Result<(), LakeError> {
+        for file in files {
             let place = layout::locate(self.root(), file)?;
             let found = std::fs::metadata(&place).map(|metadata| metadata.len());
             match found {
@@ -110,12 +119,45 @@ impl Lake {
                 Err(source) => return Err(LakeError::io("look at", &place, source)),
             }
         }
+        Ok(())
+    }
+
+    async fn bring_logs_to(
+        &self,
+        tables: &[Table],
+        live: &[FileRecord],
+        info: &PublishInfo,
+    ) -> Result<TableVersions, LakeError> {
+        let mut listed = BTreeSet::new();
+        if let Some(twice) = live.iter().find(|file| !listed.insert(&file.path)) {
+            return Err(LakeError::misuse(twice.table, format!("live file {} is listed twice", twice.path)));
+        }
         let mut versions = TableVersions::new();
         let mut logs = self.logs.lock().await;
-        for table in Table::ALL {
-            let files: Vec<&FileRecord> = live.iter().filter(|file| file.table == table).collect();
+        let files = |table: Table| live.iter().filter(|file| file.table == table).collect::<Vec<&FileRecord>>();
+        // Most logs end where the book says. They are added to side by side; the others are read first.
+        let unread = |table: Table| log::add_unread(self.root(), table, &files(table), info);
+        let added: Vec<Unread> = std::thread::scope(|scope| {
+            let adding: Vec<_> = tables.iter().map(|table| scope.spawn(move || unread(*table))).collect();
+            let joined =
+                adding.into_iter().map(|one| one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            joined.collect::<Result<_, LakeError>>()
+        })?;
+        for (table, added) in tables.iter().copied().zip(added) {
+            match added {
+                Unread::MustBeRead => {}
+                Unread::Stays(version) => {
+                    versions.insert(table, version);
+                    continue;
+                }
+                Unread::Added(version) => {
+                    log::checkpoint_if_due(self.root(), table, version).await;
+                    versions.insert(table, version);
+                    continue;
+                }
+            }
             let mut known = logs.remove(&table);
-            let version = log::bring_to(self.root(), table, &files, info, &mut known).await?;
+            let version = log::bring_to(self.root(), table, &files(table), info, &mut known).await?;
             if let Some(known) = known {
                 logs.insert(table, known);
             }

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,9 +14,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, new_null_array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use leap_terms::tables::{BILLING_PERIOD, SOURCE, Table};
+use bytes::Bytes;
 use leap_terms::{Digest, FileRecord};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
+};
+use parquet::file::reader::ChunkReader;
 
 use crate::layout::{file_schema, locate};
 use crate::sums::ControlSums;
@@ -23,6 +28,9 @@ use crate::{Lake, LakeError};
 
 /// Rows of one batch that a scan yields at most.
 const BATCH_ROWS: usize = 8_192;
+
+/// Files up to this size are read in one go when they are verified: what was digested is then what is decoded.
+const READ_AT_ONCE_BYTES: u64 = 16 << 20;
 
 /// Files that were verified in this process.
 #[derive(Debug, Default)]
@@ -48,8 +56,32 @@ impl Lake {
     /// [`LakeError::Damaged`] when the file is not as recorded; [`LakeError::Misuse`] for a column that the table
     /// cannot have.
     pub fn scan(&self, file: &FileRecord, columns: Option<&[&str]>) -> Result<Batches, LakeError> {
-        let place = self.verify(file)?;
-        open(&place, file, columns)
+        self.opened(file)?.scan(columns)
+    }
+
+    /// Opens a file to read it more than once.
+    ///
+    /// # Errors
+    /// [`LakeError::Damaged`] when the file is not as recorded.
+    pub fn opened(&self, file: &FileRecord) -> Result<Opened, LakeError> {
+        let place = locate(self.root(), file)?;
+        let seal = seal_of(&place, file)?;
+        if self.was_verified(&place, &seal) || file.bytes > READ_AT_ONCE_BYTES {
+            let place = self.verify(file)?;
+            return Opened::on_disk(place, file);
+        }
+        let bytes = std::fs::read(&place).map_err(|source| LakeError::io("read", &place, source))?;
+        if Digest::of(&bytes) != file.digest {
+            return Err(other_digest(file));
+        }
+        let opened = Opened::in_memory(place.clone(), Bytes::from(bytes), file)?;
+        opened.has_its_rows()?;
+        self.verified.0.lock().unwrap_or_else(PoisonError::into_inner).insert(place, seal);
+        Ok(opened)
+    }
+
+    fn was_verified(&self, place: &Path, seal: &Seal) -> bool {
+        self.verified.0.lock().unwrap_or_else(PoisonError::into_inner).get(place) == Some(seal)
     }
 
     /// Checks a file in full: size, digest, rows, and its decimal columns added up again.
@@ -67,7 +99,7 @@ impl Lake {
             .filter(|field| matches!(field.data_type(), DataType::Decimal128(..)))
             .map(|field| field.name().as_str())
             .collect();
-        let batches = open(&place, file, Some(&decimals))?;
+        let batches = Opened::on_disk(place, file)?.scan(Some(&decimals))?;
         let mut sums = ControlSums::new(&batches.schema());
         let mut rows = 0;
         for batch in batches {
@@ -95,7 +127,7 @@ impl Lake {
     pub(crate) fn verify(&self, file: &FileRecord) -> Result<PathBuf, LakeError> {
         let place = locate(self.root(), file)?;
         let seal = seal_of(&place, file)?;
-        if self.verified.0.lock().unwrap_or_else(PoisonError::into_inner).get(&place) == Some(&seal) {
+        if self.was_verified(&place, &seal) {
             return Ok(place);
         }
         verify_bytes(&place, file)?;
@@ -134,19 +166,13 @@ fn verify_bytes(place: &Path, file: &FileRecord) -> Result<(), LakeError> {
         };
     }
     if Digest::from_bytes(*hasher.finalize().as_bytes()) != file.digest {
-        return Err(LakeError::damaged(&file.path, "its digest is not as recorded"));
+        return Err(other_digest(file));
     }
-    let rows = builder(place, file)?.metadata().file_metadata().num_rows();
-    if u64::try_from(rows) != Ok(file.rows) {
-        return Err(LakeError::damaged(&file.path, format!("it holds {rows} rows, the book says {}", file.rows)));
-    }
-    Ok(())
+    Opened::on_disk(place.to_owned(), file)?.has_its_rows()
 }
 
-fn builder(place: &Path, file: &FileRecord) -> Result<ParquetRecordBatchReaderBuilder<File>, LakeError> {
-    let open = File::open(place).map_err(|source| LakeError::io("open", place, source))?;
-    ParquetRecordBatchReaderBuilder::try_new(open)
-        .map_err(|fault| LakeError::damaged(&file.path, format!("it is no Parquet file ({fault})")))
+fn other_digest(file: &FileRecord) -> LakeError {
+    LakeError::damaged(&file.path, "its digest is not as recorded")
 }
 
 /// The type of a column of this table; partition columns and unknown `x_…` or key columns are text.
@@ -157,40 +183,107 @@ fn field_of(table: Table, schema: &Schema, name: &str) -> Result<Field, LakeErro
     match table {
         _ if name == SOURCE || name == BILLING_PERIOD => Ok(Field::new(name, DataType::Utf8, false)),
         Table::Charges | Table::Keys => Ok(Field::new(name, DataType::Utf8, true)),
-        Table::Resources | Table::Cube | Table::Attribution | Table::Daily => {
-            Err(LakeError::misuse(table, format!("has no column '{name}'")))
-        }
+        _ => Err(LakeError::misuse(table, format!("has no column '{name}'"))),
     }
 }
 
-/// Opens a file that was verified or has just been written.
-pub(crate) fn open(place: &Path, file: &FileRecord, columns: Option<&[&str]>) -> Result<Batches, LakeError> {
-    let table_schema = file_schema(file.table, &file.columns);
-    let builder = builder(place, file)?;
-    let stored = builder.schema().clone();
-    let fields = match columns {
-        None => table_schema.fields().iter().map(|field| field.as_ref().clone()).collect(),
-        Some(names) => {
-            names.iter().map(|name| field_of(file.table, &table_schema, name)).collect::<Result<Vec<_>, LakeError>>()?
+/// A file that was verified or has just been written, its footer read.
+pub struct Opened {
+    place: PathBuf,
+    /// All of it, where it was read in one go.
+    bytes: Option<Bytes>,
+    metadata: ArrowReaderMetadata,
+    file: FileRecord,
+}
+
+impl Opened {
+    pub(crate) fn on_disk(place: PathBuf, file: &FileRecord) -> Result<Opened, LakeError> {
+        let open = File::open(&place).map_err(|source| LakeError::io("open", &place, source))?;
+        let metadata = footer(&open, file)?;
+        Ok(Opened { place, bytes: None, metadata, file: file.clone() })
+    }
+
+    fn in_memory(place: PathBuf, bytes: Bytes, file: &FileRecord) -> Result<Opened, LakeError> {
+        let metadata = footer(&bytes, file)?;
+        Ok(Opened { place, bytes: Some(bytes), metadata, file: file.clone() })
+    }
+
+    fn has_its_rows(&self) -> Result<(), LakeError> {
+        let rows = self.metadata.metadata().file_metadata().num_rows();
+        if u64::try_from(rows) == Ok(self.file.rows) {
+            return Ok(());
         }
-    };
-    let wanted: Vec<&str> =
-        fields.iter().map(|field| field.name().as_str()).filter(|name| stored.field_with_name(name).is_ok()).collect();
-    let mask = ProjectionMask::columns(builder.parquet_schema(), wanted.iter().copied());
-    let reader = builder
-        .with_projection(mask)
-        .with_batch_size(BATCH_ROWS)
-        .build()
-        .map_err(|source| LakeError::parquet("read", place, source))?;
-    for field in &fields {
-        if let Ok(found) = stored.field_with_name(field.name())
-            && found.data_type() != field.data_type()
-        {
-            let fault = format!("column {} is {}, not {}", field.name(), found.data_type(), field.data_type());
-            return Err(LakeError::damaged(&file.path, fault));
+        let fault = format!("it holds {rows} rows, the book says {}", self.file.rows);
+        Err(LakeError::damaged(&self.file.path, fault))
+    }
+
+    /// Reads it, as [`Lake::scan`].
+    ///
+    /// # Errors
+    /// As [`Lake::scan`].
+    pub fn scan(&self, columns: Option<&[&str]>) -> Result<Batches, LakeError> {
+        self.batches(columns, None)
+    }
+
+    /// Reads some of its rows, which are given by their numbers from 0: ranges that ascend and do not overlap.
+    ///
+    /// # Errors
+    /// As [`Lake::scan`].
+    pub fn scan_rows(&self, columns: Option<&[&str]>, rows: &[Range<usize>]) -> Result<Batches, LakeError> {
+        let all = usize::try_from(self.file.rows).unwrap_or(usize::MAX);
+        self.batches(columns, Some(RowSelection::from_consecutive_ranges(rows.iter().cloned(), all)))
+    }
+
+    fn batches(&self, columns: Option<&[&str]>, rows: Option<RowSelection>) -> Result<Batches, LakeError> {
+        match &self.bytes {
+            Some(bytes) => self.batches_of(bytes.clone(), columns, rows),
+            None => {
+                let open = File::open(&self.place).map_err(|source| LakeError::io("open", &self.place, source))?;
+                self.batches_of(open, columns, rows)
+            }
         }
     }
-    Ok(Batches { reader, schema: Arc::new(Schema::new(fields)), file: file.clone() })
+
+    fn batches_of<S: ChunkReader + 'static>(
+        &self,
+        source: S,
+        columns: Option<&[&str]>,
+        rows: Option<RowSelection>,
+    ) -> Result<Batches, LakeError> {
+        let file = &self.file;
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(source, self.metadata.clone());
+        let table_schema = file_schema(file.table, &file.columns);
+        let stored = builder.schema().clone();
+        let fields = match columns {
+            None => table_schema.fields().iter().map(|field| field.as_ref().clone()).collect(),
+            Some(names) => names
+                .iter()
+                .map(|name| field_of(file.table, &table_schema, name))
+                .collect::<Result<Vec<_>, LakeError>>()?,
+        };
+        let stores = |name: &str| stored.field_with_name(name).is_ok();
+        let wanted: Vec<&str> = fields.iter().map(|field| field.name().as_str()).filter(|name| stores(name)).collect();
+        let mask = ProjectionMask::columns(builder.parquet_schema(), wanted.iter().copied());
+        let mut builder = builder.with_projection(mask).with_batch_size(BATCH_ROWS);
+        if let Some(rows) = rows {
+            builder = builder.with_row_selection(rows);
+        }
+        let reader = builder.build().map_err(|source| LakeError::parquet("read", &self.place, source))?;
+        for field in &fields {
+            if let Ok(found) = stored.field_with_name(field.name())
+                && found.data_type() != field.data_type()
+            {
+                let fault = format!("column {} is {}, not {}", field.name(), found.data_type(), field.data_type());
+                return Err(LakeError::damaged(&file.path, fault));
+            }
+        }
+        Ok(Batches { reader, schema: Arc::new(Schema::new(fields)), file: file.clone() })
+    }
+}
+
+fn footer<S: ChunkReader>(source: &S, file: &FileRecord) -> Result<ArrowReaderMetadata, LakeError> {
+    ArrowReaderMetadata::load(source, ArrowReaderOptions::default())
+        .map_err(|fault| LakeError::damaged(&file.path, format!("it is no Parquet file ({fault})")))
 }
 
 /// The rows of one file, in batches.

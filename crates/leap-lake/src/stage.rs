@@ -1,7 +1,7 @@
 //! Staging: files that are being made. Nothing here is visible to anyone; a crash leaves at most rubbish that
 //! `Lake::collect` removes.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,14 +9,16 @@ use leap_terms::tables::Table;
 use leap_terms::{DeliveryId, FileRecord, ScopeKey};
 
 use crate::layout::STAGING;
-use crate::read::Batches;
-use crate::{FileWriter, Lake, LakeError, durable, read};
+use crate::read::{Batches, Opened};
+use crate::{FileWriter, Lake, LakeError};
 
 /// One finished file and where it waits.
 #[derive(Debug)]
 pub(crate) struct Staged {
     pub(crate) record: FileRecord,
     pub(crate) place: PathBuf,
+    /// False where the publish has to sync it.
+    pub(crate) synced: bool,
 }
 
 /// The finished files of a staging, shared with its writers.
@@ -45,7 +47,8 @@ pub struct Staging {
 }
 
 impl Lake {
-    /// Opens `staging/<transaction>/`. What an earlier, broken run of the same transaction left there is removed.
+    /// Opens `staging/<transaction>/`, which is made with its first file. What an earlier, broken run of the same transaction
+    /// left there is removed.
     ///
     /// # Errors
     /// [`LakeError::Io`]; a transaction's name that is no plain word is [`LakeError::Misuse`].
@@ -59,7 +62,6 @@ impl Lake {
         if folder.exists() {
             std::fs::remove_dir_all(&folder).map_err(|source| LakeError::io("clear", &folder, source))?;
         }
-        durable::make_dirs(self.root(), &folder)?;
         Ok(Staging { folder, shelf: Arc::default() })
     }
 }
@@ -79,11 +81,12 @@ impl Staging {
     ) -> Result<FileWriter, LakeError> {
         match table {
             Table::Charges | Table::Keys => {}
-            Table::Resources | Table::Cube | Table::Attribution | Table::Daily if columns.is_empty() => {}
-            Table::Resources | Table::Cube | Table::Attribution | Table::Daily => {
-                return Err(LakeError::misuse(table, "takes no columns of its own"));
-            }
+            _ if columns.is_empty() => {}
+            _ => return Err(LakeError::misuse(table, "takes no columns of its own")),
         }
+        // Nobody misses the folder after a power cut, so it need not be synced.
+        std::fs::create_dir_all(&self.folder)
+            .map_err(|source| LakeError::io("make the folder", &self.folder, source))?;
         let number = self.shelf.numbers.fetch_add(1, Ordering::Relaxed);
         let place = self.folder.join(format!("{}-{number:05}.parquet", table.name()));
         FileWriter::new(table, scope, delivery, columns, place, self.shelf.clone())
@@ -107,7 +110,7 @@ impl Staging {
             staged.iter().find(|staged| staged.record.path == file.path).map(|staged| staged.place.clone())
         };
         let place = place.ok_or_else(|| LakeError::misuse(file.table, format!("{} is not staged", file.path)))?;
-        read::open(&place, file, columns)
+        Opened::on_disk(place, file)?.scan(columns)
     }
 
     /// Forgets and removes the files finished so far, to begin anew. Writers that are not finished go with their drop.
@@ -126,11 +129,17 @@ impl Staging {
     /// # Errors
     /// [`LakeError::Io`].
     pub fn discard(self) -> Result<(), LakeError> {
-        std::fs::remove_dir_all(&self.folder).map_err(|source| LakeError::io("remove", &self.folder, source))
+        self.remove()
     }
 
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
+    /// Removes the folder with what is left in it, where one was made.
+    pub(crate) fn remove(&self) -> Result<(), LakeError> {
+        match std::fs::remove_dir_all(&self.folder) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(LakeError::io("remove", &self.folder, source))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     pub(crate) fn take(&self) -> Vec<Staged> {

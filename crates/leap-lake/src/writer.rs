@@ -27,6 +27,9 @@ use crate::sums::ControlSums;
 
 /// Rows of one batch as the encoder sees them.
 const BATCH_ROWS: usize = 8_192;
+/// A file of so many bytes is synced as soon as it ends, while others are still made; smaller ones wait for the publish, which
+/// syncs many at a time.
+const SYNCED_AT_ONCE_BYTES: u64 = 1 << 20;
 /// Rows of one row group: few enough to prune and to keep memory low, many enough for the dictionary to pay.
 const ROW_GROUP_ROWS: usize = 262_144;
 
@@ -168,7 +171,7 @@ impl FileWriter {
         LakeError::parquet("write", &self.staged, source)
     }
 
-    /// Ends the file and syncs it. The record names the place where a publish will put it.
+    /// Ends the file. The record names the place where a publish will put it, once it is synced.
     ///
     /// # Errors
     /// [`LakeError::Parquet`] and [`LakeError::Io`] when the disk refuses; [`LakeError::Misuse`] when the same rows
@@ -179,7 +182,10 @@ impl FileWriter {
         let mut written =
             self.parquet.into_inner().map_err(|source| LakeError::parquet("end", &self.staged, source))?;
         written.flush().map_err(|source| LakeError::io("write", &self.staged, source))?;
-        written.file.get_ref().sync_all().map_err(|source| LakeError::io("sync", &self.staged, source))?;
+        let synced = written.bytes >= SYNCED_AT_ONCE_BYTES;
+        if synced {
+            written.file.get_ref().sync_all().map_err(|source| LakeError::io("sync", &self.staged, source))?;
+        }
         let digest = Digest::from_bytes(*written.hasher.finalize().as_bytes());
         let record = FileRecord {
             table: self.table,
@@ -193,7 +199,7 @@ impl FileWriter {
             columns: self.columns,
             fine: self.sums.fine(),
         };
-        self.shelf.put(Staged { record: record.clone(), place: self.staged })?;
+        self.shelf.put(Staged { record: record.clone(), place: self.staged, synced })?;
         Ok(record)
     }
 }

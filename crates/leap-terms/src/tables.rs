@@ -12,6 +12,12 @@
 //! | `cube` | one day × key × resource × currency, with exact sums | reports and re-attribution read this alone |
 //! | `attribution` | one owner of a key (or of one resource under a key) over a period of days | the answer of the rules |
 //! | `daily` | one day × owner × rule × commitment × currency, with exact sums | reorgs, pools and reports by team read this alone |
+//! | `requests` | one request, as a trace shows it | quantiles of any API and time |
+//! | `slices` | one service's time in one request, by kind and caller | whose the latency is, under the org of any day |
+//! | `spans` | one span of a request that is kept as an example | critical paths of the tail, what-if |
+//!
+//! The last three are latency: times are whole nanoseconds, the source is `traces`, and the month is that in which the
+//! request began. They are published on their own (`Table::LATENCY`), the others together (`Table::MONEY`).
 //!
 //! Decimals take two columns: `C` counts 10⁻¹⁸ (Decimal128(38, 18); costs of single charges (30, 18)) and
 //! `x_LeapFineC` the digits 19 to 30 (Decimal128(38, 30), in [0, 10⁻¹⁸), null when zero). The exact value is their sum.
@@ -61,12 +67,32 @@ pub enum Table {
     Attribution,
     /// What each owner has, day by day.
     Daily,
+    /// Requests.
+    Requests,
+    /// Time of services in requests.
+    Slices,
+    /// Spans of requests that are kept as examples.
+    Spans,
 }
 
 impl Table {
-    /// All tables, in the order in which a publish writes them.
-    pub const ALL: [Table; 6] =
+    /// The tables of money, in the order in which a publish writes them.
+    pub const MONEY: [Table; 6] =
         [Table::Charges, Table::Keys, Table::Resources, Table::Cube, Table::Attribution, Table::Daily];
+    /// The tables of latency, in the order in which a publish writes them.
+    pub const LATENCY: [Table; 3] = [Table::Requests, Table::Slices, Table::Spans];
+    /// All tables.
+    pub const ALL: [Table; 9] = [
+        Table::Charges,
+        Table::Keys,
+        Table::Resources,
+        Table::Cube,
+        Table::Attribution,
+        Table::Daily,
+        Table::Requests,
+        Table::Slices,
+        Table::Spans,
+    ];
 
     /// The folder's name.
     pub fn name(self) -> &'static str {
@@ -77,6 +103,9 @@ impl Table {
             Table::Cube => "cube",
             Table::Attribution => "attribution",
             Table::Daily => "daily",
+            Table::Requests => "requests",
+            Table::Slices => "slices",
+            Table::Spans => "spans",
         }
     }
 
@@ -204,6 +233,74 @@ pub fn daily() -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
+/// `requests`: one request, sorted by start, trace and root.
+///
+/// | column | meaning |
+/// |---|---|
+/// | `day` | UTC day of its start |
+/// | `trace_id`, `root_span_id` | as they were written, mostly 32 and 16 hexadecimal digits |
+/// | `service`, `operation` | of the span at which it begins |
+/// | `api` | the API of `apis.yaml` whose span inside of another request this is; null for requests that begin their trace |
+/// | `start_ns` | nanoseconds since 1970-01-01T00:00:00Z |
+/// | `latency_ns` | how long it took: the sum of its slices |
+/// | `weight` | requests that it stands for, counted in 2⁻²⁰ |
+/// | `weight_known` | false where the trace does not say how it was sampled |
+/// | `error`, `incomplete` | the root ended with an error; the trace was closed before it was whole |
+/// | `spans`, `slices` | spans of the trace; rows of it in `slices` |
+/// | `counters` | what attribution met on the way, as a JSON object; null where nothing |
+pub fn requests() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new(DAY, DataType::Date32, false),
+        Field::new("trace_id", DataType::Utf8, false),
+        Field::new("root_span_id", DataType::Utf8, false),
+        Field::new("service", DataType::Utf8, false),
+        Field::new("operation", DataType::Utf8, false),
+        Field::new("api", DataType::Utf8, true),
+        Field::new("start_ns", DataType::Int64, false),
+        Field::new("latency_ns", DataType::Int64, false),
+        Field::new("weight", DataType::Int64, false),
+        Field::new("weight_known", DataType::Boolean, false),
+        Field::new("error", DataType::Boolean, false),
+        Field::new("incomplete", DataType::Boolean, false),
+        Field::new("spans", DataType::Int64, false),
+        Field::new("slices", DataType::Int64, false),
+        Field::new("counters", DataType::Utf8, true),
+    ]))
+}
+
+/// `slices`: the time of one service in one request, in the order of `requests`. `service` owns the time (LCP-1E: the callee of
+/// an edge, the peer of an external call); `caller` is the service whose span it was where that is another one; `kind` is
+/// `self`, `edge`, `external` or `retry`; `ns` is above 0.
+pub fn slices() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new(DAY, DataType::Date32, false),
+        Field::new("trace_id", DataType::Utf8, false),
+        Field::new("root_span_id", DataType::Utf8, false),
+        Field::new("service", DataType::Utf8, false),
+        Field::new("kind", DataType::Utf8, false),
+        Field::new("caller", DataType::Utf8, true),
+        Field::new("ns", DataType::Int64, false),
+    ]))
+}
+
+/// `spans`: whole traces of requests that are kept as examples. `flags` are those of [`crate::Span`].
+pub fn spans() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new(DAY, DataType::Date32, false),
+        Field::new("trace_id", DataType::Utf8, false),
+        Field::new("span_id", DataType::Utf8, false),
+        Field::new("parent_span_id", DataType::Utf8, true),
+        Field::new("service", DataType::Utf8, false),
+        Field::new("host", DataType::Utf8, false),
+        Field::new("operation", DataType::Utf8, false),
+        Field::new("kind", DataType::Utf8, false),
+        Field::new("peer", DataType::Utf8, true),
+        Field::new("flags", DataType::Int32, false),
+        Field::new("start_ns", DataType::Int64, false),
+        Field::new("end_ns", DataType::Int64, false),
+    ]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,6 +314,9 @@ mod tests {
             cube(),
             attribution(),
             daily(),
+            requests(),
+            slices(),
+            spans(),
         ] {
             let mut names: Vec<_> = schema.fields().iter().map(|field| field.name().clone()).collect();
             let count = names.len();

@@ -375,7 +375,7 @@ pub(crate) async fn turn(
     let table_versions = if nothing_written && remove.is_empty() {
         BTreeMap::new()
     } else {
-        home.lake.publish(staging, &live, &info).await.map_err(problem)?
+        home.lake.publish(staging, &leap_terms::tables::Table::MONEY, &live, &info).await.map_err(problem)?
     };
     let mut publish =
         Publish::new(world.snapshot.as_ref().map(|snapshot| snapshot.id), digest, change.cause, actor(), now);

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use leap_book::Book;
 use leap_lake::Lake;
+use leap_terms::SpanKind;
 use serde::Deserialize;
 
 use crate::failure::Failure;
@@ -31,6 +32,58 @@ pub(crate) struct Settings {
     pub(crate) claims: ClaimsSettings,
     /// A Backstage that is asked for the org.
     pub(crate) backstage: BackstageSettings,
+    /// Traces.
+    pub(crate) latency: LatencySettings,
+}
+
+/// `[latency]`.
+#[derive(Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct LatencySettings {
+    /// `[[latency.apis]]`: requests inside of other requests that count as requests of their own.
+    pub(crate) apis: Vec<ApiSettings>,
+}
+
+/// One of `[[latency.apis]]`: the topmost spans of a trace that match are its requests.
+#[derive(Deserialize, Clone, Debug, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ApiSettings {
+    /// What reports call it.
+    pub(crate) name: String,
+    /// `service.name`.
+    pub(crate) service: Option<String>,
+    /// The span's name.
+    pub(crate) operation: Option<String>,
+    /// `server`, `client`, `consumer` …
+    pub(crate) kind: Option<KindSetting>,
+}
+
+/// The kind of a span, as settings name it.
+#[derive(Deserialize, Clone, Copy, Debug, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum KindSetting {
+    Internal,
+    Server,
+    Client,
+    Producer,
+    Consumer,
+}
+
+impl ApiSettings {
+    /// What it selects.
+    pub(crate) fn selector(&self) -> leap_orient::latency::Selector {
+        leap_orient::latency::Selector {
+            service: self.service.clone(),
+            operation: self.operation.clone(),
+            kind: self.kind.map(|kind| match kind {
+                KindSetting::Internal => SpanKind::Internal,
+                KindSetting::Server => SpanKind::Server,
+                KindSetting::Client => SpanKind::Client,
+                KindSetting::Producer => SpanKind::Producer,
+                KindSetting::Consumer => SpanKind::Consumer,
+            }),
+        }
+    }
 }
 
 /// `[book]`.
@@ -131,6 +184,14 @@ const SETTINGS_TEXT: &str = "\
 # token_variable = \"LEAP_BACKSTAGE_TOKEN\"
 # Seconds that one request may take.
 # timeout_seconds = 60
+
+# Requests inside of other requests that are requests of their own, such as an API behind a gateway. For traces taken in
+# from then on. One block for each:
+# [[latency.apis]]
+# name = \"charge\"
+# service = \"charge-api\"
+# operation = \"POST /v1/charges\"
+# kind = \"server\"
 ";
 
 /// An opened home.

@@ -29,6 +29,7 @@ use crate::output::{amount_shown, emit, print_json, printable};
 use crate::ownership::extra_key_columns;
 use crate::progress::Bar;
 use crate::sink::StagedSink;
+use crate::traces::{self, TracesTaken, found_below};
 use crate::world::World;
 
 /// What became of a delivery.
@@ -57,6 +58,8 @@ pub(crate) struct Report {
     source: Option<SourceId>,
     format: Option<Format>,
     reason: Option<String>,
+    /// What it is where it holds traces and no bill.
+    traces: Option<Box<TracesTaken>>,
 }
 
 /// How to take in.
@@ -106,6 +109,16 @@ pub(crate) async fn take_paths(
 ) -> Result<Vec<Report>, Failure> {
     let mut reports = Vec::new();
     for path in paths {
+        let traces = found_below(path);
+        for file in &traces {
+            if cancelled.load(Ordering::Relaxed) {
+                return Err(Failure::interrupted());
+            }
+            reports.push(take_traces(home, file, options).await?);
+        }
+        if traces.len() == 1 && traces[0] == *path {
+            continue;
+        }
         let found = match discover(std::slice::from_ref(path), &DiscoverOptions::default()) {
             Ok(found) => found,
             Err(error) => {
@@ -119,6 +132,10 @@ pub(crate) async fn take_paths(
             tracing::info!("passed over {}: {reason}", path.display());
         }
         for candidate in &found.candidates {
+            let of_traces = |part: &CandidatePart| traces.contains(&part.path);
+            if !traces.is_empty() && candidate.parts.iter().all(of_traces) {
+                continue;
+            }
             if cancelled.load(Ordering::Relaxed) {
                 return Err(Failure::interrupted());
             }
@@ -129,7 +146,33 @@ pub(crate) async fn take_paths(
 }
 
 fn refusal(path: String, reason: String) -> Report {
-    Report { path, status: Status::Refused, delivery: None, source: None, format: None, reason: Some(reason) }
+    Report {
+        path,
+        status: Status::Refused,
+        delivery: None,
+        source: None,
+        format: None,
+        reason: Some(reason),
+        traces: None,
+    }
+}
+
+/// Takes a file of traces.
+async fn take_traces(home: &Home, file: &Path, options: &Options) -> Result<Report, Failure> {
+    let path = file.display().to_string();
+    let taken = match traces::take_file(home, file, options.dry_run).await {
+        Ok(taken) => taken,
+        Err(Ok(reason)) => {
+            let report = refusal(path, reason);
+            record(home, &report, &[], options).await?;
+            return Ok(report);
+        }
+        Err(Err(failure)) => return Err(failure),
+    };
+    let status = if taken.unchanged { Status::Unchanged } else { Status::Accepted };
+    let reason = taken.unchanged.then(|| format!("the same bytes are in already, as delivery {}", taken.delivery));
+    let traces = Some(Box::new(taken));
+    Ok(Report { path, status, delivery: None, source: None, format: None, reason, traces })
 }
 
 /// Records an attempt that made no snapshot.
@@ -231,6 +274,7 @@ async fn take_one(
         };
         let delivery = home.book.delivery(&id).await.map_err(problem)?.and_then(|detail| detail.delivery);
         let report = Report {
+            traces: None,
             path: candidate.path.clone(),
             status: Status::Unchanged,
             source: known.source,
@@ -321,6 +365,7 @@ async fn read(
         });
     }
     let report = |status, delivery: Delivery, reason| Report {
+        traces: None,
         path: candidate.path.clone(),
         status,
         source: Some(delivery.source.clone()),
@@ -721,6 +766,9 @@ fn show(format: OutputFormat, explain: bool, reports: &[Report]) -> Result<(), F
                 line += &format!("\n          {} rows could not be read: leap quarantine list", delivery.quarantined);
             }
         }
+        if let Some(taken) = report.traces.as_ref().filter(|taken| !taken.unchanged) {
+            line += &format!("\n          {}", traces_shown(taken));
+        }
         for assumption in report.delivery.iter().flat_map(|delivery| &delivery.assumptions) {
             if assumption.what.starts_with("mandatory FOCUS column") {
                 let column = assumption.column.as_deref().unwrap_or_default();
@@ -739,6 +787,38 @@ fn show(format: OutputFormat, explain: bool, reports: &[Report]) -> Result<(), F
         }
     }
     Ok(())
+}
+
+/// What a file of traces held, for people.
+fn traces_shown(taken: &TracesTaken) -> String {
+    let count = |name: &str| taken.counts[name].as_u64().unwrap_or(0);
+    let days = taken.days.as_ref().map_or_else(String::new, |days| format!(", {days}"));
+    let mut line = format!(
+        "{}, {} requests from {} traces of {} spans{days}",
+        taken.format,
+        count("requests"),
+        count("traces"),
+        count("spans")
+    );
+    let stored = taken.stored;
+    if stored.known + stored.replaced > 0 {
+        line += &format!(
+            "\n          {} requests were in already, {} are replaced by wholer ones",
+            stored.known, stored.replaced
+        );
+    }
+    let others = [
+        ("traces_without_request", "traces without a root that is there: no request"),
+        ("duplicate_spans", "spans that came twice, counted once"),
+        ("rejected_trace_id", "spans without a usable trace id"),
+        ("rejected_span_id", "spans without a usable span id"),
+        ("rejected_parent_id", "spans with an unusable parent id"),
+        ("rejected_times", "spans without usable times"),
+    ];
+    for (name, what) in others.into_iter().filter(|(name, _)| count(name) > 0) {
+        line += &format!("\n          {} {what}", count(name));
+    }
+    line
 }
 
 fn explain_text(delivery: &Delivery) -> Result<(), Failure> {
@@ -808,6 +888,17 @@ fn as_json(report: &Report, explain: bool) -> Value {
         "totals": totals,
         "reason": report.reason,
     });
+    if let Some(taken) = &report.traces {
+        json["format"] = json!(taken.format);
+        json["delivery"] = json!(taken.delivery.as_str());
+        json["traces"] = json!({
+            "counts": taken.counts,
+            "days": taken.days,
+            "requests_new": taken.stored.new,
+            "requests_replaced": taken.stored.replaced,
+            "requests_known": taken.stored.known,
+        });
+    }
     if explain && let Some(delivery) = &report.delivery {
         json["version"] = json!(delivery.version);
         json["assumptions"] = json!(delivery.assumptions);

@@ -32,6 +32,7 @@ mod sink;
 mod spend;
 mod splits;
 mod story;
+mod traces;
 mod trail;
 mod verify;
 mod view;

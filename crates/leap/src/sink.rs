@@ -66,7 +66,7 @@ fn own_columns(table: Table, batch: &RecordBatch) -> BTreeSet<String> {
             names.filter(|name| fixed.field_with_name(name).is_err()).collect()
         }
         Table::Keys => names.filter(|name| name != leap_terms::tables::KEY).collect(),
-        Table::Resources | Table::Cube | Table::Attribution | Table::Daily => BTreeSet::new(),
+        _ => BTreeSet::new(),
     }
 }
 
@@ -75,7 +75,7 @@ impl FactSink for StagedSink<'_> {
         let sunk = |error: LakeError| SinkError::new(error);
         let batch = match table {
             Table::Charges => self.with_lineage(batch).map_err(SinkError::new)?,
-            Table::Keys | Table::Resources | Table::Cube | Table::Attribution | Table::Daily => batch.clone(),
+            _ => batch.clone(),
         };
         let columns = own_columns(table, &batch);
         let fits = self.writers.get(&(table, month)).is_some_and(|open| columns.is_subset(&open.columns));

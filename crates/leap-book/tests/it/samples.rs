@@ -86,7 +86,7 @@ pub(crate) fn file(table: Table, delivery: &Delivery, name: &str) -> FileRecord 
             .into_iter()
             .map(|kind| (kind.column().to_owned(), facts.totals[0].costs[kind]))
             .collect::<BTreeMap<_, _>>(),
-        Table::Keys | Table::Resources | Table::Attribution | Table::Daily => BTreeMap::new(),
+        _ => BTreeMap::new(),
     };
     FileRecord {
         table,

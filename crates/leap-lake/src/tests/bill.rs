@@ -114,7 +114,7 @@ pub(super) async fn published(folder: &Path) -> (Lake, Vec<FileRecord>) {
     let mut writer = staging.writer(Table::Cube, &scope, &delivery(DELIVERY), &[]).unwrap();
     writer.write(&cube("7")).unwrap();
     let live = vec![file, writer.finish().unwrap()];
-    let versions = lake.publish(staging, &live, &info("ingest")).await.unwrap();
+    let versions = lake.publish(staging, &Table::MONEY, &live, &info("ingest")).await.unwrap();
     assert_eq!(versions.into_iter().collect::<Vec<_>>(), [(Table::Charges, 0), (Table::Cube, 0)]);
     (lake, live)
 }

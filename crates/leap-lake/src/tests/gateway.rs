@@ -72,7 +72,7 @@ async fn tags_periods_owners_and_small_tables_are_there() {
     let (lake, mut live) = published(folder.path()).await;
     let staging = lake.stage("tx-2").unwrap();
     live.push(stage_charges(&staging, &scope("focus:gcp", "2026-10"), "fedcba9876543210", &["3", "4"], &["x_Other"]));
-    lake.publish(staging, &live, &info("ingest")).await.unwrap();
+    lake.publish(staging, &Table::MONEY, &live, &info("ingest")).await.unwrap();
     let teams =
         RecordBatch::try_from_iter([("id", Arc::new(StringArray::from(vec!["payments", "search"])) as ArrayRef)])
             .unwrap();

@@ -66,7 +66,7 @@ async fn a_restated_month_is_one_entry_with_its_remove_and_its_add() {
         &["x_Discounts", "x_New column", "x_later", "X_LATER"],
     );
     let next = vec![file, live[1].clone()];
-    let versions = lake.publish(staging, &next, &info("restate")).await.unwrap();
+    let versions = lake.publish(staging, &Table::MONEY, &next, &info("restate")).await.unwrap();
     assert_eq!((versions[&Table::Charges], versions[&Table::Cube]), (1, 0), "an unchanged table gets no entry");
     let actions = entry(&lake, "charges", 1);
     let (adds, removes) = (of_kind(&actions, "add"), of_kind(&actions, "remove"));
@@ -89,7 +89,7 @@ async fn a_log_ahead_of_the_book_heals_and_so_does_one_behind_it() {
     let staging = lake.stage("tx-2").unwrap();
     let lost = stage_charges(&staging, &scope("focus:aws/1", "2026-10"), DELIVERY, &["5"], &[]);
     let unseen = [live.clone(), vec![lost.clone()]].concat();
-    lake.publish(staging, &unseen, &info("ingest")).await.unwrap();
+    lake.publish(staging, &Table::MONEY, &unseen, &info("ingest")).await.unwrap();
     let differences = lake.log_differences(&live).await.unwrap();
     assert_eq!(differences.len(), 1);
     assert!(differences[0].ends_with("is only in the Delta log"), "{differences:?}");
@@ -99,7 +99,7 @@ async fn a_log_ahead_of_the_book_heals_and_so_does_one_behind_it() {
     let again = lake.stage("tx-2").unwrap();
     let same = stage_charges(&again, &scope("focus:aws/1", "2026-10"), DELIVERY, &["5"], &[]);
     assert_eq!(same, lost);
-    assert_eq!(lake.publish(again, &unseen, &info("ingest")).await.unwrap()[&Table::Charges], 3);
+    assert_eq!(lake.publish(again, &Table::MONEY, &unseen, &info("ingest")).await.unwrap()[&Table::Charges], 3);
     // A log that lost its last entry is behind.
     std::fs::remove_file(lake.root().join(format!("charges/_delta_log/{:020}.json", 3))).unwrap();
     assert_eq!(lake.log_differences(&unseen).await.unwrap().len(), 1);
@@ -116,7 +116,7 @@ async fn checkpoints_never_cost_history_and_a_torn_one_does_no_harm() {
     for month in 1..=12 {
         let staging = lake.stage(&format!("tx-{month}")).unwrap();
         live.push(stage_charges(&staging, &scope("focus:aws/1", &format!("2025-{month:02}")), DELIVERY, &["5"], &[]));
-        lake.publish(staging, &live, &info("ingest")).await.unwrap();
+        lake.publish(staging, &Table::MONEY, &live, &info("ingest")).await.unwrap();
     }
     let log = lake.root().join("charges/_delta_log");
     let exists = |name: &str| Path::new(&log).join(name).exists();
@@ -141,7 +141,7 @@ async fn a_log_that_ends_where_the_book_says_is_added_to_without_being_read() {
         live.retain(|old| old.scope.billing_period.to_string() != "2026-10");
         live.push(file);
         let told = crate::PublishInfo { before, ..info("ingest") };
-        let after = lake.publish(staging, &live, &told).await.unwrap();
+        let after = lake.publish(staging, &Table::MONEY, &live, &told).await.unwrap();
         assert_eq!(after[&Table::Charges], versions[&Table::Charges] + 1);
         assert!(lake.log_differences(&live).await.unwrap().is_empty());
         versions = after;

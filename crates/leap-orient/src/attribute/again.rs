@@ -2,10 +2,11 @@
 //! answer does differ are written.
 //!
 //! ```text
-//! let again = Again::new(&old, &new);                     // which rules and names differ, on which days
+//! let again = Again::new((&old_rules, &old_org), &new, &names);   // which rules and names differ, on which days
 //! let mut run = again.scope(first_day, last_day);         // a scope with charges on those days
 //! if again.reads_answers() { run.answers(&batch)?; … }    // its stored answers
-//! if again.probes() { run.keys(&batch)?; run.resources(&batch)?; run.pairs(&batch)?; }
+//! if again.probes_keys_alone() { run.matching(&batch, 0, &mut rows)?; run.choose(&those_rows)?; }
+//! else if again.probes() { run.keys(&batch)?; run.resources(&batch)?; run.pairs(&batch)?; }
 //! if run.has_candidates() { /* answers, if not yet */ run.full_keys(…)?; run.cube(…)?; run.full_resources(…)?; }
 //! let done = run.finish()?;                               // None: nothing differs here
 //! ```
@@ -17,21 +18,22 @@
 //! The result is the same, to the byte, as attributing the scope from scratch; tests hold it to that.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::ops::Range;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch};
-use arrow::compute::{filter_record_batch, interleave_record_batch};
+use arrow::array::{Array, BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
 use hashbrown::{HashMap, HashSet};
 use leap_terms::{CostKind, Currency, Day, Owner, Period, RuleId, tables};
 
 use super::Answers;
-use super::columns::{AttributeError, CubeRows, Currencies, binary, days, digest, text};
+use super::columns::{AttributeError, CubeRows, Currencies, binary, digest, text};
 use super::daily::{Daily, DailyKey};
 use super::engine::{Engine, mapping_evidence};
+use super::merged::{Rows, merged};
 use super::scope::ScopeRun;
 use crate::org::Org;
 use crate::proof::Folded;
-use crate::rules::{CodeOwners, Outcome};
+use crate::rules::{CodeOwners, Outcome, RuleSet};
 
 /// Two engines, and what can differ between their answers.
 pub struct Again<'e, 'r> {
@@ -87,16 +89,18 @@ fn renamed(name: &str, old: &Org, new: &Org) -> Option<Period> {
 }
 
 impl<'e, 'r> Again<'e, 'r> {
-    /// Compares two engines; `names` are those whose meaning may differ ([`Org::names_changed`]).
-    pub fn new(old: &Engine<'r>, new: &'e Engine<'r>, names: &[String]) -> Again<'e, 'r> {
-        let change = old.rules().change_to(new.rules());
+    /// Compares the rules and the org of before with an engine; `names` are those whose meaning may differ
+    /// ([`Org::names_changed`]).
+    pub fn new(old: (&RuleSet, &Org), new: &'e Engine<'r>, names: &[String]) -> Again<'e, 'r> {
+        let (old_rules, old_org) = old;
+        let change = old_rules.change_to(new.rules());
         let mut days = change.days();
         let mut gone: HashSet<String> =
-            change.gone.iter().map(|rule| old.rules().rules()[rule.number].id.as_str().to_owned()).collect();
+            change.gone.iter().map(|rule| old_rules.rules()[rule.number].id.as_str().to_owned()).collect();
         let mut folded = HashSet::new();
         let mut told = HashMap::new();
         for name in names {
-            if let Some(period) = renamed(name, old.org(), new.org()) {
+            if let Some(period) = renamed(name, old_org, new.org()) {
                 days = hull(days, Some(period));
                 folded.insert(fold(name));
             }
@@ -137,6 +141,11 @@ impl<'e, 'r> Again<'e, 'r> {
     /// True when the first look needs the keys: some rule is new.
     pub fn probes(&self) -> bool {
         self.probe.is_some()
+    }
+
+    /// True when the first look needs only the keys' columns, not the keys themselves: [`AgainRun::matching`] does it.
+    pub fn probes_keys_alone(&self) -> bool {
+        self.probes() && !self.reads_answers() && !self.probes_resources()
     }
 
     /// The key columns that the first look needs; none where new rules read none (a rule without a condition).
@@ -259,7 +268,63 @@ impl AgainRun<'_, '_> {
         told
     }
 
-    /// Keys for the first look, with [`Again::probe_columns`].
+    /// The first look where [`Again::probes_keys_alone`]: adds the numbers of those rows of keys for which a new rule says
+    /// something. The batch has [`Again::probe_columns`], as texts or as dictionaries of texts; `first` is the number of its
+    /// first row.
+    ///
+    /// # Errors
+    /// As [`ScopeRun::keys`].
+    pub fn matching(
+        &mut self,
+        batch: &RecordBatch,
+        first: usize,
+        rows: &mut Vec<Range<usize>>,
+    ) -> Result<(), AttributeError> {
+        let Some(probe) = &mut self.probe else { return Ok(()) };
+        self.probed += batch.num_rows();
+        probe.rows_that_match(batch, |row| add_row(rows, first + row))
+    }
+
+    /// These keys, of which the batch has the digests, will be asked in full.
+    ///
+    /// # Errors
+    /// A column that is missing or of the wrong type.
+    pub fn choose(&mut self, batch: &RecordBatch) -> Result<(), AttributeError> {
+        let keys = binary(batch, tables::KEY)?;
+        for row in 0..batch.num_rows() {
+            self.candidates.insert(digest(keys.value(row), tables::KEY)?);
+        }
+        Ok(())
+    }
+
+    /// Adds the numbers of those rows of a table that are of keys which will be asked in full; the batch has their digests, and
+    /// `first` is the number of its first row.
+    ///
+    /// # Errors
+    /// A column that is missing or of the wrong type.
+    pub fn rows_of_keys(
+        &self,
+        batch: &RecordBatch,
+        first: usize,
+        rows: &mut Vec<Range<usize>>,
+    ) -> Result<(), AttributeError> {
+        rows_in(&self.candidates, batch, tables::KEY, first, rows)
+    }
+
+    /// As [`AgainRun::rows_of_keys`], of resources under these keys; after [`AgainRun::cube`].
+    ///
+    /// # Errors
+    /// A column that is missing or of the wrong type.
+    pub fn rows_of_resources(
+        &self,
+        batch: &RecordBatch,
+        first: usize,
+        rows: &mut Vec<Range<usize>>,
+    ) -> Result<(), AttributeError> {
+        rows_in(&self.resources, batch, tables::RESOURCE, first, rows)
+    }
+
+    /// Keys for the first look, with [`Again::probe_columns`] and their digests.
     ///
     /// # Errors
     /// As [`ScopeRun::keys`].
@@ -319,13 +384,7 @@ impl AgainRun<'_, '_> {
     }
 
     fn wanted(&self, batch: &RecordBatch) -> Result<RecordBatch, AttributeError> {
-        let keys = binary(batch, tables::KEY)?;
-        let mut chosen = Vec::with_capacity(batch.num_rows());
-        for row in 0..batch.num_rows() {
-            chosen.push(self.candidates.contains(&digest(keys.value(row), tables::KEY)?));
-        }
-        filter_record_batch(batch, &BooleanArray::from(chosen))
-            .map_err(|error| AttributeError::BadValue(error.to_string()))
+        chosen(&self.candidates, batch, tables::KEY)
     }
 
     /// Keys with all their columns; those that cannot differ are passed over.
@@ -369,13 +428,7 @@ impl AgainRun<'_, '_> {
     /// # Errors
     /// As [`ScopeRun::resources`].
     pub fn full_resources(&mut self, batch: &RecordBatch) -> Result<(), AttributeError> {
-        let digests = binary(batch, tables::RESOURCE)?;
-        let mut chosen = Vec::with_capacity(batch.num_rows());
-        for row in 0..batch.num_rows() {
-            chosen.push(self.resources.contains(&digest(digests.value(row), tables::RESOURCE)?));
-        }
-        let wanted = filter_record_batch(batch, &BooleanArray::from(chosen))
-            .map_err(|error| AttributeError::BadValue(error.to_string()))?;
+        let wanted = chosen(&self.resources, batch, tables::RESOURCE)?;
         self.run.resources(&wanted)
     }
 
@@ -387,14 +440,17 @@ impl AgainRun<'_, '_> {
         if self.candidates.is_empty() {
             return Ok(None);
         }
+        let mut before = Vec::with_capacity(self.stored.len());
         for batch in &self.stored {
-            self.old.add(batch)?;
+            let wanted = self.wanted(batch)?;
+            self.old.add(&wanted)?;
+            before.push(wanted);
         }
         for batch in &self.cells {
             self.run.cube(batch)?;
         }
         let fresh = self.run.finish();
-        let (old, new) = (Rows::of(&self.stored)?, Rows::of(&fresh.batches)?);
+        let (old, new) = (Rows::of(&before)?, Rows::of(&fresh.batches)?);
         let changed: HashSet<u128> =
             self.candidates.iter().copied().filter(|key| old.of_key(*key) != new.of_key(*key)).collect();
         if changed.is_empty() {
@@ -437,133 +493,42 @@ impl AgainRun<'_, '_> {
                 change.add(key, cell.folded);
             }
         }
-        let batches = merged(&self.stored, &old, &fresh.batches, &new, &changed)?;
+        let batches = merged(&self.stored, &fresh.batches, &changed)?;
         Ok(Some(AgainDone { batches, change, changed: changed.len(), moved }))
     }
 }
 
-/// Where the rows of an attribution table lie, by key.
-struct Rows {
-    batches: Vec<Columns>,
-    all: Vec<Place>,
-    keys: HashMap<u128, std::ops::Range<usize>>,
+/// Adds a row's number to the last range where it follows it.
+fn add_row(rows: &mut Vec<Range<usize>>, row: usize) {
+    match rows.last_mut() {
+        Some(last) if last.end == row => last.end += 1,
+        Some(_) | None => rows.push(row..row + 1),
+    }
 }
 
-/// The columns of one batch.
-struct Columns {
-    from: arrow::array::Date32Array,
-    until: arrow::array::Date32Array,
-    owner: arrow::array::StringArray,
-    rule: arrow::array::StringArray,
-    evidence: arrow::array::StringArray,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    key: u128,
-    resource: Option<u128>,
-    from: i32,
-    batch: usize,
-    row: usize,
-}
-
-/// One row's content, to compare.
-type Content<'b> = (Option<u128>, i32, i32, &'b str, Option<&'b str>, Option<&'b str>);
-
-impl Rows {
-    fn of(batches: &[RecordBatch]) -> Result<Rows, AttributeError> {
-        let mut columns = Vec::new();
-        let mut all = Vec::new();
-        for (number, batch) in batches.iter().enumerate() {
-            let (keys, resources) = (binary(batch, tables::KEY)?, binary(batch, tables::RESOURCE)?);
-            let own = Columns {
-                from: days(batch, "from")?,
-                until: days(batch, "until")?,
-                owner: text(batch, "owner")?,
-                rule: text(batch, "rule")?,
-                evidence: text(batch, "evidence")?,
-            };
-            for row in 0..batch.num_rows() {
-                let resource =
-                    resources.is_valid(row).then(|| digest(resources.value(row), tables::RESOURCE)).transpose()?;
-                let key = digest(keys.value(row), tables::KEY)?;
-                all.push(Place { key, resource, from: own.from.value(row), batch: number, row });
-            }
-            columns.push(own);
+/// Adds the numbers of the rows whose digest is one of these.
+fn rows_in(
+    digests: &HashSet<u128>,
+    batch: &RecordBatch,
+    name: &str,
+    first: usize,
+    rows: &mut Vec<Range<usize>>,
+) -> Result<(), AttributeError> {
+    let found = binary(batch, name)?;
+    for row in (0..batch.num_rows()).filter(|row| found.is_valid(*row)) {
+        if digests.contains(&digest(found.value(row), name)?) {
+            add_row(rows, first + row);
         }
-        all.sort_unstable();
-        let mut keys = HashMap::new();
-        let mut start = 0;
-        while start < all.len() {
-            let key = all[start].key;
-            let end = start + all[start..].iter().take_while(|place| place.key == key).count();
-            keys.insert(key, start..end);
-            start = end;
-        }
-        Ok(Rows { batches: columns, all, keys })
     }
-
-    fn places(&self, key: u128) -> &[Place] {
-        self.keys.get(&key).map_or(&[], |range| &self.all[range.clone()])
-    }
-
-    fn of_key(&self, key: u128) -> Vec<Content<'_>> {
-        let content = |place: &Place| {
-            let columns = &self.batches[place.batch];
-            let row = place.row;
-            fn get(array: &arrow::array::StringArray, row: usize) -> Option<&str> {
-                array.is_valid(row).then(|| array.value(row))
-            }
-            (
-                place.resource,
-                place.from,
-                columns.until.value(row),
-                columns.owner.value(row),
-                get(&columns.rule, row),
-                get(&columns.evidence, row),
-            )
-        };
-        self.places(key).iter().map(content).collect()
-    }
+    Ok(())
 }
 
-/// The stored rows with those of changed keys replaced, in the table's order.
-fn merged(
-    stored: &[RecordBatch],
-    old: &Rows,
-    fresh: &[RecordBatch],
-    new: &Rows,
-    changed: &HashSet<u128>,
-) -> Result<Vec<RecordBatch>, AttributeError> {
-    let keep = old.all.iter().filter(|place| !changed.contains(&place.key)).copied();
-    let moved = new
-        .all
-        .iter()
-        .filter(|place| changed.contains(&place.key))
-        .map(|place| Place { batch: place.batch + stored.len(), ..*place });
-    let mut all: Vec<Place> = keep.chain(moved).collect();
-    all.sort_unstable_by_key(|place| (place.key, place.resource, place.from));
-    let schema = tables::attribution();
-    let plain = |batch: &RecordBatch| -> Result<RecordBatch, AttributeError> {
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(binary(batch, tables::KEY)?),
-            Arc::new(binary(batch, tables::RESOURCE)?),
-            Arc::new(days(batch, "from")?),
-            Arc::new(days(batch, "until")?),
-            Arc::new(text(batch, "owner")?),
-            Arc::new(text(batch, "rule")?),
-            Arc::new(text(batch, "evidence")?),
-        ];
-        RecordBatch::try_new(schema.clone(), columns).map_err(|error| AttributeError::BadValue(error.to_string()))
-    };
-    let sources = stored.iter().chain(fresh).map(plain).collect::<Result<Vec<_>, _>>()?;
-    let sources: Vec<&RecordBatch> = sources.iter().collect();
-    let mut batches = Vec::new();
-    for chunk in all.chunks(super::scope::BATCH_ROWS) {
-        let places: Vec<(usize, usize)> = chunk.iter().map(|place| (place.batch, place.row)).collect();
-        let batch =
-            interleave_record_batch(&sources, &places).map_err(|error| AttributeError::BadValue(error.to_string()))?;
-        batches.push(batch);
+/// The rows whose digest is one of these.
+fn chosen(digests: &HashSet<u128>, batch: &RecordBatch, name: &str) -> Result<RecordBatch, AttributeError> {
+    let found = binary(batch, name)?;
+    let mut chosen = Vec::with_capacity(batch.num_rows());
+    for row in 0..batch.num_rows() {
+        chosen.push(digests.contains(&digest(found.value(row), name)?));
     }
-    Ok(batches)
+    filter_record_batch(batch, &BooleanArray::from(chosen)).map_err(|error| AttributeError::BadValue(error.to_string()))
 }

@@ -185,7 +185,7 @@ impl<'r> Engine<'r> {
     }
 
     /// Who a name means, over all time.
-    fn who(&self, name: &str) -> Who {
+    pub(super) fn who(&self, name: &str) -> Who {
         let answers = self.org.resolve_always(name).into_iter();
         answers
             .map(|(period, resolved)| {

@@ -17,7 +17,7 @@
 //! answer is a timeline over all days, since rules, mapping rows and teams are dated.
 //!
 //! Reading order: `scope` (one run), [`Engine`], `features` (what resources contribute), `index`, `timeline`, `tags`, `columns`,
-//! [`Again`] (after a change), [`Answers`] (reading the table back), [`daily`] (what each owner has, day by day), [`DiffRun`].
+//! [`services`] (the same rules asked about services of traces), [`Again`] (after a change), [`Answers`] (reading the table back), [`daily`] (what each owner has, day by day), [`DiffRun`].
 
 mod again;
 mod answers;
@@ -27,7 +27,9 @@ mod diff;
 mod engine;
 mod features;
 mod index;
+mod merged;
 mod scope;
+pub mod services;
 mod tags;
 mod timeline;
 mod vectors;
@@ -46,5 +48,6 @@ pub use daily::Daily;
 pub use diff::{DiffRun, Moved};
 pub use engine::Engine;
 pub use scope::{RuleUse, ScopeAttribution, ScopeRun};
+pub use services::{ServiceOwner, ServiceRun};
 
 pub(crate) use columns::{CubeRows, Currencies, binary, text};

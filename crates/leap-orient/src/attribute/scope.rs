@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BinaryBuilder, Date32Array, RecordBatch, StringArray, StringBuilder};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryBuilder, Date32Array, Int32Array, RecordBatch, StringArray, StringBuilder,
+};
+use arrow::datatypes::Int32Type;
 use hashbrown::HashMap;
 use leap_terms::{Day, Owner, RuleId, tables};
 
@@ -106,6 +109,48 @@ struct KeyClass {
     commitment: (u32, u32),
 }
 
+/// A column of texts, as the rules' values: plain, or each distinct text once.
+enum Texts {
+    Missing,
+    Plain(StringArray),
+    Coded {
+        codes: Int32Array,
+        /// The number of each text.
+        numbers: Vec<u32>,
+    },
+}
+
+impl Texts {
+    fn new(batch: &RecordBatch, name: &str, values: &mut Interner) -> Result<Texts, AttributeError> {
+        let Some(array) = batch.column_by_name(name) else { return Ok(Texts::Missing) };
+        let coded = array.as_dictionary_opt::<Int32Type>();
+        let texts = coded.and_then(|coded| Some((coded.keys(), coded.values().as_string_opt::<i32>()?)));
+        let Some((codes, texts)) = texts else { return Ok(Texts::Plain(text(batch, name)?)) };
+        let number = |text: Option<&str>| text.filter(|text| !text.is_empty()).map_or(NULL, |text| values.intern(text));
+        Ok(Texts::Coded { codes: codes.clone(), numbers: texts.iter().map(number).collect() })
+    }
+
+    fn number(&self, row: usize, values: &mut Interner) -> u32 {
+        match self {
+            Texts::Missing => NULL,
+            Texts::Plain(array) => {
+                let text = array.is_valid(row).then(|| array.value(row)).filter(|text| !text.is_empty());
+                text.map_or(NULL, |text| values.intern(text))
+            }
+            Texts::Coded { codes, numbers } => {
+                let code = codes.is_valid(row).then(|| usize::try_from(codes.value(row)).ok()).flatten();
+                code.and_then(|code| numbers.get(code).copied()).unwrap_or(NULL)
+            }
+        }
+    }
+}
+
+/// The text of a row, where there is one.
+fn get(array: &Option<StringArray>, row: usize) -> Option<&str> {
+    let array = array.as_ref().filter(|array| array.is_valid(row))?;
+    Some(array.value(row)).filter(|text| !text.is_empty())
+}
+
 /// What a row of the daily table is about, by numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 struct Group {
@@ -202,8 +247,12 @@ impl ScopeRun<'_, '_> {
     pub(super) fn says_something(&mut self, key: u128, resource: Option<u128>) -> Result<bool, AttributeError> {
         let KeyClass { projection, .. } = *self.keys.get(&key).ok_or(AttributeError::UnknownKey(key))?;
         let class = resource.and_then(|resource| self.resources.get(&resource)).copied().unwrap_or(self.no_resource);
+        Ok(self.some_rule_says(projection, class))
+    }
+
+    fn some_rule_says(&mut self, projection: u32, class: u32) -> bool {
         let timeline = self.case(projection, class, false);
-        Ok(self.timelines.get(timeline).iter().any(|segment| segment.rule != NONE))
+        self.timelines.get(timeline).iter().any(|segment| segment.rule != NONE)
     }
 
     /// Adds keys. A column that the batch lacks reads as null (see [`Engine::missing_columns`]).
@@ -213,24 +262,57 @@ impl ScopeRun<'_, '_> {
     pub fn keys(&mut self, batch: &RecordBatch) -> Result<(), AttributeError> {
         let digests = binary(batch, tables::KEY)?;
         let optional = |name: &str| batch.column_by_name(name).map(|_| text(batch, name)).transpose();
-        let arrays = self.columns.iter().map(|name| optional(name)).collect::<Result<Vec<_>, _>>()?;
+        let (commitments, statuses) = (optional(tables::COMMITMENT)?, optional(tables::COMMITMENT_STATUS)?);
+        self.keys.reserve(batch.num_rows());
+        self.project(batch, |run, row, projection| {
+            let mut number = |array| get(array, row).map_or(NONE, |text| run.commitments.intern(text));
+            let commitment = (number(&commitments), number(&statuses));
+            run.keys.insert(digest(digests.value(row), tables::KEY)?, KeyClass { projection, commitment });
+            Ok(())
+        })
+    }
+
+    /// Calls `act` with each row of keys for which some rule says something without knowing a resource, on some day.
+    pub(super) fn rows_that_match(
+        &mut self,
+        batch: &RecordBatch,
+        mut act: impl FnMut(usize),
+    ) -> Result<(), AttributeError> {
+        // Per projection, once it was asked.
+        let mut says: Vec<Option<bool>> = Vec::new();
+        self.project(batch, |run, row, projection| {
+            let at = projection as usize;
+            if at >= says.len() {
+                says.resize(at + 1, None);
+            }
+            let says = *says[at].get_or_insert_with(|| run.some_rule_says(projection, run.no_resource));
+            if says {
+                act(row);
+            }
+            Ok(())
+        })
+    }
+
+    /// Projects each row of keys on what the rules read, and calls `act` with the row and the number of its projection.
+    fn project(
+        &mut self,
+        batch: &RecordBatch,
+        mut act: impl FnMut(&mut Self, usize, u32) -> Result<(), AttributeError>,
+    ) -> Result<(), AttributeError> {
+        let optional = |name: &str| batch.column_by_name(name).map(|_| text(batch, name)).transpose();
+        let mut columns = Vec::with_capacity(self.columns.len());
+        for name in &self.columns {
+            columns.push(Texts::new(batch, name, &mut self.values)?);
+        }
         let reads_tags =
             self.sources.iter().any(|source| matches!(source, Source::Either { .. } | Source::Allocated(_)));
         let allocated = if reads_tags { optional("AllocatedTags")? } else { None };
         let tags = if reads_tags { optional("Tags")? } else { None };
-        let (commitments, statuses) = (optional(tables::COMMITMENT)?, optional(tables::COMMITMENT_STATUS)?);
-        fn get(array: &Option<StringArray>, row: usize) -> Option<&str> {
-            array
-                .as_ref()
-                .filter(|array| array.is_valid(row))
-                .map(|array| array.value(row))
-                .filter(|text| !text.is_empty())
-        }
         let mut list: Vec<u32> = Vec::with_capacity(self.sources.len());
         let mut last: Option<(Option<&str>, Option<&str>)> = None;
-        self.keys.reserve(batch.num_rows());
+        // The list before, and its number: neighbors are often alike.
+        let mut before: Option<(Vec<u32>, u32)> = None;
         for row in 0..batch.num_rows() {
-            let key = digest(digests.value(row), tables::KEY)?;
             if reads_tags {
                 let texts = (get(&allocated, row), get(&tags, row));
                 if last != Some(texts) {
@@ -243,7 +325,7 @@ impl ScopeRun<'_, '_> {
             for source in &self.sources {
                 list.push(match source {
                     Source::Absent => NULL,
-                    Source::Column(at) => get(&arrays[*at], row).map_or(NULL, |text| self.values.intern(text)),
+                    Source::Column(at) => columns[*at].number(row, &mut self.values),
                     Source::Either { allocated, tags } => match self.allocated.value(*allocated) {
                         NULL => self.tags.value(*tags),
                         value => value,
@@ -251,10 +333,15 @@ impl ScopeRun<'_, '_> {
                     Source::Allocated(at) => self.allocated.value(*at),
                 });
             }
-            let (projection, _) = self.projections.intern(&list);
-            let mut number = |array| get(array, row).map_or(NONE, |text| self.commitments.intern(text));
-            let commitment = (number(&commitments), number(&statuses));
-            self.keys.insert(key, KeyClass { projection, commitment });
+            let projection = match &before {
+                Some((known, number)) if *known == list => *number,
+                Some(_) | None => {
+                    let (number, _) = self.projections.intern(&list);
+                    before = Some((list.clone(), number));
+                    number
+                }
+            };
+            act(self, row, projection)?;
         }
         Ok(())
     }
@@ -498,9 +585,10 @@ impl Rows {
         let mut owners = StringBuilder::new();
         let mut rules = StringBuilder::new();
         let mut evidence = StringBuilder::new();
-        let owner_texts: Vec<String> = run.engine.owners.iter().map(Owner::to_string).collect();
+        let mut owner_texts: Vec<Option<String>> = vec![None; run.engine.owners.len()];
         for segment in &self.answers {
-            owners.append_value(&owner_texts[segment.owner as usize]);
+            let number = segment.owner as usize;
+            owners.append_value(owner_texts[number].get_or_insert_with(|| run.engine.owners[number].to_string()));
             let rule = (segment.rule != NONE).then(|| run.engine.rules().rules()[segment.rule as usize].id.as_str());
             rules.append_option(rule);
             evidence.append_option((segment.evidence != NONE).then(|| run.memory.evidence.get(segment.evidence)));

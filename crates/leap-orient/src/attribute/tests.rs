@@ -454,7 +454,7 @@ proptest! {
         };
         let (stored, expected) = (run(&before), run(&after));
         let names = old_org.names_changed(&new_org);
-        let again = Again::new(&before, &after, &names);
+        let again = Again::new((&old_rules, &old_org), &after, &names);
         let mut looking = again.scope(first_day, last_day);
         stored.batches.iter().for_each(|batch| looking.answers(batch).unwrap());
         if again.probes() {

@@ -87,6 +87,26 @@ pub struct Stats {
     pub snapped: u64,
 }
 
+impl Stats {
+    /// Name and value of each, in order of their names.
+    pub fn counted(&self) -> [(&'static str, u64); 12] {
+        [
+            ("async_pruned", self.async_pruned),
+            ("clipped", self.clipped),
+            ("clipped_ns", self.clipped_ns),
+            ("dropped_empty", self.dropped_empty),
+            ("dropped_outside", self.dropped_outside),
+            ("duplicate_span_id", self.duplicate_span_id),
+            ("negative_duration", self.negative_duration),
+            ("orphan", self.orphan),
+            ("skew_ns", self.skew_ns),
+            ("skew_shifted", self.skew_shifted),
+            ("snapped", self.snapped),
+            ("unreachable", self.unreachable),
+        ]
+    }
+}
+
 /// One request, attributed. Borrows the workspace that made it.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Attributed<'w> {

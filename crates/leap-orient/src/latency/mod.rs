@@ -1,9 +1,13 @@
 //! Latency: every nanosecond of a request has an owner.
 //!
-//! [`lcp`] divides one request, [`replay`] says what it would have taken had some services been faster; `crate::tail` adds requests up to the tail of an API.
+//! [`lcp`] divides one request, [`replay`] says what it would have taken had some services been faster; `crate::tail` adds requests up to the tail of an API. [`rows`] and [`spans`] are how both are kept.
 
 pub mod lcp;
 pub mod replay;
+pub mod rows;
+pub mod spans;
 
 pub use lcp::{Attributed, NoCatalog, Part, Peers, Selector, Slice, SliceKind, Stats, Workspace};
 pub use replay::{Factor, Replay};
+pub use rows::{RequestRow, Requests, RowsError, day_of, start_of};
+pub use spans::{Example, Examples, SpanRows};

@@ -8,7 +8,8 @@
 //! mean anything, nothing here parses, maps, sums or attributes with the code of the first path: numbers are big
 //! integers read by hand ([`amount`]), rows are texts ([`rows`]), the formulas of each format are written out a second
 //! time ([`bills`]), rules are tried row by row ([`rules`], [`predicate`]), the org is walked span by span ([`history`],
-//! [`readings`]), and pools are shared by determinants ([`pools`]).
+//! [`readings`]), and pools are shared by determinants ([`pools`]). Latency has an auditor of its own, of spans in place of
+//! rows ([`latency`]).
 //!
 //! It keeps nothing, is not fast, and explains nothing: it only counts.
 
@@ -17,6 +18,7 @@ pub mod bills;
 mod dates;
 mod entries;
 pub mod history;
+pub mod latency;
 mod literal;
 pub mod pools;
 pub mod predicate;

@@ -8,8 +8,9 @@
 //! ```
 //!
 //! Reading order: `organisation`, `evidence` and `world` (owners first, evidence afterwards, then prices), `month`
-//! (lines of a bill), `delivery` (snapshots), `truth`. A seed gives the same bytes on every machine, with any number of
-//! threads. Nothing here knows how leap reads a bill; the truth comes from how the bill was made.
+//! (lines of a bill), `delivery` (snapshots), `truth`; beside the bills, [`traces`] of its payment APIs. A seed gives the
+//! same bytes on every machine, with any number of threads. Nothing here knows how leap reads a bill; the truth comes
+//! from how the bill was made.
 
 mod amount;
 mod bench;
@@ -23,9 +24,11 @@ mod next_org;
 mod organisation;
 mod random;
 mod random_bill;
+mod random_trace;
 mod random_world;
 mod rules;
 mod sharing;
+pub mod traces;
 mod truth;
 mod words;
 mod world;
@@ -47,6 +50,7 @@ pub use delivery::{DeliveryMade, Stage};
 pub use file::Container;
 pub use random::Random;
 pub use random_bill::{Bill, BillRow, random_bill};
+pub use random_trace::{Chosen, RandomTrace, random_trace};
 pub use random_world::{Audited, AuditedReading, OwnerSums, RandomWorld, RulesText, random_world};
 
 use amount::Total;

@@ -220,7 +220,7 @@ fn facts(world: &RandomWorld, folder: &Path, rules: &RuleSet) -> Result<(Vec<Sco
                 Table::Keys => scope.keys.push(batch),
                 Table::Resources => scope.resources.push(batch),
                 Table::Cube => scope.cube.push(batch),
-                Table::Charges | Table::Attribution | Table::Daily => return Err("no such output".into()),
+                _ => return Err("no such output".into()),
             }
             Ok(())
         };

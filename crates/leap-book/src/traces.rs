@@ -1,0 +1,343 @@
+//! Deliveries of traces, and which files of requests are live.
+//!
+//! ```text
+//! change 7     2026-09-17T08:00:00Z  ingest traces-2026-09-16.json.gz
+//!   delivery   4bf0…  otlp-json  8,120 requests
+//!   files      + requests/…, slices/…, spans/…    − those that hold a request that came again, whole
+//!   services   ledger  namespace money  version 2.3.1  team payments
+//! ```
+//! Apart from the snapshots: [`Book::publish_traces`] is the one commit point of latency. What was live at a time is what
+//! the changes recorded until then left.
+
+use leap_terms::{DeliveryId, Digest, FileRecord, Instant};
+use serde_json::{Value, json};
+use sqlx::{AnyConnection, AssertSqlSafe};
+
+use crate::audit::{self, AuditEntry};
+use crate::book::Book;
+use crate::error::BookError;
+use crate::rows::{self, Cell, Insert, Record};
+
+/// Paths in one statement.
+const PATHS: usize = 500;
+
+/// A delivery of traces.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TraceDelivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// Digest of its bytes: the same bytes are one delivery.
+    pub digest: Digest,
+    /// Where it was found.
+    pub path: String,
+    /// `otlp-proto`, `otlp-json`, `jaeger-json`, `zipkin-v2`, `stream` …
+    pub format: String,
+    /// What was counted: spans, traces, requests, rejected spans by reason …
+    pub counts: Value,
+    /// What its resources say of services.
+    pub services: Vec<ServiceFact>,
+}
+
+/// One combination of what resources say of a service.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct ServiceFact {
+    /// `service.name`.
+    pub service: String,
+    /// `service.namespace`; empty where there is none, as all below.
+    pub namespace: String,
+    /// `service.version`.
+    pub version: String,
+    /// `deployment.environment.name`.
+    pub environment: String,
+    /// The team that the resource declares.
+    pub team: String,
+    /// Earliest start of its spans, ns since the epoch.
+    pub first_ns: u64,
+    /// Latest end of its spans, ns since the epoch.
+    pub last_ns: u64,
+    /// Its spans.
+    pub spans: u64,
+}
+
+/// A file of the tables of latency.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TraceFile {
+    /// The file.
+    pub record: FileRecord,
+    /// Start of its earliest request, ns since the epoch.
+    pub first_ns: u64,
+    /// Start of its latest request.
+    pub last_ns: u64,
+}
+
+/// What one commit of latency changes.
+#[derive(Clone, PartialEq, Debug)]
+pub struct NewTraces {
+    /// When.
+    pub at: Instant,
+    /// Who.
+    pub actor: String,
+    /// What for: `ingest <path>`, `otlp` …
+    pub cause: String,
+    /// The last change that the files below were worked out from; 0 where there was none.
+    pub parent: i64,
+    /// New deliveries.
+    pub deliveries: Vec<TraceDelivery>,
+    /// Files that become live.
+    pub add: Vec<TraceFile>,
+    /// Paths that cease to be.
+    pub remove: Vec<String>,
+}
+
+/// A delivery of traces as it was recorded.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RecordedTraces {
+    /// The delivery.
+    pub delivery: TraceDelivery,
+    /// When it was recorded.
+    pub recorded_at: Instant,
+    /// By whom.
+    pub actor: String,
+}
+
+fn ns(value: u64) -> Cell {
+    Cell::Int(i64::try_from(value).unwrap_or(i64::MAX))
+}
+
+async fn newest(connection: &mut AnyConnection, book: &Book) -> Result<i64, BookError> {
+    let row = sqlx::query("SELECT MAX(id) AS id FROM trace_change")
+        .fetch_one(connection)
+        .await
+        .map_err(book.failed("read the changes of traces"))?;
+    Ok(Record { row: &row, of: "trace_change", place: &book.place }.maybe_int("id")?.unwrap_or(0))
+}
+
+impl Book {
+    /// Commits deliveries of traces; returns the change's number.
+    ///
+    /// # Errors
+    /// [`BookError::TracesStale`] when another change was committed since `parent`, [`BookError::FileNotLive`] for a path that is
+    /// not live; else the database's. Nothing is recorded then.
+    pub async fn publish_traces(&self, new: &NewTraces) -> Result<i64, BookError> {
+        let doing = "record traces";
+        let failed = self.failed(doing);
+        let mut transaction = self.writing(doing).await?;
+        let parent = newest(&mut transaction, self).await?;
+        if parent != new.parent {
+            return Err(BookError::TracesStale { parent: new.parent, newest: parent });
+        }
+        let change = parent + 1;
+        let row = vec![
+            Cell::Int(change),
+            Cell::at(new.at),
+            Cell::Text(rows::storable(&new.actor)),
+            Cell::Text(rows::storable(&new.cause)),
+        ];
+        let columns = &["id", "recorded_at", "actor", "cause"];
+        rows::insert(&mut transaction, "trace_change", columns, row).await.map_err(&failed)?;
+        let mut deliveries = Insert::into("trace_delivery", &["id", "added_in", "path", "format", "digest", "counts"]);
+        let mut services = Insert::into(
+            "trace_service",
+            &[
+                "delivery",
+                "ordinal",
+                "service",
+                "namespace",
+                "version",
+                "environment",
+                "team",
+                "first_ns",
+                "last_ns",
+                "spans",
+            ],
+        );
+        for delivery in &new.deliveries {
+            let row = vec![
+                Cell::text(&delivery.id),
+                Cell::Int(change),
+                Cell::Text(rows::storable(&delivery.path)),
+                Cell::text(&delivery.format),
+                Cell::text(delivery.digest),
+                Cell::json(&delivery.counts),
+            ];
+            deliveries.row(&mut transaction, row).await.map_err(&failed)?;
+        }
+        deliveries.end(&mut transaction).await.map_err(&failed)?;
+        for delivery in &new.deliveries {
+            for (ordinal, fact) in delivery.services.iter().enumerate() {
+                let texts = [&fact.service, &fact.namespace, &fact.version, &fact.environment, &fact.team];
+                let mut row = vec![Cell::text(&delivery.id), Cell::Int(ordinal as i64)];
+                row.extend(texts.map(|text| Cell::Text(rows::storable(text))));
+                row.extend([ns(fact.first_ns), ns(fact.last_ns), ns(fact.spans)]);
+                services.row(&mut transaction, row).await.map_err(&failed)?;
+            }
+        }
+        services.end(&mut transaction).await.map_err(&failed)?;
+        for chunk in new.remove.chunks(PATHS) {
+            let sql = format!(
+                "UPDATE trace_file SET removed_in = $1 WHERE removed_in IS NULL AND path IN ({})",
+                rows::placeholders(2, chunk.len())
+            );
+            let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(change);
+            for path in chunk {
+                query = query.bind(path.as_str());
+            }
+            if query.execute(&mut *transaction).await.map_err(&failed)?.rows_affected() != chunk.len() as u64 {
+                return Err(BookError::FileNotLive(chunk.join(", ")));
+            }
+        }
+        let mut files = Insert::into("trace_file", &["path", "added_in", "removed_in", "first_ns", "last_ns", "body"]);
+        for file in &new.add {
+            let row = vec![
+                Cell::text(&file.record.path),
+                Cell::Int(change),
+                Cell::NoInt,
+                ns(file.first_ns),
+                ns(file.last_ns),
+                Cell::json(&file.record),
+            ];
+            files.row(&mut transaction, row).await.map_err(&failed)?;
+        }
+        files.end(&mut transaction).await.map_err(&failed)?;
+        let entry = AuditEntry {
+            at: new.at,
+            actor: new.actor.clone(),
+            action: "traces recorded".to_owned(),
+            subject: new.cause.clone(),
+            detail: json!({
+                "change": change,
+                "deliveries": new.deliveries.iter().map(|delivery| delivery.id.as_str()).collect::<Vec<_>>(),
+                "added": new.add.iter().map(|file| file.record.path.as_str()).collect::<Vec<_>>(),
+                "removed": new.remove,
+            }),
+        };
+        audit::append(&mut transaction, &self.place, &entry, None).await?;
+        self.commit(transaction, doing).await?;
+        Ok(change)
+    }
+
+    /// The newest change of traces, 0 where there is none, and the files live at it; those whose requests began in
+    /// `[from_ns, until_ns)`, and, with `known_on`, as they were recorded at that time.
+    ///
+    /// # Errors
+    /// [`BookError`] when the book cannot be read.
+    pub async fn trace_files(
+        &self,
+        from_ns: u64,
+        until_ns: u64,
+        known_on: Option<Instant>,
+    ) -> Result<(i64, Vec<TraceFile>), BookError> {
+        let mut transaction = self.reading("read the files of traces").await?;
+        let change = match known_on {
+            None => newest(&mut transaction, self).await?,
+            Some(at) => {
+                let row = sqlx::query("SELECT MAX(id) AS id FROM trace_change WHERE recorded_at <= $1")
+                    .bind(at.micros())
+                    .fetch_one(&mut *transaction)
+                    .await
+                    .map_err(self.failed("read the changes of traces"))?;
+                Record { row: &row, of: "trace_change", place: &self.place }.maybe_int("id")?.unwrap_or(0)
+            }
+        };
+        let clamp = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        let found = sqlx::query(
+            "SELECT path, first_ns, last_ns, body FROM trace_file
+             WHERE added_in <= $1 AND (removed_in IS NULL OR removed_in > $1) AND first_ns < $2 AND last_ns >= $3
+             ORDER BY first_ns, path",
+        )
+        .bind(change)
+        .bind(clamp(until_ns))
+        .bind(clamp(from_ns))
+        .fetch_all(&mut *transaction)
+        .await
+        .map_err(self.failed("read the files of traces"))?;
+        let mut files = Vec::with_capacity(found.len());
+        for row in &found {
+            let record = Record { row, of: "trace_file", place: &self.place };
+            files.push(TraceFile {
+                record: record.json("body")?,
+                first_ns: record.count("first_ns")?,
+                last_ns: record.count("last_ns")?,
+            });
+        }
+        Ok((change, files))
+    }
+
+    /// The delivery with these bytes, if there was one.
+    ///
+    /// # Errors
+    /// [`BookError`] when the book cannot be read.
+    pub async fn trace_delivery_of(&self, digest: Digest) -> Result<Option<DeliveryId>, BookError> {
+        let found = sqlx::query("SELECT id FROM trace_delivery WHERE digest = $1")
+            .bind(digest.to_string())
+            .fetch_optional(&mut *self.connection().await?)
+            .await
+            .map_err(self.failed("read the deliveries of traces"))?;
+        found
+            .map(|row| Record { row: &row, of: "trace_delivery", place: &self.place }.read("id", DeliveryId::new))
+            .transpose()
+    }
+
+    /// Deliveries of traces in the order in which they were recorded, without what they say of services.
+    ///
+    /// # Errors
+    /// [`BookError`] when the book cannot be read.
+    pub async fn trace_deliveries(&self) -> Result<Vec<RecordedTraces>, BookError> {
+        let found = sqlx::query(
+            "SELECT trace_delivery.*, recorded_at, actor FROM trace_delivery
+             JOIN trace_change ON trace_change.id = added_in ORDER BY added_in, trace_delivery.id",
+        )
+        .fetch_all(&mut *self.connection().await?)
+        .await
+        .map_err(self.failed("read the deliveries of traces"))?;
+        let read = |row| {
+            let record = Record { row, of: "trace_delivery", place: &self.place };
+            Ok(RecordedTraces {
+                delivery: TraceDelivery {
+                    id: record.read("id", DeliveryId::new)?,
+                    digest: record.read("digest", str::parse)?,
+                    path: record.text("path")?,
+                    format: record.text("format")?,
+                    counts: record.json("counts")?,
+                    services: Vec::new(),
+                },
+                recorded_at: record.at("recorded_at")?,
+                actor: record.text("actor")?,
+            })
+        };
+        found.iter().map(read).collect()
+    }
+
+    /// What deliveries recorded until then say of services: one row per combination, all deliveries together.
+    ///
+    /// # Errors
+    /// [`BookError`] when the book cannot be read.
+    pub async fn trace_services(&self, known_on: Option<Instant>) -> Result<Vec<ServiceFact>, BookError> {
+        let found = sqlx::query(
+            "SELECT service, namespace, version, environment, team, MIN(first_ns) AS first_ns, MAX(last_ns) AS last_ns,
+                    CAST(SUM(spans) AS BIGINT) AS spans
+             FROM trace_service JOIN trace_delivery ON trace_delivery.id = delivery
+             JOIN trace_change ON trace_change.id = added_in WHERE recorded_at <= $1
+             GROUP BY service, namespace, version, environment, team
+             ORDER BY service, namespace, version, environment, team",
+        )
+        .bind(known_on.map_or(i64::MAX, Instant::micros))
+        .fetch_all(&mut *self.connection().await?)
+        .await
+        .map_err(self.failed("read what traces say of services"))?;
+        let read = |row| {
+            let record = Record { row, of: "trace_service", place: &self.place };
+            Ok(ServiceFact {
+                service: record.text("service")?,
+                namespace: record.text("namespace")?,
+                version: record.text("version")?,
+                environment: record.text("environment")?,
+                team: record.text("team")?,
+                first_ns: record.count("first_ns")?,
+                last_ns: record.count("last_ns")?,
+                spans: record.count("spans")?,
+            })
+        };
+        found.iter().map(read).collect()
+    }
+}
