@@ -2,15 +2,16 @@
 //!
 //! A publish brings them for the scopes that it attributed anew; for all other scopes the earlier ones go on.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use leap_terms::{CostKind, Costs, Currency, Digest, Money, Owner, RuleId, ScopeKey};
-use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::book::Book;
 use crate::error::BookError;
 use crate::place::Place;
-use crate::rows::{Cell, Insert, Record};
+use crate::rows::{self, Cell, Insert, Record};
 use crate::scope::scope_of;
 
 /// One line of a proof: attributed = accepted, for one scope, currency and kind of cost.
@@ -78,22 +79,28 @@ const TOTAL_COLUMNS: [&str; 11] = [
     "rows",
 ];
 
-/// Ends the time of a scope's proofs.
+/// Ends the time of some scopes' proofs.
 pub(crate) async fn end(
     connection: &mut AnyConnection,
     place: &Place,
     snapshot: i64,
-    scope: &ScopeKey,
+    scopes: &[&ScopeKey],
 ) -> Result<(), BookError> {
-    sqlx::query(
-        "UPDATE proof SET until_snapshot = $1 WHERE source = $2 AND billing_period = $3 AND until_snapshot IS NULL",
-    )
-    .bind(snapshot)
-    .bind(scope.source.as_str())
-    .bind(scope.billing_period.to_string())
-    .execute(&mut *connection)
-    .await
-    .map_err(|error| BookError::of(error, "end a scope's proofs", place))?;
+    for chunk in scopes.chunks(rows::rows_at_a_time(2)) {
+        let sql = format!(
+            "UPDATE proof SET until_snapshot = $1 FROM {}
+             WHERE proof.source = column1 AND proof.billing_period = column2 AND until_snapshot IS NULL",
+            rows::wanted(2, chunk.len(), 2)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(snapshot);
+        for scope in chunk {
+            query = query.bind(scope.source.as_str()).bind(scope.billing_period.to_string());
+        }
+        query
+            .execute(&mut *connection)
+            .await
+            .map_err(|error| BookError::of(error, "end the proofs of scopes", place))?;
+    }
     Ok(())
 }
 
@@ -156,33 +163,40 @@ pub(crate) async fn changed<'t>(
             .map_err(failed)?;
             continue;
         }
-        for total in stale {
-            end_total(connection, place, snapshot, total).await?;
-        }
+        end_totals(connection, place, snapshot, &stale).await?;
     }
     // In the order in which they came, so that the same publish writes the same book.
     Ok(new.iter().filter(|total| wanted.contains_key(&name(total))).collect())
 }
 
-/// Ends one owner's total of a scope, where there is one.
-pub(crate) async fn end_total(
+/// Ends what some owners have of their scopes, where they have something.
+pub(crate) async fn end_totals(
     connection: &mut AnyConnection,
     place: &Place,
     snapshot: i64,
-    total: &OwnerTotal,
+    totals: &[&OwnerTotal],
 ) -> Result<(), BookError> {
-    sqlx::query(
-        "UPDATE owner_total SET until_snapshot = $1 WHERE source = $2 AND billing_period = $3 AND owner = $4 AND COALESCE(rule, '') = $5 AND currency = $6 AND until_snapshot IS NULL",
-    )
-    .bind(snapshot)
-    .bind(total.scope.source.as_str())
-    .bind(total.scope.billing_period.to_string())
-    .bind(total.owner.to_string())
-    .bind(total.rule.as_ref().map(ToString::to_string).unwrap_or_default())
-    .bind(total.currency.as_str())
-    .execute(&mut *connection)
-    .await
-    .map_err(|error| BookError::of(error, "end what an owner had", place))?;
+    for chunk in totals.chunks(rows::rows_at_a_time(5)) {
+        let sql = format!(
+            "UPDATE owner_total SET until_snapshot = $1 FROM {}
+             WHERE owner_total.source = column1 AND owner_total.billing_period = column2 AND owner_total.owner = column3
+               AND COALESCE(owner_total.rule, '') = column4 AND owner_total.currency = column5 AND until_snapshot IS NULL",
+            rows::wanted(2, chunk.len(), 5)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(snapshot);
+        for total in chunk {
+            query = query
+                .bind(total.scope.source.as_str())
+                .bind(total.scope.billing_period.to_string())
+                .bind(total.owner.to_string())
+                .bind(total.rule.as_ref().map(ToString::to_string).unwrap_or_default())
+                .bind(total.currency.as_str());
+        }
+        query
+            .execute(&mut *connection)
+            .await
+            .map_err(|error| BookError::of(error, "end what owners had", place))?;
+    }
     Ok(())
 }
 
@@ -244,22 +258,23 @@ pub(crate) async fn proofs(
     .fetch_all(connection)
     .await
     .map_err(|error| BookError::of(error, "read the proofs", place))?;
-    let mut proofs = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let record = Record { row, of: "proof", place };
-        proofs.push(ProofRow {
-            scope: scope_of(&record)?,
-            currency: record.read("currency", Currency::new)?,
-            cost: record.read("cost", str::parse)?,
-            rows: record.count("rows")?,
-            accepted: record.read("accepted", amount)?,
-            attributed: record.read("attributed", amount)?,
-            difference: record.read("difference", amount)?,
-            owners: record.read("owners", str::parse)?,
-        });
-    }
+    let mut proofs = rows.iter().map(|row| proof_of(row, place)).collect::<Result<Vec<_>, _>>()?;
     proofs.sort_by(|a, b| (&a.scope, &a.currency, a.cost).cmp(&(&b.scope, &b.currency, b.cost)));
     Ok(proofs)
+}
+
+fn proof_of(row: &AnyRow, place: &Place) -> Result<ProofRow, BookError> {
+    let record = Record { row, of: "proof", place };
+    Ok(ProofRow {
+        scope: scope_of(&record)?,
+        currency: record.read("currency", Currency::new)?,
+        cost: record.read("cost", str::parse)?,
+        rows: record.count("rows")?,
+        accepted: record.read("accepted", amount)?,
+        attributed: record.read("attributed", amount)?,
+        difference: record.read("difference", amount)?,
+        owners: record.read("owners", str::parse)?,
+    })
 }
 
 /// Sums may have more digits than one charge; 20 before the point are what [`Money`] holds.
@@ -319,26 +334,90 @@ impl Book {
         Ok(totals)
     }
 
-    /// What one owner has of a scope at a snapshot, by all its rules and currencies.
+    /// The digest of what owners have of each scope at a snapshot.
     ///
     /// # Errors
     /// [`BookError`] when the book cannot be read.
-    pub async fn owner_total_of(
-        &self,
-        snapshot: i64,
-        scope: &ScopeKey,
-        owner: &Owner,
-    ) -> Result<Vec<OwnerTotal>, BookError> {
+    pub async fn owners_digests(&self, snapshot: i64) -> Result<BTreeMap<ScopeKey, Digest>, BookError> {
         let rows = sqlx::query(
-            "SELECT * FROM owner_total WHERE source = $2 AND billing_period = $3 AND owner = $4 AND from_snapshot <= $1 AND (until_snapshot IS NULL OR until_snapshot > $1)",
+            "SELECT DISTINCT source, billing_period, owners FROM proof
+             WHERE from_snapshot <= $1 AND (until_snapshot IS NULL OR until_snapshot > $1)",
         )
         .bind(snapshot)
-        .bind(scope.source.as_str())
-        .bind(scope.billing_period.to_string())
-        .bind(owner.to_string())
         .fetch_all(&mut *self.connection().await?)
         .await
-        .map_err(self.failed("read what an owner has"))?;
-        rows.iter().map(|row| total_of(&Record { row, of: "owner_total", place: &self.place })).collect()
+        .map_err(self.failed("read the digests of what owners have"))?;
+        let mut digests = BTreeMap::new();
+        for row in &rows {
+            let record = Record { row, of: "proof", place: &self.place };
+            let scope = scope_of(&record)?;
+            if digests.insert(scope.clone(), record.read("owners", str::parse)?).is_some() {
+                let fault = format!("the proofs of {scope} have several digests of what owners have");
+                return Err(BookError::Damaged { place: self.place().to_owned(), fault });
+            }
+        }
+        Ok(digests)
+    }
+
+    /// The proofs of some scopes that hold at a snapshot, by scope, currency and kind of cost.
+    ///
+    /// # Errors
+    /// [`BookError`] when the book cannot be read.
+    pub async fn proofs_of(&self, snapshot: i64, scopes: &[&ScopeKey]) -> Result<Vec<ProofRow>, BookError> {
+        let mut proofs = Vec::new();
+        for chunk in scopes.chunks(rows::rows_at_a_time(2)) {
+            let sql = format!(
+                "SELECT proof.* FROM {} CROSS JOIN proof
+                 WHERE proof.source = column1 AND proof.billing_period = column2
+                   AND from_snapshot <= $1 AND (until_snapshot IS NULL OR until_snapshot > $1)",
+                rows::wanted(2, chunk.len(), 2)
+            );
+            let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(snapshot);
+            for scope in chunk {
+                query = query.bind(scope.source.as_str()).bind(scope.billing_period.to_string());
+            }
+            let rows = query.fetch_all(&mut *self.connection().await?).await.map_err(self.failed("read the proofs"))?;
+            for row in &rows {
+                proofs.push(proof_of(row, &self.place)?);
+            }
+        }
+        proofs.sort_by(|a, b| (&a.scope, &a.currency, a.cost).cmp(&(&b.scope, &b.currency, b.cost)));
+        Ok(proofs)
+    }
+
+    /// What some owners have of some scopes at a snapshot, by all their rules and currencies.
+    ///
+    /// # Errors
+    /// [`BookError`] when the book cannot be read.
+    pub async fn owner_totals_of(
+        &self,
+        snapshot: i64,
+        wanted: &[(&ScopeKey, &Owner)],
+    ) -> Result<Vec<OwnerTotal>, BookError> {
+        let mut totals = Vec::new();
+        for chunk in wanted.chunks(rows::rows_at_a_time(3)) {
+            let sql = format!(
+                "SELECT owner_total.* FROM {} CROSS JOIN owner_total
+                 WHERE owner_total.source = column1 AND owner_total.billing_period = column2
+                   AND owner_total.owner = column3
+                   AND from_snapshot <= $1 AND (until_snapshot IS NULL OR until_snapshot > $1)",
+                rows::wanted(2, chunk.len(), 3)
+            );
+            let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(snapshot);
+            for (scope, owner) in chunk {
+                query = query
+                    .bind(scope.source.as_str())
+                    .bind(scope.billing_period.to_string())
+                    .bind(owner.to_string());
+            }
+            let rows = query
+                .fetch_all(&mut *self.connection().await?)
+                .await
+                .map_err(self.failed("read what owners have"))?;
+            for row in &rows {
+                totals.push(total_of(&Record { row, of: "owner_total", place: &self.place })?);
+            }
+        }
+        Ok(totals)
     }
 }

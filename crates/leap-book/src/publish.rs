@@ -6,7 +6,7 @@
 //!
 //! What explains a new world goes with it: the reorg that it applies or reverts, the answer that makes a claim hold.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use leap_terms::tables::Table;
 use leap_terms::{Delivery, DeliveryId, Digest, FileRecord, Instant, ScopeKey};
@@ -337,12 +337,11 @@ impl Book {
         connection: &mut AnyConnection,
         publish: &Publish,
     ) -> Result<(), BookError> {
-        let mut holders = HashMap::<&ScopeKey, Vec<(DeliveryId, String)>>::new();
+        let scopes: BTreeSet<&ScopeKey> = publish.add.iter().map(|file| &file.scope).collect();
+        let scopes: Vec<&ScopeKey> = scopes.into_iter().collect();
+        let holders = scope::holders_of(connection, &self.place, &scopes).await?;
         for file in &publish.add {
-            if !holders.contains_key(&file.scope) {
-                holders.insert(&file.scope, scope::holders(connection, &self.place, &file.scope).await?);
-            }
-            if !holders[&file.scope].iter().any(|(holder, _)| *holder == file.delivery) {
+            if !holders.contains(&(file.scope.clone(), file.delivery.clone())) {
                 return Err(BookError::FileWithoutScope {
                     path: file.path.clone(),
                     scope: file.scope.clone(),
@@ -374,14 +373,12 @@ impl Book {
         let changed: BTreeSet<&ScopeKey> = publish.owner_changes.iter().map(|total| &total.scope).collect();
         let touched: BTreeSet<&ScopeKey> =
             superseded.chain(proofs).chain(totals).chain(changed.iter().copied()).collect();
-        for scope in &touched {
-            proof::end(connection, &self.place, snapshot, scope).await?;
-        }
+        let ended: Vec<&ScopeKey> = touched.iter().copied().collect();
+        proof::end(connection, &self.place, snapshot, &ended).await?;
         let whole = touched.difference(&changed).copied();
         let mut totals = proof::changed(connection, &self.place, snapshot, whole, &publish.owner_totals).await?;
-        for total in &publish.owner_changes {
-            proof::end_total(connection, &self.place, snapshot, total).await?;
-        }
+        let changes: Vec<&proof::OwnerTotal> = publish.owner_changes.iter().collect();
+        proof::end_totals(connection, &self.place, snapshot, &changes).await?;
         totals.extend(publish.owner_changes.iter().filter(|total| total.rows > 0));
         proof::record(connection, &self.place, snapshot, &publish.proofs, &totals).await
     }

@@ -170,6 +170,18 @@ pub(crate) fn placeholders(first: usize, values: usize) -> String {
     (first..first + values).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
 }
 
+/// `(VALUES ($2, $3), ($4, $5)) AS wanted` for the first number 2 and two rows of two values: a table to join with, whose
+/// columns both databases call `column1`, `column2`. One statement then does for many rows what one each would do.
+pub(crate) fn wanted(first: usize, rows: usize, columns: usize) -> String {
+    let row = |at: usize| format!("({})", placeholders(first + at * columns, columns));
+    format!("(VALUES {}) AS wanted", (0..rows).map(row).collect::<Vec<_>>().join(", "))
+}
+
+/// How many rows of so many columns one statement takes beside a few other values.
+pub(crate) fn rows_at_a_time(columns: usize) -> usize {
+    (PLACEHOLDERS - 8) / columns
+}
+
 /// One row that was read; `of` names it in errors.
 pub(crate) struct Record<'a> {
     pub(crate) row: &'a AnyRow,

@@ -3,9 +3,11 @@
 //! An overwriting source has one current delivery per scope and nominal period, an appending one has several. When a publish supersedes a
 //! delivery, the scope's row gets the snapshot until which it counted; it is never deleted.
 
+use std::collections::BTreeSet;
+
 use leap_terms::delivery::{Batch, Part};
 use leap_terms::{Delivery, DeliveryId, Digest, Format, Instant, Month, ScopeFacts, ScopeKey, SourceId};
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::book::Book;
 use crate::error::BookError;
@@ -117,6 +119,35 @@ pub(crate) async fn holders(
             ))
         })
         .collect()
+}
+
+/// The deliveries that count for some scopes now.
+pub(crate) async fn holders_of(
+    connection: &mut AnyConnection,
+    place: &Place,
+    scopes: &[&ScopeKey],
+) -> Result<BTreeSet<(ScopeKey, DeliveryId)>, BookError> {
+    let mut found = BTreeSet::new();
+    for chunk in scopes.chunks(rows::rows_at_a_time(2)) {
+        let sql = format!(
+            "SELECT scope.source, scope.billing_period, delivery_id FROM {} CROSS JOIN scope
+             WHERE scope.source = column1 AND scope.billing_period = column2 AND until_snapshot IS NULL",
+            rows::wanted(1, chunk.len(), 2)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+        for scope in chunk {
+            query = query.bind(scope.source.as_str()).bind(scope.billing_period.to_string());
+        }
+        let rows = query
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(|error| BookError::of(error, "read scopes", place))?;
+        for row in &rows {
+            let record = Record { row, of: "scope", place };
+            found.insert((scope_of(&record)?, record.read("delivery_id", DeliveryId::new)?));
+        }
+    }
+    Ok(found)
 }
 
 /// Makes a delivery current for its scopes.

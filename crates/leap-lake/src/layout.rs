@@ -51,6 +51,15 @@ pub(crate) fn path_of(table: Table, scope: &ScopeKey, delivery: &DeliveryId, cha
     )
 }
 
+/// True for a file of changes: its rows are added to those of the other files of its slice.
+pub fn is_change(file: &FileRecord) -> bool {
+    let name = file.path.rsplit('/').next().unwrap_or_default();
+    let last = name.strip_suffix(".parquet").and_then(|stem| stem.rsplit('-').next());
+    // A digest, which is the last part of all other names, has 32 digits.
+    last.and_then(|part| part.strip_prefix('c'))
+        .is_some_and(|number| number.len() < 31 && number.parse::<u32>().is_ok())
+}
+
 /// The source's name as a folder's name: percent-encoded; too long a name is cut and told apart by its digest (the
 /// Delta log holds the whole name).
 fn folder_of(source: &str) -> String {

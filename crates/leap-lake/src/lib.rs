@@ -39,7 +39,7 @@ use std::sync::Arc;
 use leap_terms::tables::Table;
 
 pub use error::LakeError;
-pub use layout::file_schema;
+pub use layout::{file_schema, is_change};
 pub use log::{Before, PublishInfo};
 pub use orphans::{Collected, Orphan};
 pub use publish::TableVersions;

@@ -8,17 +8,19 @@
 //! ```
 //! Read this first; everything else is a detail of one of these lines. Deciding and acting join with later capabilities.
 
+mod stored;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use arrow::array::RecordBatch;
 use leap_book::{
     ConfigFiles, ConfigKind, NewClaimEvent, NewReorg, OwnerTotal, ProofRow, Publish, PublishedDelivery, Snapshot,
 };
 use leap_lake::{Before, PublishInfo, Staging};
-use leap_orient::attribute::{Again, AgainDone, Answers, Daily, Engine};
+use leap_orient::attribute::{AgainDone, Engine};
+use leap_orient::org::Org;
 use leap_orient::proof::{self, Folded, OwnerTotals, ScopeState, WrittenSums};
-use leap_orient::reading::totals;
+use leap_orient::rules::RuleSet;
 use leap_terms::tables::Table;
 use leap_terms::{
     Costs, Delivery, Digest, FileRecord, Instant, Month, Owner, RowsDigest, ScopeFacts, ScopeKey, SourceId,
@@ -81,138 +83,9 @@ pub(crate) fn attribute(
     }
     each_batch(slice.of(Table::Cube), None, open, |batch| run.cube(batch).map_err(failed))?;
     let attribution = run.finish();
-    let file = store(slice, staging, &attribution.batches, &attribution.daily)?;
-    check_stored(slice, staging, &file, &attribution.totals, open)?;
+    let file = stored::store(slice, staging, &attribution.batches, &attribution.daily)?;
+    stored::check_stored(slice, staging, &file, &attribution.totals, open)?;
     Ok(attribution.totals)
-}
-
-/// What reports will read is the file of answers, not the run: over the cube it must give the same sums.
-fn check_stored(
-    slice: &Slice,
-    staging: &Staging,
-    file: &FileRecord,
-    totals: &OwnerTotals,
-    open: Open,
-) -> Result<(), Failure> {
-    let failed = |error: leap_orient::attribute::AttributeError| Failure::from_error(&error);
-    let problem = |error: leap_lake::LakeError| Failure::from_error(&error);
-    let mut answers = Answers::new();
-    for batch in staging.scan(file, None).map_err(problem)? {
-        answers.add(&batch.map_err(problem)?).map_err(failed)?;
-    }
-    let mut stored = OwnerTotals::new();
-    let columns = Again::cube_columns();
-    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-    each_batch(slice.of(Table::Cube), Some(&columns), open, |batch| {
-        totals::add(&answers, batch, &mut stored).map_err(failed)
-    })?;
-    if stored != *totals {
-        let invariant = leap_terms::Invariant::OneOwnerPerDay;
-        return Err(Failure::quality(format!(
-            "invariant {invariant} does not hold for {}: the stored answers give other sums than the rules; nothing was published",
-            slice.scope
-        )));
-    }
-    Ok(())
-}
-
-/// Files of changes that a slice's daily table may have beside its own before they are made one again.
-const DAILY_CHANGES: usize = 8;
-
-/// True where one more file of changes would be one too many, or the changes would have more rows than what they change.
-fn too_many_changes(files: &[FileRecord], more: u64) -> bool {
-    let largest = files.iter().map(|file| file.rows).max().unwrap_or(0);
-    let all: u64 = files.iter().map(|file| file.rows).sum();
-    files.len() > DAILY_CHANGES || all - largest + more > largest
-}
-
-/// Writes the two tables of answers to staging; returns the file of the first.
-fn store(slice: &Slice, staging: &Staging, answers: &[RecordBatch], daily: &Daily) -> Result<FileRecord, Failure> {
-    let problem = |error: leap_lake::LakeError| Failure::from_error(&error);
-    let file = store_answers(slice, staging, answers)?;
-    let mut writer = staging.writer(Table::Daily, &slice.scope, &slice.delivery, &[]).map_err(problem)?;
-    writer.write(&daily.batch()).map_err(problem)?;
-    writer.finish().map_err(problem)?;
-    Ok(file)
-}
-
-fn store_answers(slice: &Slice, staging: &Staging, answers: &[RecordBatch]) -> Result<FileRecord, Failure> {
-    let problem = |error: leap_lake::LakeError| Failure::from_error(&error);
-    let mut writer = staging.writer(Table::Attribution, &slice.scope, &slice.delivery, &[]).map_err(problem)?;
-    for batch in answers {
-        writer.write(batch).map_err(problem)?;
-    }
-    writer.finish().map_err(problem)
-}
-
-/// Rows of answers that are compared at a time.
-const COMPARED_ROWS: usize = 8192;
-
-/// Writes what a small change does to a slice: its answers anew, and of the daily table only the rows that change, beside
-/// those that are there. What lies in the files then is compared with what was meant. Returns true where the daily table was
-/// written whole instead, as after many changes.
-fn store_change(slice: &Slice, staging: &Staging, done: &AgainDone, open: Open) -> Result<bool, Failure> {
-    let problem = |error: leap_lake::LakeError| Failure::from_error(&error);
-    let failed = |error: leap_orient::attribute::AttributeError| Failure::from_error(&error);
-    let wrong = || {
-        Failure::quality(format!(
-            "invariant {} does not hold for {}: the stored answers are not those of the rules; nothing was published",
-            leap_terms::Invariant::OneOwnerPerDay,
-            slice.scope
-        ))
-    };
-    let file = store_answers(slice, staging, &done.batches)?;
-    let mut meant = done.batches.iter().flat_map(|batch| {
-        let slices = (0..batch.num_rows()).step_by(COMPARED_ROWS);
-        slices.map(|at| batch.slice(at, COMPARED_ROWS.min(batch.num_rows() - at)))
-    });
-    let mut left: Option<RecordBatch> = None;
-    for batch in staging.scan(&file, None).map_err(problem)? {
-        let mut batch = batch.map_err(problem)?;
-        while batch.num_rows() > 0 {
-            let Some(next) = left.take().or_else(|| meant.next()) else { return Err(wrong()) };
-            let rows = next.num_rows().min(batch.num_rows());
-            if batch.slice(0, rows) != next.slice(0, rows) {
-                return Err(wrong());
-            }
-            batch = batch.slice(rows, batch.num_rows() - rows);
-            left = (rows < next.num_rows()).then(|| next.slice(rows, next.num_rows() - rows));
-        }
-    }
-    if left.is_some() || meant.next().is_some() {
-        return Err(wrong());
-    }
-    if done.change.is_empty() {
-        return Ok(false);
-    }
-    let number = slice.of(Table::Daily).len();
-    let whole = too_many_changes(slice.of(Table::Daily), done.change.rows().count() as u64);
-    if !whole {
-        // A change is not put beside a file that is damaged: opening one checks its digest.
-        for file in slice.of(Table::Daily) {
-            open(file, Some(&[leap_terms::tables::ROWS]))?;
-        }
-    }
-    let (written, rows) = match whole {
-        true => {
-            let mut rows = daily(slice, open)?;
-            rows.add_all(&done.change);
-            let writer = staging.writer(Table::Daily, &slice.scope, &slice.delivery, &[]).map_err(problem)?;
-            (writer, rows)
-        }
-        false => {
-            let writer = staging.writer(Table::Daily, &slice.scope, &slice.delivery, &[]).map_err(problem)?;
-            (writer.of_change(u32::try_from(number).unwrap_or(u32::MAX)), done.change.clone())
-        }
-    };
-    let mut writer = written;
-    writer.write(&rows.batch()).map_err(problem)?;
-    let file = writer.finish().map_err(problem)?;
-    let mut stored = Daily::new();
-    for batch in staging.scan(&file, None).map_err(problem)? {
-        stored.read(&batch.map_err(problem)?).map_err(failed)?;
-    }
-    if stored != rows { Err(wrong()) } else { Ok(whole) }
 }
 
 /// The sums that the writers made of a slice's files.
@@ -245,6 +118,32 @@ pub(crate) async fn turn(
     change: Change,
     now: Instant,
 ) -> Result<Snapshot, Failure> {
+    publish(home, world, Some(engine), staging, fresh, change, now).await
+}
+
+/// The same by rules and org, which are made ready where some answers are not made yet.
+pub(crate) async fn turn_by(
+    home: &Home,
+    world: &World,
+    by: (&RuleSet, &Org),
+    staging: Staging,
+    fresh: Vec<Fresh>,
+    change: Change,
+    now: Instant,
+) -> Result<Snapshot, Failure> {
+    let engine = fresh.iter().any(|fresh| fresh.again.is_none()).then(|| Engine::new(by.0, by.1));
+    publish(home, world, engine.as_ref(), staging, fresh, change, now).await
+}
+
+async fn publish(
+    home: &Home,
+    world: &World,
+    engine: Option<&Engine<'_>>,
+    staging: Staging,
+    fresh: Vec<Fresh>,
+    change: Change,
+    now: Instant,
+) -> Result<Snapshot, Failure> {
     let problem = |error: leap_lake::LakeError| Failure::from_error(&error);
     let superseded: BTreeSet<(ScopeKey, leap_terms::DeliveryId)> =
         change.deliveries.iter().flat_map(|published| published.supersedes.iter().cloned()).collect();
@@ -256,22 +155,28 @@ pub(crate) async fn turn(
     let mut totals = BTreeMap::<ScopeKey, OwnerTotals>::new();
     let mut changes = BTreeMap::<ScopeKey, OwnerTotals>::new();
     let mut state = BTreeMap::<(SourceId, Month), (u64, RowsDigest)>::new();
-    // Slices whose daily table gets one more file.
-    let mut added = BTreeSet::new();
+    // Slices of which little changes, and files of their daily tables that no longer hold.
+    let small: BTreeSet<(ScopeKey, leap_terms::DeliveryId)> = fresh
+        .iter()
+        .filter(|fresh| fresh.again.is_some())
+        .map(|fresh| (fresh.slice.scope.clone(), fresh.slice.delivery.clone()))
+        .collect();
+    let mut gone = BTreeSet::<String>::new();
     {
         let open = |file: &FileRecord, columns: Option<&[&str]>| {
             if staged.contains(&file.path) { staging.scan(file, columns) } else { home.lake.scan(file, columns) }
                 .map_err(problem)
         };
         for fresh in fresh.iter().filter(|fresh| fresh.again.is_none()) {
+            let engine = engine.expect("who has slices without answers brings the rules");
             let owners = attribute(engine, &fresh.slice, &staging, &open)?;
             prove(fresh, &owners)?;
             add_totals(totals.entry(fresh.slice.scope.clone()).or_default(), &owners);
         }
-        let small: Vec<(&Fresh, &AgainDone)> =
+        let looked: Vec<(&Fresh, &AgainDone)> =
             fresh.iter().filter_map(|fresh| fresh.again.as_ref().map(|done| (fresh, done))).collect();
-        let written = side_by_side(&small, |(fresh, done)| store_change(&fresh.slice, &staging, done, &open))?;
-        for ((fresh, done), whole) in small.iter().zip(written) {
+        let written = side_by_side(&looked, |(fresh, done)| stored::store_change(&fresh.slice, &staging, done, &open))?;
+        for ((fresh, done), stored) in looked.iter().zip(written) {
             let (charges, cube) = (written_sums(&fresh.slice, Table::Charges), written_sums(&fresh.slice, Table::Cube));
             let change = done.change.totals();
             proof::prove_stored(&fresh.facts, &charges, &cube)
@@ -281,9 +186,7 @@ pub(crate) async fn turn(
             if !change.is_empty() {
                 add_totals(changes.entry(fresh.slice.scope.clone()).or_default(), &change);
             }
-            if !whole {
-                added.insert((fresh.slice.scope.clone(), fresh.slice.delivery.clone()));
-            }
+            gone.extend(stored.replaced);
         }
     }
     // Scopes whose figures are added up anew; of others a few owners change at most.
@@ -294,11 +197,6 @@ pub(crate) async fn turn(
     let mut facts: BTreeMap<(ScopeKey, leap_terms::DeliveryId), ScopeFacts> = fresh
         .iter()
         .map(|fresh| ((fresh.slice.scope.clone(), fresh.slice.delivery.clone()), fresh.facts.clone()))
-        .collect();
-    let small: BTreeSet<(ScopeKey, leap_terms::DeliveryId)> = fresh
-        .iter()
-        .filter(|fresh| fresh.again.is_some())
-        .map(|fresh| (fresh.slice.scope.clone(), fresh.slice.delivery.clone()))
         .collect();
     let published = crate::world::published(home);
     for slice in world.slices() {
@@ -353,10 +251,12 @@ pub(crate) async fn turn(
     let mut remove = Vec::new();
     for file in &world.files {
         let name = (file.scope.clone(), file.delivery.clone());
-        let stays = file.table == Table::Daily && added.contains(&name);
-        let again = attributed.contains(&name)
-            && rekeyed.contains(&(file.scope.clone(), file.delivery.clone(), file.table))
-            && !stays;
+        let again = match file.table == Table::Daily && small.contains(&name) {
+            true => gone.contains(&file.path),
+            false => {
+                attributed.contains(&name) && rekeyed.contains(&(file.scope.clone(), file.delivery.clone(), file.table))
+            }
+        };
         if superseded.contains(&name) && !attributed.contains(&name) || again && !new_paths.contains(&file.path) {
             remove.push(file.path.clone());
         } else {

@@ -7,6 +7,8 @@ pub(crate) enum Exit {
     Failed = 1,
     /// The command was typed wrongly.
     Usage = 2,
+    /// What was to be shown is not.
+    PolicyBroken = 3,
     /// A proof differs, or a delivery is refused.
     DataQuality = 4,
     /// The person may not do it, or not alone.

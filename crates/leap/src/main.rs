@@ -18,6 +18,7 @@ mod export;
 mod failure;
 mod home;
 mod ingest;
+mod latency;
 mod output;
 mod ownership;
 mod periods;
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
             ExitCode::from(match failure.exit {
                 Exit::Failed => 1,
                 Exit::Usage => 2,
+                Exit::PolicyBroken => 3,
                 Exit::DataQuality => 4,
                 Exit::NotAllowed => 5,
                 Exit::TryAgain => 75,
@@ -98,6 +100,7 @@ pub(crate) async fn run(cli: &Cli) -> Result<(), Failure> {
         }
         Command::Ingest(args) => ingest::run(home, args).await,
         Command::Spend(args) => spend::run(home, args).await,
+        Command::Latency(args) => latency::run(home, args).await,
         Command::Explain(args) => explain::run(home, args).await,
         Command::Verify(args) => verify::run(home, args).await,
         Command::Rules(RulesCommand::Check(args)) => ownership::check_rules(home, args).await,

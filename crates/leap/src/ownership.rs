@@ -1,28 +1,31 @@
 //! `leap rules …` and `leap org …`: what gives each charge its owner, checked before it is applied.
+//!
+//! Reading order: this file (the commands), `looking` (in which slices a change gives other answers).
+
+mod looking;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use leap_book::{ConfigFiles, ConfigKind};
-use leap_lake::Staging;
-use leap_observe::fold::Fold;
-use leap_orient::attribute::{Again, Answers, DiffRun, Engine, Moved, ScopeAttribution};
+use leap_orient::attribute::{Answers, DiffRun, Engine, Moved, ScopeAttribution};
 use leap_orient::check;
 use leap_orient::org::Org;
 use leap_orient::proof::OwnerTotals;
 use leap_orient::rules::RuleSet;
 use leap_terms::tables::{self, Table};
-use leap_terms::{CostKind, Currency, Day, FileRecord, Money, Period};
+use leap_terms::{CostKind, Currency, Day, FileRecord, Money};
 
 use crate::claims;
 use crate::cli::{OrgApplyArgs, OutputFormat, RulesApplyArgs, RulesFileArgs, RulesSuggestArgs};
 use crate::clock::{self, Stopwatch};
 use crate::config;
-use crate::cycle::{self, Change, Fresh};
+use crate::cycle::{self, Change};
 use crate::failure::Failure;
 use crate::home::{Access, Home};
 use crate::output::{Answer, Cell, amount_shown, emit};
 use crate::world::{Open, Slice, World, each_batch, owned_share, published};
+pub(crate) use looking::{Target, Touched, changed_slices, keyed_for};
 
 fn problem(error: impl std::error::Error + 'static) -> Failure {
     Failure::from_error(&error)
@@ -135,126 +138,6 @@ pub(crate) async fn apply_org(
     reattribute(&home, &world, target, change, args.format.format, say, &watch).await
 }
 
-/// What a change of rules or org did.
-#[derive(Clone, Copy, Default, Debug)]
-pub(crate) struct Touched {
-    /// Keys looked at.
-    pub(crate) examined: usize,
-    /// Keys whose answer changed.
-    pub(crate) changed: usize,
-    /// Slices whose answers were written anew.
-    pub(crate) rewritten: usize,
-    /// All slices.
-    pub(crate) slices: usize,
-}
-
-/// What a change leads to.
-#[derive(Clone, Copy)]
-pub(crate) struct Target<'a> {
-    /// The rules.
-    pub(crate) rules: &'a RuleSet,
-    /// The org.
-    pub(crate) org: &'a Org,
-    /// Every rule is asked for every key, whatever changed.
-    pub(crate) full: bool,
-    /// Keys and cube are made from the charges again, too.
-    pub(crate) from_charges: bool,
-}
-
-/// Finds the slices in which the new rules and org give other answers, with these answers.
-pub(crate) fn changed_slices(
-    home: &Home,
-    world: &World,
-    target: Target<'_>,
-    staging: &Staging,
-) -> Result<(Vec<Fresh>, Touched), Failure> {
-    let Target { rules, org, full, from_charges } = target;
-    let open = published(home);
-    let names = world.org.names_changed(org);
-    let mut touched = Touched::default();
-    if !full && names.is_empty() && world.rules.change_to(rules).is_empty() {
-        touched.slices = world.slices().len();
-        return Ok((Vec::new(), touched));
-    }
-    let (before, after) = (Engine::new(&world.rules, &world.org), Engine::new(rules, org));
-    let again = Again::new(&before, &after, &names);
-    let (mut fresh, mut looked) = (Vec::new(), Vec::new());
-    for slice in world.slices() {
-        touched.slices += 1;
-        let current =
-            world.scopes.iter().find(|current| current.scope == slice.scope && current.delivery == slice.delivery);
-        let Some(current) = current else { continue };
-        let whole = full || slice.of(Table::Daily).is_empty() || slice.of(Table::Attribution).is_empty();
-        let keyed = match from_charges && !slice.of(Table::Charges).is_empty() {
-            true => folded_again(home, &slice, slice.key_columns(), staging, &open)?,
-            false => keyed_for(home, rules, &slice, staging, &open)?,
-        };
-        if whole || keyed.of(Table::Keys) != slice.of(Table::Keys) {
-            touched.rewritten += 1;
-            fresh.push(Fresh { slice: keyed, facts: current.facts.clone(), again: None });
-            continue;
-        }
-        let charged = Period::new(slice.first_day, slice.last_day.plus(1));
-        if again.days().zip(charged).is_some_and(|(days, charged)| days.intersection(charged).is_some()) {
-            looked.push((slice, &current.facts));
-        }
-    }
-    let answers = cycle::side_by_side(&looked, |(slice, _)| look_again(&again, slice, &open))?;
-    for ((slice, facts), (done, examined)) in looked.into_iter().zip(answers) {
-        touched.examined += examined;
-        if let Some(done) = done {
-            touched.changed += done.changed;
-            touched.rewritten += 1;
-            fresh.push(Fresh { slice, facts: facts.clone(), again: Some(done) });
-        }
-    }
-    fresh.sort_by(|a, b| (&a.slice.scope, &a.slice.delivery).cmp(&(&b.slice.scope, &b.slice.delivery)));
-    Ok((fresh, touched))
-}
-
-/// Looks at one slice: its new answers where some differ, and how many keys were examined.
-fn look_again(
-    again: &Again<'_, '_>,
-    slice: &Slice,
-    open: Open,
-) -> Result<(Option<leap_orient::attribute::AgainDone>, usize), Failure> {
-    let mut run = again.scope(slice.first_day, slice.last_day);
-    // Where rules are only new, stored answers matter once one of them matches something.
-    let read_answers = |run: &mut leap_orient::attribute::AgainRun<'_, '_>| {
-        each_batch(slice.of(Table::Attribution), None, open, |batch| run.answers(batch).map_err(problem))
-    };
-    let first = again.reads_answers();
-    if first {
-        read_answers(&mut run)?;
-    }
-    let columns = again.probe_columns();
-    if again.probes() {
-        let mut columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-        columns.insert(0, tables::KEY);
-        each_batch(slice.of(Table::Keys), Some(&columns), open, |batch| run.keys(batch).map_err(problem))?;
-    }
-    if again.probes_resources() {
-        each_batch(slice.of(Table::Resources), None, open, |batch| run.resources(batch).map_err(problem))?;
-        let columns = [tables::KEY, tables::RESOURCE];
-        each_batch(slice.of(Table::Cube), Some(&columns), open, |batch| run.pairs(batch).map_err(problem))?;
-    }
-    if run.has_candidates() {
-        if !first {
-            read_answers(&mut run)?;
-        }
-        let columns = again.full_columns();
-        let mut columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-        columns.insert(0, tables::KEY);
-        each_batch(slice.of(Table::Keys), Some(&columns), open, |batch| run.full_keys(batch).map_err(problem))?;
-        let columns = Again::cube_columns();
-        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-        each_batch(slice.of(Table::Cube), Some(&columns), open, |batch| run.cube(batch).map_err(problem))?;
-        each_batch(slice.of(Table::Resources), None, open, |batch| run.full_resources(batch).map_err(problem))?;
-    }
-    let examined = run.examined();
-    Ok((run.finish().map_err(problem)?, examined))
-}
-
 /// When a change counts as recorded: now, or the earlier instant that it names.
 fn recorded_at(world: &World, change: &Change) -> Result<leap_terms::Instant, Failure> {
     let now = clock::now();
@@ -282,11 +165,9 @@ pub(crate) async fn reattribute(
     watch: &Stopwatch,
 ) -> Result<(), Failure> {
     let now = recorded_at(world, &change)?;
-    let Target { rules, org, .. } = target;
-    let engine = Engine::new(rules, org);
     let staging = home.lake.stage(&format!("attribute-{}", now.micros())).map_err(problem)?;
     let (fresh, touched) = changed_slices(home, world, target, &staging)?;
-    let snapshot = cycle::turn(home, world, &engine, staging, fresh, change, now).await?;
+    let snapshot = cycle::turn_by(home, world, (target.rules, target.org), staging, fresh, change, now).await?;
     if !say {
         return Ok(());
     }
@@ -321,9 +202,8 @@ pub(crate) async fn publish_unchanged(
     change: Change,
 ) -> Result<leap_book::Snapshot, Failure> {
     let now = recorded_at(world, &change)?;
-    let engine = Engine::new(&world.rules, &world.org);
     let staging = home.lake.stage(&format!("settings-{}", now.micros())).map_err(problem)?;
-    cycle::turn(home, world, &engine, staging, Vec::new(), change, now).await
+    cycle::turn_by(home, world, (&world.rules, &world.org), staging, Vec::new(), change, now).await
 }
 
 /// What each owner has, over all scopes.
@@ -369,54 +249,6 @@ pub(crate) fn percent(part: Money, whole: Money) -> String {
     let permille = (scaled + whole.abs() / 2) / whole.abs();
     let sign = if permille != 0 && (part < 0) != (whole < 0) { "-" } else { "" };
     format!("{sign}{}.{}%", permille / 10, permille % 10)
-}
-
-/// The slice with keys that hold every column the rules name; keyed anew from its charges where they do not.
-pub(crate) fn keyed_for(
-    home: &Home,
-    rules: &RuleSet,
-    slice: &Slice,
-    staging: &Staging,
-    open: Open,
-) -> Result<Slice, Failure> {
-    let mut columns = slice.key_columns();
-    let missing: Vec<String> = rules.extra_columns().into_iter().filter(|column| !columns.contains(column)).collect();
-    if missing.is_empty() || slice.of(Table::Charges).is_empty() {
-        return Ok(slice.clone());
-    }
-    columns.extend(missing);
-    folded_again(home, slice, columns, staging, open)
-}
-
-/// The slice with keys, resources and cube made from its charges.
-fn folded_again(
-    home: &Home,
-    slice: &Slice,
-    columns: Vec<String>,
-    staging: &Staging,
-    open: Open,
-) -> Result<Slice, Failure> {
-    let memory = home.settings.intake.memory_mib << 20;
-    let mut fold = Fold::new(columns.clone(), &home.folder("spill")?, memory).map_err(problem)?;
-    each_batch(slice.of(Table::Charges), None, open, |batch| fold.add(batch).map_err(problem))?;
-    let mut writers = BTreeMap::new();
-    for table in [Table::Keys, Table::Resources, Table::Cube] {
-        let own: &[String] = if table == Table::Keys { &columns } else { &[] };
-        writers.insert(table, staging.writer(table, &slice.scope, &slice.delivery, own).map_err(problem)?);
-    }
-    fold.finish(&mut |table, batch| match writers.get_mut(&table) {
-        Some(writer) => {
-            writer.write(&batch).map_err(|error| Box::new(error) as Box<dyn std::error::Error + Send + Sync>)
-        }
-        None => Ok(()),
-    })
-    .map_err(problem)?;
-    let mut keyed = slice.clone();
-    for (table, writer) in writers {
-        let file: FileRecord = writer.finish().map_err(problem)?;
-        keyed.files.insert(table, vec![file]);
-    }
-    Ok(keyed)
 }
 
 /// One run of the rules per slice, counting what each rule would match; nothing is written that stays.
@@ -572,9 +404,10 @@ fn each_preview(
     let staging =
         home.lake.stage(&format!("preview-{}-{}", std::process::id(), clock::now().micros())).map_err(problem)?;
     let lake = published(home);
+    let extra = rules.extra_columns();
     let outcome = (|| {
         for slice in world.slices() {
-            let keyed = keyed_for(home, rules, &slice, &staging, &lake)?;
+            let keyed = keyed_for(home, &extra, &slice, &staging, &lake)?.unwrap_or_else(|| slice.clone());
             let staged: Vec<String> = staging.files().into_iter().map(|file| file.path).collect();
             let open = |file: &FileRecord, columns: Option<&[&str]>| {
                 if staged.contains(&file.path) {

@@ -38,7 +38,7 @@ pub(crate) async fn run(root: &Path, args: &SqlArgs) -> Result<(), Failure> {
     } else {
         args.query.clone()
     };
-    let answer = home.lake.sql(&world(&home, &view, &text)?, &text).await.map_err(refusal)?;
+    let answer = home.lake.sql(&world(&home, &view, &text).await?, &text).await.map_err(refusal)?;
     let names: Vec<&str> = answer.columns();
     let mut shown = Answer::new("", &names);
     for row in answer.texts() {
@@ -51,12 +51,17 @@ pub(crate) async fn run(root: &Path, args: &SqlArgs) -> Result<(), Failure> {
 }
 
 /// What a query sees of a view: closed periods as their statements have them. Splits are made where the query names them.
-fn world(home: &Home, view: &View, text: &str) -> Result<SqlWorld, Failure> {
+async fn world(home: &Home, view: &View, text: &str) -> Result<SqlWorld, Failure> {
     let open = published(home);
     let asked = text.contains(splits::TABLE);
     let lines = if asked { view.journal(Period::ALWAYS, Basis::Invoiced, &open)? } else { Vec::new() };
+    let mut files: Vec<_> =
+        view.slices().into_iter().flat_map(|(_, slice)| slice.files.into_values().flatten()).collect();
+    let traces = home.book.trace_files(0, u64::MAX, view.known()).await;
+    let (_, traces) = traces.map_err(|error| Failure::from_error(&error))?;
+    files.extend(traces.into_iter().map(|file| file.record));
     Ok(SqlWorld {
-        files: view.slices().into_iter().flat_map(|(_, slice)| slice.files.into_values().flatten()).collect(),
+        files,
         annotate: Some(Arc::new(Owners::of_view(view, &open)?)),
         tables: vec![("teams".to_owned(), teams(view.head())?), (splits::TABLE.to_owned(), splits::batch(&lines)?)],
         seconds: None,

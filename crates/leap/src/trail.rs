@@ -124,26 +124,29 @@ pub(crate) async fn doctor(root: &Path, collect: bool, format: OutputFormat) -> 
     let home = Home::open(root, if collect { Access::Write } else { Access::Read }).await?;
     let world = World::load(&home, None).await?;
     let now = clock::now();
+    let (_, traces) = home.book.trace_files(0, u64::MAX, None).await.map_err(problem)?;
+    let mut files = world.files.clone();
+    files.extend(traces.into_iter().map(|file| file.record));
     let mut answer = Answer::new("", &["check", "finding"]);
     let mut bad = 0;
     for finding in home.book.check().await.map_err(problem)? {
         bad += 1;
         answer.rows.push(vec![Cell::text("book"), Cell::text(finding.message)]);
     }
-    for file in &world.files {
+    for file in &files {
         if let Err(error) = home.lake.check(file) {
             bad += 1;
             answer.rows.push(vec![Cell::text("lake"), Cell::text(Failure::from_error(&error).message)]);
         }
     }
-    let differences = home.lake.log_differences(&world.files).await.map_err(problem)?;
+    let differences = home.lake.log_differences(&files).await.map_err(problem)?;
     let known = home.book.all_paths().await.map_err(problem)?;
     let keep = |path: &str| known.contains(path);
     let hours = i64::try_from(home.settings.lake.orphan_grace_hours).unwrap_or(i64::MAX / 4_000_000_000);
     let before = Instant::from_micros(now.micros() - hours.saturating_mul(3_600_000_000));
     if collect {
         if !differences.is_empty() {
-            heal(&home, &world.files, now).await?;
+            heal(&home, &files, now).await?;
             answer
                 .rows
                 .push(vec![Cell::text("delta log"), Cell::text(format!("{} differences healed", differences.len()))]);
@@ -166,7 +169,7 @@ pub(crate) async fn doctor(root: &Path, collect: bool, format: OutputFormat) -> 
             answer.rows.push(vec![Cell::text("orphans"), Cell::text(text)]);
         }
     }
-    let checked = format!("{} files and the book checked, {bad} damaged", world.files.len());
+    let checked = format!("{} files and the book checked, {bad} damaged", files.len());
     answer.title = format!("{}: {checked}", if bad == 0 { "healthy" } else { "NOT healthy" });
     if answer.rows.is_empty() && format == OutputFormat::Table {
         emit(&format!("{}\n", answer.title))?;

@@ -1,12 +1,14 @@
 //! The lake's batches as plain values.
 
-use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, Decimal128Array, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, Decimal128Array, Int32Array, RecordBatch, StringArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type};
+use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int32Type, Int64Type};
 use hashbrown::HashMap;
 use leap_terms::tables::{self, fine_column};
 use leap_terms::{CostKind, Costs, Currency, Day, Exact};
 
+use super::tags::NULL;
+use crate::interner::Interner;
 use crate::proof::Folded;
 
 /// Why a batch cannot be attributed. Each is our bug or a damaged lake, never the person's.
@@ -49,6 +51,43 @@ fn cast_to(array: ArrayRef, name: &str, to: &DataType) -> Result<ArrayRef, Attri
 /// A text column.
 pub(crate) fn text(batch: &RecordBatch, name: &str) -> Result<StringArray, AttributeError> {
     Ok(cast_to(column(batch, name)?, name, &DataType::Utf8)?.as_string::<i32>().clone())
+}
+
+/// A column of texts, as the rules' values: plain, or each distinct text once.
+pub(super) enum Texts {
+    Missing,
+    Plain(StringArray),
+    Coded {
+        codes: Int32Array,
+        /// The number of each text.
+        numbers: Vec<u32>,
+    },
+}
+
+impl Texts {
+    pub(super) fn new(batch: &RecordBatch, name: &str, values: &mut Interner) -> Result<Texts, AttributeError> {
+        let Some(array) = batch.column_by_name(name) else { return Ok(Texts::Missing) };
+        let coded = array.as_dictionary_opt::<Int32Type>();
+        let texts = coded.and_then(|coded| Some((coded.keys(), coded.values().as_string_opt::<i32>()?)));
+        let Some((codes, texts)) = texts else { return Ok(Texts::Plain(text(batch, name)?)) };
+        let number = |text: Option<&str>| text.filter(|text| !text.is_empty()).map_or(NULL, |text| values.intern(text));
+        Ok(Texts::Coded { codes: codes.clone(), numbers: texts.iter().map(number).collect() })
+    }
+
+    /// The number of a row's text.
+    pub(super) fn number(&self, row: usize, values: &mut Interner) -> u32 {
+        match self {
+            Texts::Missing => NULL,
+            Texts::Plain(array) => {
+                let text = array.is_valid(row).then(|| array.value(row)).filter(|text| !text.is_empty());
+                text.map_or(NULL, |text| values.intern(text))
+            }
+            Texts::Coded { codes, numbers } => {
+                let code = codes.is_valid(row).then(|| usize::try_from(codes.value(row)).ok()).flatten();
+                code.and_then(|code| numbers.get(code).copied()).unwrap_or(NULL)
+            }
+        }
+    }
 }
 
 /// A column of digests.

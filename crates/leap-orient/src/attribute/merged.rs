@@ -207,3 +207,49 @@ fn sorted(
     });
     chunks.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{BinaryArray, Date32Array, StringArray};
+
+    use super::*;
+
+    /// One row per key, whose owner is `owner`.
+    fn table(keys: &[u128], owner: &str) -> RecordBatch {
+        let digests: Vec<[u8; 16]> = keys.iter().map(|key| key.to_be_bytes()).collect();
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(BinaryArray::from_iter_values(&digests)),
+            Arc::new(BinaryArray::from_iter(keys.iter().map(|_| None::<&[u8]>))),
+            Arc::new(Date32Array::from_iter_values(keys.iter().map(|_| 1))),
+            Arc::new(Date32Array::from_iter_values(keys.iter().map(|_| 2))),
+            Arc::new(StringArray::from_iter_values(keys.iter().map(|_| owner))),
+            Arc::new(StringArray::from_iter(keys.iter().map(|_| None::<&str>))),
+            Arc::new(StringArray::from_iter(keys.iter().map(|_| None::<&str>))),
+        ];
+        RecordBatch::try_new(tables::attribution(), columns).unwrap()
+    }
+
+    /// `key owner` of each row, and how many pieces there are.
+    fn shown(pieces: &[RecordBatch]) -> (Vec<String>, usize) {
+        let mut rows = Vec::new();
+        for piece in pieces {
+            let (keys, owners) = (binary(piece, tables::KEY).unwrap(), text(piece, "owner").unwrap());
+            let key = |row| digest(keys.value(row), tables::KEY).unwrap();
+            rows.extend((0..piece.num_rows()).map(|row| format!("{} {}", key(row), owners.value(row))));
+        }
+        (rows, pieces.len())
+    }
+
+    #[test]
+    fn what_stays_is_passed_on_in_few_pieces_and_rows_in_any_order_are_sorted() {
+        let changed = HashSet::from([3, 6, 9]);
+        let fresh = [table(&[1, 3, 3, 6], "new"), table(&[9], "new")];
+        let expected = ["1 old", "2 old", "3 new", "3 new", "4 old", "5 old", "6 new", "7 old", "9 new"];
+        let ordered = [table(&[1, 2, 3, 4], "old"), table(&[5, 6, 7], "old")];
+        let (rows, pieces) = shown(&merged(&ordered, &fresh, &changed).unwrap());
+        assert_eq!(rows, expected);
+        assert_eq!(pieces, 7, "1 2 | 3 3 | 4 | 5 | 6 | 7 | 9");
+        let any = [table(&[6, 2, 7, 1], "old"), table(&[5, 4, 3], "old")];
+        assert_eq!(shown(&merged(&any, &fresh, &changed).unwrap()).0, expected);
+    }
+}

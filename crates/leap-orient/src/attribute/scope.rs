@@ -3,14 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryBuilder, Date32Array, Int32Array, RecordBatch, StringArray, StringBuilder,
-};
-use arrow::datatypes::Int32Type;
+use arrow::array::{Array, ArrayRef, BinaryBuilder, Date32Array, RecordBatch, StringArray, StringBuilder};
 use hashbrown::HashMap;
 use leap_terms::{Day, Owner, RuleId, tables};
 
-use super::columns::{AttributeError, Cell, CubeRows, Currencies, binary, digest, text};
+use super::columns::{AttributeError, Cell, CubeRows, Currencies, Texts, binary, digest, text};
 use super::daily::{Daily, DailyKey};
 use super::engine::{Engine, Memory, no_team};
 use super::tags::{NULL, TagReader};
@@ -107,42 +104,6 @@ struct KeyClass {
     projection: u32,
     /// Numbers of commitment and status in `commitments`; [`NONE`] for null.
     commitment: (u32, u32),
-}
-
-/// A column of texts, as the rules' values: plain, or each distinct text once.
-enum Texts {
-    Missing,
-    Plain(StringArray),
-    Coded {
-        codes: Int32Array,
-        /// The number of each text.
-        numbers: Vec<u32>,
-    },
-}
-
-impl Texts {
-    fn new(batch: &RecordBatch, name: &str, values: &mut Interner) -> Result<Texts, AttributeError> {
-        let Some(array) = batch.column_by_name(name) else { return Ok(Texts::Missing) };
-        let coded = array.as_dictionary_opt::<Int32Type>();
-        let texts = coded.and_then(|coded| Some((coded.keys(), coded.values().as_string_opt::<i32>()?)));
-        let Some((codes, texts)) = texts else { return Ok(Texts::Plain(text(batch, name)?)) };
-        let number = |text: Option<&str>| text.filter(|text| !text.is_empty()).map_or(NULL, |text| values.intern(text));
-        Ok(Texts::Coded { codes: codes.clone(), numbers: texts.iter().map(number).collect() })
-    }
-
-    fn number(&self, row: usize, values: &mut Interner) -> u32 {
-        match self {
-            Texts::Missing => NULL,
-            Texts::Plain(array) => {
-                let text = array.is_valid(row).then(|| array.value(row)).filter(|text| !text.is_empty());
-                text.map_or(NULL, |text| values.intern(text))
-            }
-            Texts::Coded { codes, numbers } => {
-                let code = codes.is_valid(row).then(|| usize::try_from(codes.value(row)).ok()).flatten();
-                code.and_then(|code| numbers.get(code).copied()).unwrap_or(NULL)
-            }
-        }
-    }
 }
 
 /// The text of a row, where there is one.

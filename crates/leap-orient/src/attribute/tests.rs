@@ -1,6 +1,7 @@
 //! Attribution, told as small bills; and the engine against its naive twin over random rules and bills.
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::DataType;
 use leap_terms::{CostKind, Costs, Currency, Day, Exact, Money, RuleId};
 use proptest::prelude::*;
 
@@ -469,14 +470,23 @@ proptest! {
         looking.cube(&bill.cube).unwrap();
         looking.full_resources(&bill.resources).unwrap();
         }
-        match looking.finish().unwrap() {
+        let done = looking.finish().unwrap();
+        if again.probes_keys_alone() {
+            let alone = looked_at_alone(&again, first_day, last_day, &stored.batches, &bill);
+            prop_assert_eq!(alone.is_some(), done.is_some());
+            if let (Some(alone), Some(done)) = (alone, &done) {
+                prop_assert_eq!(joined(&alone.batches), joined(&done.batches));
+                prop_assert_eq!((&alone.change, alone.changed, &alone.moved), (&done.change, done.changed, &done.moved));
+            }
+        }
+        match done {
             None => {
                 prop_assert_eq!(&stored.batches, &expected.batches);
                 prop_assert_eq!(&stored.daily, &expected.daily);
             }
             Some(done) => {
                 prop_assert!(again.days().is_some());
-                prop_assert_eq!(&done.batches, &expected.batches);
+                prop_assert_eq!(joined(&done.batches), joined(&expected.batches));
                 let mut daily = stored.daily.clone();
                 daily.add_all(&done.change);
                 prop_assert_eq!(&daily, &expected.daily);
@@ -486,4 +496,50 @@ proptest! {
             }
         }
     }
+}
+
+/// Batches as one.
+fn joined(batches: &[RecordBatch]) -> RecordBatch {
+    arrow::compute::concat_batches(&leap_terms::tables::attribution(), batches).unwrap()
+}
+
+/// The rows of a batch in these ranges.
+fn rows_of(batch: &RecordBatch, rows: &[std::ops::Range<usize>]) -> Vec<RecordBatch> {
+    rows.iter().map(|rows| batch.slice(rows.start, rows.len())).collect()
+}
+
+/// The same look without the keys at first, and with columns of texts as dictionaries, as the lake hands them out.
+fn looked_at_alone(
+    again: &Again<'_, '_>,
+    first_day: Day,
+    last_day: Day,
+    stored: &[RecordBatch],
+    bill: &Bill,
+) -> Option<AgainDone> {
+    let mut looking = again.scope(first_day, last_day);
+    let coded = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+    let columns = again.probe_columns().into_iter().filter_map(|name| {
+        let array = bill.keys.column_by_name(&name)?;
+        let array = if name.ends_with("Tags") { array.clone() } else { arrow::compute::cast(array, &coded).unwrap() };
+        Some((name, array, true))
+    });
+    let columns: Vec<_> = columns.collect();
+    let probed = match columns.is_empty() {
+        true => bill.keys.project(&[0]).unwrap(),
+        false => RecordBatch::try_from_iter_with_nullable(columns).unwrap(),
+    };
+    let mut rows = Vec::new();
+    looking.matching(&probed, 0, &mut rows).unwrap();
+    rows_of(&bill.keys, &rows).iter().for_each(|keys| looking.choose(keys).unwrap());
+    if looking.has_candidates() {
+        stored.iter().for_each(|batch| looking.answers(batch).unwrap());
+        rows_of(&bill.keys, &rows).iter().for_each(|keys| looking.full_keys(keys).unwrap());
+        let mut cells = Vec::new();
+        looking.rows_of_keys(&bill.cube, 0, &mut cells).unwrap();
+        rows_of(&bill.cube, &cells).iter().for_each(|cells| looking.cube(cells).unwrap());
+        let mut resources = Vec::new();
+        looking.rows_of_resources(&bill.resources, 0, &mut resources).unwrap();
+        rows_of(&bill.resources, &resources).iter().for_each(|rows| looking.full_resources(rows).unwrap());
+    }
+    looking.finish().unwrap()
 }

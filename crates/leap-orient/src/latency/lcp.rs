@@ -533,7 +533,7 @@ impl Workspace {
     }
 
     /// LCP-1E, of a span whose children are in `kids`.
-    fn owner(&self, spans: &[Span], span: &Span, peers: &impl Peers) -> (NameId, SliceKind, NameId) {
+    pub(super) fn owner(&self, spans: &[Span], span: &Span, peers: &impl Peers) -> (NameId, SliceKind, NameId) {
         let calls = span.kind == SpanKind::Client || span.kind == SpanKind::Producer;
         let (owner, kind, caller) = match self.kids.as_slice() {
             [only] if span.kind == SpanKind::Client && spans[only.span as usize].host != span.host => {

@@ -10,9 +10,9 @@
 //! time after that. A factor scales the own time of a service; with 1 everywhere the request is what it was, to the
 //! nanosecond. Scaled times are rounded to whole nanoseconds, half up, gap by gap.
 
-use leap_terms::{NameId, SpanId, Trace};
+use leap_terms::{NameId, Span, SpanId, Trace};
 
-use super::lcp::{Open, Stats, Workspace};
+use super::lcp::{Open, Peers, Stats, Workspace};
 
 /// A factor on own time, not negative: `over / under`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,7 +51,6 @@ impl Factor {
 struct Node {
     from: u64,
     until: u64,
-    span: u32,
     first: u32,
     count: u32,
     /// How long it takes now.
@@ -69,13 +68,34 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// The request of a trace that starts at `root`; `None` where no such span hangs below a root.
+    /// The request of a trace that starts at `root`; `None` where no such span hangs below a root. A factor scales the
+    /// own time of a service's spans.
     pub fn new(workspace: &mut Workspace, trace: &Trace, root: SpanId) -> Option<Replay> {
+        Replay::of(workspace, trace, root, |_, span| span.service)
+    }
+
+    /// The same, but a factor scales the time that a service owns (LCP-1E): of a client span with one remote child that
+    /// is the callee, not the caller.
+    pub fn of_owners(workspace: &mut Workspace, trace: &Trace, root: SpanId, peers: &impl Peers) -> Option<Replay> {
+        Replay::of(workspace, trace, root, |workspace, span| workspace.owner(&trace.spans, span, peers).0)
+    }
+
+    /// The service whose factor counts, of each span of the request.
+    pub fn services(&self) -> &[NameId] {
+        &self.services
+    }
+
+    fn of(
+        workspace: &mut Workspace,
+        trace: &Trace,
+        root: SpanId,
+        service: impl Fn(&Workspace, &Span) -> NameId,
+    ) -> Option<Replay> {
         let root = workspace.find(trace, root)?;
         let span = &trace.spans[root as usize];
         let mut opens =
             vec![Open { from: span.start, until: span.end.max(span.start), shift: 0, span: root, critical: true }];
-        let mut nodes = Vec::new();
+        let (mut nodes, mut services) = (Vec::new(), Vec::new());
         let mut next = 0;
         while next < opens.len() {
             let open = opens[next];
@@ -83,15 +103,14 @@ impl Replay {
             nodes.push(Node {
                 from: open.from,
                 until: open.until,
-                span: open.span,
                 first: opens.len() as u32,
                 count: kids.len() as u32,
                 takes: 0,
             });
             opens.extend(kids.iter().map(|kid| kid.open(false)));
+            services.push(service(workspace, &trace.spans[open.span as usize]));
             next += 1;
         }
-        let services = nodes.iter().map(|node| trace.spans[node.span as usize].service).collect();
         Some(Replay { nodes, services, by_start: Vec::new(), by_end: Vec::new(), starts: Vec::new() })
     }
 

@@ -253,22 +253,22 @@ impl Requests {
             ],
         )
         .expect("columns are those of the schema");
-        let all = || {
-            places.iter().flat_map(|at| {
-                let row = &self.rows[*at as usize];
-                self.parts(row).iter().map(move |part| (*at as usize, row, part))
-            })
-        };
+        let mut all: Vec<(usize, Day, &Part)> = Vec::new();
+        for at in places {
+            let row = &self.rows[*at as usize];
+            all.extend(self.parts(row).iter().map(|part| (*at as usize, row.day(), part)));
+        }
+        let all = all.iter();
         let slices = RecordBatch::try_new(
             tables::slices(),
             vec![
-                Arc::new(Date32Array::from_iter_values(all().map(|(_, row, _)| row.day().days()))),
-                Arc::new(StringArray::from_iter_values(all().map(|(at, _, _)| &*self.ids[at].0))),
-                Arc::new(StringArray::from_iter_values(all().map(|(at, _, _)| &*self.ids[at].1))),
-                Arc::new(StringArray::from_iter_values(all().map(|(_, _, part)| self.text(part.owner)))),
-                Arc::new(StringArray::from_iter_values(all().map(|(_, _, part)| part.kind.word()))),
-                maybe(all().map(|(_, _, part)| self.text(part.caller))),
-                Arc::new(Int64Array::from_iter_values(all().map(|(_, _, part)| part.ns.cast_signed()))),
+                Arc::new(Date32Array::from_iter_values(all.clone().map(|(_, day, _)| day.days()))),
+                Arc::new(StringArray::from_iter_values(all.clone().map(|(at, _, _)| &*self.ids[*at].0))),
+                Arc::new(StringArray::from_iter_values(all.clone().map(|(at, _, _)| &*self.ids[*at].1))),
+                Arc::new(StringArray::from_iter_values(all.clone().map(|(_, _, part)| self.text(part.owner)))),
+                Arc::new(StringArray::from_iter_values(all.clone().map(|(_, _, part)| part.kind.word()))),
+                maybe(all.clone().map(|(_, _, part)| self.text(part.caller))),
+                Arc::new(Int64Array::from_iter_values(all.map(|(_, _, part)| part.ns.cast_signed()))),
             ],
         )
         .expect("columns are those of the schema");

@@ -242,14 +242,14 @@ impl Prospect {
         cause: String,
         events: Vec<NewClaimEvent>,
     ) -> Result<(Snapshot, Touched), Failure> {
-        let engine = Engine::new(&self.rules, &world.org);
         let change = Change {
             cause,
             configs: BTreeMap::from([(ConfigKind::Claims, self.files)]),
             claim_events: events,
             ..Change::default()
         };
-        let snapshot = cycle::turn(home, world, &engine, self.staging, self.fresh, change, clock::now()).await?;
+        let by = (&self.rules, &world.org);
+        let snapshot = cycle::turn_by(home, world, by, self.staging, self.fresh, change, clock::now()).await?;
         Ok((snapshot, self.touched))
     }
 }

@@ -90,7 +90,8 @@ impl<'w> Rerun<'w> {
 
     fn staged(&self, slice: &Slice, part: Part, staging: &Staging) -> Result<Held, Failure> {
         let lake = published(self.home);
-        let keyed = keyed_for(self.home, self.rules, slice, staging, &lake)?;
+        let keyed = keyed_for(self.home, &self.rules.extra_columns(), slice, staging, &lake)?;
+        let keyed = keyed.unwrap_or_else(|| slice.clone());
         let staged: BTreeSet<String> = staging.files().into_iter().map(|file| file.path).collect();
         let open = |file: &FileRecord, columns: Option<&[&str]>| {
             if staged.contains(&file.path) { staging.scan(file, columns).map_err(problem) } else { lake(file, columns) }

@@ -10,5 +10,6 @@ mod load;
 mod store;
 mod take;
 
+pub(crate) use gather::EXAMPLES;
 pub(crate) use load::{Examples, examples_of, load};
 pub(crate) use take::{TracesTaken, found_below, take_file};

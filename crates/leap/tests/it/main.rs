@@ -14,6 +14,7 @@
 //! - `backstage`: an org asked of a Backstage over its API
 //! - `platforms`: pools and their drivers; nothing vanishes, nothing turns negative by sharing
 //! - `claims`: ownership that people settle, and the residual as it goes down
+//! - `trees`: a hundred thousand random traces, attributed, replayed and composed, against the auditor
 //! - `gateway`: what SQL must not do
 //! - `crash`: the process killed at every write, sync and rename of an ingest
 
@@ -37,4 +38,5 @@ mod reorgs;
 mod restate;
 mod staged;
 mod traces;
+mod trees;
 mod worlds;

@@ -36,9 +36,13 @@ pub struct Divided<K> {
 /// A share `over / under`.
 pub type Share = (u64, u64);
 
-/// a · under ≥ over · b, in big integers: whether the part `a` of `b` is at least the share.
-fn at_least(part: u128, whole: u128, over: &BigInt, under: &BigInt) -> bool {
-    BigInt::from(part) * under >= BigInt::from(whole) * over
+/// part · under ≥ whole · over: whether a part of the whole is at least the share over / under, which may lie below 0.
+fn at_least(part: u128, whole: u128, over: i128, under: i128) -> bool {
+    let times = |weight: u128, by: i128| {
+        let weight = i128::try_from(weight).expect("weights of a test take few bits");
+        weight.checked_mul(by).expect("weights and shares of a test take few bits")
+    };
+    times(part, under) >= times(whole, over)
 }
 
 /// Q(p): the smallest latency such that requests no slower weigh p of everything.
@@ -48,7 +52,7 @@ pub fn quantile<K>(samples: &[Sample<K>], p: Share) -> Option<u64> {
     for sample in samples {
         let upto = samples.iter().filter(|other| other.latency_ns <= sample.latency_ns);
         let weight: u128 = upto.map(|other| u128::from(other.weight)).sum();
-        let enough = at_least(weight, all, &p.0.into(), &p.1.into());
+        let enough = at_least(weight, all, p.0.into(), p.1.into());
         if enough && answer.is_none_or(|found| sample.latency_ns < found) {
             answer = Some(sample.latency_ns);
         }
@@ -56,20 +60,17 @@ pub fn quantile<K>(samples: &[Sample<K>], p: Share) -> Option<u64> {
     answer
 }
 
-/// Requests whose weight touches (p - h, p + h), in order of latency, then parts, then weight: that order makes the band
-/// the same however requests arrived.
-fn band<K: Ord + Clone>(samples: &[Sample<K>], p: Share, h: Share) -> Vec<Sample<K>> {
-    let mut sorted = samples.to_vec();
-    sorted.sort();
+/// Requests whose weight touches (p - h, p + h), of requests in order.
+fn band<K: Ord + Clone>(sorted: &[Sample<K>], p: Share, h: Share) -> Vec<Sample<K>> {
     let all: u128 = sorted.iter().map(|sample| u128::from(sample.weight)).sum();
-    let under = BigInt::from(p.1) * h.1;
-    let (level, half) = (BigInt::from(p.0) * h.1, BigInt::from(h.0) * p.1);
-    let (low, high) = (&level - &half, &level + &half);
+    let product = |a: u64, b: u64| i128::from(a) * i128::from(b);
+    let (level, half, under) = (product(p.0, h.1), product(h.0, p.1), product(p.1, h.1));
+    let (low, high) = (level - half, level + half);
     let (mut before, mut found) = (0_u128, Vec::new());
     for sample in sorted {
         let upto = before + u128::from(sample.weight);
-        if at_least(upto, all, &low, &under) && !at_least(before, all, &high, &under) {
-            found.push(sample);
+        if at_least(upto, all, low, under) && !at_least(before, all, high, under) {
+            found.push(sample.clone());
         }
         before = upto;
     }
@@ -80,15 +81,18 @@ fn band<K: Ord + Clone>(samples: &[Sample<K>], p: Share, h: Share) -> Vec<Sample
 /// holds 50 requests, or all where there are fewer.
 pub fn compose<K: Ord + Clone>(samples: &[Sample<K>], p: Share, h: Option<Share>) -> Option<Divided<K>> {
     let latency_ns = quantile(samples, p)?;
+    // By latency, then parts, then weight: the band is then the same however requests arrived.
+    let mut sorted = samples.to_vec();
+    sorted.sort();
     let (mut widened, mut held);
     match h {
-        Some(h) => (widened, held) = (1, band(samples, p, h)),
+        Some(h) => (widened, held) = (1, band(&sorted, p, h)),
         None => {
             let wanted = samples.len().min(50);
             widened = 0;
             loop {
                 widened += 1;
-                held = band(samples, p, ((p.1 - p.0) * widened, 2 * p.1));
+                held = band(&sorted, p, ((p.1 - p.0) * widened, 2 * p.1));
                 if held.len() >= wanted {
                     break;
                 }

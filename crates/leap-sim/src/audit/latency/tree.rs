@@ -57,8 +57,9 @@ impl Linked {
                 continue;
             }
             let mut span = *span;
-            if span.end < span.start {
-                span.end = span.start;
+            // Intake moves such ends and marks the span.
+            if span.end < span.start || span.is(Span::NEGATIVE) {
+                span.end = span.end.max(span.start);
                 count(&mut counters, "negative_duration", 1);
             }
             spans.push(span);
@@ -129,6 +130,8 @@ pub struct Node {
     pub from: i128,
     /// End once shifted, clipped and snapped.
     pub until: i128,
+    /// By how much it was shifted, its parents' shifts included.
+    pub offset: i128,
     /// Its children, as places in [`Tree::nodes`].
     pub children: Vec<usize>,
 }
@@ -146,22 +149,26 @@ impl Tree {
     /// Steps are taken span by span from the top, because the interval that children are clipped to is the parent's final
     /// one. So what hangs below a span that N1 or N3 takes away is not looked at, and counted nowhere.
     pub fn new(linked: &Linked, root: usize, counters: &mut Counters) -> Tree {
+        let node = |place: usize, offset, from, until| Node {
+            span: linked.spans[place],
+            from,
+            until,
+            offset,
+            children: Vec::new(),
+        };
         let span = linked.spans[root];
-        let first = Node { span, from: i128::from(span.start), until: i128::from(span.end), children: Vec::new() };
-        let mut nodes = vec![first];
-        // Where each node stands among the spans, and by how much it was shifted.
-        let mut whence = vec![(root, 0_i128)];
+        let mut nodes = vec![node(root, 0, i128::from(span.start), i128::from(span.end))];
+        // Where each node stands among the spans.
+        let mut places = vec![root];
         let mut at = 0;
         while at < nodes.len() {
-            let (place, offset) = whence[at];
-            let children = below(linked, place, offset, &nodes[at], counters);
+            let children = below(linked, places[at], &nodes[at], counters);
             let children = snapped(children, nodes[at].until - nodes[at].from, counters);
             for child in children {
                 let next = nodes.len();
                 nodes[at].children.push(next);
-                let span = linked.spans[child.place];
-                nodes.push(Node { span, from: child.from, until: child.until, children: Vec::new() });
-                whence.push((child.place, child.offset));
+                nodes.push(node(child.place, child.offset, child.from, child.until));
+                places.push(child.place);
             }
             at += 1;
         }
@@ -178,7 +185,7 @@ struct Child {
 }
 
 /// N1, N2 and N3 for the children of one span.
-fn below(linked: &Linked, place: usize, inherited: i128, parent: &Node, counters: &mut Counters) -> Vec<Child> {
+fn below(linked: &Linked, place: usize, parent: &Node, counters: &mut Counters) -> Vec<Child> {
     let mut children = Vec::new();
     for (at, span) in linked.spans.iter().enumerate() {
         if linked.parents[at] != Some(place) || !linked.reachable[at] || span.parent.is_none() {
@@ -192,7 +199,7 @@ fn below(linked: &Linked, place: usize, inherited: i128, parent: &Node, counters
         }
         // N2: an effect before its cause, between clocks of two hosts. "parent.start" is the parent's start in its final
         // interval.
-        let mut offset = inherited;
+        let mut offset = parent.offset;
         let start = i128::from(span.start) + offset;
         if span.host != parent.span.host && start < parent.from {
             count(counters, "skew_shifted", 1);

@@ -1,0 +1,405 @@
+//! The quantile, divided among owners.
+//!
+//! Rows add up to the latency to the nanosecond: the parts of the dimension by largest remainder first (the definition's
+//! composition), then each part among its kinds.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use leap_orient::tail::apportion::apportion;
+use leap_orient::tail::blame::{Blame, Budgets};
+use leap_orient::tail::composition::Ranked;
+use leap_orient::tail::evidence::ranks::{Interval, of_sorted, outside_95};
+use leap_orient::tail::{Band, Composition, Quantile, Request, TailError};
+use leap_terms::Day;
+use serde_json::{Value, json};
+
+use super::question::{By, Loaded, load, open, span_of};
+use super::{shown, whatif};
+use crate::cli::{LatencyReportArgs, OutputFormat};
+use crate::failure::Failure;
+use crate::output::{Answer, Cell, emit, print_json};
+use crate::traces;
+
+/// A part of a request: place of the dimension's value, place of the kind.
+pub(super) type Fine = (u32, u8);
+
+/// Requests with their parts by a dimension, values numbered in order of their texts.
+pub(super) struct Divided {
+    /// Values of the dimension, sorted.
+    pub(super) values: Vec<String>,
+    /// Parts of each request by value and kind.
+    pub(super) fine: Vec<Vec<(Fine, u64)>>,
+    /// Parts of each request by value.
+    pub(super) coarse: Vec<Vec<(u32, u64)>>,
+}
+
+impl Divided {
+    /// Divides requests by a dimension.
+    pub(super) fn of(loaded: &Loaded, mut label: impl FnMut(&leap_orient::latency::Part, Day) -> String) -> Divided {
+        let requests = &loaded.requests;
+        let mut texts = Vec::with_capacity(requests.rows().len());
+        let mut values = BTreeMap::<String, u32>::new();
+        for row in requests.rows() {
+            let labels: Vec<String> = requests.parts(row).iter().map(|part| label(part, row.day())).collect();
+            for text in &labels {
+                if !values.contains_key(text) {
+                    values.insert(text.clone(), 0);
+                }
+            }
+            texts.push(labels);
+        }
+        for (place, number) in values.values_mut().zip(0..) {
+            *place = number;
+        }
+        let (mut fine, mut coarse) = (Vec::with_capacity(texts.len()), Vec::with_capacity(texts.len()));
+        for (row, labels) in requests.rows().iter().zip(&texts) {
+            let mut kinds = BTreeMap::<Fine, u64>::new();
+            let mut whole = BTreeMap::<u32, u64>::new();
+            for (part, text) in requests.parts(row).iter().zip(labels) {
+                let value = values[text];
+                *kinds.entry((value, part.kind as u8)).or_default() += part.ns;
+                *whole.entry(value).or_default() += part.ns;
+            }
+            fine.push(kinds.into_iter().collect());
+            coarse.push(whole.into_iter().collect());
+        }
+        Divided { values: values.into_keys().collect(), fine, coarse }
+    }
+}
+
+/// Requests of a set as the tail's functions take them.
+pub(super) fn ranked<'a, K: Ord + Clone>(
+    loaded: &Loaded,
+    parts: &'a [Vec<(K, u64)>],
+) -> Result<Ranked<'a, K>, Failure> {
+    let requests = loaded.requests.rows().iter().zip(parts);
+    let requests: Vec<Request<'a, K>> =
+        requests.map(|(row, parts)| Request { latency_ns: row.latency_ns, weight: row.weight, parts }).collect();
+    Ranked::new(&requests).map_err(broken)
+}
+
+pub(super) fn broken(error: TailError) -> Failure {
+    Failure::quality(format!("{error}; leap doctor says which file is damaged"))
+}
+
+/// One line.
+struct Row {
+    value: String,
+    kind: &'static str,
+    ns: u64,
+}
+
+pub(super) async fn run(root: &Path, args: &LatencyReportArgs) -> Result<(), Failure> {
+    let (home, view) = open(root, &args.reading).await?;
+    let loaded = load(&home, &view, args.api.as_deref(), args.period, true).await?;
+    let by = By::read(&args.by, &view)?;
+    let readers = view.readers();
+    let mut labels = loaded.labels(&by, &readers[0]);
+    let divided = Divided::of(&loaded, |part, day| labels.of(part, day));
+    let coarse = ranked(&loaded, &divided.coarse)?;
+    let fine = ranked(&loaded, &divided.fine)?;
+    let band = args.band.map_or(Band::Default, Band::Within);
+    let excess = coarse.excess(args.quantile, band).map_err(broken)?.expect("there are requests");
+    let tail = &excess.tail;
+    let same = Band::Within(tail.band.h);
+    let kinds = fine.compose(args.quantile, same).map_err(broken)?.expect("there are requests");
+    let rows = by_kind(tail, &kinds, &divided.values);
+    let sum_ns: u64 = rows.iter().map(|row| row.ns).sum();
+    // Requests of 0 ns have no part that says where the time went.
+    if sum_ns != tail.latency_ns {
+        return Err(Failure::quality(format!("parts add up to {sum_ns} ns, not to {} ns", tail.latency_ns)));
+    }
+    let weighted = loaded.requests.rows().iter().any(|row| row.weight != leap_orient::tail::Units::ONE);
+    let sorted: Vec<u64> = coarse.requests().iter().map(|request| request.latency_ns).collect();
+    let interval = if weighted { None } else { of_sorted(&sorted, args.quantile, outside_95()) };
+    let unknown = loaded.requests.rows().iter().filter(|row| !row.weight_known).count();
+    let ids: std::collections::HashSet<&str> =
+        (0..loaded.requests.rows().len()).filter_map(|at| loaded.requests.ids(at)).map(|(trace, _)| trace).collect();
+    let savings = match args.what_if {
+        false => None,
+        true => {
+            let kept = traces::examples_of(&home, span_of(args.period), view.known(), |id| ids.contains(id)).await?;
+            Some(whatif::savings(&loaded, &divided, &excess, args.quantile, kept, &mut labels)?)
+        }
+    };
+    let blame = args.objective.map(|objective| blamed(&divided, &loaded, &excess.median, objective)).transpose()?;
+    let answer = Report {
+        args,
+        by: &by,
+        loaded: &loaded,
+        values: &divided.values,
+        rows,
+        excess: &excess,
+        interval,
+        unknown,
+        savings,
+        blame,
+    };
+    answer.print()
+}
+
+/// The composition's parts, each divided among its kinds as the finer composition has them.
+fn by_kind(tail: &Composition<u32>, fine: &Composition<Fine>, values: &[String]) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (value, ns) in &tail.parts {
+        let kinds: Vec<&(Fine, u64)> = fine.parts.iter().filter(|((other, _), _)| other == value).collect();
+        let weights: Vec<u128> = kinds.iter().map(|(_, ns)| u128::from(*ns)).collect();
+        let word = |kind: u8| leap_orient::latency::SliceKind::ALL[usize::from(kind)].word();
+        let value = values[*value as usize].clone();
+        let shares = apportion(*ns, &weights);
+        if shares.iter().sum::<u64>() != *ns {
+            // A part of a few nanoseconds whose kinds were all rounded away.
+            rows.push(Row { value, kind: "self", ns: *ns });
+            continue;
+        }
+        for (((_, kind), _), ns) in kinds.into_iter().zip(shares).filter(|(_, ns)| *ns > 0) {
+            rows.push(Row { value: value.clone(), kind: word(*kind), ns });
+        }
+    }
+    rows.sort_by(|a, b| b.ns.cmp(&a.ns).then_with(|| (&a.value, a.kind).cmp(&(&b.value, b.kind))));
+    rows
+}
+
+/// Who is to blame for misses of an objective: each value's budget is its part of the objective as at the median.
+struct Blamed {
+    objective_ns: u64,
+    missed: u64,
+    of: u64,
+    /// Value, budget ns, share of all blame in millionths.
+    rows: Vec<(u32, u64, u64)>,
+}
+
+fn blamed(divided: &Divided, loaded: &Loaded, median: &Composition<u32>, objective_ns: u64) -> Result<Blamed, Failure> {
+    let weights: Vec<u128> = median.parts.iter().map(|(_, ns)| u128::from(*ns)).collect();
+    let shares = apportion(objective_ns, &weights);
+    let own: Vec<(u32, u64)> = median.parts.iter().map(|(value, _)| *value).zip(shares).collect();
+    let budgets = Budgets::new(objective_ns, own.iter().copied()).map_err(broken)?;
+    let mut blame = Blame::default();
+    for (row, parts) in loaded.requests.rows().iter().zip(&divided.coarse) {
+        blame.add(&budgets, parts, row.weight).map_err(broken)?;
+    }
+    let all: u128 = blame.sums().values().sum();
+    let share = |sum: u128| u64::try_from(sum.saturating_mul(1_000_000) / all.max(1)).unwrap_or(1_000_000);
+    let mut rows: Vec<(u32, u64, u64)> = blame
+        .sums()
+        .iter()
+        .map(|(value, sum)| {
+            let budget = own.iter().find(|(other, _)| other == value).map_or(0, |(_, ns)| *ns);
+            (*value, budget, share(*sum))
+        })
+        .collect();
+    rows.sort_by_key(|(value, _, share)| (std::cmp::Reverse(*share), *value));
+    Ok(Blamed { objective_ns, missed: blame.missed(), of: loaded.requests.rows().len() as u64, rows })
+}
+
+struct Report<'a> {
+    args: &'a LatencyReportArgs,
+    by: &'a By,
+    loaded: &'a Loaded,
+    values: &'a [String],
+    rows: Vec<Row>,
+    excess: &'a leap_orient::tail::composition::Excess<u32>,
+    interval: Option<Interval>,
+    unknown: usize,
+    savings: Option<whatif::Savings>,
+    blame: Option<Blamed>,
+}
+
+/// A fraction with all its decimals, at most nine of them: `0.999`, `99.9`.
+fn decimal(over: u128, under: u128) -> String {
+    let (mut rest, mut digits) = (over % under, String::new());
+    while rest > 0 && digits.len() < 9 {
+        rest *= 10;
+        digits.push(char::from(b'0' + u8::try_from(rest / under).unwrap_or(0)));
+        rest %= under;
+    }
+    if digits.is_empty() { (over / under).to_string() } else { format!("{}.{digits}", over / under) }
+}
+
+/// `p99.9` of a quantile.
+pub(super) fn percent(p: Quantile) -> String {
+    let level = p.level();
+    format!("p{}", decimal(u128::from(level.over()) * 100, u128::from(level.under())))
+}
+
+/// `0.999` of a quantile, as a number of JSON.
+fn level_number(p: Quantile) -> Value {
+    let level = p.level();
+    let text = decimal(level.over().into(), level.under().into());
+    text.parse::<serde_json::Number>().map_or(Value::Null, Value::Number)
+}
+
+impl Report<'_> {
+    fn print(&self) -> Result<(), Failure> {
+        if self.args.format.format == OutputFormat::Json {
+            return print_json(&self.json());
+        }
+        let (tail, median) = (&self.excess.tail, &self.excess.median);
+        let columns = [self.by.word(), "kind", "latency", "ns", "share"];
+        let mut answer = Answer::new(self.title(), &columns);
+        let share = |ns: u64| {
+            let bps = (u128::from(ns) * 10_000 + u128::from(tail.latency_ns / 2)) / u128::from(tail.latency_ns.max(1));
+            format!("{}.{:02} %", bps / 100, bps % 100)
+        };
+        for row in &self.rows {
+            answer.rows.push(vec![
+                Cell::text(&*row.value),
+                Cell::text(row.kind),
+                Cell::text(shown(i128::from(row.ns))),
+                Cell::Count(row.ns),
+                Cell::text(share(row.ns)),
+            ]);
+        }
+        answer.totals.push(vec![
+            Cell::text("total"),
+            Cell::Empty,
+            Cell::text(shown(i128::from(tail.latency_ns))),
+            Cell::Count(tail.latency_ns),
+            Cell::text("100 %"),
+        ]);
+        answer.print(self.args.format.format)?;
+        if self.args.format.format != OutputFormat::Table {
+            return Ok(());
+        }
+        let mut excess = Answer::new(
+            format!(
+                "Beyond the usual: {} at the median, {} more at {}",
+                shown(i128::from(median.latency_ns)),
+                shown(i128::from(tail.latency_ns) - i128::from(median.latency_ns)),
+                percent(self.args.quantile)
+            ),
+            &[self.by.word(), "usually", "in the tail", "more"],
+        );
+        let mut all: Vec<(u32, i128)> = self.excess.excess.clone();
+        all.sort_by_key(|(value, ns)| (std::cmp::Reverse(*ns), *value));
+        for (value, ns) in all.into_iter().take(10) {
+            excess.rows.push(vec![
+                Cell::text(&*self.values[value as usize]),
+                Cell::text(shown(i128::from(median.part(&value)))),
+                Cell::text(shown(i128::from(tail.part(&value)))),
+                Cell::text(shown(ns)),
+            ]);
+        }
+        emit("\n")?;
+        excess.print(OutputFormat::Table)?;
+        if let Some(savings) = &self.savings {
+            emit("\n")?;
+            savings.answer(self.by.word(), self.values, self.args.quantile).print(OutputFormat::Table)?;
+        }
+        if let Some(blame) = &self.blame {
+            emit("\n")?;
+            let title = format!(
+                "{} of {} requests missed {}; the time over budget is",
+                blame.missed,
+                blame.of,
+                shown(i128::from(blame.objective_ns))
+            );
+            let mut answer = Answer::new(title, &[self.by.word(), "budget", "blame"]);
+            for (value, budget, ppm) in blame.rows.iter().take(10) {
+                answer.rows.push(vec![
+                    Cell::text(&*self.values[*value as usize]),
+                    Cell::text(shown(i128::from(*budget))),
+                    Cell::text(format!("{}.{:02} %", ppm / 10_000, ppm % 10_000 / 100)),
+                ]);
+            }
+            answer.print(OutputFormat::Table)?;
+        }
+        Ok(())
+    }
+
+    fn title(&self) -> String {
+        let tail = &self.excess.tail;
+        let api = match self.loaded.api.shown() {
+            "*" => "all requests".to_owned(),
+            api => api.to_owned(),
+        };
+        let period = self.args.period.map_or_else(String::new, |period| format!(", {period}"));
+        let mut title = format!(
+            "{} of {api}{period}: {} ({} requests)",
+            percent(self.args.quantile),
+            shown(i128::from(tail.latency_ns)),
+            tail.requests
+        );
+        match &self.interval {
+            Some(Interval { low_ns: Some(low), high_ns: Some(high), .. }) => {
+                title += &format!("; between {} and {} with 95 %", shown(i128::from(*low)), shown(i128::from(*high)));
+            }
+            Some(_) => title += "; too few requests to say between what it lies",
+            None => title += "; sampled, so its interval is not known",
+        }
+        title += &format!(
+            "\ndivided as the {} requests between {} and {}{}",
+            tail.band.requests,
+            shown(i128::from(tail.band.at_least_ns)),
+            shown(i128::from(tail.band.at_most_ns)),
+            if tail.band.widened { ", a band widened to hold enough of them" } else { "" }
+        );
+        if self.unknown > 0 && self.args.format.format == OutputFormat::Table {
+            title += &format!(
+                "\n{} requests do not say how they were sampled: the quantile is that of what was sent",
+                self.unknown
+            );
+        }
+        title
+    }
+
+    fn json(&self) -> Value {
+        let (tail, median) = (&self.excess.tail, &self.excess.median);
+        let rows: Vec<Value> =
+            self.rows.iter().map(|row| json!({ self.by.word(): row.value, "kind": row.kind, "ns": row.ns })).collect();
+        let excess: Vec<Value> = self
+            .excess
+            .excess
+            .iter()
+            .map(|(value, ns)| {
+                json!({
+                    self.by.word(): self.values[*value as usize],
+                    "ns": ns.to_string().parse::<i64>().unwrap_or_default(),
+                    "usual_ns": median.part(value),
+                    "tail_ns": tail.part(value),
+                })
+            })
+            .collect();
+        let mut answer = json!({
+            "api": self.loaded.api.shown(),
+            "period": self.args.period.map(|period| period.to_string()),
+            "quantile": level_number(self.args.quantile),
+            "requests": tail.requests,
+            "requests_of_unknown_sampling": self.unknown,
+            "latency_ns": tail.latency_ns,
+            "interval_ns": self.interval.map(|interval| json!([interval.low_ns, interval.high_ns])),
+            "band": {
+                "half_width": [tail.band.h.over(), tail.band.h.under()],
+                "widened": tail.band.widened,
+                "requests": tail.band.requests,
+                "at_least_ns": tail.band.at_least_ns,
+                "at_most_ns": tail.band.at_most_ns,
+            },
+            "by": self.by.word(),
+            "rows": rows,
+            "sum_ns": self.rows.iter().map(|row| row.ns).sum::<u64>(),
+            "median_ns": median.latency_ns,
+            "excess": excess,
+        });
+        if let Some(savings) = &self.savings {
+            answer["what_if"] = savings.json(self.by.word(), self.values);
+        }
+        if let Some(blame) = &self.blame {
+            let rows: Vec<Value> = blame
+                .rows
+                .iter()
+                .map(|(value, budget, ppm)| {
+                    json!({ self.by.word(): self.values[*value as usize], "budget_ns": budget, "blame_ppm": ppm })
+                })
+                .collect();
+            answer["blame"] = json!({
+                "objective_ns": blame.objective_ns,
+                "missed": blame.missed,
+                "requests": blame.of,
+                "rows": rows,
+            });
+        }
+        answer
+    }
+}
