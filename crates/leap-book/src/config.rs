@@ -8,13 +8,15 @@
 //! `rules.yaml`. Does not read the files: what they mean, and from which day each line of them holds, is the business
 //! of the stages.
 
+use std::collections::BTreeSet;
+
 use leap_terms::{Digest, Instant};
-use sqlx::{AnyConnection, Row};
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use crate::book::Book;
 use crate::error::BookError;
 use crate::place::Place;
-use crate::rows::{self, Cell, Record};
+use crate::rows::{self, Cell, Insert, Record};
 use crate::snapshot;
 
 /// What is versioned.
@@ -142,6 +144,23 @@ fn decode(encoding: &str, content: String) -> Result<Vec<u8>, String> {
     }
 }
 
+/// Those of the digests whose contents are there already: most files of a new version were in the one before.
+async fn known_contents(connection: &mut AnyConnection, digests: &[String]) -> Result<BTreeSet<String>, sqlx::Error> {
+    let mut known = BTreeSet::new();
+    for chunk in digests.chunks(rows::rows_at_a_time(1)) {
+        let placeholders = rows::placeholders(1, chunk.len());
+        let sql = format!("SELECT digest FROM config_content WHERE digest IN ({placeholders})");
+        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+        for digest in chunk {
+            query = query.bind(digest.as_str());
+        }
+        for row in query.fetch_all(&mut *connection).await? {
+            known.insert(row.try_get("digest")?);
+        }
+    }
+    Ok(known)
+}
+
 /// Records a new version and returns its number.
 pub(crate) async fn record(
     connection: &mut AnyConnection,
@@ -169,20 +188,19 @@ pub(crate) async fn record(
     rows::insert(connection, "config_version", &["kind", "version", "digest", "recorded_at", "actor"], row)
         .await
         .map_err(failed)?;
-    for (ordinal, (name, content)) in files.files.iter().enumerate() {
-        let digest = Digest::of(content).to_string();
-        let known = sqlx::query("SELECT digest FROM config_content WHERE digest = $1")
-            .bind(digest.clone())
-            .fetch_optional(&mut *connection)
-            .await
-            .map_err(failed)?;
-        if known.is_none() {
+    let digests: Vec<String> = files.files.iter().map(|(_, content)| Digest::of(content).to_string()).collect();
+    let mut known = known_contents(connection, &digests).await.map_err(failed)?;
+    let mut contents = Insert::into("config_content", &["digest", "encoding", "content"]);
+    let mut named = Insert::into("config_file", &["kind", "version", "ordinal", "name", "digest"]);
+    for ((_, content), digest) in files.files.iter().zip(&digests) {
+        if known.insert(digest.clone()) {
             let (encoding, text) = encode(content);
-            let row = vec![Cell::text(&digest), Cell::text(encoding), Cell::Text(text)];
-            rows::insert(connection, "config_content", &["digest", "encoding", "content"], row)
-                .await
-                .map_err(failed)?;
+            let row = vec![Cell::text(digest), Cell::text(encoding), Cell::Text(text)];
+            contents.row(connection, row).await.map_err(failed)?;
         }
+    }
+    contents.end(connection).await.map_err(failed)?;
+    for (ordinal, ((name, _), digest)) in files.files.iter().zip(digests).enumerate() {
         let row = vec![
             Cell::text(kind.word()),
             Cell::Int(version),
@@ -190,10 +208,9 @@ pub(crate) async fn record(
             Cell::text(name),
             Cell::Text(digest),
         ];
-        rows::insert(connection, "config_file", &["kind", "version", "ordinal", "name", "digest"], row)
-            .await
-            .map_err(failed)?;
+        named.row(connection, row).await.map_err(failed)?;
     }
+    named.end(connection).await.map_err(failed)?;
     Ok(version)
 }
 

@@ -192,10 +192,7 @@ pub(crate) async fn end_totals(
                 .bind(total.rule.as_ref().map(ToString::to_string).unwrap_or_default())
                 .bind(total.currency.as_str());
         }
-        query
-            .execute(&mut *connection)
-            .await
-            .map_err(|error| BookError::of(error, "end what owners had", place))?;
+        query.execute(&mut *connection).await.map_err(|error| BookError::of(error, "end what owners had", place))?;
     }
     Ok(())
 }
@@ -405,15 +402,11 @@ impl Book {
             );
             let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(snapshot);
             for (scope, owner) in chunk {
-                query = query
-                    .bind(scope.source.as_str())
-                    .bind(scope.billing_period.to_string())
-                    .bind(owner.to_string());
+                query =
+                    query.bind(scope.source.as_str()).bind(scope.billing_period.to_string()).bind(owner.to_string());
             }
-            let rows = query
-                .fetch_all(&mut *self.connection().await?)
-                .await
-                .map_err(self.failed("read what owners have"))?;
+            let rows =
+                query.fetch_all(&mut *self.connection().await?).await.map_err(self.failed("read what owners have"))?;
             for row in &rows {
                 totals.push(total_of(&Record { row, of: "owner_total", place: &self.place })?);
             }

@@ -301,6 +301,9 @@ impl Book {
         snapshot: i64,
     ) -> Result<(), BookError> {
         let place = &self.place;
+        if publish.deliveries.is_empty() {
+            return Ok(());
+        }
         // First everything that ends, so that one delivery may take over what another one of this publish gives up.
         for (scope, delivery) in publish.deliveries.iter().flat_map(|published| &published.supersedes) {
             scope::supersede(connection, place, snapshot, scope, delivery).await?;

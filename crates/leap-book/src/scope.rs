@@ -138,10 +138,8 @@ pub(crate) async fn holders_of(
         for scope in chunk {
             query = query.bind(scope.source.as_str()).bind(scope.billing_period.to_string());
         }
-        let rows = query
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(|error| BookError::of(error, "read scopes", place))?;
+        let rows =
+            query.fetch_all(&mut *connection).await.map_err(|error| BookError::of(error, "read scopes", place))?;
         for row in &rows {
             let record = Record { row, of: "scope", place };
             found.insert((scope_of(&record)?, record.read("delivery_id", DeliveryId::new)?));

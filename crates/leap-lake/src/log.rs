@@ -31,7 +31,7 @@ const CHECKPOINT_INTERVAL: i64 = 10;
 
 /// What a log entry says about its cause.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct PublishInfo {
+pub struct PublishInfo<'f> {
     /// Digest of the snapshot about to be committed by the book.
     pub snapshot: Option<Digest>,
     /// What made it: `ingest`, `rules apply`, `heal` …
@@ -39,15 +39,15 @@ pub struct PublishInfo {
     /// The present.
     pub at: Instant,
     /// What the book says the logs held before.
-    pub before: Before,
+    pub before: Before<'f>,
 }
 
 /// What the logs held at the snapshot that a publish is made from. Where the newest entry of a log is the one that the book
 /// recorded, its files are those of the book, and the log need not be read to add to it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Before {
+pub struct Before<'f> {
     /// Live files.
-    pub files: Vec<FileRecord>,
+    pub files: &'f [FileRecord],
     /// The version of each log.
     pub versions: BTreeMap<Table, i64>,
 }
@@ -59,7 +59,7 @@ pub(crate) async fn bring_to(
     root: &Path,
     table: Table,
     live: &[&FileRecord],
-    info: &PublishInfo,
+    info: &PublishInfo<'_>,
     known: &mut Option<DeltaTable>,
 ) -> Result<Option<i64>, LakeError> {
     let folder = root.join(table.name());
@@ -111,7 +111,7 @@ pub(crate) fn add_unread(
     root: &Path,
     table: Table,
     live: &[&FileRecord],
-    info: &PublishInfo,
+    info: &PublishInfo<'_>,
 ) -> Result<Unread, LakeError> {
     let log = root.join(table.name()).join(DELTA_LOG);
     let Some(version) = info.before.versions.get(&table).copied() else { return Ok(Unread::MustBeRead) };
@@ -232,7 +232,7 @@ fn difference(
     table: Table,
     state: Option<&DeltaTable>,
     live: &[&FileRecord],
-    info: &PublishInfo,
+    info: &PublishInfo<'_>,
 ) -> Result<Vec<Action>, LakeError> {
     let malformed =
         |fault: serde_json::Error| LakeError::misuse(table, format!("its Delta actions are malformed: {fault}"));
@@ -375,7 +375,7 @@ fn write_entry(
     log: &Path,
     next: i64,
     mut actions: Vec<Action>,
-    info: &PublishInfo,
+    info: &PublishInfo<'_>,
 ) -> Result<bool, LakeError> {
     let operation = DeltaOperation::Write {
         mode: SaveMode::Overwrite,

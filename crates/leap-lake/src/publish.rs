@@ -11,6 +11,7 @@
 //! snapshot names (`Lake::collect` removes them) and a Delta log ahead of the book (the next publish, or `Lake::heal`,
 //! brings it back).
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -32,18 +33,19 @@ impl Lake {
     /// # Errors
     /// [`LakeError::Damaged`] when a live file is missing or has another size; else the disk's fault. After any error
     /// the caller must not commit the snapshot.
-    pub async fn publish(
+    pub async fn publish<F: Borrow<FileRecord>>(
         &self,
         staging: Staging,
         tables: &[Table],
-        live: &[FileRecord],
-        info: &PublishInfo,
+        live: &[F],
+        info: &PublishInfo<'_>,
     ) -> Result<TableVersions, LakeError> {
+        let live: Vec<&FileRecord> = live.iter().map(Borrow::borrow).collect();
         let listed: BTreeSet<&str> = live.iter().map(|file| file.path.as_str()).collect();
         let mut moved = staging.take();
         moved.retain(|staged| listed.contains(staged.record.path.as_str()));
         let new: BTreeSet<&str> = moved.iter().map(|staged| staged.record.path.as_str()).collect();
-        let rest = live.iter().filter(|file| !new.contains(file.path.as_str()));
+        let rest = live.iter().copied().filter(|file| !new.contains(file.path.as_str()));
         // While the disk syncs, what lies there already is looked at.
         std::thread::scope(|scope| {
             let moving = scope.spawn(|| self.move_into_place(&moved));
@@ -51,17 +53,18 @@ impl Lake {
             moving.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).and(looked)
         })?;
         staging.remove()?;
-        self.lie_there(live.iter().filter(|file| new.contains(file.path.as_str())))?;
-        self.bring_logs_to(tables, live, info).await
+        self.lie_there(live.iter().copied().filter(|file| new.contains(file.path.as_str())))?;
+        self.bring_logs_to(tables, &live, info).await
     }
 
     /// Brings the Delta logs of all tables to `live` without new files: after a crash between the logs and the book.
     ///
     /// # Errors
     /// As [`Lake::publish`].
-    pub async fn heal(&self, live: &[FileRecord], info: &PublishInfo) -> Result<TableVersions, LakeError> {
-        self.lie_there(live.iter())?;
-        self.bring_logs_to(&Table::ALL, live, info).await
+    pub async fn heal(&self, live: &[FileRecord], info: &PublishInfo<'_>) -> Result<TableVersions, LakeError> {
+        let live: Vec<&FileRecord> = live.iter().collect();
+        self.lie_there(live.iter().copied())?;
+        self.bring_logs_to(&Table::ALL, &live, info).await
     }
 
     /// Differences between the Delta logs and `live`, in words; empty when they agree.
@@ -125,8 +128,8 @@ impl Lake {
     async fn bring_logs_to(
         &self,
         tables: &[Table],
-        live: &[FileRecord],
-        info: &PublishInfo,
+        live: &[&FileRecord],
+        info: &PublishInfo<'_>,
     ) -> Result<TableVersions, LakeError> {
         let mut listed = BTreeSet::new();
         if let Some(twice) = live.iter().find(|file| !listed.insert(&file.path)) {
@@ -134,7 +137,8 @@ impl Lake {
         }
         let mut versions = TableVersions::new();
         let mut logs = self.logs.lock().await;
-        let files = |table: Table| live.iter().filter(|file| file.table == table).collect::<Vec<&FileRecord>>();
+        let files =
+            |table: Table| live.iter().copied().filter(|file| file.table == table).collect::<Vec<&FileRecord>>();
         // Most logs end where the book says. They are added to side by side; the others are read first.
         let unread = |table: Table| log::add_unread(self.root(), table, &files(table), info);
         let added: Vec<Unread> = std::thread::scope(|scope| {

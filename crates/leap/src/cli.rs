@@ -139,6 +139,8 @@ pub(crate) struct DemoArgs {
 pub(crate) enum StoryArg {
     /// A reorg dated back over a closed period: planned, applied, read both ways, restated, reverted.
     Reorg,
+    /// An API that misses its objective: whose the tail is, what could be saved, and the proof of the repair.
+    Latency,
 }
 
 #[derive(Args, Debug)]
@@ -915,7 +917,7 @@ pub(crate) struct LatencyExplainArgs {
 
 #[derive(Args, Debug)]
 pub(crate) struct LatencyDiffArgs {
-    /// The period before the change, such as 2026-08-01..2026-08-14.
+    /// The period before the change, such as 2026-08-01..2026-08-15 (the last day is not in it).
     pub(crate) before: Period,
     /// The period after it.
     pub(crate) after: Period,

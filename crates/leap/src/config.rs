@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 use leap_book::ConfigFiles;
 use leap_orient::org::Org;
+use leap_orient::predicate::Fields;
 use leap_orient::rules::{RuleSet, RulesVersion};
 use leap_terms::{Day, fault, limits};
 
@@ -144,8 +145,9 @@ pub(crate) fn read_rules(files: &Files, claims: Option<&Files>, org: &Org) -> Re
     Ok(rules.below(above))
 }
 
-/// Reads rules from disk: the main file, and whatever it names, relative to it.
-pub(crate) fn load_rules(path: &Path, org: &Org) -> Result<(RuleSet, ConfigFiles), Failure> {
+/// Reads rules from disk: the main file, and whatever it names, relative to it. `fields` are those of the rules that they are to
+/// follow in time, or none.
+pub(crate) fn load_rules(path: &Path, org: &Org, fields: Fields) -> Result<(RuleSet, ConfigFiles), Failure> {
     let name = file_name(path);
     let main = read_limited(path)?;
     let folder = path.parent().map(Path::to_owned).unwrap_or_default();
@@ -159,7 +161,7 @@ pub(crate) fn load_rules(path: &Path, org: &Org) -> Result<(RuleSet, ConfigFiles
         Ok(bytes)
     };
     let shown = path.display().to_string();
-    let rules = RuleSet::parse(&shown, text(&shown, &main)?, &read, org).map_err(faults)?;
+    let rules = RuleSet::parse_after(fields, &shown, text(&shown, &main)?, &read, org).map_err(faults)?;
     if let Some(rule) = rules.rules().iter().find(|rule| is_claim(rule.id.as_str())) {
         let message = format!("rule '{}': ids of this form are for settled claims", rule.id);
         let fault = leap_terms::Fault { line: rule.line, ..leap_terms::Fault::in_file(shown, message) };

@@ -23,7 +23,7 @@ use leap_orient::proof::{self, Folded, OwnerTotals, ScopeState, WrittenSums};
 use leap_orient::rules::RuleSet;
 use leap_terms::tables::Table;
 use leap_terms::{
-    Costs, Delivery, Digest, FileRecord, Instant, Month, Owner, RowsDigest, ScopeFacts, ScopeKey, SourceId,
+    Costs, Delivery, DeliveryId, Digest, FileRecord, Instant, Month, Owner, RowsDigest, ScopeFacts, ScopeKey, SourceId,
 };
 
 use crate::failure::Failure;
@@ -58,6 +58,9 @@ pub(crate) struct Fresh {
     /// Its new answers, where a look at what changed has made them already; else all rules run over it.
     pub(crate) again: Option<AgainDone>,
 }
+
+/// A scope and a delivery: which slice it is.
+type Name<'n> = (&'n ScopeKey, &'n DeliveryId);
 
 /// Who did it, for the audit trail.
 pub(crate) fn actor() -> String {
@@ -145,22 +148,20 @@ async fn publish(
     now: Instant,
 ) -> Result<Snapshot, Failure> {
     let problem = |error: leap_lake::LakeError| Failure::from_error(&error);
-    let superseded: BTreeSet<(ScopeKey, leap_terms::DeliveryId)> =
+    let ended: Vec<(ScopeKey, DeliveryId)> =
         change.deliveries.iter().flat_map(|published| published.supersedes.iter().cloned()).collect();
-    let replaced: BTreeSet<(ScopeKey, leap_terms::DeliveryId)> =
-        fresh.iter().map(|fresh| (fresh.slice.scope.clone(), fresh.slice.delivery.clone())).collect();
+    let superseded: BTreeSet<Name<'_>> = ended.iter().map(|(scope, delivery)| (scope, delivery)).collect();
+    // Slices that are made anew, and those of them of which little changes.
+    let replaced: BTreeSet<Name<'_>> = fresh.iter().map(|fresh| fresh.slice.name()).collect();
+    let small: BTreeSet<Name<'_>> =
+        fresh.iter().filter(|fresh| fresh.again.is_some()).map(|fresh| fresh.slice.name()).collect();
 
     // orient: an owner for every charge of the slices that changed
     let staged: BTreeSet<String> = staging.files().into_iter().map(|file| file.path).collect();
     let mut totals = BTreeMap::<ScopeKey, OwnerTotals>::new();
     let mut changes = BTreeMap::<ScopeKey, OwnerTotals>::new();
     let mut state = BTreeMap::<(SourceId, Month), (u64, RowsDigest)>::new();
-    // Slices of which little changes, and files of their daily tables that no longer hold.
-    let small: BTreeSet<(ScopeKey, leap_terms::DeliveryId)> = fresh
-        .iter()
-        .filter(|fresh| fresh.again.is_some())
-        .map(|fresh| (fresh.slice.scope.clone(), fresh.slice.delivery.clone()))
-        .collect();
+    // Files of daily tables that no longer hold.
     let mut gone = BTreeSet::<String>::new();
     {
         let open = |file: &FileRecord, columns: Option<&[&str]>| {
@@ -191,26 +192,18 @@ async fn publish(
     }
     // Scopes whose figures are added up anew; of others a few owners change at most.
     let touched: BTreeSet<ScopeKey> =
-        totals.keys().cloned().chain(superseded.iter().map(|(scope, _)| scope.clone())).collect();
+        totals.keys().chain(superseded.iter().map(|(scope, _)| *scope)).cloned().collect();
 
     // What stays: answers of untouched slices in touched scopes are added up again; other scopes keep the book's figures.
-    let mut facts: BTreeMap<(ScopeKey, leap_terms::DeliveryId), ScopeFacts> = fresh
-        .iter()
-        .map(|fresh| ((fresh.slice.scope.clone(), fresh.slice.delivery.clone()), fresh.facts.clone()))
-        .collect();
-    let published = crate::world::published(home);
-    for slice in world.slices() {
-        let name = (slice.scope.clone(), slice.delivery.clone());
-        if superseded.contains(&name) || replaced.contains(&name) && !small.contains(&name) {
-            continue;
-        }
-        if let Some(current) =
-            world.scopes.iter().find(|current| (&current.scope, &current.delivery) == (&name.0, &name.1))
-        {
-            facts.insert(name, current.facts.clone());
-        }
-        if touched.contains(&slice.scope) {
-            let owners = daily(&slice, &published)?.totals();
+    let mut facts: BTreeMap<Name<'_>, &ScopeFacts> =
+        fresh.iter().map(|fresh| (fresh.slice.name(), &fresh.facts)).collect();
+    let stays = |name: &Name<'_>| !superseded.contains(name) && (small.contains(name) || !replaced.contains(name));
+    let current = world.scopes.iter().map(|current| ((&current.scope, &current.delivery), &current.facts));
+    facts.extend(current.filter(|(name, _)| stays(name)));
+    if !touched.is_empty() {
+        let published = crate::world::published(home);
+        for slice in world.slices().iter().filter(|slice| touched.contains(&slice.scope) && stays(&slice.name())) {
+            let owners = daily(slice, &published)?.totals();
             add_totals(totals.entry(slice.scope.clone()).or_default(), &owners);
         }
     }
@@ -225,61 +218,58 @@ async fn publish(
         *digest += facts.digest;
     }
     // Scopes that nothing touched keep the digest of their owners that the book has.
-    let proved = match &world.snapshot {
-        Some(snapshot) => home.book.proofs(snapshot.id).await.map_err(|error| Failure::from_error(&error))?,
-        None => Vec::new(),
+    let failed = |error: leap_book::BookError| Failure::from_error(&error);
+    let (mut owners, changed_proofs) = match &world.snapshot {
+        Some(snapshot) => {
+            let changed: Vec<&ScopeKey> = changes.keys().collect();
+            let digests = home.book.owners_digests(snapshot.id).await.map_err(failed)?;
+            (digests, home.book.proofs_of(snapshot.id, &changed).await.map_err(failed)?)
+        }
+        None => (BTreeMap::new(), Vec::new()),
     };
-    let mut owners: BTreeMap<ScopeKey, Digest> = proved
-        .iter()
-        .filter(|proof| !touched.contains(&proof.scope))
-        .map(|proof| (proof.scope.clone(), proof.owners))
-        .collect();
+    owners.retain(|scope, _| !touched.contains(scope));
     for scope in &touched {
         owners.insert(scope.clone(), proof::owners_digest(totals.get(scope).unwrap_or(&OwnerTotals::new())));
     }
     let owner_changes = owner_changes(home, world, &changes, &mut owners).await?;
-    proof::prove_bound(facts.values()).map_err(|broken| Failure::quality(broken.to_string()))?;
+    proof::prove_bound(facts.values().copied()).map_err(|broken| Failure::quality(broken.to_string()))?;
 
     // publish: files into place, then one row in the book
     let digest = digest(&state, &owners, world, &change);
     let staged_now = staging.files();
-    let attributed: BTreeSet<(ScopeKey, leap_terms::DeliveryId)> = replaced.clone();
-    let rekeyed: BTreeSet<(ScopeKey, leap_terms::DeliveryId, Table)> =
-        staged_now.iter().map(|file| (file.scope.clone(), file.delivery.clone(), file.table)).collect();
+    let rekeyed: BTreeSet<(Name<'_>, Table)> =
+        staged_now.iter().map(|file| ((&file.scope, &file.delivery), file.table)).collect();
     let new_paths: BTreeSet<&String> = staged_now.iter().map(|file| &file.path).collect();
-    let mut live: Vec<FileRecord> = Vec::new();
+    let mut live: Vec<&FileRecord> = Vec::new();
     let mut remove = Vec::new();
     for file in &world.files {
-        let name = (file.scope.clone(), file.delivery.clone());
+        let name = (&file.scope, &file.delivery);
         let again = match file.table == Table::Daily && small.contains(&name) {
             true => gone.contains(&file.path),
-            false => {
-                attributed.contains(&name) && rekeyed.contains(&(file.scope.clone(), file.delivery.clone(), file.table))
-            }
+            false => replaced.contains(&name) && rekeyed.contains(&(name, file.table)),
         };
-        if superseded.contains(&name) && !attributed.contains(&name) || again && !new_paths.contains(&file.path) {
+        if superseded.contains(&name) && !replaced.contains(&name) || again && !new_paths.contains(&file.path) {
             remove.push(file.path.clone());
         } else {
-            live.push(file.clone());
+            live.push(file);
         }
     }
-    let known: BTreeSet<String> = live.iter().map(|file| file.path.clone()).collect();
-    let nothing_written = staged_now.is_empty();
-    let add: Vec<FileRecord> = staged_now.into_iter().filter(|file| !known.contains(&file.path)).collect();
-    live.extend(add.iter().cloned());
+    let known: BTreeSet<&String> = live.iter().map(|file| &file.path).collect();
+    let add: Vec<&FileRecord> = staged_now.iter().filter(|file| !known.contains(&file.path)).collect();
+    live.extend(&add);
     let versions = world.snapshot.as_ref().map(|snapshot| snapshot.table_versions.clone()).unwrap_or_default();
-    let before = Before { files: world.files.clone(), versions };
+    let before = Before { files: &world.files, versions };
     let info = PublishInfo { snapshot: Some(digest), operation: change.cause.clone(), at: now, before };
     // Where no file is written and none goes, the lake stays as it is. One that is written again replaces what lies there,
     // which may be damaged.
-    let table_versions = if nothing_written && remove.is_empty() {
+    let table_versions = if staged_now.is_empty() && remove.is_empty() {
         BTreeMap::new()
     } else {
-        home.lake.publish(staging, &leap_terms::tables::Table::MONEY, &live, &info).await.map_err(problem)?
+        home.lake.publish(staging, &Table::MONEY, &live, &info).await.map_err(problem)?
     };
     let mut publish =
         Publish::new(world.snapshot.as_ref().map(|snapshot| snapshot.id), digest, change.cause, actor(), now);
-    publish.add = add;
+    publish.add = add.into_iter().cloned().collect();
     publish.remove = remove;
     publish.deliveries = change.deliveries;
     publish.configs = change.configs;
@@ -289,9 +279,8 @@ async fn publish(
     publish.table_versions = table_versions;
     // What a few owners have changes neither rows nor sums of a scope, only the digest of its owners.
     publish.proofs.extend(
-        proved
+        changed_proofs
             .into_iter()
-            .filter(|proof| changes.contains_key(&proof.scope))
             .map(|proof| ProofRow { owners: owners.get(&proof.scope).copied().unwrap_or(proof.owners), ..proof }),
     );
     publish.owner_changes = owner_changes;
@@ -323,16 +312,19 @@ async fn owner_changes(
 ) -> Result<Vec<OwnerTotal>, Failure> {
     let mut after = Vec::new();
     let Some(snapshot) = &world.snapshot else { return Ok(after) };
+    let mut wanted: Vec<(&ScopeKey, &Owner)> =
+        changes.iter().flat_map(|(scope, change)| change.keys().map(move |(owner, _, _)| (scope, owner))).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let mut before = BTreeMap::<ScopeKey, OwnerTotals>::new();
+    let totals = home.book.owner_totals_of(snapshot.id, &wanted).await;
+    for total in totals.map_err(|error| Failure::from_error(&error))? {
+        let rows = i64::try_from(total.rows).map_err(|error| Failure::failed(error.to_string()))?;
+        let key = (total.owner, total.rule, total.currency);
+        before.entry(total.scope).or_default().insert(key, Folded { costs: total.costs, rows });
+    }
     for (scope, change) in changes {
-        let mut had = OwnerTotals::new();
-        let owners: BTreeSet<&Owner> = change.keys().map(|(owner, _, _)| owner).collect();
-        for owner in owners {
-            let totals = home.book.owner_total_of(snapshot.id, scope, owner).await;
-            for total in totals.map_err(|error| Failure::from_error(&error))? {
-                let rows = i64::try_from(total.rows).map_err(|error| Failure::failed(error.to_string()))?;
-                had.insert((total.owner, total.rule, total.currency), Folded { costs: total.costs, rows });
-            }
-        }
+        let had = before.remove(scope).unwrap_or_default();
         let digest = digests.entry(scope.clone()).or_insert_with(|| proof::owners_digest(&OwnerTotals::new()));
         for (key, folded) in change {
             let was = had.get(key).copied().unwrap_or_default();
@@ -386,13 +378,9 @@ pub(crate) fn side_by_side<T: Sync, R: Send>(
 }
 
 /// The proof of a scope over all its current deliveries, per currency and kind of cost.
-fn proofs(
-    scope: &ScopeKey,
-    facts: &BTreeMap<(ScopeKey, leap_terms::DeliveryId), ScopeFacts>,
-    owners: &OwnerTotals,
-) -> Vec<ProofRow> {
+fn proofs(scope: &ScopeKey, facts: &BTreeMap<Name<'_>, &ScopeFacts>, owners: &OwnerTotals) -> Vec<ProofRow> {
     let mut accepted = BTreeMap::<leap_terms::Currency, leap_terms::Costs>::new();
-    for ((_, _), facts) in facts.iter().filter(|((other, _), _)| other == scope) {
+    for ((_, _), facts) in facts.iter().filter(|((other, _), _)| *other == scope) {
         for total in &facts.totals {
             *accepted.entry(total.currency.clone()).or_default() += total.costs;
         }

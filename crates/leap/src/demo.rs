@@ -31,6 +31,7 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
     let folder = folder(args)?;
     match args.story {
         Some(StoryArg::Reorg) => return crate::story::reorg(args, &folder).await,
+        Some(StoryArg::Latency) => return crate::story::latency::play(args, &folder).await,
         None => {}
     }
     let started = clock::now();
@@ -117,7 +118,7 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
     ))?;
     let dir = root.display();
     emit(&format!(
-        "\ntry next:\n  leap --home {dir} spend --by team --period 2026-09 --top 10\n  leap --home {dir} spend --by division,service --period 2026-07..2026-09\n  leap --home {dir} explain residual:no-rule --period 2026-09\n  leap --home {dir} rules suggest\n  leap --home {dir} sql \"SELECT \\\"x_LeapOwner\\\", SUM(\\\"BilledCost\\\") FROM charges GROUP BY 1 ORDER BY 2 DESC LIMIT 5\"\n  leap --home {dir} pool list\n  leap demo --story reorg\n"
+        "\ntry next:\n  leap --home {dir} spend --by team --period 2026-09 --top 10\n  leap --home {dir} spend --by division,service --period 2026-07..2026-09\n  leap --home {dir} explain residual:no-rule --period 2026-09\n  leap --home {dir} rules suggest\n  leap --home {dir} sql \"SELECT \\\"x_LeapOwner\\\", SUM(\\\"BilledCost\\\") FROM charges GROUP BY 1 ORDER BY 2 DESC LIMIT 5\"\n  leap --home {dir} pool list\n  leap demo --story reorg\n  leap demo --story latency\n"
     ))?;
     if proof.ok() { Ok(()) } else { Err(Failure::quality("the demo's proof does not hold")) }
 }

@@ -14,7 +14,7 @@ use leap_orient::org::Org;
 use leap_orient::proof::OwnerTotals;
 use leap_orient::rules::RuleSet;
 use leap_terms::tables::{self, Table};
-use leap_terms::{CostKind, Currency, Day, FileRecord, Money};
+use leap_terms::{CostKind, Currency, Day, Fault, FileRecord, Money};
 
 use crate::claims;
 use crate::cli::{OrgApplyArgs, OutputFormat, RulesApplyArgs, RulesFileArgs, RulesSuggestArgs};
@@ -36,11 +36,10 @@ pub(crate) async fn apply_rules(root: &Path, args: &RulesApplyArgs, say: bool) -
     let home = Home::open(root, Access::Write).await?;
     let world = World::load(&home, None).await?;
     let watch = Stopwatch::start();
-    let (alone, files) = config::load_rules(&args.file, &world.org)?;
+    let Dated { rules, warnings, files, all } = dated_rules(&world, &world.org, &args.file, args.effective)?;
     if say {
-        warn(&alone);
+        warn(&warnings);
     }
-    let (rules, all) = dated_rules(&world, &world.org, alone, files.clone(), args.effective)?;
     if world.config_digest(ConfigKind::Rules) == Some(all.digest()) && !args.full {
         emit("these rules are in force already; nothing was changed\n")?;
         return Ok(());
@@ -65,31 +64,49 @@ pub(crate) async fn apply_rules(root: &Path, args: &RulesApplyArgs, say: bool) -
 }
 
 /// What is allowed in rules but probably not meant.
-fn warn(rules: &RuleSet) {
+fn warn(warnings: &[Fault]) {
     const SHOWN: usize = 20;
-    for warning in rules.warnings().iter().take(SHOWN) {
+    for warning in warnings.iter().take(SHOWN) {
         eprintln!("warning: {warning}");
     }
-    if rules.warnings().len() > SHOWN {
-        eprintln!("… and {} more warnings", rules.warnings().len() - SHOWN);
+    if warnings.len() > SHOWN {
+        eprintln!("… and {} more warnings", warnings.len() - SHOWN);
     }
 }
 
-/// The rules in force followed by others from a day on (or replaced by them), below settled claims.
-fn dated_rules(
-    world: &World,
-    org: &Org,
-    alone: RuleSet,
+/// Rules from disk, as they would be in force.
+struct Dated {
+    /// All rules: those of before until the day, then the new ones, below settled claims.
+    rules: RuleSet,
+    /// What is allowed in the new rules but probably not meant.
+    warnings: Vec<Fault>,
+    /// The new rules' files.
     files: ConfigFiles,
-    effective: Option<Day>,
-) -> Result<(RuleSet, ConfigFiles), Failure> {
+    /// The files of all rules but claims, as the book keeps them.
+    all: ConfigFiles,
+}
+
+/// The rules in force followed by others from a day on (or replaced by them), below settled claims.
+fn dated_rules(world: &World, org: &Org, path: &Path, effective: Option<Day>) -> Result<Dated, Failure> {
     let claims = world.config(ConfigKind::Claims).map(|version| &version.files);
-    if effective.is_none() && claims.is_none() {
-        return Ok((alone, files));
-    }
     let versions = config::rules_versions(&world.config_files(ConfigKind::Rules))?;
-    let all = config::versions_files(&config::followed_by(&versions, files.files, effective));
-    Ok((config::read_rules(&all.files, claims, org)?, all))
+    // Where all that is in force goes on until the day, it need not be read again.
+    let goes_on = effective.filter(|day| {
+        let same_org = std::ptr::eq(org, &world.org);
+        same_org && claims.is_none() && !versions.is_empty() && versions.iter().all(|version| version.from < *day)
+    });
+    let fields = goes_on.map(|_| world.rules.fields().clone()).unwrap_or_default();
+    let (alone, files) = config::load_rules(path, org, fields)?;
+    let warnings = alone.warnings().to_vec();
+    if effective.is_none() && claims.is_none() {
+        return Ok(Dated { rules: alone, warnings, all: files.clone(), files });
+    }
+    let all = config::versions_files(&config::followed_by(&versions, files.files.clone(), effective));
+    let rules = match goes_on {
+        Some(day) => world.rules.followed_by(alone, day),
+        None => config::read_rules(&all.files, claims, org)?,
+    };
+    Ok(Dated { rules, warnings, files, all })
 }
 
 /// The rules in force, read against another org.
@@ -319,9 +336,8 @@ pub(crate) async fn check_rules(root: &Path, args: &RulesFileArgs) -> Result<(),
     let world = World::load(&home, None).await?;
     let mut loaded = None;
     let org = org_for(root, &world, args.org.as_ref(), &mut loaded).await?;
-    let (alone, files) = config::load_rules(&args.file, org)?;
-    warn(&alone);
-    let (rules, _) = dated_rules(&world, org, alone, files.clone(), args.effective)?;
+    let Dated { rules, warnings, files, .. } = dated_rules(&world, org, &args.file, args.effective)?;
+    warn(&warnings);
     let engine = Engine::new(&rules, org);
     let runs = runs(&home, &world, &rules, &engine)?;
     let findings = findings(&rules, org, &runs);
@@ -430,8 +446,7 @@ pub(crate) async fn diff_rules(root: &Path, args: &RulesFileArgs) -> Result<(), 
     let world = World::load(&home, None).await?;
     let mut loaded = None;
     let org = org_for(root, &world, args.org.as_ref(), &mut loaded).await?;
-    let (alone, files) = config::load_rules(&args.file, org)?;
-    let (rules, _) = dated_rules(&world, org, alone, files, args.effective)?;
+    let rules = dated_rules(&world, org, &args.file, args.effective)?.rules;
     let engine = Engine::new(&rules, org);
     let in_force = Engine::new(&world.rules, &world.org);
     let mut diff = DiffRun::new(&in_force, &engine);

@@ -51,6 +51,11 @@ pub(crate) struct Slice {
 }
 
 impl Slice {
+    /// Scope and delivery, by which there is one slice.
+    pub(crate) fn name(&self) -> (&ScopeKey, &DeliveryId) {
+        (&self.scope, &self.delivery)
+    }
+
     /// The slice's files of one table.
     pub(crate) fn of(&self, table: Table) -> &[FileRecord] {
         self.files.get(&table).map_or(&[], Vec::as_slice)

@@ -22,7 +22,7 @@ pub(super) fn delivery(text: &str) -> DeliveryId {
     DeliveryId::new(text).unwrap()
 }
 
-pub(super) fn info(operation: &str) -> PublishInfo {
+pub(super) fn info(operation: &str) -> PublishInfo<'static> {
     PublishInfo {
         snapshot: Some(Digest::of(operation.as_bytes())),
         operation: operation.to_owned(),

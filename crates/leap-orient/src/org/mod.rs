@@ -83,6 +83,12 @@ impl Org {
         Org::checked(read.units, read.people, &read.blame)
     }
 
+    /// As [`Org::from_yaml`], of a text that was parsed already: the only document in it.
+    fn from_document(file: &str, text: &str, document: &serde_norway::Value) -> Result<Org, Vec<Fault>> {
+        let read = yaml::read_document(file, text, document)?;
+        Org::checked(read.units, read.people, &read.blame)
+    }
+
     /// Reads Backstage entities (`Group`; `User` names become no units): pairs of file name and text, each with one or
     /// several YAML documents. Other kinds are skipped.
     ///

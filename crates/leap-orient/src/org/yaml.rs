@@ -33,8 +33,13 @@ pub(super) struct Read<'a> {
 
 pub(super) fn read_org<'a>(file: &'a str, text: &'a str) -> Result<Read<'a>, Vec<Fault>> {
     let document = read(file, text).map_err(|fault| vec![fault])?;
+    read_document(file, text, &document)
+}
+
+/// The same of a text that was parsed already: the only document in it.
+pub(super) fn read_document<'a>(file: &'a str, text: &'a str, document: &Value) -> Result<Read<'a>, Vec<Fault>> {
     let form = "an org has the form units: [{id, name, kind, parent, aliases}]";
-    let Value::Mapping(top) = &document else {
+    let Value::Mapping(top) = document else {
         return Err(vec![Fault::in_file(file, "no list of units").help(form)]);
     };
     let mut faults = Vec::new();

@@ -81,6 +81,12 @@ impl RuleSet {
         Ok(all.unwrap_or_default())
     }
 
+    /// These rules until a day, then others, which were read by [`RuleSet::parse_after`] with the fields of these: what
+    /// [`RuleSet::history`] would read from the files of both.
+    pub fn followed_by(&self, next: RuleSet, from: Day) -> RuleSet {
+        followed(self.clone(), next, from)
+    }
+
     /// The same rules below others that are asked first: ownership that was settled by hand. `above` must have been read
     /// with [`RuleSet::fields_taken`] of this set.
     pub fn below(mut self, above: RuleSet) -> RuleSet {
@@ -259,6 +265,13 @@ mod tests {
             shown(&two),
             ["tax", "kafka until 2026-07-01", "tenants from 2026-07-01", "kafka from 2026-07-01", "tags"]
         );
+        let read = |_: &str| -> Result<Vec<u8>, String> { Err("no file".to_owned()) };
+        let alone = history(&[(Day::EARLIEST, first.clone())]);
+        let next = RuleSet::parse_after(alone.fields().clone(), "r", &second, &read, &org()).unwrap();
+        let followed = alone.followed_by(next, day("2026-07-01"));
+        assert_eq!((shown(&followed), followed.digest()), (shown(&two), two.digest()));
+        assert_eq!(followed.fields().all(), two.fields().all());
+        assert_eq!(shown(&alone), ["tax", "kafka", "tags"], "the rules before stay what they were");
         let three = history(&[(Day::EARLIEST, first), (day("2026-07-01"), second), (day("2026-08-01"), third)]);
         assert_eq!(
             shown(&three),

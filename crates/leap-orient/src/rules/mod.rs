@@ -33,6 +33,7 @@ pub(crate) mod read;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use leap_terms::focus::ColumnRole;
 use leap_terms::{Digest, Fault, Period, ResidualReason, RuleId};
@@ -49,25 +50,25 @@ pub use mapping::Mapping;
 /// Reads a file that a rule names, by its path as written (relative to the rules file).
 pub type ReadFile<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, String>;
 
-/// What a matching rule says about the owner.
-#[derive(Debug)]
+/// What a matching rule says about the owner. Cheap to clone: files are shared.
+#[derive(Clone, Debug)]
 pub enum Outcome {
     /// `owner: payments`: a team by id, name or alias.
     Team(String),
     /// `owner: {from: "…"}`: the team named by an expression. Null or empty: the rule does not match.
     From(TextExpression),
     /// `mapping: file.csv`. No row for the charge on that day: the rule does not match.
-    Mapping(Mapping),
+    Mapping(Arc<Mapping>),
     /// `pool: name`: residual until the pool is shared.
     Pool(String),
     /// `backstage: file`, with the expression that names the component.
-    Catalog(TextExpression, Catalog),
+    Catalog(TextExpression, Arc<Catalog>),
     /// `codeowners: file`, with the expression that gives the path.
-    CodeOwners(TextExpression, CodeOwners),
+    CodeOwners(TextExpression, Arc<CodeOwners>),
 }
 
 /// One rule.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Rule {
     /// Unique in its set.
     pub id: RuleId,
@@ -121,7 +122,7 @@ impl Cut for FieldsRead {
 }
 
 /// A rule set, checked against an organisation.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct RuleSet {
     file: String,
     rules: Vec<Rule>,
@@ -140,6 +141,20 @@ impl RuleSet {
     /// Every fault found, each with file, line and remedy.
     pub fn parse(file: &str, text: &str, read_file: ReadFile<'_>, org: &Org) -> Result<RuleSet, Vec<Fault>> {
         read::rule_set(file, text, read_file, org, Fields::default())
+    }
+
+    /// Reads rules that are to follow others in time ([`RuleSet::followed_by`]), whose fields these are.
+    ///
+    /// # Errors
+    /// As [`RuleSet::parse`].
+    pub fn parse_after(
+        fields: Fields,
+        file: &str,
+        text: &str,
+        read_file: ReadFile<'_>,
+        org: &Org,
+    ) -> Result<RuleSet, Vec<Fault>> {
+        read::rule_set(file, text, read_file, org, fields)
     }
 
     /// The rules in the order in which they are asked.

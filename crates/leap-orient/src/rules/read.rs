@@ -1,5 +1,7 @@
 //! Reads `rules.yaml`. Every fault is found in one go, and each has its line.
 
+use std::sync::Arc;
+
 use leap_terms::{Digest, Fault, Period, RuleId, fault::nearest, limits};
 use serde_norway::{Mapping as Map, Value};
 
@@ -303,7 +305,7 @@ impl Reader<'_> {
                 if kind == "mapping" {
                     let mapping = Mapping::parse(&path, &bytes, &mut self.fields, self.org);
                     let mapping = self.collect(mapping)?;
-                    return Some((Outcome::Mapping(mapping), serde_json::json!({ "mapping": digest })));
+                    return Some((Outcome::Mapping(Arc::new(mapping)), serde_json::json!({ "mapping": digest })));
                 }
                 let source = match self.text(at, map, "key") {
                     Some(source) => source,
@@ -325,10 +327,10 @@ impl Reader<'_> {
                     let catalog = Catalog::parse(&path, &bytes, self.org);
                     let catalog = self.collect(catalog)?;
                     self.warnings.extend(catalog.warnings.iter().cloned());
-                    return Some((Outcome::Catalog(key, catalog), canonical));
+                    return Some((Outcome::Catalog(key, Arc::new(catalog)), canonical));
                 }
                 let owners = self.collect(CodeOwners::parse(&path, &bytes))?;
-                Some((Outcome::CodeOwners(key, owners), canonical))
+                Some((Outcome::CodeOwners(key, Arc::new(owners)), canonical))
             }
         }
     }

@@ -74,9 +74,6 @@ fn store_answers(slice: &Slice, staging: &Staging, answers: &[RecordBatch]) -> R
     writer.finish().map_err(problem)
 }
 
-/// Rows of answers that are compared at a time.
-const COMPARED_ROWS: usize = 8192;
-
 /// What a small change makes of a slice's files.
 pub(super) struct Stored {
     /// Files of the daily table that no longer hold: those whose rows are in a file that was written now.

@@ -252,9 +252,12 @@ fn tell(
     text += &line("after", after, args.after);
     if let (Some(shift), Some(p)) = (verdict.shift_ns, verdict.reported_p()) {
         text += &format!(
-            "day by day it fell by {} (Hodges-Lehmann); by chance alone that has p = {} (exact rank sum)\n",
+            "day by day it fell by {} (Hodges-Lehmann); by chance alone that has p {} (exact rank sum)\n",
             shown(shift),
-            p.decimal(6)
+            match p.decimal(6).as_str() {
+                "0.000000" => "below 0.000001".to_owned(),
+                p => format!("= {p}"),
+            }
         );
     }
     if let Some((least, most)) = verdict.difference_ns {

@@ -8,7 +8,7 @@
 
 mod diff;
 mod explain;
-mod question;
+pub(crate) mod question;
 mod report;
 mod requests;
 mod whatif;

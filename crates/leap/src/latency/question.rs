@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use leap_book::ServiceFact;
 use leap_orient::attribute::{Engine, ServiceOwner, services};
 use leap_orient::latency::lcp::Part;
-use leap_orient::latency::{Requests, SliceKind, day_of, start_of};
+use leap_orient::latency::{Requests, day_of, start_of};
 use leap_orient::org::Reader;
 use leap_terms::{Day, NameId, Owner, Period};
 
@@ -259,7 +259,6 @@ impl Labels<'_> {
 pub(crate) fn own_service(part: &Part) -> NameId {
     if part.caller == NameId::NONE { part.owner } else { part.caller }
 }
-
 
 /// Opens home and view for reading.
 pub(crate) async fn open(root: &std::path::Path, args: &ReadingArgs) -> Result<(Home, View), Failure> {

@@ -15,6 +15,7 @@
 //! - `platforms`: pools and their drivers; nothing vanishes, nothing turns negative by sharing
 //! - `claims`: ownership that people settle, and the residual as it goes down
 //! - `trees`: a hundred thousand random traces, attributed, replayed and composed, against the auditor
+//! - `latency`: traces from files to teams, through the org of any day, counted once
 //! - `gateway`: what SQL must not do
 //! - `crash`: the process killed at every write, sync and rename of an ingest
 
@@ -28,6 +29,7 @@ mod damage;
 mod gateway;
 mod harness;
 mod intake;
+mod latency;
 mod ownership;
 mod periods;
 mod plans;

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::harness::shared;
 
 /// One file's traces, with the names in them.
-fn traces(path: &Path) -> (Vec<Trace>, Vocabulary, Batch) {
+pub(crate) fn traces(path: &Path) -> (Vec<Trace>, Vocabulary, Batch) {
     let mut vocabulary = Vocabulary::new(["team", "service.owner"], VocabularyLimits::default());
     let mut batch = Batch::default();
     read(&std::fs::read(path).unwrap(), &ScanLimits::FILE, &mut vocabulary, &mut batch).unwrap();

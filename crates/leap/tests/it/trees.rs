@@ -22,6 +22,8 @@ use leap_sim::audit::latency::{AuditedRequest, requests};
 use leap_sim::company::{Random, RandomTrace, random_trace};
 use leap_terms::{NameId, Span, SpanId, Trace, TraceId, Weight};
 
+use crate::harness::shared;
+use crate::traces::traces;
 use compare::Compared;
 
 /// Trees of the everyday run.
@@ -212,4 +214,45 @@ fn a_hundred_thousand_random_trees_are_attributed_as_the_auditor_attributes_them
     assert!(compared.figures > trees * 20, "only {} figures were compared", compared.figures);
     assert!(compared.requests > trees / 2, "only {} requests were compared", compared.requests);
     compared.every_property_was_tried(trees);
+}
+
+/// The folders of staged traces, and every file in them.
+fn staged() -> Option<Vec<std::path::PathBuf>> {
+    let mut files = Vec::new();
+    for folder in std::fs::read_dir(shared("traces")?).expect("staged traces are a folder") {
+        let folder = folder.expect("an entry").path();
+        if folder.is_dir() {
+            files.extend(std::fs::read_dir(folder).expect("a folder").map(|file| file.expect("an entry").path()));
+        }
+    }
+    files.sort();
+    Some(files)
+}
+
+#[test]
+fn every_staged_trace_is_attributed_as_the_auditor_attributes_it() {
+    let Some(files) = staged() else { return };
+    let (mut compared, mut workspace) = (Compared::default(), Workspace::new());
+    for file in &files {
+        let (traces, vocabulary, batch) = traces(file);
+        for trace in &traces {
+            let spans: Vec<Span> =
+                batch.spans.iter().filter(|arrival| arrival.trace == trace.id).map(|arrival| arrival.span).collect();
+            compared.spans += spans.len() as u64;
+            let made = RandomTrace { spans, names: vocabulary.names().clone(), chosen: None, peers: BTreeMap::new() };
+            compared.trace(trace, &made, &Selector::default(), &mut workspace, &audited(&made));
+            if let Some(found) = compared.found.first() {
+                panic!("{} trace {}: {found}", file.display(), trace.id);
+            }
+        }
+    }
+    println!(
+        "files {}, requests {}, spans {}, figures compared {}, differences {}",
+        files.len(),
+        compared.requests,
+        compared.spans,
+        compared.figures,
+        compared.differences
+    );
+    assert_eq!((compared.requests, compared.differences), (1735, 0));
 }

@@ -73,10 +73,12 @@ pub fn read(files: &[(String, Vec<u8>)]) -> Result<Source, Vec<Fault>> {
     let mut faults = Vec::new();
     let mut texts: Vec<(String, String)> = Vec::new();
     let mut formats: Vec<(Format, &str)> = Vec::new();
+    let mut document = None;
     for (file, bytes) in files {
         let told = text(file, bytes).and_then(|text| Ok((format(file, &text)?, text)));
         match told {
-            Ok((format, text)) => {
+            Ok(((format, only), text)) => {
+                document = only;
                 formats.push((format, file));
                 texts.push((file.clone(), text));
             }
@@ -94,7 +96,7 @@ pub fn read(files: &[(String, Vec<u8>)]) -> Result<Source, Vec<Fault>> {
         return Err(vec![Fault::in_file(*file, message).help("read one source at a time")]);
     }
     let (states, warnings) = match format {
-        Format::Units => units::states(&texts)?,
+        Format::Units => units::states(&texts, document.as_ref())?,
         Format::Hr => hr::states(&texts)?,
         Format::Backstage => backstage::states(&texts)?,
         Format::Kubernetes => kubernetes::states(&texts)?,
@@ -120,17 +122,22 @@ fn text(file: &str, bytes: &[u8]) -> Result<String, Fault> {
     }
 }
 
-/// Which format a text is. A CSV's first line is asked first: as YAML it would be one plain scalar.
-fn format(file: &str, text: &str) -> Result<Format, Fault> {
+/// Which format a text is, and the document in it where there is one alone: large files are not parsed twice. A CSV's first line
+/// is asked first: as YAML it would be one plain scalar.
+fn format(file: &str, text: &str) -> Result<(Format, Option<Value>), Fault> {
     if hr::is_header(text) {
-        return Ok(Format::Hr);
+        return Ok((Format::Hr, None));
     }
-    let first = serde_norway::Deserializer::from_str(text).find_map(|document| match Value::deserialize(document) {
-        Ok(Value::Null) => None,
-        Ok(value) => Some(Ok(value)),
-        Err(error) => Some(Err(crate::yaml::syntax(file, text, &error, 0))),
-    });
-    let value = first.transpose()?.unwrap_or(Value::Null);
+    let mut documents = serde_norway::Deserializer::from_str(text).map(Value::deserialize).enumerate();
+    let first = documents.find(|(_, document)| !matches!(document, Ok(Value::Null)));
+    let (at, value) = first.unwrap_or((0, Ok(Value::Null)));
+    let value = value.map_err(|error| crate::yaml::syntax(file, text, &error, 0))?;
+    let format = format_of(file, &value)?;
+    let alone = format == Format::Units && at == 0 && documents.next().is_none();
+    Ok((format, alone.then_some(value)))
+}
+
+fn format_of(file: &str, value: &Value) -> Result<Format, Fault> {
     let has = |key: &str| value.get(key).is_some();
     if has("units") {
         Ok(Format::Units)

@@ -12,17 +12,22 @@
 use std::collections::BTreeSet;
 
 use leap_terms::{Day, Fault, Period};
+use serde_norway::Value;
 
 use super::States;
 use crate::org::Org;
 
-pub(super) fn states(files: &[(String, String)]) -> Result<States, Vec<Fault>> {
+/// `document` is what the one file was parsed to, where it is the only document in it.
+pub(super) fn states(files: &[(String, String)], document: Option<&Value>) -> Result<States, Vec<Fault>> {
     let [(file, text)] = files else {
         let names: Vec<&str> = files.iter().map(|(file, _)| file.as_str()).collect();
         let message = format!("{} files with a list units: {}", files.len(), names.join(", "));
         return Err(vec![Fault::in_file(names[0], message).help("an organisation is one file; write one list")]);
     };
-    let org = Org::from_yaml(file, text)?;
+    let org = match document {
+        Some(document) => Org::from_document(file, text, document)?,
+        None => Org::from_yaml(file, text)?,
+    };
     let bounds: BTreeSet<Day> = org
         .units()
         .iter()

@@ -197,22 +197,25 @@ fn below(linked: &Linked, place: usize, parent: &Node, counters: &mut Counters) 
             count(counters, "async_pruned", 1);
             continue;
         }
-        // N2: an effect before its cause, between clocks of two hosts. "parent.start" is the parent's start in its final
-        // interval.
+        // N2: an effect before its cause, between clocks of two hosts. The cause is when the parent began, shifted with its
+        // parents but not clipped: a parent may itself have begun before its own parent, and then a child that began
+        // after it has violated nothing. ("Only provable violations are repaired.")
+        let began = i128::from(parent.span.start) + parent.offset;
         let mut offset = parent.offset;
         let start = i128::from(span.start) + offset;
-        if span.host != parent.span.host && start < parent.from {
+        if span.host != parent.span.host && start < began {
             count(counters, "skew_shifted", 1);
-            count(counters, "skew_ns", parent.from - start);
-            offset += parent.from - start;
+            count(counters, "skew_ns", began - start);
+            offset += began - start;
         }
         let (start, end) = (i128::from(span.start) + offset, i128::from(span.end) + offset);
-        // N3: what lies in the parent's interval. Without duration of its own or its parent's nothing can.
-        let (from, until) = (start.max(parent.from), end.min(parent.until));
-        if start == end || parent.from == parent.until {
+        // N3: what lies in the parent's final interval. A child without duration is empty wherever it lies; any other of
+        // which nothing is left is outside.
+        if start == end {
             count(counters, "dropped_empty", 1);
             continue;
         }
+        let (from, until) = (start.max(parent.from), end.min(parent.until));
         if until <= from {
             count(counters, "dropped_outside", 1);
             continue;

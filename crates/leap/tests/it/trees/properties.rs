@@ -81,7 +81,7 @@ fn replays(
     for _ in 0..2 {
         let factors: BTreeMap<NameId, (u64, u64)> =
             services.iter().map(|service| (*service, (random.below(7), 1 + random.below(6)))).collect();
-        let of = |service: NameId| factors[&service];
+        let of = |service: NameId| factors.get(&service).copied().unwrap_or((1, 1));
         let leap = said.latency(|service| Factor::new(of(service).0, of(service).1).expect("a factor"));
         let auditor = replay(&request.tree, &|service, ns| rounded(ns, of(service).0, of(service).1));
         compared.figure("replay", &i128::from(leap), &auditor);

@@ -1,0 +1,318 @@
+//! Traces from their files to teams: every nanosecond owned, through the org of any day, counted once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use leap_observe::traces::{ScanLimits, decompress};
+use serde_json::{Value, json};
+
+use crate::harness::{Home, shared, text};
+
+/// One span of a fixture: id, parent, service, kind (OTLP's number), start and end in ms after the trace's start.
+type Fixture<'a> = (&'a str, &'a str, &'a str, u8, u64, u64);
+
+/// OTLP/JSON of one trace.
+fn otlp(trace: &str, start_ms: u64, spans: &[Fixture<'_>], team: &[(&str, &str)]) -> String {
+    let mut resources = Vec::new();
+    for service in spans.iter().map(|span| span.2).collect::<BTreeSet<_>>() {
+        let mut attributes = vec![json!({"key": "service.name", "value": {"stringValue": service}})];
+        if let Some((_, team)) = team.iter().find(|(name, _)| *name == service) {
+            attributes.push(json!({"key": "team", "value": {"stringValue": team}}));
+        }
+        let own: Vec<Value> = spans
+            .iter()
+            .filter(|span| span.2 == service)
+            .map(|(id, parent, _, kind, from, until)| {
+                let at = |ms: &u64| ((start_ms + ms) * 1_000_000).to_string();
+                json!({
+                    "traceId": trace, "spanId": id, "parentSpanId": parent, "name": format!("{service} work"),
+                    "kind": kind, "startTimeUnixNano": at(from), "endTimeUnixNano": at(until),
+                    "traceState": "ot=th:0",
+                })
+            })
+            .collect();
+        resources.push(json!({"resource": {"attributes": attributes}, "scopeSpans": [{"spans": own}]}));
+    }
+    json!({ "resourceSpans": resources }).to_string()
+}
+
+/// 2026-08-17T00:00:00Z in ms.
+const MONDAY: u64 = 1_786_924_800_000;
+const DAY: u64 = 86_400_000;
+
+/// A request of 100 ms: 30 of the API itself, 40 of the ledger (a client span of the API around it), 30 of fraud.
+fn request(number: u64, start_ms: u64) -> String {
+    let spans = [
+        ("00000000000000a1", "", "charge-api", 2, 0, 100),
+        ("00000000000000a2", "00000000000000a1", "charge-api", 3, 10, 50),
+        ("00000000000000b1", "00000000000000a2", "ledger", 2, 20, 40),
+        ("00000000000000c1", "00000000000000a1", "fraud", 2, 60, 90),
+    ];
+    otlp(&format!("{number:032x}"), start_ms, &spans, &[("fraud", "risk")])
+}
+
+const ORG: &str = "\
+units:
+  - {id: acme, kind: company}
+  - {id: money, kind: division, parent: acme}
+  - {id: safety, kind: division, parent: acme}
+  - {id: payments, kind: team, parent: money}
+  - {id: books, kind: team, parent: money}
+  - {id: risk, kind: team, parent: safety}
+";
+const RULES: &str = "\
+rules:
+  - {id: api, when: \"Tags['service.name'] = 'charge-api'\", owner: payments}
+  - {id: ledger, when: \"Tags['service.name'] LIKE 'led%'\", owner: books}
+";
+
+fn home() -> Home {
+    let home = Home::new();
+    home.write("org.yaml", ORG);
+    home.write("rules.yaml", RULES);
+    home.ok(&["org", "apply", "org.yaml"]);
+    home.ok(&["rules", "apply", "rules.yaml"]);
+    home
+}
+
+fn rows(answer: &Value, by: &str) -> BTreeMap<String, u64> {
+    let mut sums = BTreeMap::new();
+    for row in answer["rows"].as_array().expect("rows") {
+        *sums.entry(text(&row[by])).or_insert(0) += row["ns"].as_u64().expect("whole nanoseconds");
+    }
+    assert_eq!(answer["sum_ns"], answer["latency_ns"], "the rows add up");
+    assert_eq!(sums.values().sum::<u64>(), answer["latency_ns"].as_u64().unwrap());
+    sums
+}
+
+fn of(pairs: &[(&str, u64)]) -> BTreeMap<String, u64> {
+    pairs.iter().map(|(name, ms)| ((*name).to_owned(), ms * 1_000_000)).collect()
+}
+
+#[test]
+fn slices_go_to_teams_by_the_rules_of_money_and_the_resources_word_through_the_org_of_the_day() {
+    let home = home();
+    home.ingest(&home.write("one.json", &request(1, MONDAY)));
+    home.ingest(&home.write("two.json", &request(2, MONDAY + DAY)));
+    let teams = home.json(&["latency"]);
+    assert_eq!(rows(&teams, "team"), of(&[("payments", 30), ("books", 40), ("risk", 30)]));
+    assert_eq!((&teams["requests"], &teams["requests_of_unknown_sampling"]), (&json!(2), &json!(0)));
+    assert_eq!(rows(&home.json(&["latency", "--by", "division"]), "division"), of(&[("money", 70), ("safety", 30)]));
+    let kinds = home.json(&["latency", "--by", "kind"]);
+    assert_eq!(rows(&kinds, "kind"), of(&[("self", 80), ("edge", 20)]));
+
+    // From Tuesday the ledger's team belongs to safety; no trace is read again.
+    let moved = ORG.replace("id: books, kind: team, parent: money", "id: books, kind: team, parent: safety");
+    home.write("moved.yaml", &moved);
+    home.ok(&["org", "plan", "moved.yaml", "--effective", "2026-08-18", "--output", "move.json"]);
+    home.ok(&["org", "apply", "move.json"]);
+    let division = |more: &[&str]| {
+        let mut args = vec!["latency", "--by", "division"];
+        args.extend(more);
+        rows(&home.json(&args), "division")
+    };
+    assert_eq!(division(&["--period", "2026-08-17"]), of(&[("money", 70), ("safety", 30)]));
+    assert_eq!(division(&["--period", "2026-08-18"]), of(&[("money", 30), ("safety", 70)]));
+    assert_eq!(division(&["--period", "2026-08-17", "--org", "2026-08-18"]), of(&[("money", 30), ("safety", 70)]));
+    let all = division(&[]);
+    assert_eq!(all, of(&[("money", 50), ("safety", 50)]));
+
+    // A service that nobody owns is a residual, and no figure is lost.
+    let spans =
+        [("00000000000000a1", "", "charge-api", 2, 0, 10), ("00000000000000d1", "00000000000000a1", "dust", 2, 2, 6)];
+    home.ingest(&home.write("three.json", &otlp(&format!("{:032x}", 3), MONDAY + 2 * DAY, &spans, &[])));
+    let residual = home.json(&["latency", "--period", "2026-08-19"]);
+    assert_eq!(rows(&residual, "team"), of(&[("payments", 6), ("residual:no-rule", 4)]));
+    let refused = home.run(&["latency", "--api", "nothing"]);
+    assert!(refused.code == 2 && refused.err.contains("charge-api charge-api work"), "{}", refused.err);
+    let empty = home.run(&["latency", "--period", "2025-01"]);
+    assert!(empty.code == 1 && empty.err.contains("2026-08-17 to 2026-08-19"), "{}", empty.err);
+    let healthy = home.ok(&["doctor"]);
+    assert!(healthy.starts_with("healthy"), "{healthy}");
+    let sql = home.json(&["sql", "select service, sum(ns) as ns from slices group by service order by service"]);
+    assert_eq!(sql["rows"].as_array().map(Vec::len), Some(4));
+}
+
+#[test]
+fn a_trace_counts_once_and_a_wholer_one_replaces_it() {
+    let home = home();
+    // Cut short at first: only the root came.
+    let short = [("00000000000000a1", "", "charge-api", 2, 0, 100)];
+    home.ingest(&home.write("short.json", &otlp(&format!("{:032x}", 1), MONDAY, &short, &[])));
+    home.ingest(&home.write("other.json", &request(2, MONDAY + 5)));
+    assert_eq!(rows(&home.json(&["latency", "--by", "service"]), "service").len(), 3);
+    let whole = home.ingest(&home.write("whole.json", &request(1, MONDAY)));
+    assert_eq!(whole[0]["traces"]["requests_replaced"], 1);
+    let answer = home.json(&["latency", "--quantile", "0.5"]);
+    assert_eq!(answer["requests"], 2);
+    assert_eq!(rows(&answer, "team"), of(&[("payments", 30), ("books", 40), ("risk", 30)]));
+    // The same trace again, in another file: known. The same file again: unchanged.
+    let again = home.ingest(&home.write("again.json", &format!("{}\n", request(1, MONDAY))));
+    assert_eq!((&again[0]["traces"]["requests_known"], &again[0]["traces"]["requests_new"]), (&json!(1), &json!(0)));
+    let same = home.json(&["ingest", "again.json"]);
+    assert_eq!(same["deliveries"][0]["status"], "unchanged");
+    // What was known before it came whole can still be read.
+    assert_eq!(home.json(&["latency"])["requests"], 2);
+    let spans = home.json(&["sql", "select count(*) as n from spans"]);
+    assert_eq!(
+        spans["rows"][0]["n"].as_str().map_or_else(|| spans["rows"][0]["n"].as_i64(), |n| n.parse().ok()),
+        Some(8)
+    );
+    let path = home.json(&["latency", "explain", &format!("{:032x}", 1)]);
+    let request = &path["requests"][0];
+    assert_eq!((&request["sum_ns"], &request["latency_ns"]), (&json!(100_000_000), &json!(100_000_000)));
+    let kinds: Vec<String> = request["slices"].as_array().unwrap().iter().map(|slice| text(&slice["kind"])).collect();
+    assert_eq!(kinds, ["self", "edge", "self", "edge", "self", "self", "self"]);
+    assert!(home.ok(&["doctor"]).starts_with("healthy"));
+}
+
+#[test]
+fn broken_files_of_traces_are_refused_and_change_nothing() {
+    let home = home();
+    home.ingest(&home.write("one.json", &request(1, MONDAY)));
+    let broken = request(2, MONDAY);
+    home.write("broken.json", &broken[..broken.len() - 20]);
+    let (code, answer) = home.json_any(&["ingest", "broken.json"]);
+    assert_eq!((code, &answer["deliveries"][0]["status"]), (4, &json!("refused")), "{answer:#}");
+    assert!(text(&answer["deliveries"][0]["reason"]).contains("broken.json"), "{answer:#}");
+    assert_eq!(home.json(&["latency"])["requests"], 1);
+}
+
+fn expected() -> Option<Vec<Value>> {
+    let folder = shared("traces")?;
+    let packed = std::fs::read(folder.join("expected_lcp1.jsonl.gz")).unwrap();
+    let plain = decompress(&packed, ScanLimits::FILE.bytes).unwrap().into_owned();
+    Some(String::from_utf8(plain).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+}
+
+#[test]
+fn staged_traces_read_back_as_the_definition_says() {
+    let Some(expected) = expected() else { return };
+    let folder = shared("traces").unwrap();
+    // Ids of the files of `crisp` mean something in their own file alone; the others are taken one by one, because two of
+    // them hold the same traces in different formats, of which only one would count.
+    let mut sources = BTreeMap::<String, Vec<&Value>>::new();
+    for line in expected.iter().filter(|line| line["error"].is_null()) {
+        let file = line["file"].as_str().unwrap();
+        let source = if file.starts_with("crisp/") { "crisp" } else { file };
+        sources.entry(source.to_owned()).or_default().push(line);
+    }
+    let line = |trace: &str, root: &str, latency: &Value, own: &Value, owned: &Value| {
+        json!([trace, root, latency, own, owned]).to_string()
+    };
+    let mut compared = 0;
+    for (source, wanted) in &sources {
+        let home = Home::new();
+        home.ok(&["ingest", folder.join(source).to_str().unwrap()]);
+        let mut found: Vec<String> = home
+            .ok(&["latency", "per-request", "--format", "jsonl"])
+            .lines()
+            .map(|text| {
+                let found: Value = serde_json::from_str(text).unwrap();
+                let id = |name: &str| found[name].as_str().unwrap().to_owned();
+                let (own, owned) = (&found["by_service_ns"], &found["by_owner_ns"]);
+                line(&id("trace_id"), &id("root_span_id"), &found["latency_ns"], own, owned)
+            })
+            .collect();
+        let mut wanted: Vec<String> = wanted
+            .iter()
+            .map(|wanted| {
+                let id = |name: &str| wanted[name].as_str().unwrap().to_owned();
+                let (own, owned) = (&wanted["by_service_ns"], &wanted["by_owner_ns"]);
+                line(&id("trace"), &id("root"), &wanted["latency_ns"], own, owned)
+            })
+            .collect();
+        (found.sort(), wanted.sort());
+        assert_eq!(found, wanted, "{source}");
+        compared += wanted.len();
+    }
+    println!("requests compared {compared}");
+    assert_eq!(compared, 1735);
+}
+
+/// The composition of section 3.2, worked out here with plain loops.
+fn composed(lines: &[&Value], p: (u64, u64), h: (u64, u64)) -> (u64, BTreeMap<String, u64>) {
+    let mut sorted: Vec<&&Value> = lines.iter().collect();
+    sorted.sort_by_key(|line| line["latency_ns"].as_u64());
+    let n = sorted.len() as u64;
+    let rank = |over: u64, under: u64| (over * n).div_ceil(under);
+    let quantile = sorted[rank(p.0, p.1) as usize - 1]["latency_ns"].as_u64().unwrap();
+    let under = p.1 * h.1;
+    let (low, high) = (rank(p.0 * h.1 - h.0 * p.1, under), rank(p.0 * h.1 + h.0 * p.1, under).min(n));
+    let mut sums = BTreeMap::<String, u128>::new();
+    for line in &sorted[low as usize - 1..high as usize] {
+        for (name, ns) in line["by_owner_ns"].as_object().unwrap() {
+            *sums.entry(name.clone()).or_default() += u128::from(ns.as_u64().unwrap());
+        }
+    }
+    let all: u128 = sums.values().sum();
+    let mut parts: Vec<(String, u64, u128)> = sums
+        .into_iter()
+        .map(|(name, sum)| {
+            let scaled = u128::from(quantile) * sum;
+            (name, (scaled / all) as u64, scaled % all)
+        })
+        .collect();
+    let left = quantile - parts.iter().map(|part| part.1).sum::<u64>();
+    let mut order: Vec<usize> = (0..parts.len()).collect();
+    order.sort_by_key(|at| (std::cmp::Reverse(parts[*at].2), *at));
+    for at in order.into_iter().take(left as usize) {
+        parts[at].1 += 1;
+    }
+    (quantile, parts.into_iter().filter(|part| part.1 > 0).map(|(name, ns, _)| (name, ns)).collect())
+}
+
+#[test]
+fn quantiles_of_staged_traces_are_divided_as_the_definition_says() {
+    let Some(expected) = expected() else { return };
+    let folder = shared("traces").unwrap();
+    let mut compared = 0;
+    for file in [
+        "onlineboutique/baseline.otlp.json.gz",
+        "onlineboutique/fault_network_delay_cartservice.otlp.json.gz",
+        "trainticket/baseline.jaeger.json.gz",
+        "trainticket/fault_network_delay_ts-contacts-service.otlp.json.gz",
+    ] {
+        let home = Home::new();
+        home.ingest(&folder.join(file));
+        let lines: Vec<&Value> = expected.iter().filter(|line| line["file"] == file).collect();
+        for (text, p, half, h) in [
+            ("0.5", (1, 2), "0.1", (1, 10)),
+            ("0.9", (9, 10), "0.05", (1, 20)),
+            ("0.99", (99, 100), "0.005", (5, 1000)),
+        ] {
+            let answer = home.json(&["latency", "--by", "service", "--quantile", text, "--band", half]);
+            let (quantile, parts) = composed(&lines, p, h);
+            assert_eq!(answer["latency_ns"], quantile, "{file} {text}");
+            assert_eq!(rows(&answer, "service"), parts, "{file} {text}");
+            compared += parts.len();
+        }
+    }
+    println!("parts compared {compared}");
+    assert!(compared > 60);
+}
+
+#[test]
+fn the_service_with_the_injected_delay_has_the_largest_excess() {
+    let Some(folder) = shared("traces") else { return };
+    for (system, fault, guilty) in [
+        ("onlineboutique", "fault_network_delay_cartservice.otlp.json.gz", "cartservice"),
+        ("trainticket", "fault_network_delay_ts-contacts-service.otlp.json.gz", "ts-contacts-service"),
+    ] {
+        // The slowest tenth of requests, in the fault's minute and in the baseline's.
+        let tail = |file: &str| {
+            let home = Home::new();
+            home.ingest(&folder.join(system).join(file));
+            rows(&home.json(&["latency", "--by", "service", "--quantile", "0.95", "--band", "0.05"]), "service")
+        };
+        let (usual, faulty) = (tail("baseline.otlp.json.gz"), tail(fault));
+        let names: BTreeSet<&String> = usual.keys().chain(faulty.keys()).collect();
+        let more = |name: &str| {
+            let of = |side: &BTreeMap<String, u64>| i128::from(side.get(name).copied().unwrap_or(0));
+            of(&faulty) - of(&usual)
+        };
+        let mut ranking: Vec<(i128, &str)> = names.into_iter().map(|name| (more(name), name.as_str())).collect();
+        ranking.sort_by(|a, b| b.cmp(a));
+        println!("{system}: {:?}", &ranking[..3]);
+        assert_eq!(ranking[0].1, guilty, "{ranking:?}");
+    }
+}
