@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::bill::{ORG, RULES, bill};
 use crate::harness::Home;
+use crate::latency::{Fixture, MONDAY, otlp};
 
 const CALLS: [&str; 11] = [
     "write",
@@ -48,9 +49,10 @@ fn killed(home: &Home, call: &str, ordinal: usize, args: &[&str]) -> bool {
     status.signal() == Some(SIGKILL) || status.code() == Some(128 + SIGKILL)
 }
 
-/// What a person can see of a home: the snapshot's digest and the spend of every team.
-fn seen(home: &Home) -> (String, Vec<(String, String)>) {
-    (home.digest(), home.spend("team", &["--period", "2026", "--cost", "billed"]))
+/// What a person can see of a home: the snapshot's digest, the spend of every team, and whose the latency is.
+fn seen(home: &Home) -> (String, Vec<(String, String)>, String) {
+    let spend = home.spend("team", &["--period", "2026", "--cost", "billed"]);
+    (home.digest(), spend, home.run(&["latency", "--by", "service", "--format", "json"]).out)
 }
 
 /// One story: a home before, a command, and how often each kind of call was survived or not.
@@ -58,6 +60,10 @@ struct Story {
     name: &'static str,
     before: Home,
     args: Vec<&'static str>,
+}
+
+fn trace(spans: &[Fixture<'_>]) -> String {
+    otlp(&"7".repeat(32), MONDAY, spans, &[])
 }
 
 fn stories() -> Vec<Story> {
@@ -80,7 +86,16 @@ fn stories() -> Vec<Story> {
     }
     let rules = owned();
     rules.write("rules2.yaml", &RULES.replace("owner: {from: \"Tags['team']\"}", "owner: c"));
+    let traces = owned();
+    traces.write("short.json", &trace(&[("00000000000000a1", "", "charge-api", 2, 0, 100)]));
+    traces.ok(&["ingest", "short.json"]);
+    let whole = [
+        ("00000000000000a1", "", "charge-api", 2, 0, 100),
+        ("00000000000000b1", "00000000000000a1", "ledger", 2, 20, 40),
+    ];
+    traces.write("whole.json", &trace(&whole));
     vec![
+        Story { name: "a trace is replaced by a wholer one", before: traces, args: vec!["ingest", "whole.json"] },
         Story { name: "a month is replaced", before: replace, args: vec!["ingest", "new.csv"] },
         Story { name: "a month of three files comes in", before: parts, args: vec!["ingest", "october"] },
         Story { name: "rules are applied", before: rules, args: vec!["rules", "apply", "rules2.yaml"] },

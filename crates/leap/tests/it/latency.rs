@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use crate::harness::{Home, shared, text};
 
 /// One span of a fixture: id, parent, service, kind (OTLP's number), start and end in ms after the trace's start.
-type Fixture<'a> = (&'a str, &'a str, &'a str, u8, u64, u64);
+pub(crate) type Fixture<'a> = (&'a str, &'a str, &'a str, u8, u64, u64);
 
 /// OTLP/JSON of one trace.
-fn otlp(trace: &str, start_ms: u64, spans: &[Fixture<'_>], team: &[(&str, &str)]) -> String {
+pub(crate) fn otlp(trace: &str, start_ms: u64, spans: &[Fixture<'_>], team: &[(&str, &str)]) -> String {
     let mut resources = Vec::new();
     for service in spans.iter().map(|span| span.2).collect::<BTreeSet<_>>() {
         let mut attributes = vec![json!({"key": "service.name", "value": {"stringValue": service}})];
@@ -36,7 +36,7 @@ fn otlp(trace: &str, start_ms: u64, spans: &[Fixture<'_>], team: &[(&str, &str)]
 }
 
 /// 2026-08-17T00:00:00Z in ms.
-const MONDAY: u64 = 1_786_924_800_000;
+pub(crate) const MONDAY: u64 = 1_786_924_800_000;
 const DAY: u64 = 86_400_000;
 
 /// A request of 100 ms: 30 of the API itself, 40 of the ledger (a client span of the API around it), 30 of fraud.
@@ -314,5 +314,19 @@ fn the_service_with_the_injected_delay_has_the_largest_excess() {
         ranking.sort_by(|a, b| b.cmp(a));
         println!("{system}: {:?}", &ranking[..3]);
         assert_eq!(ranking[0].1, guilty, "{ranking:?}");
+    }
+}
+
+#[test]
+fn the_story_of_latency_ends_with_a_proof() {
+    let home = Home::new();
+    let told = home.ok(&["demo", "--story", "latency", "--dir", "story"]);
+    for wanted in [
+        "p99.9 of charge-api POST /v1/charges: verified",
+        "at least 1.6",
+        "── p99.9 fell from 4.5",
+        "the same nanoseconds that the requests were made with",
+    ] {
+        assert!(told.contains(wanted), "'{wanted}' is not in\n{told}");
     }
 }
