@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field};
+use leap_terms::tables::Table;
 
 use super::bill::{AMOUNTS, TOTAL, info, published, scope, stage_charges};
 use crate::{Annotator, Lake, LakeError, SqlWorld};

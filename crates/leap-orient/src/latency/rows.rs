@@ -228,16 +228,16 @@ impl Requests {
         let flag = |value: &dyn Fn(&RequestRow) -> bool| -> ArrayRef {
             Arc::new(rows.iter().map(|row| Some(value(row))).collect::<BooleanArray>())
         };
-        let id = |which: &dyn Fn(&(Box<str>, Box<str>)) -> Box<str>| -> ArrayRef {
-            Arc::new(StringArray::from_iter_values(places.iter().map(|at| which(&self.ids[*at as usize]))))
-        };
+        let ids = || places.iter().map(|at| &self.ids[*at as usize]);
+        let trace_ids = StringArray::from_iter_values(ids().map(|(trace, _)| &**trace));
+        let root_ids = StringArray::from_iter_values(ids().map(|(_, root)| &**root));
         let days: ArrayRef = Arc::new(Date32Array::from_iter_values(rows.iter().map(|row| row.day().days())));
         let requests = RecordBatch::try_new(
             tables::requests(),
             vec![
                 days,
-                id(&|(trace, _)| trace.clone()),
-                id(&|(_, root)| root.clone()),
+                Arc::new(trace_ids),
+                Arc::new(root_ids),
                 text(&|row| row.service),
                 text(&|row| row.operation),
                 maybe(rows.iter().map(|row| self.text(row.api))),

@@ -89,9 +89,19 @@ fn paths(example: &Example, names: &Names) -> Vec<CriticalPath> {
         .collect()
 }
 
+/// A span of the path.
+struct Line {
+    /// Its place in the trace.
+    at: usize,
+    /// How many spans of the path it is below.
+    depth: usize,
+    /// When it had the floor.
+    slices: Vec<Slice>,
+}
+
 impl CriticalPath {
     /// Spans on the path with their slices, parents before children, each with its depth.
-    fn spans(&self, example: &Example) -> Vec<(usize, usize, Vec<Slice>)> {
+    fn spans(&self, example: &Example) -> Vec<Line> {
         let mut own = BTreeMap::<usize, Vec<Slice>>::new();
         for slice in &self.slices {
             own.entry(slice.span as usize).or_default().push(*slice);
@@ -99,7 +109,7 @@ impl CriticalPath {
         let spans = &example.trace.spans;
         let place: BTreeMap<SpanId, usize> = spans.iter().enumerate().map(|(at, span)| (span.id, at)).collect();
         // Spans between two of the path are on it as well, without time of their own.
-        let mut lines: BTreeMap<Vec<(u64, usize)>, (usize, Vec<Slice>)> = BTreeMap::new();
+        let mut lines = BTreeMap::<Vec<(u64, usize)>, Line>::new();
         for at in own.keys().copied().collect::<Vec<_>>() {
             let (mut chain, mut next) = (vec![at], at);
             while spans[next].id != self.root
@@ -113,10 +123,11 @@ impl CriticalPath {
             for depth in 1..=chain.len() {
                 let key: Vec<(u64, usize)> = chain[..depth].iter().map(|at| (spans[*at].start, *at)).collect();
                 let at = chain[depth - 1];
-                lines.entry(key).or_insert_with(|| (at, own.get(&at).cloned().unwrap_or_default()));
+                let slices = || own.get(&at).cloned().unwrap_or_default();
+                lines.entry(key).or_insert_with(|| Line { at, depth: depth - 1, slices: slices() });
             }
         }
-        lines.into_iter().map(|(key, (at, slices))| (at, key.len() - 1, slices)).collect()
+        lines.into_values().collect()
     }
 
     fn flame(
@@ -135,7 +146,7 @@ impl CriticalPath {
             example.trace.spans.len()
         );
         let mut lines = Vec::new();
-        for (at, depth, slices) in self.spans(example) {
+        for Line { at, depth, slices } in self.spans(example) {
             let span = &example.trace.spans[at];
             let own: u64 = slices.iter().map(|slice| slice.until - slice.from).sum();
             let name = format!("{}{} {}", "  ".repeat(depth), names.text(span.service), names.text(span.operation));

@@ -54,7 +54,7 @@ impl Gathered {
         self.workspace.attribute(trace, &Selector::default(), names, &NoCatalog, |request| {
             found = true;
             let root = texts.span(trace.id, request.root);
-            if !requests.add(&request, trace.spans.len(), names, (&id, &root), None) {
+            if !requests.add(request, trace.spans.len(), names, (&id, &root), None) {
                 *out_of_time += 1;
                 return;
             }
@@ -74,7 +74,7 @@ impl Gathered {
         for (name, selector) in &self.apis {
             self.workspace.attribute(trace, selector, names, &NoCatalog, |request| {
                 let root = texts.span(trace.id, request.root);
-                *out_of_time += u64::from(!requests.add(&request, trace.spans.len(), names, (&id, &root), Some(name)));
+                *out_of_time += u64::from(!requests.add(request, trace.spans.len(), names, (&id, &root), Some(name)));
             });
         }
     }

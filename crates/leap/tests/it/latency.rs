@@ -221,7 +221,8 @@ fn staged_traces_read_back_as_the_definition_says() {
                 line(&id("trace"), &id("root"), &wanted["latency_ns"], own, owned)
             })
             .collect();
-        (found.sort(), wanted.sort());
+        found.sort();
+        wanted.sort();
         assert_eq!(found, wanted, "{source}");
         compared += wanted.len();
     }

@@ -209,15 +209,12 @@ fn below(linked: &Linked, place: usize, parent: &Node, counters: &mut Counters) 
             offset += began - start;
         }
         let (start, end) = (i128::from(span.start) + offset, i128::from(span.end) + offset);
-        // N3: what lies in the parent's final interval. A child without duration is empty wherever it lies; any other of
-        // which nothing is left is outside.
-        if start == end {
-            count(counters, "dropped_empty", 1);
-            continue;
-        }
+        // N3: what lies in the parent's final interval. A child without duration that lies in it or at its ends is empty;
+        // any other of which nothing is left is outside.
         let (from, until) = (start.max(parent.from), end.min(parent.until));
         if until <= from {
-            count(counters, "dropped_outside", 1);
+            let empty = start == end && until == from;
+            count(counters, if empty { "dropped_empty" } else { "dropped_outside" }, 1);
             continue;
         }
         let cut = (end - start) - (until - from);

@@ -137,9 +137,9 @@ fn outside(
     compared.holds("P8", after == *before, || format!("{after:?} with {added:?}, {before:?} without"));
 }
 
-/// P9: a leaf and its two halves back to back. Where siblings begin or end at the seam, or end with the leaf, halves are
-/// other competitors than the whole and may lose; there nothing is promised. Below a client, two children are no edge: there
-/// only services stay.
+/// P9: a leaf on the critical path and its two halves back to back. Where siblings begin or end at the seam, or end with the
+/// leaf, halves are other competitors than the whole and may lose, and of a leaf that was not critical one half may
+/// become so; there nothing is promised. Below a client, two children are no edge: there only services stay.
 fn halves(
     random: &mut Random,
     trace: &Trace,
@@ -153,6 +153,7 @@ fn halves(
     let parents: BTreeMap<usize, usize> =
         (0..nodes.len()).flat_map(|at| nodes[at].children.iter().map(move |child| (*child, at))).collect();
     let leaves: Vec<usize> = (1..nodes.len())
+        .filter(|at| request.slices.iter().any(|slice| slice.node == *at))
         .filter(|at| trace.spans.iter().all(|span| span.parent != nodes[*at].span.id))
         .filter(|at| nodes[*at].span.end - nodes[*at].span.start >= 2)
         .filter(|at| nodes[*at].span.host == nodes[parents[at]].span.host)
