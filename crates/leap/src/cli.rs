@@ -851,6 +851,8 @@ pub(crate) enum LatencyCommand {
     Explain(LatencyExplainArgs),
     /// Before and after a change: is it really faster, by how much, and who made it so?
     Diff(LatencyDiffArgs),
+    /// An objective hour by hour: misses, the clock of 48 hours, and what it would open.
+    Contract(LatencyContractArgs),
 }
 
 #[derive(Args, Debug)]
@@ -909,6 +911,35 @@ pub(crate) enum RequestFormat {
 pub(crate) struct LatencyExplainArgs {
     /// The trace's id, or how it begins.
     pub(crate) trace: String,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArgs,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LatencyContractArgs {
+    /// As for the report.
+    #[arg(long, value_name = "SELECTOR")]
+    pub(crate) api: Option<String>,
+    /// What the quantile must not exceed, such as 3s.
+    #[arg(long, value_parser = crate::latency::duration, value_name = "TIME")]
+    pub(crate) objective: u64,
+    /// 0.999, p99.9, 50% …
+    #[arg(long, value_parser = crate::latency::quantile, default_value = "0.999")]
+    pub(crate) quantile: leap_orient::tail::Quantile,
+    /// When the requests began. Default: all of them.
+    #[arg(long, value_name = "PERIOD")]
+    pub(crate) period: Option<Period>,
+    /// An incident opens after more hours of misses than this.
+    #[arg(long, default_value_t = 48)]
+    pub(crate) grace_hours: u32,
+    /// Fewer requests than this are no ground for a judgement.
+    #[arg(long, default_value_t = 4_000)]
+    pub(crate) at_least: u64,
+    /// Leave hours of fewer requests unjudged, instead of counting them together until there are enough.
+    #[arg(long)]
+    pub(crate) keep_thin: bool,
     #[command(flatten)]
     pub(crate) reading: ReadingArgs,
     #[command(flatten)]

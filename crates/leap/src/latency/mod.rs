@@ -4,8 +4,10 @@
 //! requests of a period → an owner for each slice, by the org of its day → ranks → the quantile, divided
 //! ```
 //! Reading order: [`question`] (requests and owners), [`report`] (the quantile divided), [`whatif`] (what could be saved),
-//! [`requests`] (one line per request), [`explain`] (one critical path), [`diff`] (before and after).
+//! [`requests`] (one line per request), [`explain`] (one critical path), [`diff`] (before and after), [`contract`] (an
+//! objective hour by hour).
 
+mod contract;
 mod diff;
 mod explain;
 pub(crate) mod question;
@@ -25,6 +27,7 @@ pub(crate) async fn run(root: &Path, args: &LatencyArgs) -> Result<(), Failure> 
         Some(LatencyCommand::PerRequest(args)) => requests::run(root, args).await,
         Some(LatencyCommand::Explain(args)) => explain::run(root, args).await,
         Some(LatencyCommand::Diff(args)) => diff::run(root, args).await,
+        Some(LatencyCommand::Contract(args)) => contract::run(root, args).await,
     }
 }
 

@@ -121,6 +121,8 @@ pub(super) enum Value<'a> {
 fn encoded(op: Op) -> Encoded {
     let about = op.about();
     let (mut head, mut tail) = (Vec::new(), Vec::new());
+    // Recorded with probability 1: nothing was sampled away.
+    bytes(&mut head, 0x1a, b"ot=th:0");
     bytes(&mut head, 0x2a, about.name.as_bytes());
     head.extend([0x30, about.kind as u8]);
     for (key, value) in about.attributes {
