@@ -293,7 +293,7 @@ impl Maker<'_> {
         let mut t = at + self.around(1_500 * US, 40);
         if self.random.chance(3_000) {
             t = self.call(ViewsCall, Views, root, t, |maker, _, _, start| {
-                let slow = maker.random.chance(80);
+                let slow = maker.random.chance(150);
                 start + if slow { maker.about(230 * MS, 25 * MS) } else { maker.around(9 * MS, 60) }
             });
         }
