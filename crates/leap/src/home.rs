@@ -187,11 +187,11 @@ const SETTINGS_TEXT: &str = "\
 
 # Requests inside of other requests that are requests of their own, such as an API behind a gateway. For traces taken in
 # from then on. One block for each:
-# [[latency.apis]]
-# name = \"charge\"
-# service = \"charge-api\"
-# operation = \"POST /v1/charges\"
-# kind = \"server\"
+#     [[latency.apis]]
+#     name = \"charge\"
+#     service = \"charge-api\"
+#     operation = \"POST /v1/charges\"
+#     kind = \"server\"
 ";
 
 /// An opened home.
