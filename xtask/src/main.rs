@@ -7,12 +7,14 @@
 //! cargo xtask tidy            the house rules
 //! cargo xtask bench intake    take in 10 million charges, beside DuckDB
 //! cargo xtask bench money     the lake's candidates for money
+//! cargo xtask bench latency   spans a second, bytes, milliseconds of latency, each beside its aim
 //! cargo xtask bench restate   what a reorg or a rule dated back costs, beside attributing everything
 //! cargo xtask fuzz TARGET     fuzz one parser (needs cargo-fuzz and a nightly toolchain)
 //! ```
 //! It builds nothing that users run and holds no business rule.
 
 mod bench;
+mod bench_latency;
 mod bench_restate;
 mod packages;
 mod tidy;
@@ -29,11 +31,12 @@ fn main() -> ExitCode {
         ["tidy"] => tidy_all(),
         ["bench", "intake", rest @ ..] => bench::intake(rest),
         ["bench", "money"] => bench::money(),
+        ["bench", "latency", rest @ ..] => bench_latency::latency(rest),
         ["bench", "restate"] => bench_restate::restate(),
         ["fuzz", target, rest @ ..] => fuzz(target, rest),
         _ => {
             eprintln!(
-                "usage: cargo xtask demo | test [NAME] | tidy | bench intake [--rows 10m] | bench money | bench restate | fuzz TARGET"
+                "usage: cargo xtask demo | test [NAME] | tidy | bench intake [--rows 10m] | bench money | bench latency [PART] | bench restate | fuzz TARGET"
             );
             return ExitCode::from(2);
         }

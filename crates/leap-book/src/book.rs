@@ -33,6 +33,8 @@ impl Book {
         let prepared = place.clone();
         let pool = AnyPoolOptions::new()
             .max_connections(CONNECTIONS)
+            // A server may have closed a connection that waits; a file does not.
+            .test_before_acquire(!place.is_file())
             .after_connect(move |connection, _| {
                 let place = prepared.clone();
                 Box::pin(async move { place.prepare(connection).await })

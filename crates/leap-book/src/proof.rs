@@ -88,9 +88,8 @@ pub(crate) async fn end(
 ) -> Result<(), BookError> {
     for chunk in scopes.chunks(rows::rows_at_a_time(2)) {
         let sql = format!(
-            "UPDATE proof SET until_snapshot = $1 FROM {}
-             WHERE proof.source = column1 AND proof.billing_period = column2 AND until_snapshot IS NULL",
-            rows::wanted(2, chunk.len(), 2)
+            "UPDATE proof SET until_snapshot = $1 WHERE {} AND until_snapshot IS NULL",
+            rows::any_of(2, chunk.len(), &["source", "billing_period"])
         );
         let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(snapshot);
         for scope in chunk {
@@ -178,10 +177,8 @@ pub(crate) async fn end_totals(
 ) -> Result<(), BookError> {
     for chunk in totals.chunks(rows::rows_at_a_time(5)) {
         let sql = format!(
-            "UPDATE owner_total SET until_snapshot = $1 FROM {}
-             WHERE owner_total.source = column1 AND owner_total.billing_period = column2 AND owner_total.owner = column3
-               AND COALESCE(owner_total.rule, '') = column4 AND owner_total.currency = column5 AND until_snapshot IS NULL",
-            rows::wanted(2, chunk.len(), 5)
+            "UPDATE owner_total SET until_snapshot = $1 WHERE {} AND until_snapshot IS NULL",
+            rows::any_of(2, chunk.len(), &["source", "billing_period", "owner", "COALESCE(rule, '')", "currency"])
         );
         let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(snapshot);
         for total in chunk {
@@ -364,10 +361,9 @@ impl Book {
         let mut proofs = Vec::new();
         for chunk in scopes.chunks(rows::rows_at_a_time(2)) {
             let sql = format!(
-                "SELECT proof.* FROM {} CROSS JOIN proof
-                 WHERE proof.source = column1 AND proof.billing_period = column2
-                   AND from_snapshot <= $1 AND (until_snapshot IS NULL OR until_snapshot > $1)",
-                rows::wanted(2, chunk.len(), 2)
+                "SELECT * FROM proof
+                 WHERE {} AND from_snapshot <= $1 AND (until_snapshot IS NULL OR until_snapshot > $1)",
+                rows::any_of(2, chunk.len(), &["source", "billing_period"])
             );
             let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(snapshot);
             for scope in chunk {
@@ -394,11 +390,9 @@ impl Book {
         let mut totals = Vec::new();
         for chunk in wanted.chunks(rows::rows_at_a_time(3)) {
             let sql = format!(
-                "SELECT owner_total.* FROM {} CROSS JOIN owner_total
-                 WHERE owner_total.source = column1 AND owner_total.billing_period = column2
-                   AND owner_total.owner = column3
-                   AND from_snapshot <= $1 AND (until_snapshot IS NULL OR until_snapshot > $1)",
-                rows::wanted(2, chunk.len(), 3)
+                "SELECT * FROM owner_total
+                 WHERE {} AND from_snapshot <= $1 AND (until_snapshot IS NULL OR until_snapshot > $1)",
+                rows::any_of(2, chunk.len(), &["source", "billing_period", "owner"])
             );
             let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(snapshot);
             for (scope, owner) in chunk {

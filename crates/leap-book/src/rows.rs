@@ -15,6 +15,8 @@ use crate::place::Place;
 /// Placeholders in one statement. SQLite takes 32,766 and PostgreSQL 65,535, but SQLite looks each numbered one up by its
 /// name: with 30,000 of them that took a quarter of an ingest.
 const PLACEHOLDERS: usize = 600;
+/// Placeholders in one statement that looks for rows.
+const SOUGHT: usize = 240;
 /// Bytes of text in one statement, so that a hundred thousand quarantined rows never stand in memory twice.
 const STATEMENT_BYTES: usize = 8 << 20;
 
@@ -170,16 +172,20 @@ pub(crate) fn placeholders(first: usize, values: usize) -> String {
     (first..first + values).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
 }
 
-/// `(VALUES ($2, $3), ($4, $5)) AS wanted` for the first number 2 and two rows of two values: a table to join with, whose
-/// columns both databases call `column1`, `column2`. One statement then does for many rows what one each would do.
-pub(crate) fn wanted(first: usize, rows: usize, columns: usize) -> String {
-    let row = |at: usize| format!("({})", placeholders(first + at * columns, columns));
-    format!("(VALUES {}) AS wanted", (0..rows).map(row).collect::<Vec<_>>().join(", "))
+/// `(source = $2 AND owner = $3 OR source = $4 AND owner = $5)` for the first number 2 and two rows of two values: one statement
+/// then does for many rows what one each would do, and finds each by its index.
+pub(crate) fn any_of(first: usize, rows: usize, columns: &[&str]) -> String {
+    let row = |at: usize| {
+        let first = first + at * columns.len();
+        let each = columns.iter().zip(first..).map(|(column, number)| format!("{column} = ${number}"));
+        each.collect::<Vec<_>>().join(" AND ")
+    };
+    format!("({})", (0..rows).map(row).collect::<Vec<_>>().join(" OR "))
 }
 
-/// How many rows of so many columns one statement takes beside a few other values.
+/// How many rows of so many columns [`any_of`] should be given.
 pub(crate) fn rows_at_a_time(columns: usize) -> usize {
-    (PLACEHOLDERS - 8) / columns
+    SOUGHT / columns
 }
 
 /// One row that was read; `of` names it in errors.

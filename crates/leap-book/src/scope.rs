@@ -130,9 +130,8 @@ pub(crate) async fn holders_of(
     let mut found = BTreeSet::new();
     for chunk in scopes.chunks(rows::rows_at_a_time(2)) {
         let sql = format!(
-            "SELECT scope.source, scope.billing_period, delivery_id FROM {} CROSS JOIN scope
-             WHERE scope.source = column1 AND scope.billing_period = column2 AND until_snapshot IS NULL",
-            rows::wanted(1, chunk.len(), 2)
+            "SELECT source, billing_period, delivery_id FROM scope WHERE {} AND until_snapshot IS NULL",
+            rows::any_of(1, chunk.len(), &["source", "billing_period"])
         );
         let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
         for scope in chunk {

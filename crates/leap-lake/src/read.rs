@@ -203,6 +203,15 @@ impl Opened {
         Ok(Opened { place, bytes: None, metadata, file: file.clone() })
     }
 
+    /// A file that was written just now.
+    pub(crate) fn staged(place: PathBuf, file: &FileRecord) -> Result<Opened, LakeError> {
+        if file.bytes > READ_AT_ONCE_BYTES {
+            return Opened::on_disk(place, file);
+        }
+        let bytes = std::fs::read(&place).map_err(|source| LakeError::io("read", &place, source))?;
+        Opened::in_memory(place, Bytes::from(bytes), file)
+    }
+
     fn in_memory(place: PathBuf, bytes: Bytes, file: &FileRecord) -> Result<Opened, LakeError> {
         let metadata = footer(&bytes, file)?;
         Ok(Opened { place, bytes: Some(bytes), metadata, file: file.clone() })

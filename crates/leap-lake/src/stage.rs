@@ -79,6 +79,32 @@ impl Staging {
         delivery: &DeliveryId,
         columns: &[String],
     ) -> Result<FileWriter, LakeError> {
+        self.begin(table, scope, delivery, columns, 0)
+    }
+
+    /// Begins a file of changes, whose few rows are added to those of the slice's other files. `number` is from 1: the same
+    /// change made twice is two files.
+    ///
+    /// # Errors
+    /// [`LakeError::Io`] when the file cannot be made.
+    pub fn writer_of_change(
+        &self,
+        table: Table,
+        scope: &ScopeKey,
+        delivery: &DeliveryId,
+        number: u32,
+    ) -> Result<FileWriter, LakeError> {
+        self.begin(table, scope, delivery, &[], number)
+    }
+
+    fn begin(
+        &self,
+        table: Table,
+        scope: &ScopeKey,
+        delivery: &DeliveryId,
+        columns: &[String],
+        change: u32,
+    ) -> Result<FileWriter, LakeError> {
         match table {
             Table::Charges | Table::Keys => {}
             _ if columns.is_empty() => {}
@@ -89,7 +115,7 @@ impl Staging {
             .map_err(|source| LakeError::io("make the folder", &self.folder, source))?;
         let number = self.shelf.numbers.fetch_add(1, Ordering::Relaxed);
         let place = self.folder.join(format!("{}-{number:05}.parquet", table.name()));
-        FileWriter::new(table, scope, delivery, columns, place, self.shelf.clone())
+        FileWriter::new(table, scope, delivery, columns, change, place, self.shelf.clone())
     }
 
     /// The files finished so far, by path.
@@ -110,7 +136,7 @@ impl Staging {
             staged.iter().find(|staged| staged.record.path == file.path).map(|staged| staged.place.clone())
         };
         let place = place.ok_or_else(|| LakeError::misuse(file.table, format!("{} is not staged", file.path)))?;
-        Opened::on_disk(place, file)?.scan(columns)
+        Opened::staged(place, file)?.scan(columns)
     }
 
     /// Forgets and removes the files finished so far, to begin anew. Writers that are not finished go with their drop.

@@ -17,7 +17,7 @@ use leap_terms::{DeliveryId, Digest, FileRecord, ScopeKey};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::schema::types::ColumnPath;
 
 use crate::LakeError;
@@ -75,6 +75,7 @@ impl FileWriter {
         scope: &ScopeKey,
         delivery: &DeliveryId,
         columns: &[String],
+        change: u32,
         staged: PathBuf,
         shelf: Arc<Shelf>,
     ) -> Result<FileWriter, LakeError> {
@@ -88,14 +89,22 @@ impl FileWriter {
             .set_created_by("leap".to_owned())
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .set_statistics_enabled(EnabledStatistics::Chunk);
-        // A dictionary of digests would be as long as the column.
-        let properties = [tables::KEY, tables::RESOURCE]
-            .into_iter()
-            .filter(|_| table == Table::Attribution)
-            .fold(properties, |properties, column| {
-                properties.set_column_dictionary_enabled(ColumnPath::from(column), false)
-            })
-            .build();
+        let properties = match (table, change) {
+            // Digests neither repeat nor shrink.
+            (Table::Attribution, 0) => {
+                let plain = |properties: WriterPropertiesBuilder, column: &str| {
+                    let column = ColumnPath::from(column);
+                    properties
+                        .set_column_dictionary_enabled(column.clone(), false)
+                        .set_column_compression(column, Compression::UNCOMPRESSED)
+                };
+                [tables::KEY, tables::RESOURCE].into_iter().fold(properties, plain)
+            }
+            (_, 0) => properties,
+            // A few rows: preparing to compress them takes longer than all the rest.
+            (_, _) => properties.set_compression(Compression::UNCOMPRESSED).set_dictionary_enabled(false),
+        };
+        let properties = properties.build();
         let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
         let parquet = ArrowWriter::try_new_with_options(file, schema.clone(), options)
             .map_err(|source| LakeError::parquet("begin", &staged, source))?;
@@ -110,15 +119,9 @@ impl FileWriter {
             staged,
             parquet,
             rows: 0,
-            change: 0,
+            change,
             shelf,
         })
-    }
-
-    /// Makes it the `number`-th file of changes of its slice (from 1): the same change made twice is two files.
-    pub fn of_change(mut self, number: u32) -> FileWriter {
-        self.change = number;
-        self
     }
 
     /// The schema of the file; batches may lack any nullable column of it.

@@ -229,7 +229,7 @@ pub(crate) fn emit(text: &str) -> Result<(), Failure> {
 }
 
 /// Writes one JSON document to stdout.
-pub(crate) fn print_json(value: &Value) -> Result<(), Failure> {
+pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     emit(&format!("{}\n", serde_json::to_string_pretty(value).map_err(|error| Failure::failed(error.to_string()))?))
 }
 

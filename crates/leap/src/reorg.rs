@@ -10,16 +10,20 @@
 //! stale: its figures would no longer be what the person saw. Reading order: `orphans` and `shared` (what a plan says beside
 //! the moves), `check` (whether it is still so).
 
+mod ahead;
 mod check;
 mod differences;
 mod orphans;
 mod shared;
+mod text;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use leap_book::{ConfigFiles, ConfigKind, NewReorg, Reorg as Recorded};
+use arrow::array::RecordBatch;
+use leap_book::{ConfigFiles, ConfigKind, ConfigVersion, NewReorg, Reorg as Recorded};
 use leap_orient::org::propose::{Overrides, propose};
 use leap_orient::org::{Org, OrgState, Reorg, sources};
 use leap_orient::reading::moves::{Move, Moves, net};
@@ -38,7 +42,8 @@ use crate::home::{Access, Home, failed};
 use crate::output::{Answer, Cell, emit, print_json};
 use crate::ownership::{self, Target, changed_slices, reattribute, rules_for};
 use crate::view::pools_of;
-use crate::world::{Slice, World, each_batch, published};
+use crate::world::{World, published};
+use ahead::{Ahead, Held};
 pub(crate) use differences::diff;
 use shared::PlannedChange;
 
@@ -122,7 +127,15 @@ impl Plan {
     }
 
     fn text(&self) -> &str {
-        self.written.get_or_init(|| serde_json::to_string_pretty(self).expect("a plan is text and numbers") + "\n")
+        self.written.get_or_init(|| text::written(&text::parts(self), &self.seals))
+    }
+
+    /// The plan with its seals, as it will be written.
+    fn sealed(mut self) -> Plan {
+        let parts = text::parts(&self);
+        self.seals = text::seals(&parts);
+        self.written = OnceLock::from(text::written(&parts, &self.seals));
+        self
     }
 
     fn effective(&self) -> Option<Day> {
@@ -150,12 +163,14 @@ fn pairs(list: &[String], flag: &str) -> Result<Vec<(TeamId, TeamId)>, Failure> 
 }
 
 /// What a plan is asked for beside the new state.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 pub(crate) struct Asked {
     /// When it counts as recorded, where that is not when it is applied.
     pub(crate) recorded: Option<Instant>,
     /// Also what each place gains and loses after pools were split.
     pub(crate) with_shared: bool,
+    /// The rows that the plan will need, where they are being read already.
+    ahead: Option<Ahead>,
 }
 
 /// The plan that leads from the org in force to the states of a source.
@@ -168,14 +183,14 @@ pub(crate) async fn make(
     overrides: &Overrides,
     asked: Asked,
 ) -> Result<Plan, Failure> {
-    let Asked { recorded, with_shared } = asked;
+    let Asked { recorded, with_shared, ahead } = asked;
     let dated = states.iter().filter(|(day, _)| day.is_some()).count();
     if effective.is_some() && dated > 1 {
         return Err(Failure::usage(format!(
             "the file has {dated} dated states; leave --effective out, and each takes effect on its day"
         )));
     }
-    let mut org = world.org.clone();
+    let mut org = Cow::Borrowed(&world.org);
     let mut steps = Vec::new();
     for (day, state) in states {
         let day = effective
@@ -185,7 +200,7 @@ pub(crate) async fn make(
         if proposal.reorg.operations.is_empty() {
             continue;
         }
-        org = org.with(&proposal.reorg).map_err(faults)?;
+        org = Cow::Owned(org.with(&proposal.reorg).map_err(faults)?);
         let findings = proposal.findings.iter().map(|finding| Found {
             what: finding.what.to_string(),
             unit: finding.unit.clone(),
@@ -208,11 +223,10 @@ pub(crate) async fn make(
         written: OnceLock::new(),
     };
     plan.orphans = orphans_of(world, &org, &plan.steps)?;
-    (plan.moves, plan.shared) = figures(home, world, &org, &plan.steps, with_shared)?;
+    (plan.moves, plan.shared) = figures(home, world, &org, &plan.steps, with_shared, ahead)?;
     let from = plan.steps.iter().map(|step| step.reorg.effective).min();
     plan.restates = restated(home, world, from, &plan.moves).await?;
-    plan.seals = check::seals(&plan);
-    Ok(plan)
+    Ok(plan.sealed())
 }
 
 fn orphans_of(world: &World, org: &Org, steps: &[Step]) -> Result<Vec<Orphan>, Failure> {
@@ -226,6 +240,7 @@ fn figures(
     org: &Org,
     steps: &[Step],
     with_shared: bool,
+    ahead: Option<Ahead>,
 ) -> Result<(Vec<PlannedMove>, Option<Vec<PlannedChange>>), Failure> {
     let Some(effective) = steps.iter().map(|step| step.reorg.effective).min() else { return Ok(Default::default()) };
     // Where names mean other units, answers change too; nothing of this is kept.
@@ -238,35 +253,40 @@ fn figures(
     };
     drop(staging);
     let open = published(home);
-    let columns = Moves::columns();
-    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-    let slices: Vec<Slice> = world.slices().into_iter().filter(|slice| slice.last_day >= effective).collect();
-    let halves = slices.split_at(slices.len() / 2);
-    let read = |slices: &[Slice]| -> Result<Moves<'_>, Failure> {
+    let mut held = match ahead {
+        Some(ahead) if ahead.since() == effective => ahead.finish()?,
+        Some(_) | None => ahead::slices_since(world, effective).into_iter().map(|slice| (slice, None)).collect(),
+    };
+    let second = held.split_off(held.len() / 2);
+    let read = |held: Vec<Held>| -> Result<Moves<'_>, Failure> {
         let mut moves = Moves::new(&world.org, org, effective);
-        for slice in slices {
+        for (slice, batches) in held {
             if slice.of(Table::Daily).is_empty() {
-                let daily = crate::world::daily(slice, &open)?;
+                let daily = crate::world::daily(&slice, &open)?;
                 moves.daily(&daily.batch()).map_err(problem)?;
-            } else {
-                let mut charges = 0;
-                each_batch(slice.of(Table::Daily), Some(&columns), &open, |batch| {
-                    charges += moves.daily(batch).map_err(problem)?;
-                    Ok(())
-                })?;
-                if u64::try_from(charges) != Ok(slice.rows) {
-                    return Err(Failure::quality(format!(
-                        "{}: the daily table has {charges} of {} charges; nothing was planned; leap verify says what is damaged",
-                        slice.scope, slice.rows
-                    )));
-                }
+                continue;
+            }
+            let mut charges = 0;
+            let mut add = |batch: RecordBatch| {
+                charges += moves.daily(&batch).map_err(problem)?;
+                Ok(())
+            };
+            match batches {
+                Some(batches) => batches.into_iter().try_for_each(add)?,
+                None => slice.of(Table::Daily).iter().try_for_each(|file| ahead::each(&home.lake, file, &mut add))?,
+            }
+            if u64::try_from(charges) != Ok(slice.rows) {
+                return Err(Failure::quality(format!(
+                    "{}: the daily table has {charges} of {} charges; nothing was planned; leap verify says what is damaged",
+                    slice.scope, slice.rows
+                )));
             }
         }
         Ok(moves)
     };
     let (one, other) = std::thread::scope(|scope| {
-        let other = scope.spawn(|| read(halves.1));
-        (read(halves.0), other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        let other = scope.spawn(|| read(second));
+        (read(held), other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
     let mut moves = one?;
     moves.merge(other?).map_err(problem)?;
@@ -291,12 +311,22 @@ fn figures(
     Ok((planned.collect(), shared))
 }
 
+/// A plan as it is answered.
+#[derive(Serialize)]
+struct Planned<'p> {
+    #[serde(flatten)]
+    plan: &'p Plan,
+    id: String,
+    took_micros: u64,
+}
+
 /// `leap org plan`.
 pub(crate) async fn plan(root: &Path, args: &OrgPlanArgs) -> Result<(), Failure> {
     let files = config::org_files(root, &args.file).await?;
     let home = Home::open(root, Access::Write).await?;
     let world = World::load(&home, None).await?;
     let watch = Stopwatch::start();
+    let ahead = args.effective.and_then(|day| Ahead::start(&home.lake, &world, day));
     let source = sources::read(&files).map_err(faults)?;
     for warning in &source.warnings {
         eprintln!("warning: {warning}");
@@ -307,7 +337,7 @@ pub(crate) async fn plan(root: &Path, args: &OrgPlanArgs) -> Result<(), Failure>
         splits: pairs(&args.split, "--split")?,
     };
     let title = format!("{} ({})", config::org_title(&args.file), source.format);
-    let asked = Asked { recorded: args.recorded, with_shared: args.shared };
+    let asked = Asked { recorded: args.recorded, with_shared: args.shared, ahead };
     let plan = make(&home, &world, &title, source.states, args.effective, &overrides, asked).await?;
     if plan.steps.is_empty() {
         return emit("the org is already so; there is nothing to apply\n");
@@ -319,10 +349,7 @@ pub(crate) async fn plan(root: &Path, args: &OrgPlanArgs) -> Result<(), Failure>
         std::fs::write(path, plan.text()).map_err(|error| failed("write", path, &error))?;
     }
     if args.format.format == OutputFormat::Json {
-        let mut value = serde_json::to_value(&plan).expect("a plan is text and numbers");
-        value["id"] = id.into();
-        value["took_micros"] = watch.micros().into();
-        return print_json(&value);
+        return print_json(&Planned { plan: &plan, id, took_micros: watch.micros() });
     }
     emit(&shown(&plan, args.format.format)?)?;
     let took = watch.shown();
@@ -518,9 +545,15 @@ fn find(home: &Home, named: &Path) -> Result<Option<(Plan, bool)>, Failure> {
     if plan.plan != FORM {
         return Err(Failure::usage(format!("{} is a plan of form {}; make it again", path.display(), plan.plan)));
     }
-    let same = |path: &Path| std::fs::read(path).is_ok_and(|bytes| bytes == plan.text().as_bytes());
     // A file in the folder of plans is one that this home made only under the number that its content gives.
-    let own = same(&place(&plan.id()));
+    let own_place = place(&Digest::of(&bytes).short());
+    let as_it_lies = number.as_ref() == Some(&own_place) || std::fs::read(&own_place).is_ok_and(|own| own == bytes);
+    let same = |path: &Path| std::fs::read(path).is_ok_and(|own| own == plan.text().as_bytes());
+    let own = match as_it_lies {
+        // It need not be written again to know its text.
+        true => String::from_utf8(bytes).is_ok_and(|text| plan.written.set(text).is_ok()),
+        false => same(&place(&plan.id())),
+    };
     if number.is_some() && !own {
         return Err(Failure::quality(format!("plan {} was edited; make it again: leap org plan", named.display())));
     }
@@ -544,8 +577,9 @@ pub(crate) async fn apply(root: &Path, args: &OrgApplyArgs, say: bool) -> Result
             return Err(Failure::usage("a plan has its day; --effective goes with an org file"));
         }
         check::fresh(&world, &plan)?;
-        check::follows(&home, &world, &resulting(&world, &plan)?, &plan, kept).await?;
-        return perform(&home, &world, plan, args.format.format, say, &watch).await;
+        let org = resulting(&world, &plan)?;
+        check::follows(&home, &world, &org.org, &plan, kept).await?;
+        return perform_to(&home, &world, plan, org, args.format.format, say, &watch).await;
     }
     if asked.is_none() && !args.file.exists() {
         return Err(Failure::usage(format!(
@@ -579,19 +613,25 @@ pub(crate) async fn apply(root: &Path, args: &OrgApplyArgs, say: bool) -> Result
     perform(&home, &world, plan, args.format.format, say, &watch).await
 }
 
-/// The org to which the steps of a plan lead.
-fn resulting(world: &World, plan: &Plan) -> Result<Org, Failure> {
-    let mut org = world.org.clone();
-    for step in &plan.steps {
-        org = org.with(&step.reorg).map_err(faults)?;
-    }
-    if org.digest() != plan.result {
-        return Err(Failure::quality("the plan was edited: it leads to another org than it says; nothing was changed"));
-    }
-    Ok(org)
+/// The org to which the steps of a plan lead, and its text.
+struct Resulting {
+    org: Org,
+    text: String,
 }
 
-/// Performs a plan that was made just now, or found to be still so.
+fn resulting(world: &World, plan: &Plan) -> Result<Resulting, Failure> {
+    let mut org = Cow::Borrowed(&world.org);
+    for step in &plan.steps {
+        org = Cow::Owned(org.with(&step.reorg).map_err(faults)?);
+    }
+    let (digest, text) = org.digest_and_text();
+    if digest != plan.result {
+        return Err(Failure::quality("the plan was edited: it leads to another org than it says; nothing was changed"));
+    }
+    Ok(Resulting { org: org.into_owned(), text })
+}
+
+/// Performs a plan that was made just now.
 pub(crate) async fn perform(
     home: &Home,
     world: &World,
@@ -600,16 +640,30 @@ pub(crate) async fn perform(
     say: bool,
     watch: &Stopwatch,
 ) -> Result<(), Failure> {
+    let org = resulting(world, &plan)?;
+    perform_to(home, world, plan, org, format, say, watch).await
+}
+
+/// Performs a plan that was made just now, or found to be still so.
+async fn perform_to(
+    home: &Home,
+    world: &World,
+    plan: Plan,
+    resulting: Resulting,
+    format: OutputFormat,
+    say: bool,
+    watch: &Stopwatch,
+) -> Result<(), Failure> {
     if plan.steps.is_empty() {
         return emit("the org is already so; nothing was changed\n");
     }
-    let org = resulting(world, &plan)?;
+    let Resulting { org, text } = resulting;
     let rules = if world.org.names_changed(&org).is_empty() { None } else { Some(rules_for(world, &org)?) };
     let recorded = plan.recorded.as_deref().map(str::parse::<Instant>).transpose().map_err(Failure::usage)?;
     let effective = plan.effective().expect("a plan has steps");
     let change = Change {
         cause: format!("org apply {} from {effective}", plan.title),
-        configs: BTreeMap::from([(ConfigKind::Org, canonical(&org))]),
+        configs: BTreeMap::from([(ConfigKind::Org, canonical(text))]),
         reorg: Some(NewReorg { effective, title: plan.title.clone(), plan: plan.text().to_owned() }),
         at: recorded,
         ..Change::default()
@@ -618,8 +672,8 @@ pub(crate) async fn perform(
     reattribute(home, world, target, change, format, say, watch).await
 }
 
-fn canonical(org: &Org) -> ConfigFiles {
-    ConfigFiles { files: vec![("org.yaml".to_owned(), org.to_canonical().into_bytes())] }
+fn canonical(text: String) -> ConfigFiles {
+    ConfigFiles { files: vec![("org.yaml".to_owned(), text.into_bytes())] }
 }
 
 /// `leap org revert`.
@@ -637,11 +691,12 @@ pub(crate) async fn revert(root: &Path, args: &OrgRevertArgs) -> Result<(), Fail
         .chain([&reorg])
         .min_by_key(|other| other.id)
         .expect("the reorg itself is there");
-    let before = World::before(&home, first.snapshot).await?;
+    let before = World::org_before(&home, first.snapshot).await?;
     let mut later: Vec<&Recorded> =
         reorgs.iter().filter(|other| other.id >= first.id && other.id != reorg.id && other.holds_at(now)).collect();
     later.sort_by_key(|other| other.id);
-    let mut org = before.org.clone();
+    let read = |version: &ConfigVersion| config::read_org(&version.files);
+    let mut org = before.as_ref().map_or_else(|| Ok(Org::default()), read)?;
     for other in &later {
         let plan: Plan = serde_json::from_str(&other.plan)
             .map_err(|error| Failure::failed(format!("reorg {} in the book is damaged: {error}", other.id)))?;
@@ -657,20 +712,20 @@ pub(crate) async fn revert(root: &Path, args: &OrgRevertArgs) -> Result<(), Fail
         }
     }
     // Where nothing came later, the very files of before are in force again.
-    let files = match (later.is_empty(), before.config(ConfigKind::Org)) {
-        (true, Some(version)) => ConfigFiles { files: version.files.clone() },
+    let files = match (later.is_empty(), before) {
+        (true, Some(version)) => ConfigFiles { files: version.files },
         (true, None) => ConfigFiles::default(),
-        (false, _) => canonical(&org),
+        (false, _) => canonical(org.to_canonical()),
     };
     claims::fits(&home, &org, &format!("the org without reorg {}", reorg.id), None).await?;
-    let rules = rules_for(&world, &org)?;
+    let rules = if world.org.names_changed(&org).is_empty() { None } else { Some(rules_for(&world, &org)?) };
     let change = Change {
         cause: format!("org revert {} ({} from {})", reorg.id, reorg.title, reorg.effective),
         configs: BTreeMap::from([(ConfigKind::Org, files)]),
         revert: Some(reorg.id),
         ..Change::default()
     };
-    let target = Target { rules: &rules, org: &org, full: false, from_charges: false };
+    let target = Target { rules: rules.as_ref().unwrap_or(&world.rules), org: &org, full: false, from_charges: false };
     reattribute(&home, &world, target, change, args.format.format, true, &watch).await
 }
 

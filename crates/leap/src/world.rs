@@ -89,12 +89,12 @@ impl World {
         }
     }
 
-    /// The world that a snapshot was made from.
-    pub(crate) async fn before(home: &Home, snapshot: i64) -> Result<World, Failure> {
+    /// The org that was in force before a snapshot, as it lies in the book; `None` where none was.
+    pub(crate) async fn org_before(home: &Home, snapshot: i64) -> Result<Option<ConfigVersion>, Failure> {
         let error = |error| Failure::from_error(&error);
         match home.book.snapshot(snapshot).await.map_err(error)?.parent {
-            Some(parent) => World::load(home, Some(parent)).await,
-            None => World::at(home, None).await,
+            Some(parent) => home.book.config(ConfigKind::Org, parent).await.map_err(error),
+            None => Ok(None),
         }
     }
 

@@ -74,6 +74,14 @@ impl Texts {
         Ok(Texts::Coded { codes: codes.clone(), numbers: texts.iter().map(number).collect() })
     }
 
+    /// The codes, where each distinct text has one: equal codes are equal texts.
+    pub(super) fn codes(&self) -> Option<Int32Array> {
+        match self {
+            Texts::Coded { codes, .. } => Some(codes.clone()),
+            Texts::Missing | Texts::Plain(_) => None,
+        }
+    }
+
     /// The number of a row's text.
     pub(super) fn number(&self, row: usize, values: &mut Interner) -> u32 {
         match self {

@@ -212,8 +212,22 @@ impl ScopeRun<'_, '_> {
     }
 
     fn some_rule_says(&mut self, projection: u32, class: u32) -> bool {
-        let timeline = self.case(projection, class, false);
-        self.timelines.get(timeline).iter().any(|segment| segment.rule != NONE)
+        let engine = self.engine;
+        let list = self.projections.get(projection);
+        let mut fields: Vec<Option<&str>> = Vec::with_capacity(list.len() + engine.features.text_count());
+        fields.extend(list.iter().map(|number| (*number != NULL).then(|| self.values.get(*number))));
+        fields.resize(list.len() + engine.features.text_count(), None);
+        engine.features.unpack(self.classes.get(class), &self.values, &mut fields, &mut self.truths, &mut self.slots);
+        let row = Row { fields: &fields, truths: &self.truths };
+        engine.index.candidates(row, self.slots.iter().copied(), &mut self.candidates);
+        let memory = &mut self.memory;
+        self.candidates.iter().any(|at| {
+            let mut says = false;
+            if engine.ready[*at as usize].holds(row) {
+                engine.say(*at, row, memory, |_, _, _| says = true);
+            }
+            says
+        })
     }
 
     /// Adds keys. A column that the batch lacks reads as null (see [`Engine::missing_columns`]).
@@ -271,9 +285,22 @@ impl ScopeRun<'_, '_> {
         let tags = if reads_tags { optional("Tags")? } else { None };
         let mut list: Vec<u32> = Vec::with_capacity(self.sources.len());
         let mut last: Option<(Option<&str>, Option<&str>)> = None;
-        // The list before, and its number: neighbors are often alike.
-        let mut before: Option<(Vec<u32>, u32)> = None;
+        // Where one column alone is read, its codes stand for the projections.
+        let mut read = self.sources.iter().filter(|source| !matches!(source, Source::Absent));
+        let alone = match (read.next(), read.next()) {
+            (Some(Source::Column(at)), None) => columns[*at].codes(),
+            _ => None,
+        };
+        let mut of_codes: Vec<Option<u32>> = Vec::new();
         for row in 0..batch.num_rows() {
+            let code = alone.as_ref().map(|codes| if codes.is_valid(row) { codes.value(row) as usize + 1 } else { 0 });
+            if let Some(code) = code {
+                if let Some(projection) = of_codes.get(code).copied().flatten() {
+                    act(self, row, projection)?;
+                    continue;
+                }
+                of_codes.resize(of_codes.len().max(code + 1), None);
+            }
             if reads_tags {
                 let texts = (get(&allocated, row), get(&tags, row));
                 if last != Some(texts) {
@@ -294,14 +321,10 @@ impl ScopeRun<'_, '_> {
                     Source::Allocated(at) => self.allocated.value(*at),
                 });
             }
-            let projection = match &before {
-                Some((known, number)) if *known == list => *number,
-                Some(_) | None => {
-                    let (number, _) = self.projections.intern(&list);
-                    before = Some((list.clone(), number));
-                    number
-                }
-            };
+            let (projection, _) = self.projections.intern(&list);
+            if let Some(code) = code {
+                of_codes[code] = Some(projection);
+            }
             act(self, row, projection)?;
         }
         Ok(())

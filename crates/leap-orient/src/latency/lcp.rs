@@ -15,7 +15,12 @@
 
 use leap_terms::{NameId, Names, Span, SpanId, SpanKind, Trace, TraceId, Weight};
 
+/// No parent.
 const NONE: u32 = u32::MAX;
+/// A parent that is not there, or the span itself.
+const ORPHAN: u32 = u32::MAX - 1;
+/// So many different parts are found by looking at each; more are sorted in the end.
+const FEW: usize = 24;
 
 /// Why a span's own time is whose it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -219,8 +224,10 @@ pub struct Slice {
 /// Memory that is used again for each trace.
 #[derive(Default)]
 pub struct Workspace {
-    slots: Vec<u32>,
+    /// Places of spans by their ids, with the ids' hashes above them; 0 is free. Empty until somebody asks.
+    slots: Vec<u64>,
     parents: Vec<u32>,
+    heads: Vec<u32>,
     starts: Vec<u32>,
     children: Vec<u32>,
     reached: Vec<u32>,
@@ -234,8 +241,12 @@ pub struct Workspace {
     services: Vec<(NameId, u64)>,
 }
 
-fn slot_of(id: SpanId, mask: usize) -> usize {
-    let mixed = (id.bits ^ (u64::from(id.half) << 48)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+fn mixed(id: SpanId) -> u64 {
+    (id.bits ^ (u64::from(id.half) << 48)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// Where a hash is looked for first: its upper half, which is kept in the slot too.
+fn slot_of(mixed: u64, mask: usize) -> usize {
     (mixed >> 32) as usize & mask
 }
 
@@ -249,45 +260,38 @@ impl Workspace {
     fn link(&mut self, trace: &Trace, stats: &mut Stats) {
         let spans = &trace.spans;
         let count = spans.len();
-        let size = (count * 2).next_power_of_two().max(4);
-        let mask = size - 1;
         self.slots.clear();
-        self.slots.resize(size, NONE);
-        for (at, span) in spans.iter().enumerate() {
-            let mut slot = slot_of(span.id, mask);
-            while self.slots[slot] != NONE {
-                slot = (slot + 1) & mask;
-            }
-            self.slots[slot] = at as u32;
-        }
         self.parents.clear();
+        self.heads.clear();
         self.starts.clear();
         self.starts.resize(count + 2, 0);
-        self.reached.clear();
-        self.seen.clear();
-        self.seen.resize(count, false);
+        let (mut forward, mut recent) = (true, 0);
         for (at, span) in spans.iter().enumerate() {
             stats.negative_duration += u64::from(span.is(Span::NEGATIVE));
             if span.parent.is_none() {
                 self.parents.push(NONE);
-                self.reached.push(at as u32);
-                self.seen[at] = true;
+                self.heads.push(at as u32);
                 continue;
             }
-            let mut slot = slot_of(span.parent, mask);
-            let parent = loop {
-                match self.slots[slot] {
-                    NONE => break NONE,
-                    other if spans[other as usize].id == span.parent => break other,
-                    _ => slot = (slot + 1) & mask,
-                }
+            // Mostly the parent of the span before, or a neighbor.
+            let beside = |other: usize| spans.get(other).is_some_and(|other| other.id == span.parent);
+            let parent = if beside(recent as usize) {
+                recent
+            } else if beside(at.wrapping_sub(1)) {
+                at as u32 - 1
+            } else if beside(at + 1) {
+                at as u32 + 1
+            } else {
+                self.place_of(spans, span.parent)
             };
             if parent == NONE || parent == at as u32 {
                 stats.orphan += 1;
-                self.parents.push(NONE);
+                self.parents.push(ORPHAN);
             } else {
                 self.parents.push(parent);
                 self.starts[parent as usize + 2] += 1;
+                forward &= parent < at as u32;
+                recent = parent;
             }
         }
         for at in 1..self.starts.len() {
@@ -296,30 +300,77 @@ impl Workspace {
         let linked = self.starts[count + 1] as usize;
         self.children.clear();
         self.children.resize(linked, 0);
-        for (at, parent) in self.parents.iter().enumerate().filter(|(_, parent)| **parent != NONE) {
+        for (at, parent) in self.parents.iter().enumerate().filter(|(_, parent)| **parent < ORPHAN) {
             let place = &mut self.starts[*parent as usize + 1];
             self.children[*place as usize] = at as u32;
             *place += 1;
         }
-        // What hangs below a root, roots first; each span once, so cycles are never entered.
+        self.reach(count, forward);
+        stats.unreachable = (count - self.reached.len()) as u64;
+    }
+
+    /// What hangs below a root, parents before their children.
+    fn reach(&mut self, count: usize, forward: bool) {
+        self.reached.clear();
+        self.seen.clear();
+        self.seen.resize(count, false);
+        if forward {
+            for at in 0..count {
+                let parent = self.parents[at];
+                let below = parent == NONE || (parent != ORPHAN && self.seen[parent as usize]);
+                self.seen[at] = below;
+                if below {
+                    self.reached.push(at as u32);
+                }
+            }
+            return;
+        }
+        // Each span once, so cycles are never entered.
+        self.reached.extend_from_slice(&self.heads);
         let mut next = 0;
         while next < self.reached.len() {
             let at = self.reached[next] as usize;
-            for child in &self.children[self.starts[at] as usize..self.starts[at + 1] as usize] {
-                self.seen[*child as usize] = true;
-                self.reached.push(*child);
-            }
+            self.seen[at] = true;
+            self.reached.extend_from_slice(&self.children[self.starts[at] as usize..self.starts[at + 1] as usize]);
             next += 1;
         }
-        stats.unreachable = (count - self.reached.len()) as u64;
+    }
+
+    /// The place of the span with that id; [`NONE`] where there is none.
+    fn place_of(&mut self, spans: &[Span], id: SpanId) -> u32 {
+        let size = (spans.len() * 2).next_power_of_two().max(4);
+        let mask = size - 1;
+        if self.slots.is_empty() {
+            self.slots.resize(size, 0);
+            for (at, span) in spans.iter().enumerate() {
+                let mixed = mixed(span.id);
+                let mut slot = slot_of(mixed, mask);
+                while self.slots[slot] != 0 {
+                    slot = (slot + 1) & mask;
+                }
+                self.slots[slot] = mixed >> 32 << 32 | (at as u64 + 1);
+            }
+        }
+        let mixed = mixed(id);
+        let mut slot = slot_of(mixed, mask);
+        loop {
+            let found = self.slots[slot];
+            if found == 0 {
+                return NONE;
+            }
+            let at = (found as u32).wrapping_sub(1);
+            if found >> 32 == mixed >> 32 && spans[at as usize].id == id {
+                return at;
+            }
+            slot = (slot + 1) & mask;
+        }
     }
 
     /// The spans at which requests start.
     fn choose(&mut self, trace: &Trace, selector: &Selector, names: &Names) {
         self.roots.clear();
         if selector.is_any() {
-            let whole = |at: &&u32| trace.spans[**at as usize].parent.is_none();
-            self.roots.extend(self.reached.iter().take_while(whole));
+            self.roots.extend_from_slice(&self.heads);
             return;
         }
         // Parents stand before their children in `reached`: a span below a chosen one is marked as seen no more.
@@ -437,8 +488,11 @@ impl Workspace {
             let (owner, kind, caller) = self.owner(spans, span, peers);
             show(&open, &self.kids, (owner, kind));
             if own > 0 {
-                self.parts.push(Part { owner, kind, caller, ns: own });
-                self.services.push((span.service, own));
+                let part = Part { owner, kind, caller, ns: own };
+                let same = |held: &Part| (held.owner, held.kind, held.caller) == (owner, kind, caller);
+                put(&mut self.parts, part, same, |held| held.ns += own);
+                let service = span.service;
+                put(&mut self.services, (service, own), |held| held.0 == service, |held| held.1 += own);
             }
         }
         fold(&mut self.parts, |part| (part.owner, part.kind, part.caller), |into, part| into.ns += part.ns);
@@ -451,6 +505,7 @@ impl Workspace {
         let span = &spans[at];
         let start = span.start + open.shift;
         self.kids.clear();
+        let (mut up, mut down) = (true, true);
         for child in &self.children[self.starts[at] as usize..self.starts[at + 1] as usize] {
             let kid = &spans[*child as usize];
             if kid.is(Span::FOLLOWS) || span.kind == SpanKind::Producer && kid.kind == SpanKind::Consumer {
@@ -478,13 +533,25 @@ impl Workspace {
                 stats.clipped += 1;
                 stats.clipped_ns += (until - from) - (inner_until - inner_from);
             }
+            if let Some(last) = self.kids.last() {
+                up &= last.until <= inner_from;
+                down &= inner_until <= last.from;
+            }
             self.kids.push(Kid { from: inner_from, until: inner_until, shift, span: *child });
         }
-        if self.kids.len() > 1 {
-            self.snap((open.until - open.from) / 100, stats);
-            self.kids.sort_unstable_by(|a, b| {
-                (b.until, a.from, spans[a.span as usize].id).cmp(&(a.until, b.from, spans[b.span as usize].id))
-            });
+        // One after the other, as most children are: nothing to snap, and the last is the last finisher.
+        if up {
+            self.kids.reverse();
+        } else if !down {
+            self.kids.sort_unstable_by_key(|kid| kid.from);
+            if self.kids.is_sorted_by(|a, b| a.until <= b.from) {
+                self.kids.reverse();
+            } else {
+                self.snap((open.until - open.from) / 100, stats);
+                self.kids.sort_unstable_by(|a, b| {
+                    (b.until, a.from, spans[a.span as usize].id).cmp(&(a.until, b.from, spans[b.span as usize].id))
+                });
+            }
         }
         &self.kids
     }
@@ -495,7 +562,7 @@ impl Workspace {
         self.reached.iter().copied().find(|at| trace.spans[*at as usize].id == id)
     }
 
-    /// N4, on the children as clipped.
+    /// N4, on the children as clipped, in order of their starts.
     fn snap(&mut self, hundredth: u64, stats: &mut Stats) {
         let tolerance = hundredth.min(1_000_000);
         if tolerance == 0 {
@@ -503,7 +570,6 @@ impl Workspace {
         }
         self.by_start.clear();
         self.by_start.extend_from_slice(&self.kids);
-        self.by_start.sort_unstable_by_key(|kid| kid.from);
         // Many siblings: the first that ends later is found in a tree of the latest ends.
         let many = self.by_start.len() > 64;
         let size = self.by_start.len().next_power_of_two();
@@ -576,6 +642,15 @@ fn first_later(tops: &[u64], size: usize, first: usize, than: u64) -> Option<usi
             return None;
         }
         at += 1;
+    }
+}
+
+/// Adds to an item that is there, where few are; else appends it.
+fn put<T>(items: &mut Vec<T>, item: T, same: impl Fn(&T) -> bool, add: impl FnOnce(&mut T)) {
+    let held = if items.len() <= FEW { items.iter_mut().rfind(|held| same(held)) } else { None };
+    match held {
+        Some(held) => add(held),
+        None => items.push(item),
     }
 }
 

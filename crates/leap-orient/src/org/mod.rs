@@ -188,6 +188,12 @@ impl Org {
 
     /// The digest of what the organisation says, whatever the file's layout and order of units.
     pub fn digest(&self) -> Digest {
-        Digest::of(format!("leap org 2\n{}", self.to_canonical()).as_bytes())
+        self.digest_and_text().0
+    }
+
+    /// The digest, and the text that it is made of ([`Org::to_canonical`]).
+    pub fn digest_and_text(&self) -> (Digest, String) {
+        let text = self.to_canonical();
+        (Digest::of(format!("leap org 2\n{text}").as_bytes()), text)
     }
 }

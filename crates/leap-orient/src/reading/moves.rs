@@ -8,8 +8,8 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Date32Type, Decimal128Type, Int64Type};
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, RecordBatch, StringArray};
+use arrow::datatypes::{Date32Type, Decimal128Type, Int32Type, Int64Type};
 use hashbrown::HashMap;
 use leap_terms::tables::{self, fine_column};
 use leap_terms::{CostKind, Currency, Day, Exact, Money, Month, Owner};
@@ -51,6 +51,44 @@ pub struct Moves<'o> {
     currencies: Vec<Currency>,
     sums: HashMap<(Month, u32, usize), (Exact, i64)>,
     all: HashMap<(Month, usize), Exact>,
+}
+
+/// A column of texts: each text has a code, and where it is a dictionary equal texts have equal codes.
+enum Texts<'b> {
+    Plain(&'b StringArray),
+    Coded(&'b Int32Array, &'b StringArray),
+}
+
+impl<'b> Texts<'b> {
+    fn of(array: &'b ArrayRef) -> Option<Texts<'b>> {
+        match array.as_dictionary_opt::<Int32Type>() {
+            Some(coded) => Some(Texts::Coded(coded.keys(), coded.values().as_string_opt()?)),
+            None => array.as_string_opt().map(Texts::Plain),
+        }
+    }
+
+    fn distinct(&self) -> usize {
+        match self {
+            Texts::Plain(texts) | Texts::Coded(_, texts) => texts.len(),
+        }
+    }
+
+    /// The code of a row's text; `None` where the row has none.
+    fn code(&self, row: usize) -> Option<usize> {
+        match self {
+            Texts::Plain(texts) => texts.is_valid(row).then_some(row),
+            Texts::Coded(codes, texts) => {
+                let code = codes.is_valid(row).then(|| usize::try_from(codes.value(row)).ok()).flatten()?;
+                (code < texts.len()).then_some(code)
+            }
+        }
+    }
+
+    fn text(&self, code: usize) -> &'b str {
+        match self {
+            Texts::Plain(texts) | Texts::Coded(_, texts) => texts.value(code),
+        }
+    }
 }
 
 /// The path of an owner on a day, as it was: `acme/consumer/payments`; a residual stands alone.
@@ -136,8 +174,8 @@ impl<'o> Moves<'o> {
         pair
     }
 
-    /// Adds rows of `daily`, of days on or after the first that matters. Returns how many charges all rows of the batch speak of,
-    /// for the reader to compare with those that the table should have.
+    /// Adds rows of `daily`, of days on or after the first that matters; texts may be dictionaries of texts. Returns how many
+    /// charges all rows of the batch speak of, for the reader to compare with those that the table should have.
     ///
     /// # Errors
     /// A column that is missing or of the wrong type.
@@ -146,14 +184,17 @@ impl<'o> Moves<'o> {
         let column = |name: &str| batch.column_by_name(name).ok_or_else(|| missing(name));
         let cost = CostKind::Effective.column();
         let days = column(tables::DAY)?.as_primitive_opt::<Date32Type>().ok_or_else(|| missing(tables::DAY))?;
-        let owners = column("owner")?.as_string_opt::<i32>().ok_or_else(|| missing("owner"))?;
-        let currencies = column("BillingCurrency")?.as_string_opt::<i32>().ok_or_else(|| missing("BillingCurrency"))?;
+        let owners = Texts::of(column("owner")?).ok_or_else(|| missing("owner"))?;
+        let currencies = Texts::of(column("BillingCurrency")?).ok_or_else(|| missing("BillingCurrency"))?;
         let coarse = column(cost)?.as_primitive_opt::<Decimal128Type>().ok_or_else(|| missing(cost))?;
         let fine = column(&fine_column(cost))?.as_primitive_opt::<Decimal128Type>();
         let fine = fine.filter(|fine| fine.null_count() < fine.len());
         let counts = column(tables::ROWS)?.as_primitive_opt::<Int64Type>().ok_or_else(|| missing(tables::ROWS))?;
-        let mut currency: Option<(&str, usize)> = None;
+        // The numbers of each text, once it was met.
+        let mut owner_numbers: Vec<Option<u32>> = vec![None; owners.distinct()];
+        let mut currency_numbers: Vec<Option<usize>> = vec![None; currencies.distinct()];
         let mut month: Option<(Day, Month)> = None;
+        let mut running: Option<((Month, usize), Exact)> = None;
         for row in 0..batch.num_rows() {
             let day = Day::from_days(days.value(row));
             if day < self.from {
@@ -163,21 +204,37 @@ impl<'o> Moves<'o> {
                 Some((known, month)) if known == day => month,
                 _ => month.insert((day, day.month())).1,
             };
-            let currency = match currency {
-                Some((known, number)) if known == currencies.value(row) => number,
-                _ => currency.insert((currencies.value(row), self.currency(currencies.value(row))?)).1,
+            let known = currencies.code(row).ok_or_else(|| missing("BillingCurrency"))?;
+            let currency = match currency_numbers[known] {
+                Some(number) => number,
+                None => *currency_numbers[known].insert(self.currency(currencies.text(known))?),
             };
-            let owner = self.owner(owners.value(row))?;
+            let known = owners.code(row).ok_or_else(|| missing("owner"))?;
+            let owner = match owner_numbers[known] {
+                Some(number) => number,
+                None => *owner_numbers[known].insert(self.owner(owners.text(known))?),
+            };
             let pair = self.pair(owner, day);
             let digits = fine.filter(|fine| fine.is_valid(row)).map_or(0, |fine| fine.value(row));
             let amount = Exact::from_parts(coarse.value(row), digits);
-            *self.all.entry((month, currency)).or_default() += amount;
+            // Rows are sorted by day, so sums of a month come in runs.
+            match &mut running {
+                Some((known, sum)) if *known == (month, currency) => *sum += amount,
+                _ => {
+                    if let Some((known, sum)) = running.replace(((month, currency), amount)) {
+                        *self.all.entry(known).or_default() += sum;
+                    }
+                }
+            }
             let (from, to) = &self.paths[pair as usize];
             if from != to {
                 let sum = self.sums.entry((month, pair, currency)).or_default();
                 sum.0 += amount;
                 sum.1 += counts.value(row);
             }
+        }
+        if let Some((known, sum)) = running {
+            *self.all.entry(known).or_default() += sum;
         }
         Ok(counts.iter().flatten().sum())
     }
@@ -282,6 +339,8 @@ pub fn net(moves: &[Move]) -> BTreeMap<(String, Currency), Money> {
 
 #[cfg(test)]
 mod tests {
+    use arrow::datatypes::DataType;
+
     use super::*;
     use crate::attribute::Daily;
     use crate::attribute::daily::DailyKey;
@@ -316,6 +375,18 @@ mod tests {
         }
         let mut moves = Moves::new(&old, &new, reorg.effective);
         moves.daily(&daily.batch()).unwrap();
+        // The same with texts as dictionaries, as the lake hands them out.
+        let coded = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        let columns = Moves::columns().into_iter().map(|name| {
+            let array = daily.batch().column_by_name(&name).unwrap().clone();
+            let text = array.data_type() == &DataType::Utf8;
+            let array = if text { arrow::compute::cast(&array, &coded).unwrap() } else { array };
+            (name, array, true)
+        });
+        let columns = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+        let mut of_codes = Moves::new(&old, &new, reorg.effective);
+        assert_eq!(of_codes.daily(&columns).unwrap(), 4);
+        assert_eq!((of_codes.finish(), of_codes.total()), (moves.finish(), moves.total()));
         let folded = Folded { costs: Costs { effective: "1.5".parse().unwrap(), ..Costs::default() }, rows: 0 };
         let day = "2026-08-01".parse().unwrap();
         moves.changed(day, &"u".parse().unwrap(), &"t".parse().unwrap(), &usd, folded).unwrap();

@@ -94,7 +94,9 @@ pub fn random_trace(random: &mut Random, most: usize) -> RandomTrace {
     let mut spans = tree.spans;
     random.shuffle(&mut spans);
     repeat_some(random, &mut spans);
-    let catalogue: Vec<NameId> = SYSTEMS[..3].iter().filter_map(|name| names.find(name)).collect();
+    // Systems, and a service that goes by another name.
+    let known = SYSTEMS[..3].iter().chain(&SERVICES[..1]);
+    let catalogue: Vec<NameId> = known.filter_map(|name| names.find(name)).collect();
     let mut peers = BTreeMap::new();
     for peer in catalogue {
         peers.insert(peer, names.number(random.word(&SERVICES)));

@@ -115,8 +115,11 @@ pub(super) fn store_change(slice: &Slice, staging: &Staging, done: &AgainDone, o
         rows.add_all(&done.change);
         replaced.extend(base.iter().map(|file| file.path.clone()));
     }
-    let writer = staging.writer(Table::Daily, &slice.scope, &slice.delivery, &[]).map_err(problem)?;
-    let mut writer = if whole { writer } else { writer.of_change(1) };
+    let writer = match whole {
+        true => staging.writer(Table::Daily, &slice.scope, &slice.delivery, &[]),
+        false => staging.writer_of_change(Table::Daily, &slice.scope, &slice.delivery, 1),
+    };
+    let mut writer = writer.map_err(problem)?;
     writer.write(&rows.batch()).map_err(problem)?;
     let file = writer.finish().map_err(problem)?;
     let mut stored = Daily::new();

@@ -9,54 +9,19 @@
 //! is orphaned and the money unless this home has the same plan in its own folder: then, in the same snapshot, they are what
 //! they were. What a finding says in words is under seal only: it is not applied.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use leap_orient::org::Org;
-use leap_terms::{Digest, Month};
+use leap_terms::Month;
 
-use super::{Plan, PlannedMove, figures, orphans_of, problem, restated};
+use super::{Plan, PlannedMove, figures, orphans_of, problem, restated, text};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::world::World;
 
-/// The seal of each part of a plan.
-pub(super) fn seals(plan: &Plan) -> BTreeMap<String, Digest> {
-    fn seal(part: &impl serde::Serialize) -> Digest {
-        Digest::of(&serde_json::to_vec(part).expect("a plan is text and numbers"))
-    }
-    // Every field has its seal, but for the seals and what is not written: a new field does not compile until it has one, too.
-    let Plan {
-        plan: form,
-        title,
-        parent,
-        recorded,
-        steps,
-        result,
-        moves,
-        shared,
-        orphans,
-        restates,
-        seals: _,
-        written: _,
-    } = plan;
-    let parts = [
-        ("plan", seal(form)),
-        ("title", seal(title)),
-        ("parent", seal(parent)),
-        ("recorded", seal(recorded)),
-        ("steps", seal(steps)),
-        ("result", seal(result)),
-        ("moves", seal(moves)),
-        ("shared", seal(shared)),
-        ("orphans", seal(orphans)),
-        ("restates", seal(restates)),
-    ];
-    parts.map(|(name, seal)| (name.to_owned(), seal)).into()
-}
-
 /// A plan whose parts are not what was sealed, with the names of these parts.
 pub(super) fn sealed(plan: &Plan) -> Result<(), Failure> {
-    let made = seals(plan);
+    let made = text::seals(&text::parts(plan));
     let names: BTreeSet<&String> = made.keys().chain(plan.seals.keys()).collect();
     let broken: Vec<&str> =
         names.into_iter().filter(|name| made.get(*name) != plan.seals.get(*name)).map(String::as_str).collect();
@@ -83,7 +48,7 @@ pub(super) fn fresh(world: &World, plan: &Plan) -> Result<(), Failure> {
 
 /// What the plan says follows from its steps; `kept` where this home has the same plan in its own folder.
 pub(super) async fn follows(home: &Home, world: &World, org: &Org, plan: &Plan, kept: bool) -> Result<(), Failure> {
-    let made = if kept { None } else { Some(figures(home, world, org, &plan.steps, plan.shared.is_some())?) };
+    let made = if kept { None } else { Some(figures(home, world, org, &plan.steps, plan.shared.is_some(), None)?) };
     let moves = made.as_ref().map_or(&plan.moves, |(moves, _)| moves);
     let restates = restated(home, world, plan.steps.iter().map(|step| step.reorg.effective).min(), moves).await?;
     if restates != plan.restates {

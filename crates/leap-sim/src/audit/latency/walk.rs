@@ -52,8 +52,9 @@ pub fn walk(tree: &Tree) -> Vec<AuditedSlice> {
 
 /// Whose a span's own time is, why, and who waited.
 ///
-/// A repeated try keeps its owner and its caller and changes its kind. A name from `peer.service` is a service; other
-/// peers are services only where the catalogue says so.
+/// A repeated try keeps its owner and its caller and changes its kind. The catalogue is asked about every peer, because it
+/// is what people have written down; a name from `peer.service` that it does not know is a service itself, any other is
+/// unknown.
 pub fn owner_of(tree: &Tree, node: usize, peer: &dyn Fn(NameId) -> Option<NameId>) -> PartKey {
     let node = &tree.nodes[node];
     let span = node.span;
@@ -62,7 +63,7 @@ pub fn owner_of(tree: &Tree, node: usize, peer: &dyn Fn(NameId) -> Option<NameId
             (tree.nodes[child].span.service, "edge", span.service)
         }
         [] if matches!(span.kind, SpanKind::Client | SpanKind::Producer) && span.peer != NameId::NONE => {
-            let named = if span.is(Span::PEER_SERVICE) { Some(span.peer) } else { peer(span.peer) };
+            let named = peer(span.peer).or(span.is(Span::PEER_SERVICE).then_some(span.peer));
             (named.unwrap_or(span.service), "external", span.service)
         }
         _ => (span.service, "self", NameId::NONE),
