@@ -66,8 +66,16 @@ fn run(command: &mut Command) -> Result<(), String> {
     }
 }
 
+/// Cargo as a person would call it: what cargo told this program about itself is not handed on, or build scripts that ask for
+/// it run again, and all that depends on them is built twice.
 fn cargo(words: &[&str]) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let told = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
+        if name.to_str().is_some_and(|name| told.iter().any(|start| name.starts_with(start))) {
+            command.env_remove(name);
+        }
+    }
     command.args(words);
     command
 }

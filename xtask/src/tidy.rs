@@ -159,6 +159,10 @@ fn manifest(shown: &str, text: &str, findings: &mut Vec<String>) {
         ("crates/leap-book/", &["leap-lake", "leap-observe", "leap-orient", "leap-sim", "datafusion"]),
         ("crates/leap-lake/", &["leap-book", "leap-observe", "leap-orient", "leap-sim"]),
         ("crates/leap-sim/", &["leap-lake", "leap-book", "leap-observe", "leap-orient", "datafusion"]),
+        (
+            "crates/leap-web/",
+            &["leap-lake", "leap-book", "leap-observe", "leap-orient", "leap-sim", "datafusion", "arrow"],
+        ),
         ("crates/leap/", &["datafusion", "deltalake", "sqlx"]),
     ];
     let mut in_dependencies = false;

@@ -4,7 +4,7 @@
 //! Reading order: [`org`] (who there is), [`predicate`] (SQL conditions), [`rules`] (who owns what, as people write it),
 //! [`attribute`] (rules over facts), [`check`] (what rules do to the money, and which rule is missing), [`proof`],
 //! [`pool`] (shared costs), [`currency`] (rates), [`reading`] (spend and explain), [`period`] (statements), [`tail`] (quantiles of
-//! latency, what they are made of, and evidence).
+//! latency, what they are made of, and evidence), [`pareto`] (the few who make most of it).
 //!
 //! What is absent on purpose: files, network, clock, randomness, and the book. Batches of the lake and contents of files are arguments.
 
@@ -18,6 +18,7 @@ pub mod currency;
 mod interner;
 pub mod latency;
 pub mod org;
+pub mod pareto;
 pub mod period;
 pub mod pool;
 pub mod predicate;

@@ -380,6 +380,11 @@ fn must_be_open(claim: &Claim, step: &ClaimStep) -> Result<(), Failure> {
     }
 }
 
+/// True when an open claim's last day passed while it waited; one of past days alone waits for its answer all the same.
+fn over(claim: &Claim, today: Day) -> bool {
+    claim.expires.is_some_and(|day| day <= today && day > claim.opened_at.day())
+}
+
 /// `leap claims accept`.
 async fn accept(root: &Path, args: &ClaimAnswerArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Write).await?;
@@ -388,7 +393,26 @@ async fn accept(root: &Path, args: &ClaimAnswerArgs) -> Result<(), Failure> {
     let world = World::load(&home, None).await?;
     let mut settled = vec![Settled::from(&claim)];
     settled.extend(in_force(&home.book.claims(&ClaimFilter::default()).await.map_err(problem)?));
+    if let Some(day) = claim.expires.filter(|_| over(&claim, clock::now().day())) {
+        return Err(Failure::failed(format!(
+            "{} {} was to hold until {day}, which is over, and nobody answered; nothing was changed: make a new one for other days",
+            claim.kind.word(),
+            claim.number
+        )));
+    }
     let prospect = Prospect::of(&home, &world, &settled, claim.number)?;
+    let stranger = match (claim.kind, &claim.from_owner) {
+        (ClaimKind::Claim, Some(Owner::Team(asked))) => prospect.givers().into_iter().find(|giver| giver != asked),
+        (ClaimKind::Claim, Some(Owner::Residual(_)) | None) | (ClaimKind::Dispute, _) => None,
+    };
+    if let Some(giver) = stranger {
+        return Err(Failure::try_again(format!(
+            "claim {} was asked of {}, and takes from {giver} now, which was not asked; nothing was changed: withdraw it and \
+             claim again",
+            claim.number,
+            claim.from_owner.as_ref().map(ToString::to_string).unwrap_or_default()
+        )));
+    }
     settle(&home, &world, &claim, prospect, ClaimStep::Accepted, args.note.clone(), args.format.format).await
 }
 

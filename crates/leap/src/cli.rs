@@ -35,6 +35,10 @@ pub(crate) enum Command {
     Spend(SpendArgs),
     /// Whose the slow requests are: a quantile of latency divided among teams, to the nanosecond.
     Latency(Box<LatencyArgs>),
+    /// The few who make most of it: teams ranked by cost and by their part of the slow requests, on one list.
+    Pareto(Box<ParetoArgs>),
+    /// Take in traces that OpenTelemetry sends, over HTTP and gRPC, until SIGINT or SIGTERM.
+    Serve(ServeArgs),
     /// Why a team, a resource or a charge costs what it costs: down to rule, evidence and source rows.
     Explain(ExplainArgs),
     /// Recompute every total from the raw files by a second, independent path and compare.
@@ -120,11 +124,11 @@ pub(crate) struct DemoArgs {
     /// Folder for the sample company and its home; must not exist or be empty. Default: a new folder leap-demo.
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
-    /// Number of teams.
-    #[arg(long, default_value_t = 800)]
+    /// Number of teams, at least 20.
+    #[arg(long, default_value_t = 800, value_parser = ranged(20, 100_000))]
     pub(crate) teams: usize,
-    /// Number of months.
-    #[arg(long, default_value_t = 18)]
+    /// Number of months, the first of which is April 2025.
+    #[arg(long, default_value_t = 18, value_parser = ranged(1, 120))]
     pub(crate) months: usize,
     /// The same seed makes the same company.
     #[arg(long, default_value_t = 1)]
@@ -273,6 +277,11 @@ impl KnownArgs {
     }
 }
 
+/// A number between two.
+fn ranged(least: u64, most: u64) -> clap::builder::RangedU64ValueParser<usize> {
+    clap::builder::RangedU64ValueParser::new().range(least..=most)
+}
+
 /// What is done with pools in a report.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) enum PoolsArg {
@@ -310,6 +319,38 @@ pub(crate) struct SpendArgs {
     /// Convert into this currency with the rates of each month; what rounding leaves is shown.
     #[arg(long, value_parser = |text: &str| Currency::new(text))]
     pub(crate) currency: Option<Currency>,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArgs,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ParetoArgs {
+    /// team, or a level of the org such as division.
+    #[arg(long, value_name = "DIMENSION", default_value = "team")]
+    pub(crate) by: String,
+    /// As for spend, of charges and of requests. Default: the last billing period.
+    #[arg(long, value_name = "PERIOD")]
+    pub(crate) period: Option<Period>,
+    /// Which of the four costs.
+    #[arg(long, default_value = "effective", value_name = "KIND")]
+    pub(crate) cost: CostKind,
+    /// Read the period by charge period or by billing period.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) basis: BasisArg,
+    /// Convert the cost into this currency with the rates of each month.
+    #[arg(long, value_parser = |text: &str| Currency::new(text))]
+    pub(crate) currency: Option<Currency>,
+    /// Whose latency: as for latency. Default: all requests together.
+    #[arg(long, value_name = "SELECTOR")]
+    pub(crate) api: Option<String>,
+    /// Which of its quantiles: 0.999, p99.9, 50% …
+    #[arg(long, value_parser = crate::latency::quantile, default_value = "0.999")]
+    pub(crate) quantile: leap_orient::tail::Quantile,
+    /// Only the first N; the rest is summed in one row.
+    #[arg(long, value_name = "N")]
+    pub(crate) top: Option<usize>,
     #[command(flatten)]
     pub(crate) reading: ReadingArgs,
     #[command(flatten)]
@@ -533,6 +574,8 @@ pub(crate) struct PoolListArgs {
     #[arg(long, value_name = "PERIOD")]
     pub(crate) period: Option<Period>,
     #[command(flatten)]
+    pub(crate) known: KnownArgs,
+    #[command(flatten)]
     pub(crate) format: FormatArg,
 }
 
@@ -542,6 +585,8 @@ pub(crate) struct PoolExplainArgs {
     pub(crate) pool: String,
     /// The day.
     pub(crate) day: Day,
+    #[command(flatten)]
+    pub(crate) known: KnownArgs,
     #[command(flatten)]
     pub(crate) format: FormatArg,
 }
@@ -831,6 +876,17 @@ pub(crate) struct SampleArgs {
     /// Seed.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
+}
+
+/// Where to listen; port 0 is any free one. Addresses are printed to stderr.
+#[derive(Args, Debug)]
+pub(crate) struct ServeArgs {
+    /// OTLP over HTTP. Default: serve.otlp_http in leap.toml, else 127.0.0.1:4318.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) otlp_http: Option<std::net::SocketAddr>,
+    /// OTLP over gRPC. Default: serve.otlp_grpc in leap.toml, else 127.0.0.1:4317.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) otlp_grpc: Option<std::net::SocketAddr>,
 }
 
 /// Whose the tail of latency is. Without a command: a quantile divided among its owners.

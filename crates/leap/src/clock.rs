@@ -12,6 +12,31 @@ pub(crate) fn now() -> Instant {
     Instant::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
+/// A clock that runs on from what [`now`] said when it was started, and never goes back.
+pub(crate) struct Running {
+    start_ns: u64,
+    since: std::time::Instant,
+}
+
+impl Running {
+    /// Starts.
+    pub(crate) fn start() -> Running {
+        let start_ns = u64::try_from(now().micros()).unwrap_or(0).saturating_mul(1_000);
+        Running { start_ns, since: std::time::Instant::now() }
+    }
+
+    /// From now on it says no time before this one.
+    pub(crate) fn not_before(&mut self, ns: u64) {
+        let behind = ns.saturating_sub(self.ns());
+        self.start_ns = self.start_ns.saturating_add(behind);
+    }
+
+    /// The time, in ns since the epoch.
+    pub(crate) fn ns(&self) -> u64 {
+        self.start_ns.saturating_add(u64::try_from(self.since.elapsed().as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
 /// Measures how long a command works once its world is loaded: what a change costs, beside starting up.
 pub(crate) struct Stopwatch(std::time::Instant);
 

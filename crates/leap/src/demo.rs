@@ -117,8 +117,10 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
         proof.difference()
     ))?;
     let dir = root.display();
+    let last = world.last_period(Basis::Incurred)?.from().month();
+    let first = last.plus(-i32::try_from(args.months.clamp(1, 3) - 1).unwrap_or(0));
     emit(&format!(
-        "\ntry next:\n  leap --home {dir} spend --by team --period 2026-09 --top 10\n  leap --home {dir} spend --by division,service --period 2026-07..2026-09\n  leap --home {dir} explain residual:no-rule --period 2026-09\n  leap --home {dir} rules suggest\n  leap --home {dir} sql \"SELECT \\\"x_LeapOwner\\\", SUM(\\\"BilledCost\\\") FROM charges GROUP BY 1 ORDER BY 2 DESC LIMIT 5\"\n  leap --home {dir} pool list\n  leap demo --story reorg\n  leap demo --story latency\n"
+        "\ntry next:\n  leap --home {dir} spend --by team --period {last} --top 10\n  leap --home {dir} spend --by division,service --period {first}..{last}\n  leap --home {dir} explain residual:no-rule --period {last}\n  leap --home {dir} rules suggest\n  leap --home {dir} sql \"SELECT \\\"x_LeapOwner\\\", SUM(\\\"BilledCost\\\") FROM charges GROUP BY 1 ORDER BY 2 DESC LIMIT 5\"\n  leap --home {dir} pool list\n  leap demo --story reorg\n  leap demo --story latency\n"
     ))?;
     if proof.ok() { Ok(()) } else { Err(Failure::quality("the demo's proof does not hold")) }
 }

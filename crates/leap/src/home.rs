@@ -4,11 +4,12 @@
 //! .leap/leap.toml   settings; every one has a default
 //! .leap/book.db     the book (unless leap.toml names a PostgreSQL)
 //! .leap/lake/       the lake
-//! .leap/spool/      bills that came through standard input
+//! .leap/spool/      bills that came through standard input, and traces that are not in the lake yet
 //! .leap/lock        held by the one process that writes
 //! ```
 
 use std::fs::{self, File, TryLockError};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use leap_book::Book;
@@ -34,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) backstage: BackstageSettings,
     /// Traces.
     pub(crate) latency: LatencySettings,
+    /// `leap serve`.
+    pub(crate) serve: ServeSettings,
 }
 
 /// `[latency]`.
@@ -42,6 +45,76 @@ pub(crate) struct Settings {
 pub(crate) struct LatencySettings {
     /// `[[latency.apis]]`: requests inside of other requests that count as requests of their own.
     pub(crate) apis: Vec<ApiSettings>,
+    /// Traces over the network.
+    pub(crate) stream: StreamSettings,
+}
+
+/// `[latency.stream]`: how `leap serve` puts traces together.
+#[derive(Deserialize, Clone, Debug, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct StreamSettings {
+    /// Memory of traces in flight, in MiB; when it is used up, senders wait and the oldest traces are closed as incomplete.
+    pub(crate) memory_mib: usize,
+    /// With its root, a trace is complete after so many seconds without a span.
+    pub(crate) quiet_seconds: u64,
+    /// A trace is complete so many seconds after its root came, quiet or not.
+    pub(crate) after_root_seconds: u64,
+    /// A trace is complete so many seconds after its first span came, root or not.
+    pub(crate) age_seconds: u64,
+    /// A complete trace is held for so many seconds more: late spans make it whole again.
+    pub(crate) hold_seconds: u64,
+    /// Requests are stored every so many seconds …
+    pub(crate) flush_seconds: u64,
+    /// … and as soon as there are so many.
+    pub(crate) flush_requests: usize,
+    /// Size of a file of the spool, in MiB.
+    pub(crate) segment_mib: u64,
+}
+
+impl Default for StreamSettings {
+    fn default() -> StreamSettings {
+        StreamSettings {
+            memory_mib: 512,
+            quiet_seconds: 10,
+            after_root_seconds: 60,
+            age_seconds: 300,
+            hold_seconds: 30,
+            flush_seconds: 30,
+            flush_requests: 100_000,
+            segment_mib: 64,
+        }
+    }
+}
+
+/// `[serve]`.
+#[derive(Deserialize, Clone, Debug, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ServeSettings {
+    /// Where OTLP over HTTP is heard.
+    pub(crate) otlp_http: SocketAddr,
+    /// Where OTLP over gRPC is heard.
+    pub(crate) otlp_grpc: SocketAddr,
+    /// Largest body of a request, as received and as decompressed, in MiB.
+    pub(crate) body_mib: usize,
+    /// All bodies in memory at once, received and decompressed, in MiB.
+    pub(crate) bodies_mib: usize,
+    /// Seconds in which a body must have arrived.
+    pub(crate) body_seconds: u64,
+    /// Seconds that requests in flight have to end when `leap serve` stops.
+    pub(crate) stop_seconds: u64,
+}
+
+impl Default for ServeSettings {
+    fn default() -> ServeSettings {
+        ServeSettings {
+            otlp_http: crate::serve::HTTP,
+            otlp_grpc: crate::serve::GRPC,
+            body_mib: 64,
+            bodies_mib: 256,
+            body_seconds: 30,
+            stop_seconds: 10,
+        }
+    }
 }
 
 /// One of `[[latency.apis]]`: the topmost spans of a trace that match are its requests.
@@ -185,6 +258,35 @@ const SETTINGS_TEXT: &str = "\
 # Seconds that one request may take.
 # timeout_seconds = 60
 
+[latency.stream]
+# Memory of traces in flight, in MiB; when it is used up, senders wait and the oldest traces are closed as incomplete.
+# memory_mib = 512
+# With its root, a trace is complete after so many seconds without a span; in any case so many seconds after its root came,
+# and so many seconds after its first span came.
+# quiet_seconds = 10
+# after_root_seconds = 60
+# age_seconds = 300
+# A complete trace is held for so many seconds more: late spans make it whole again.
+# hold_seconds = 30
+# Requests are stored every so many seconds, and as soon as there are so many.
+# flush_seconds = 30
+# flush_requests = 100000
+# Size of a file of the spool, in MiB.
+# segment_mib = 64
+
+[serve]
+# Where `leap serve` hears OTLP over HTTP and gRPC. Nobody has to log in: leave it to this machine, or to a trusted network.
+# otlp_http = \"127.0.0.1:4318\"
+# otlp_grpc = \"127.0.0.1:4317\"
+# Largest body of a request, as received and as decompressed, in MiB.
+# body_mib = 64
+# All bodies in memory at once, received and decompressed, in MiB; when they are used up, senders are told to come back.
+# bodies_mib = 256
+# Seconds in which a body must have arrived.
+# body_seconds = 30
+# Seconds that requests in flight have to end when `leap serve` stops.
+# stop_seconds = 10
+
 # Requests inside of other requests that are requests of their own, such as an API behind a gateway. For traces taken in
 # from then on. One block for each:
 #     [[latency.apis]]
@@ -256,6 +358,11 @@ impl Home {
     /// The settings of a home alone, which may not exist yet.
     pub(crate) fn settings(root: &Path) -> Result<Settings, Failure> {
         read_settings(&root.join("leap.toml"))
+    }
+
+    /// Lets this process write until what is returned is dropped, in a home that was opened to read.
+    pub(crate) fn lock_for_writing(&self) -> Result<File, Failure> {
+        lock(&self.root)
     }
 
     /// A folder inside the home, made when absent.

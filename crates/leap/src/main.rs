@@ -18,9 +18,11 @@ mod export;
 mod failure;
 mod home;
 mod ingest;
+mod intake;
 mod latency;
 mod output;
 mod ownership;
+mod pareto;
 mod periods;
 mod pools;
 mod progress;
@@ -29,6 +31,7 @@ mod rates;
 mod reorg;
 mod residual;
 mod rows;
+mod serve;
 mod sink;
 mod spend;
 mod splits;
@@ -101,6 +104,8 @@ pub(crate) async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Ingest(args) => ingest::run(home, args).await,
         Command::Spend(args) => spend::run(home, args).await,
         Command::Latency(args) => latency::run(home, args).await,
+        Command::Serve(args) => serve::run(home, args).await,
+        Command::Pareto(args) => pareto::run(home, args).await,
         Command::Explain(args) => explain::run(home, args).await,
         Command::Verify(args) => verify::run(home, args).await,
         Command::Rules(RulesCommand::Check(args)) => ownership::check_rules(home, args).await,

@@ -24,6 +24,7 @@ use crate::cycle::{self, Change};
 use crate::failure::Failure;
 use crate::home::{Access, Home};
 use crate::output::{Answer, Cell, amount_shown, emit};
+use crate::view::parse_pools;
 use crate::world::{Open, Slice, World, each_batch, owned_share, published};
 pub(crate) use looking::{Target, Touched, changed_slices, keyed_for};
 
@@ -171,6 +172,20 @@ fn recorded_at(world: &World, change: &Change) -> Result<leap_terms::Instant, Fa
     }
 }
 
+/// Refuses an org in which the pools in force name somebody whom nobody knows: no report could share them any more.
+fn pools_fit(world: &World, org: &Org) -> Result<(), Failure> {
+    let files = world.config_files(ConfigKind::Pools);
+    let Some((name, bytes)) = files.first() else { return Ok(()) };
+    parse_pools(name, bytes, &files[1..], org).map(drop).map_err(|failure| Failure {
+        message: format!(
+            "the pools in force do not fit this org; nothing was changed\n{}\nkeep the unit (a dissolved one has a successor), or \
+             name another one first: leap pool apply",
+            failure.message
+        ),
+        ..failure
+    })
+}
+
 /// Gives every charge whose answer changed its new owner, and publishes.
 pub(crate) async fn reattribute(
     home: &Home,
@@ -182,6 +197,9 @@ pub(crate) async fn reattribute(
     watch: &Stopwatch,
 ) -> Result<(), Failure> {
     let now = recorded_at(world, &change)?;
+    if change.configs.contains_key(&ConfigKind::Org) {
+        pools_fit(world, target.org)?;
+    }
     let staging = home.lake.stage(&format!("attribute-{}", now.micros())).map_err(problem)?;
     let (fresh, touched) = changed_slices(home, world, target, &staging)?;
     let snapshot = cycle::turn_by(home, world, (target.rules, target.org), staging, fresh, change, now).await?;

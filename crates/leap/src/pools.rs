@@ -20,8 +20,8 @@ use crate::failure::Failure;
 use crate::home::{Access, Home};
 use crate::output::{Answer, Cell, amount_shown, emit};
 use crate::ownership::publish_unchanged;
-use crate::view::Layer;
-use crate::world::{World, published};
+use crate::view::{Layer, View};
+use crate::world::{Slice, World, published};
 
 fn problem(error: impl std::error::Error + 'static) -> Failure {
     Failure::from_error(&error)
@@ -128,27 +128,32 @@ struct Flow {
     users: std::collections::BTreeSet<Owner>,
 }
 
-fn flows(layer: &Layer, home: &Home, period: Period) -> Result<BTreeMap<(String, Currency), Flow>, Failure> {
+/// Of slices, each with the layer that it is read by.
+fn flows(
+    slices: &[(&Layer, Slice)],
+    home: &Home,
+    period: Period,
+) -> Result<BTreeMap<(String, Currency), Flow>, Failure> {
     let open = published(home);
     let mut flows = BTreeMap::<(String, Currency), Flow>::new();
-    let mut months = BTreeMap::<Month, Period>::new();
-    for slice in layer.world.slices() {
+    let mut months = BTreeMap::<Month, (&Layer, Period)>::new();
+    for (layer, slice) in slices {
         if !Basis::Incurred.may_cover(period, &slice.scope, slice.first_day, slice.last_day) {
             continue;
         }
         let own = Period::new(slice.first_day, slice.last_day.plus(1)).and_then(|own| own.intersection(period));
         if let Some(own) = own {
-            let days = months.entry(slice.scope.billing_period).or_insert(own);
+            let (_, days) = months.entry(slice.scope.billing_period).or_insert((layer, own));
             *days = Period::new(days.from().min(own.from()), days.until().max(own.until())).unwrap_or(own);
         }
-        for (key, folded) in layer.daily(&slice, &open)?.rows().filter(|(key, _)| period.contains(key.day)) {
+        for (key, folded) in layer.daily(slice, &open)?.rows().filter(|(key, _)| period.contains(key.day)) {
             if let Owner::Residual(ResidualReason::Pool(name)) = &key.owner {
                 let flow = flows.entry((name.clone(), key.currency.clone())).or_default();
                 flow.collected += folded.costs;
             }
         }
     }
-    for (billing, days) in months {
+    for (billing, (layer, days)) in months {
         for line in layer.journal(billing, days, &open)?.lines {
             // An averaged benefit changes what a pool has to share.
             if let (LineKind::Benefit, Owner::Residual(ResidualReason::Pool(name))) = (line.line, &line.owner) {
@@ -212,10 +217,13 @@ fn print_flows(
 /// `leap pool list`.
 pub(crate) async fn list(root: &Path, args: &PoolListArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Read).await?;
-    let layer = Layer::new(World::load(&home, None).await?)?;
-    let period = args.period.map_or_else(|| layer.world.last_period(Basis::Incurred), Ok)?;
-    let flows = flows(&layer, &home, period)?;
-    print_flows(&flows, layer.pools.as_ref(), &layer.world, period, args.format.format)
+    let view = View::open(&home, &args.known.reading()).await?;
+    let period = args.period.map_or_else(|| view.head().last_period(Basis::Incurred), Ok)?;
+    view.warn_pending(period, Basis::Incurred, &published(&home))?;
+    let slices: Vec<(&Layer, Slice)> =
+        view.slices().into_iter().map(|(layer, slice)| (view.layer(layer), slice)).collect();
+    let flows = flows(&slices, &home, period)?;
+    print_flows(&flows, view.layer(0).pools.as_ref(), view.head(), period, args.format.format)
 }
 
 /// `leap pool check`.
@@ -226,41 +234,44 @@ pub(crate) async fn check(root: &Path, args: &PoolCheckArgs) -> Result<(), Failu
     warn(&pools, &layer.world);
     layer.pools = Some(pools);
     let period = args.period.map_or_else(|| layer.world.last_period(Basis::Incurred), Ok)?;
-    let flows = flows(&layer, &home, period)?;
+    let slices: Vec<(&Layer, Slice)> = layer.world.slices().into_iter().map(|slice| (&layer, slice)).collect();
+    let flows = flows(&slices, &home, period)?;
     print_flows(&flows, layer.pools.as_ref(), &layer.world, period, args.format.format)
 }
 
-/// `leap pool explain`.
+/// `leap pool explain`: of a closed billing period, as its statement has it.
 pub(crate) async fn explain(root: &Path, args: &PoolExplainArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Read).await?;
-    let layer = Layer::new(World::load(&home, None).await?)?;
-    let Some(pools) = &layer.pools else {
+    let view = View::open(&home, &args.known.reading()).await?;
+    let policies: Vec<&Pools> = view.layers().filter_map(|layer| layer.pools.as_ref()).collect();
+    if policies.is_empty() {
         return Err(Failure::failed(
             "no policy is in force; write pools.yaml and apply it: leap pool apply pools.yaml",
         ));
-    };
-    if pools.get(&args.pool).is_none() {
-        let near = fault::nearest(&args.pool, pools.names());
+    }
+    if policies.iter().all(|pools| pools.get(&args.pool).is_none()) {
+        let near = fault::nearest(&args.pool, policies.iter().flat_map(|pools| pools.names()));
         let hint = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
         return Err(Failure::usage(format!("no pool is called '{}'{hint}", args.pool)));
     }
     let open = published(&home);
     let day = Period::new(args.day, args.day.plus(1)).ok_or_else(|| Failure::usage("no such day"))?;
-    let mut months: Vec<Month> = layer
-        .world
+    view.warn_pending(day, Basis::Incurred, &open)?;
+    let months: BTreeMap<Month, usize> = view
         .slices()
-        .iter()
-        .filter(|slice| slice.first_day <= args.day && args.day <= slice.last_day)
-        .map(|slice| slice.scope.billing_period)
+        .into_iter()
+        .filter(|(_, slice)| slice.first_day <= args.day && args.day <= slice.last_day)
+        .map(|(layer, slice)| (slice.scope.billing_period, layer))
         .collect();
-    months.sort();
-    months.dedup();
     let mut answer = Answer::new(
         format!("Split of pool {} on {}", args.pool, args.day),
         &["billing_period", "currency", "who", "written", "weight", "of", "billed", "effective", "remainder units"],
     );
     let mut talk = String::new();
-    for billing in months {
+    for (billing, layer) in months {
+        let layer = view.layer(layer);
+        // A statement may be older than the pool.
+        let Some(pools) = layer.pools.as_ref().filter(|pools| pools.get(&args.pool).is_some()) else { continue };
         let facts = layer.facts(billing, day, &open)?;
         let explanation =
             pool::explain(pools, &layer.world.org, &layer.world.org, &facts, &args.pool, args.day).map_err(problem)?;

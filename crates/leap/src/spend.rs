@@ -209,10 +209,36 @@ pub(crate) async fn run(root: &Path, args: &SpendArgs) -> Result<(), Failure> {
     answer.print(args.format.format)
 }
 
-/// The dimensions, and the month behind them, whose rate converts a row.
+/// A question of who spends what, and nothing else.
+pub(crate) struct ByOwner<'q> {
+    /// Team, or a level of the org.
+    pub(crate) by: &'q Named,
+    pub(crate) period: Period,
+    pub(crate) cost: CostKind,
+    pub(crate) basis: Basis,
+    /// Convert into this one.
+    pub(crate) currency: Option<&'q Currency>,
+}
+
+/// Rows of `leap spend` by one dimension of owners, as `run` prints them.
+pub(crate) async fn by_owner(home: &Home, view: &View, asked: ByOwner<'_>) -> Result<Vec<SpendRow>, Failure> {
+    let by = std::slice::from_ref(asked.by);
+    let dated = with_month(by);
+    let by = if asked.currency.is_some() { &dated } else { by };
+    let question = Question { by, cost: asked.cost, basis: asked.basis, filter: None, under: None };
+    view.warn_pending(asked.period, asked.basis, &published(home))?;
+    let (rows, _) = ask(home, view, &question, asked.period).await?;
+    match asked.currency {
+        None => Ok(rows),
+        Some(to) => Ok(convert::converted(&convert::rates(view)?, rows, to)?.rows),
+    }
+}
+
+/// The dimensions, and behind them the month whose rate converts a row: that of its billing period, whatever the basis, so that a
+/// closed period has its frozen rates and a total is one.
 fn with_month(by: &[Named]) -> Vec<Named> {
     let mut dated = by.to_vec();
-    dated.push(Named { name: "(month)".to_owned(), dimension: Dimension::Month });
+    dated.push(Named { name: "(month)".to_owned(), dimension: Dimension::BillingPeriod });
     dated
 }
 

@@ -11,6 +11,7 @@ use crate::cli::OutputFormat;
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::home::{Access, Home, failed};
+use crate::intake::Waiting;
 use crate::output::{Answer, Cell, emit};
 use crate::world::World;
 
@@ -169,6 +170,7 @@ pub(crate) async fn doctor(root: &Path, collect: bool, format: OutputFormat) -> 
             answer.rows.push(vec![Cell::text("orphans"), Cell::text(text)]);
         }
     }
+    answer.rows.extend(spool(&home)?.map(|text| vec![Cell::text("spool"), Cell::text(text)]));
     let checked = format!("{} files and the book checked, {bad} damaged", files.len());
     answer.title = format!("{}: {checked}", if bad == 0 { "healthy" } else { "NOT healthy" });
     if answer.rows.is_empty() && format == OutputFormat::Table {
@@ -181,6 +183,26 @@ pub(crate) async fn doctor(root: &Path, collect: bool, format: OutputFormat) -> 
     } else {
         Err(Failure::quality(format!("{checked}; restore a backup, or take the deliveries in again with --again")))
     }
+}
+
+/// What waits in the spool of traces, in words; none where nothing does.
+fn spool(home: &Home) -> Result<Option<String>, Failure> {
+    let folder = crate::intake::spool_folder(&home.root);
+    let Waiting { segments, bytes, oldest_ns, damaged } = crate::intake::waiting(&folder)?;
+    let mut parts = Vec::new();
+    if let Some(oldest) = oldest_ns {
+        let since = Instant::from_micros(i64::try_from(oldest / 1_000).unwrap_or(i64::MAX));
+        parts.push(format!(
+            "{segments} segments of traces wait, {bytes} bytes, since {since}; leap serve takes them in"
+        ));
+    }
+    if damaged > 0 {
+        parts.push(format!(
+            "{damaged} damaged-* files in {} hold what could not be read back; look at the disk, then delete them",
+            folder.display()
+        ));
+    }
+    Ok((!parts.is_empty()).then(|| parts.join("; ")))
 }
 
 /// Brings the Delta logs to the files of the snapshot.

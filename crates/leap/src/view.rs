@@ -229,6 +229,11 @@ impl View {
         self.layers.iter().map(|layer| &layer.world)
     }
 
+    /// All layers, that of open periods first.
+    pub(crate) fn layers(&self) -> impl Iterator<Item = &Layer> {
+        self.layers.iter()
+    }
+
     /// A layer.
     pub(crate) fn layer(&self, number: usize) -> &Layer {
         &self.layers[number]

@@ -203,6 +203,12 @@ impl Assembler {
         self.live
     }
 
+    /// When the first span came of the trace whose first span came earliest, of all that are held; `None` where none is. What
+    /// came before is needed by none of them. It looks at every trace: once a while.
+    pub fn oldest(&self) -> Option<u64> {
+        self.entries.iter().filter(|entry| entry.state != State::Free).map(|entry| entry.first).min()
+    }
+
     /// Bytes allocated now.
     pub fn bytes(&self) -> usize {
         self.span_room * size_of::<Span>()

@@ -14,11 +14,12 @@ use std::sync::Arc;
 use super::rows::{RowsError, day_of};
 
 /// Spans to be kept.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct SpanRows {
     rows: Vec<Row>,
 }
 
+#[derive(Clone)]
 struct Row {
     trace: Arc<str>,
     id: Box<str>,

@@ -23,7 +23,7 @@ use crate::output::{Answer, Cell, emit};
 use crate::world::World;
 
 use super::settlement::{Prospect, Settled, in_force};
-use super::{answer_by, problem};
+use super::{answer_by, over, problem};
 
 /// Who was asked first: the present owners of what is claimed, or the receiver of what is disputed.
 fn first_asked(home: &Home, world: &World, claim: &Claim, all: &[Claim]) -> Result<BTreeSet<TeamId>, Failure> {
@@ -112,7 +112,7 @@ pub(super) async fn run(root: &Path, format: OutputFormat) -> Result<(), Failure
     let mut answer =
         Answer::new("Claims that nobody answered in time", &["claim", "asked", "outcome", "to", "answer_by"]);
     for claim in all.iter().filter(|claim| claim.state() == ClaimState::Open) {
-        let over = claim.expires.is_some_and(|day| day <= now.day());
+        let over = over(claim, now.day());
         if claim.due() > now && !over {
             continue;
         }

@@ -95,7 +95,7 @@ pub(super) async fn run(root: &Path, args: &LatencyContractArgs) -> Result<(), F
         }))?;
     } else {
         let title = format!(
-            "{} of {} within {}: {}{}\n{requests} requests, {over} over; hours: {}",
+            "{} of {} within {}: now {}{}\n{requests} requests, {over} over; hours: {}",
             percent(args.quantile),
             loaded.api.shown(),
             shown(i128::from(args.objective)),

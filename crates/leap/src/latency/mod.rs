@@ -17,6 +17,8 @@ mod whatif;
 
 use std::path::Path;
 
+pub(crate) use report::{Tail, percent, tail};
+
 use crate::cli::{LatencyArgs, LatencyCommand};
 use crate::failure::Failure;
 

@@ -79,6 +79,14 @@ impl Api {
         }
     }
 
+    /// For titles.
+    pub(crate) fn in_words(&self) -> String {
+        match self {
+            Api::All => "all requests".to_owned(),
+            Api::Of(text) => text.clone(),
+        }
+    }
+
     fn of(text: Option<&str>) -> Api {
         text.filter(|text| *text != "*").map_or(Api::All, |text| Api::Of(text.to_owned()))
     }
@@ -99,7 +107,7 @@ pub(crate) fn span_of(period: Option<Period>) -> (u64, u64) {
     period.map_or((0, u64::MAX), |period| (start_of(period.from()), start_of(period.until())))
 }
 
-/// Loads what a question is about.
+/// Loads what a question is about; that there is nothing is a failure that says what there is.
 pub(crate) async fn load(
     home: &Home,
     view: &View,
@@ -107,9 +115,23 @@ pub(crate) async fn load(
     period: Option<Period>,
     with_ids: bool,
 ) -> Result<Loaded, Failure> {
+    match load_any(home, view, api, period, with_ids).await? {
+        Some(loaded) => Ok(loaded),
+        None => Err(Failure::failed(nothing(home, period).await?)),
+    }
+}
+
+/// Loads what a question is about; `None` where no request began in the period.
+pub(crate) async fn load_any(
+    home: &Home,
+    view: &View,
+    api: Option<&str>,
+    period: Option<Period>,
+    with_ids: bool,
+) -> Result<Option<Loaded>, Failure> {
     let mut requests = traces::load(home, span_of(period), view.known(), with_ids).await?;
     if requests.rows().is_empty() {
-        return Err(Failure::failed(nothing(home, period).await?));
+        return Ok(None);
     }
     let api = Api::of(api);
     let known = apis(&requests);
@@ -160,7 +182,7 @@ pub(crate) async fn load(
             });
         }
     }
-    Ok(Loaded { requests, api, facts, owners })
+    Ok(Some(Loaded { requests, api, facts, owners }))
 }
 
 /// The APIs of some requests, most requests first.

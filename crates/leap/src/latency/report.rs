@@ -11,15 +11,17 @@ use leap_orient::tail::blame::{Blame, Budgets};
 use leap_orient::tail::composition::Ranked;
 use leap_orient::tail::evidence::ranks::{Interval, of_sorted, outside_95};
 use leap_orient::tail::{Band, Composition, Quantile, Request, TailError};
-use leap_terms::Day;
+use leap_terms::{Day, Exact, Period};
 use serde_json::{Value, json};
 
-use super::question::{By, Loaded, load, open, span_of};
+use super::question::{By, Loaded, load, load_any, open, span_of};
 use super::{shown, whatif};
 use crate::cli::{LatencyReportArgs, OutputFormat};
 use crate::failure::Failure;
+use crate::home::Home;
 use crate::output::{Answer, Cell, emit, print_json};
 use crate::traces;
+use crate::view::View;
 
 /// A part of a request: place of the dimension's value, place of the kind.
 pub(super) type Fine = (u32, u8);
@@ -139,6 +141,42 @@ pub(super) async fn run(root: &Path, args: &LatencyReportArgs) -> Result<(), Fai
     answer.print()
 }
 
+/// The tail for who ranks owners by it.
+pub(crate) struct Tail {
+    /// What requests are meant, in words.
+    pub(crate) api: String,
+    /// The quantile.
+    pub(crate) latency_ns: u64,
+    /// Requests that it is of.
+    pub(crate) requests: u64,
+    /// Its composition by owner, ns; together the quantile.
+    pub(crate) parts: BTreeMap<String, Exact>,
+}
+
+/// The composition of a quantile by team or by a level of the org; `None` where no request began in the period.
+pub(crate) async fn tail(
+    home: &Home,
+    view: &View,
+    (api, period): (Option<&str>, Option<Period>),
+    quantile: Quantile,
+    by: &str,
+) -> Result<Option<Tail>, Failure> {
+    let Some(loaded) = load_any(home, view, api, period, false).await? else { return Ok(None) };
+    let by = By::read(by, view)?;
+    let readers = view.readers();
+    let mut labels = loaded.labels(&by, &readers[0]);
+    let divided = Divided::of(&loaded, |part, day| labels.of(part, day));
+    let composition = ranked(&loaded, &divided.coarse)?.tail(quantile).map_err(broken)?.expect("there are requests");
+    let mut parts = BTreeMap::<String, Exact>::new();
+    for (value, ns) in &composition.parts {
+        let value = &*divided.values[*value as usize];
+        let ns = i64::try_from(*ns).map_err(|_| Failure::quality("a request took more than 292 years"))?;
+        parts.insert(value.to_owned(), Exact::from_whole(ns));
+    }
+    let api = loaded.api.in_words();
+    Ok(Some(Tail { api, latency_ns: composition.latency_ns, requests: composition.requests, parts }))
+}
+
 /// The composition's parts, each divided among its kinds as the finer composition has them.
 fn by_kind(tail: &Composition<u32>, fine: &Composition<Fine>, values: &[String]) -> Vec<Row> {
     let mut rows = Vec::new();
@@ -218,7 +256,7 @@ fn decimal(over: u128, under: u128) -> String {
 }
 
 /// `p99.9` of a quantile.
-pub(super) fn percent(p: Quantile) -> String {
+pub(crate) fn percent(p: Quantile) -> String {
     let level = p.level();
     format!("p{}", decimal(u128::from(level.over()) * 100, u128::from(level.under())))
 }
@@ -310,10 +348,7 @@ impl Report<'_> {
 
     fn title(&self) -> String {
         let tail = &self.excess.tail;
-        let api = match self.loaded.api.shown() {
-            "*" => "all requests".to_owned(),
-            api => api.to_owned(),
-        };
+        let api = self.loaded.api.in_words();
         let period = self.args.period.map_or_else(String::new, |period| format!(", {period}"));
         let mut title = format!(
             "{} of {api}{period}: {} ({} requests)",

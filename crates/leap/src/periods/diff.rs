@@ -260,7 +260,7 @@ impl Report<'_> {
             text +=
                 "\nrates of the month differ from those of the statement: add --currency CODE to see what that makes";
         }
-        if !self.is_empty() {
+        if !self.is_empty() || self.statement.reopened.is_some() {
             let period = self.statement.period;
             let digest = self.digest().to_string();
             text += &format!(

@@ -95,8 +95,18 @@ pub(crate) async fn examples_of(
 ) -> Result<Examples, Failure> {
     let (_, files) =
         home.book.trace_files(from_ns, until_ns, known_on).await.map_err(|error| Failure::from_error(&error))?;
+    let files: Vec<&TraceFile> = files.iter().filter(|file| file.record.table == Table::Spans).collect();
+    read_examples(home, &files, wanted)
+}
+
+/// The traces of files of spans, those whose ids `wanted` chooses.
+pub(crate) fn read_examples(
+    home: &Home,
+    files: &[&TraceFile],
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Examples, Failure> {
     let mut found = leap_orient::latency::Examples::new();
-    for file in files.iter().filter(|file| file.record.table == Table::Spans) {
+    for file in files {
         for batch in home.lake.scan(&file.record, None).map_err(problem)? {
             found.read(&batch.map_err(problem)?, &wanted).map_err(damaged(&file.record))?;
         }

@@ -2,10 +2,13 @@
 //!
 //! A trace counts once, however often it comes: its id and the id of its root are what it is. When it comes again with more
 //! spans, the earlier one's rows are taken out (its file is written anew without them); with as many or fewer, the earlier
-//! one stays. Ids that are no plain 16 or 32 hexadecimal digits mean something in their own file alone.
+//! one stays. Ids that are no plain 16 or 32 hexadecimal digits mean something in their own file alone. Only files whose
+//! requests began when ours did are looked into, and of those only ids, before any is written anew.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use arrow::array::{Array, AsArray, BooleanArray};
+use arrow::datatypes::Int64Type;
 use leap_book::{NewTraces, TraceDelivery, TraceFile};
 use leap_lake::{LakeError, PublishInfo, Staging};
 use leap_orient::latency::{Requests, SpanRows, day_of};
@@ -16,13 +19,33 @@ use super::load::{pairs, read_pair};
 use crate::failure::Failure;
 use crate::home::Home;
 
-/// The source under which the lake keeps requests.
-const SOURCE: &str = "traces";
+/// The source under which the lake keeps requests of files.
+const FILES: &str = "traces";
+/// The source of requests that came over the network: their files are small, and merged as they pile up.
+pub(crate) const STREAM: &str = "otlp";
+/// Other formats of the same trace may have cut its times to milliseconds.
+const CUT_NS: u64 = 1_000_000;
+
+/// Where requests come from, and what makes two of them the same.
+pub(crate) enum Origin {
+    /// A file, which may hold parts of traces: trace and root are what a request is.
+    File,
+    /// The network, with traces put together: the trace is what it is, whatever its root was when less of it was known.
+    Stream {
+        /// Of traces that were given before: first start and last end of their spans. Between them the request of an
+        /// earlier version began, which need not be the one of this version.
+        reach: Vec<(u64, u64)>,
+    },
+}
 
 /// A delivery to be stored.
 pub(crate) struct Delivered {
-    /// What the book keeps of it.
-    pub(crate) delivery: TraceDelivery,
+    /// The name that its files bear.
+    pub(crate) id: DeliveryId,
+    /// Where it comes from.
+    pub(crate) origin: Origin,
+    /// What the book keeps of it, if anything.
+    pub(crate) delivery: Option<TraceDelivery>,
     /// Its requests.
     pub(crate) requests: Requests,
     /// Traces kept whole, by month of their request.
@@ -38,113 +61,262 @@ pub(crate) struct Stored {
     pub(crate) replaced: u64,
     /// Requests that were known already, as whole or more so.
     pub(crate) known: u64,
+    /// Pairs of files that had to be looked into.
+    pub(crate) compared: u64,
 }
 
-fn problem(error: LakeError) -> Failure {
+pub(super) fn problem(error: LakeError) -> Failure {
     Failure::from_error(&error)
 }
 
 /// True for ids that mean the same trace in every file.
-fn universal(trace: &str) -> bool {
+pub(crate) fn universal(trace: &str) -> bool {
     matches!(trace.len(), 16 | 32) && trace.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// A request's name: trace, root, and the API inside another request.
-type Name = (String, String, String);
+/// A request's name: trace, root, and the API inside another request; of a stream the trace alone.
+type Name<'a> = (&'a str, &'a str, &'a str);
 
-fn name_of(requests: &Requests, at: usize) -> Option<Name> {
-    let (trace, root) = requests.ids(at)?;
-    let api = requests.text(requests.rows()[at].api);
-    universal(trace).then(|| (trace.to_owned(), root.to_owned(), api.to_owned()))
+fn name<'a>(trace: &'a str, root: &'a str, api: &'a str, by_trace: bool) -> Option<Name<'a>> {
+    universal(trace).then_some(if by_trace { (trace, "", "") } else { (trace, root, api) })
+}
+
+/// Intervals of time, made disjoint.
+pub(crate) struct Times(Vec<(u64, u64)>);
+
+impl Times {
+    pub(super) fn new(mut all: Vec<(u64, u64)>) -> Times {
+        all.sort_unstable();
+        let mut disjoint = Vec::<(u64, u64)>::new();
+        for (from, until) in all {
+            match disjoint.last_mut() {
+                Some(last) if from <= last.1 => last.1 = last.1.max(until),
+                _ => disjoint.push((from, until)),
+            }
+        }
+        Times(disjoint)
+    }
+
+    /// True where one of them touches `[first, last]`.
+    pub(super) fn touch(&self, first: u64, last: u64) -> bool {
+        let at = self.0.partition_point(|(_, until)| *until < first);
+        self.0.get(at).is_some_and(|(from, _)| *from <= last)
+    }
+}
+
+impl Delivered {
+    /// When earlier versions of these requests may have begun.
+    pub(crate) fn times(&self) -> Times {
+        let starts = self.requests.rows().iter().map(|row| row.start_ns);
+        let mut all: Vec<_> =
+            starts.map(|start| (start.saturating_sub(CUT_NS), start.saturating_add(CUT_NS))).collect();
+        if let Origin::Stream { reach } = &self.origin {
+            all.extend(reach);
+        }
+        Times::new(all)
+    }
+
+    fn source(&self) -> &'static str {
+        match self.origin {
+            Origin::File => FILES,
+            Origin::Stream { .. } => STREAM,
+        }
+    }
+}
+
+/// What is to be done about requests that were there before.
+#[derive(Default)]
+struct Compared {
+    /// Places of ours that are known already.
+    dropped: BTreeSet<usize>,
+    /// How many of ours replace others.
+    replacing: u64,
+    /// By place of the pair: rows of it that ours replace.
+    replaced: BTreeMap<usize, BTreeSet<usize>>,
+    /// Pairs that were looked into.
+    looked: u64,
+}
+
+/// Compares requests with those of files that may hold them: the version with more spans stays.
+fn compare(home: &Home, delivered: &Delivered, pairs: &[(&TraceFile, &TraceFile)]) -> Result<Compared, Failure> {
+    let by_trace = matches!(delivered.origin, Origin::Stream { .. });
+    let requests = &delivered.requests;
+    let mut result = Compared::default();
+    // A name's number, and the number of each row's name.
+    let mut numbers = HashMap::<Name<'_>, u32>::with_capacity(requests.rows().len());
+    let (mut spans, mut of_row) = (Vec::<u64>::new(), Vec::with_capacity(requests.rows().len()));
+    for (at, row) in requests.rows().iter().enumerate() {
+        let named = requests.ids(at).and_then(|(trace, root)| name(trace, root, requests.text(row.api), by_trace));
+        let Some(named) = named else {
+            of_row.push(None);
+            continue;
+        };
+        let next = spans.len() as u32;
+        let number = *numbers.entry(named).or_insert(next);
+        if number == next {
+            spans.push(row.spans);
+        } else if !by_trace {
+            // Within one delivery, as within one trace: the first wins.
+            result.dropped.insert(at);
+        }
+        of_row.push(Some(number));
+    }
+    let times = delivered.times();
+    // Which of ours are there, in which version: (pair, row of it, our number, its spans).
+    let mut found = Vec::<(usize, usize, u32, u64)>::new();
+    for (place, (file, _)) in pairs.iter().enumerate() {
+        if numbers.is_empty() || !times.touch(file.first_ns, file.last_ns) {
+            continue;
+        }
+        result.looked += 1;
+        let mut from = 0;
+        let columns = ["trace_id", "root_span_id", "api", "spans"];
+        for batch in home.lake.scan(&file.record, Some(&columns)).map_err(problem)? {
+            let batch = batch.map_err(problem)?;
+            let text = |name: &str| batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
+            let counts = batch.column_by_name("spans").and_then(|column| column.as_primitive_opt::<Int64Type>());
+            let (Some(traces), Some(roots), Some(apis), Some(counts)) =
+                (text("trace_id"), text("root_span_id"), text("api"), counts)
+            else {
+                return Err(Failure::quality(format!("{} lacks a column; restore a backup", file.record.path)));
+            };
+            for row in 0..batch.num_rows() {
+                let api = if apis.is_null(row) { "" } else { apis.value(row) };
+                let named = name(traces.value(row), roots.value(row), api, by_trace);
+                if let Some(number) = named.and_then(|named| numbers.get(&named)) {
+                    found.push((place, from + row, *number, counts.value(row).cast_unsigned()));
+                }
+            }
+            from += batch.num_rows();
+        }
+    }
+    let mut there = BTreeMap::<u32, u64>::new();
+    for (_, _, number, count) in &found {
+        let most = there.entry(*number).or_default();
+        *most = (*most).max(*count);
+    }
+    let wholer = |number: u32| there.get(&number).is_none_or(|most| spans[number as usize] > *most);
+    for (at, number) in of_row.iter().enumerate() {
+        let Some(number) = number.filter(|number| there.contains_key(number)) else { continue };
+        if !wholer(number) {
+            result.dropped.insert(at);
+        } else if !result.dropped.contains(&at) {
+            result.replacing += 1;
+        }
+    }
+    for (place, row, number, _) in found {
+        if wholer(number) {
+            result.replaced.entry(place).or_default().insert(row);
+        }
+    }
+    Ok(result)
 }
 
 /// Stores a delivery. With `dry` nothing is written; the counts are the same.
 pub(crate) async fn store(
     home: &Home,
-    mut delivered: Delivered,
+    delivered: &Delivered,
     cause: &str,
     now: Instant,
     dry: bool,
 ) -> Result<Stored, Failure> {
     let book = |error: leap_book::BookError| Failure::from_error(&error);
     let (parent, live) = home.book.trace_files(0, u64::MAX, None).await.map_err(book)?;
-    let mut stored = Stored::default();
     let (staging, mut add, mut remove) =
         (home.lake.stage(&format!("traces-{}", parent + 1)).map_err(problem)?, vec![], vec![]);
 
     // What came before: the wholer version of a request stays.
-    let mut ours = HashMap::<Name, usize>::new();
-    let (mut dropped, mut first, mut last) = (BTreeSet::new(), u64::MAX, 0);
-    for (at, row) in delivered.requests.rows().iter().enumerate() {
-        (first, last) = (first.min(row.start_ns), last.max(row.start_ns));
-        if let Some(name) = name_of(&delivered.requests, at)
-            && let Some(earlier) = ours.insert(name, at)
-        {
-            // Within one delivery, as within one trace: the first wins.
-            ours.insert(name_of(&delivered.requests, earlier).expect("it has a name"), earlier);
-            dropped.insert(at);
-        }
-    }
+    let pairs = pairs(&live)?;
+    let compared = compare(home, delivered, &pairs)?;
     let open = |file: &FileRecord, columns: Option<&[&str]>| home.lake.scan(file, columns);
-    for (requests, slices) in pairs(&live)? {
-        if requests.last_ns < first || requests.first_ns > last || ours.is_empty() {
-            continue;
-        }
+    for (place, replaced) in &compared.replaced {
+        let (requests, slices) = pairs[*place];
         let mut earlier = Requests::new();
         read_pair(&mut earlier, (&requests.record, &slices.record), true, &open)?;
-        let mut replaced = BTreeSet::new();
-        for at in 0..earlier.rows().len() {
-            let Some(mine) = name_of(&earlier, at).and_then(|name| ours.get(&name).copied()) else { continue };
-            if delivered.requests.rows()[mine].spans > earlier.rows()[at].spans {
-                replaced.insert(at);
-            } else {
-                dropped.insert(mine);
-            }
-        }
-        if replaced.is_empty() {
-            continue;
-        }
-        stored.replaced += replaced.len() as u64;
         let gone: BTreeSet<String> =
             replaced.iter().filter_map(|at| earlier.ids(*at)).map(|(trace, _)| trace.to_owned()).collect();
         earlier.retain(|at, _| !replaced.contains(&at));
         let record = &requests.record;
-        let mut others = live.iter().filter(|file| {
-            file.record.table == Table::Spans
-                && (&file.record.delivery, &file.record.scope) == (&record.delivery, &record.scope)
-        });
         remove.extend([record.path.clone(), slices.record.path.clone()]);
-        write_requests(&staging, &earlier, &record.delivery, &mut add)?;
-        if let Some(spans) = others.next() {
+        write_requests(&staging, &earlier, (&record.scope.source, &record.delivery), &mut add)?;
+        if let Some(spans) = spans_beside(&live, record) {
             remove.push(spans.record.path.clone());
-            add.extend(without(home, &staging, spans, &gone)?);
+            add.extend(copy_spans(home, &staging, &[spans], &record.delivery, &|id| !gone.contains(id))?);
         }
     }
-    let repeated = dropped.len() as u64;
-    let traces: BTreeSet<String> =
-        dropped.iter().filter_map(|at| delivered.requests.ids(*at)).map(|(trace, _)| trace.to_owned()).collect();
-    delivered.requests.retain(|at, _| !dropped.contains(&at));
-    stored.known = repeated;
-    stored.new = delivered.requests.rows().len() as u64 - stored.replaced;
+    let traces: BTreeSet<String> = compared
+        .dropped
+        .iter()
+        .filter_map(|at| delivered.requests.ids(*at))
+        .map(|(trace, _)| trace.to_owned())
+        .collect();
+    let mut requests = std::borrow::Cow::Borrowed(&delivered.requests);
+    if !compared.dropped.is_empty() {
+        requests.to_mut().retain(|at, _| !compared.dropped.contains(&at));
+    }
+    let stored = Stored {
+        new: requests.rows().len() as u64 - compared.replacing,
+        replaced: compared.replacing,
+        known: compared.dropped.len() as u64,
+        compared: compared.looked,
+    };
 
-    write_requests(&staging, &delivered.requests, &delivered.delivery.id, &mut add)?;
-    for (month, spans) in delivered.examples {
-        let spans = spans.without(&traces);
+    let source = SourceId::new(delivered.source()).expect("a plain word");
+    write_requests(&staging, &requests, (&source, &delivered.id), &mut add)?;
+    let starts = || requests.rows().iter().map(|row| row.start_ns);
+    let span = (starts().min().unwrap_or(0), starts().max().unwrap_or(0));
+    for (month, spans) in &delivered.examples {
+        let spans = spans.clone().without(&traces);
         if spans.is_empty() {
             continue;
         }
         let batch = spans.batch().ok_or_else(|| Failure::quality("a span ends after the year 2262"))?;
-        add.push(write(&staging, Table::Spans, month, &delivered.delivery.id, &batch, (first, last))?);
+        add.push(write(&staging, (Table::Spans, &source, *month), &delivered.id, &batch, span)?);
     }
     if dry {
         staging.discard().map_err(problem)?;
         return Ok(stored);
     }
+    let change = Change { parent, live: &live, add, remove, deliveries: delivered.delivery.iter().cloned().collect() };
+    if change.is_nothing() {
+        staging.discard().map_err(problem)?;
+        return Ok(stored);
+    }
+    publish(home, staging, change, cause, now).await?;
+    Ok(stored)
+}
 
-    // Files into place, then one row in the book.
-    let mut all: Vec<FileRecord> =
-        live.iter().map(|file| file.record.clone()).filter(|file| !remove.contains(&file.path)).collect();
-    all.extend(add.iter().map(|file| file.record.clone()));
+/// What a publish changes.
+pub(super) struct Change<'a> {
+    /// The change that it was worked out from.
+    pub(super) parent: i64,
+    /// Files live then.
+    pub(super) live: &'a [TraceFile],
+    /// Files that become live.
+    pub(super) add: Vec<TraceFile>,
+    /// Paths that cease to be.
+    pub(super) remove: Vec<String>,
+    /// Deliveries to be recorded.
+    pub(super) deliveries: Vec<TraceDelivery>,
+}
+
+impl Change<'_> {
+    fn is_nothing(&self) -> bool {
+        self.add.is_empty() && self.remove.is_empty() && self.deliveries.is_empty()
+    }
+}
+
+/// Files into place, then one row in the book.
+pub(super) async fn publish(
+    home: &Home,
+    staging: Staging,
+    change: Change<'_>,
+    cause: &str,
+    now: Instant,
+) -> Result<(), Failure> {
+    let removed: BTreeSet<&str> = change.remove.iter().map(String::as_str).collect();
+    let kept = change.live.iter().map(|file| &file.record).filter(|file| !removed.contains(file.path.as_str()));
+    let all: Vec<&FileRecord> = kept.chain(change.add.iter().map(|file| &file.record)).collect();
     let info =
         PublishInfo { snapshot: None, operation: "traces".to_owned(), at: now, before: leap_lake::Before::default() };
     home.lake.publish(staging, &Table::LATENCY, &all, &info).await.map_err(problem)?;
@@ -152,20 +324,28 @@ pub(crate) async fn store(
         at: now,
         actor: crate::cycle::actor(),
         cause: cause.to_owned(),
-        parent,
-        deliveries: vec![delivered.delivery],
-        add,
-        remove,
+        parent: change.parent,
+        deliveries: change.deliveries,
+        add: change.add,
+        remove: change.remove,
     };
-    home.book.publish_traces(&new).await.map_err(book)?;
-    Ok(stored)
+    home.book.publish_traces(&new).await.map_err(|error| Failure::from_error(&error))?;
+    Ok(())
+}
+
+/// The file of spans that belongs to a file of requests.
+pub(super) fn spans_beside<'a>(live: &'a [TraceFile], requests: &FileRecord) -> Option<&'a TraceFile> {
+    live.iter().find(|file| {
+        file.record.table == Table::Spans
+            && (&file.record.delivery, &file.record.scope) == (&requests.delivery, &requests.scope)
+    })
 }
 
 /// Writes requests and slices, a pair of files per month, and reads them back: what lies there must be what was meant.
-fn write_requests(
+pub(super) fn write_requests(
     staging: &Staging,
     requests: &Requests,
-    delivery: &DeliveryId,
+    (source, delivery): (&SourceId, &DeliveryId),
     add: &mut Vec<TraceFile>,
 ) -> Result<(), Failure> {
     for (month, places) in requests.by_month() {
@@ -173,8 +353,8 @@ fn write_requests(
         let span = (rows().map(|row| row.start_ns).min(), rows().map(|row| row.start_ns).max());
         let span = span.0.zip(span.1).unwrap_or_default();
         let (first, second) = requests.batches(&places);
-        let first = write(staging, Table::Requests, month, delivery, &first, span)?;
-        let second = write(staging, Table::Slices, month, delivery, &second, span)?;
+        let first = write(staging, (Table::Requests, source, month), delivery, &first, span)?;
+        let second = write(staging, (Table::Slices, source, month), delivery, &second, span)?;
         let mut stored = Requests::new();
         let open = |file: &FileRecord, columns: Option<&[&str]>| staging.scan(file, columns);
         read_pair(&mut stored, (&first.record, &second.record), true, &open)?;
@@ -193,47 +373,48 @@ fn write_requests(
 
 fn write(
     staging: &Staging,
-    table: Table,
-    month: Month,
+    (table, source, month): (Table, &SourceId, Month),
     delivery: &DeliveryId,
     batch: &arrow::array::RecordBatch,
     (first_ns, last_ns): (u64, u64),
 ) -> Result<TraceFile, Failure> {
-    let source = SourceId::new(SOURCE).expect("a plain word");
-    let scope = ScopeKey { source, billing_period: month };
+    let scope = ScopeKey { source: source.clone(), billing_period: month };
     let mut writer = staging.writer(table, &scope, delivery, &[]).map_err(problem)?;
     writer.write(batch).map_err(problem)?;
     Ok(TraceFile { record: writer.finish().map_err(problem)?, first_ns, last_ns })
 }
 
-/// A file of spans without those of some traces; none where no span is left.
-fn without(
+/// Files of spans as one, of the traces for which `keep` holds; none where no span is left.
+pub(super) fn copy_spans(
     home: &Home,
     staging: &Staging,
-    spans: &TraceFile,
-    gone: &BTreeSet<String>,
+    files: &[&TraceFile],
+    delivery: &DeliveryId,
+    keep: &dyn Fn(&str) -> bool,
 ) -> Result<Option<TraceFile>, Failure> {
-    let record = &spans.record;
-    let mut writer = staging.writer(Table::Spans, &record.scope, &record.delivery, &[]).map_err(problem)?;
+    let Some(first) = files.first() else { return Ok(None) };
+    let mut writer = staging.writer(Table::Spans, &first.record.scope, delivery, &[]).map_err(problem)?;
     let mut left = 0;
-    for batch in home.lake.scan(record, None).map_err(problem)? {
-        let batch = batch.map_err(problem)?;
-        let ids = batch
-            .column_by_name("trace_id")
-            .and_then(|column| column.as_any().downcast_ref::<arrow::array::StringArray>())
-            .ok_or_else(|| Failure::quality(format!("{} has no column trace_id", record.path)))?;
-        let keep: arrow::array::BooleanArray =
-            ids.iter().map(|id| Some(id.is_some_and(|id| !gone.contains(id)))).collect();
-        let kept = arrow::compute::filter_record_batch(&batch, &keep)
-            .map_err(|error| Failure::failed(format!("{}: {error}", record.path)))?;
-        left += kept.num_rows();
-        writer.write(&kept).map_err(problem)?;
+    for file in files {
+        for batch in home.lake.scan(&file.record, None).map_err(problem)? {
+            let batch = batch.map_err(problem)?;
+            let ids = batch
+                .column_by_name("trace_id")
+                .and_then(|column| column.as_string_opt::<i32>())
+                .ok_or_else(|| Failure::quality(format!("{} has no column trace_id", file.record.path)))?;
+            let kept: BooleanArray = ids.iter().map(|id| Some(id.is_some_and(keep))).collect();
+            let kept = arrow::compute::filter_record_batch(&batch, &kept)
+                .map_err(|error| Failure::failed(format!("{}: {error}", file.record.path)))?;
+            left += kept.num_rows();
+            writer.write(&kept).map_err(problem)?;
+        }
     }
     if left == 0 {
         return Ok(None);
     }
-    let record = writer.finish().map_err(problem)?;
-    Ok(Some(TraceFile { record, ..spans.clone() }))
+    let first_ns = files.iter().map(|file| file.first_ns).min().unwrap_or(0);
+    let last_ns = files.iter().map(|file| file.last_ns).max().unwrap_or(0);
+    Ok(Some(TraceFile { record: writer.finish().map_err(problem)?, first_ns, last_ns }))
 }
 
 /// The days of some requests, for people.

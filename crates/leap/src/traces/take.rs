@@ -12,10 +12,10 @@ use leap_terms::{DeliveryId, Digest, NameId, limits};
 use serde_json::{Map, Value, json};
 
 use super::gather::Gathered;
-use super::store::{Delivered, Stored, days_of, store};
+use super::store::{Delivered, Origin, Stored, days_of, store};
 use crate::clock;
 use crate::failure::Failure;
-use crate::home::{Home, failed};
+use crate::home::{Home, Settings, failed};
 
 /// Bytes of a file's beginning that tell what it is.
 const LOOKED_AT: u64 = 64 << 10;
@@ -90,7 +90,7 @@ pub(crate) async fn take_file(home: &Home, path: &Path, dry: bool) -> Result<Tra
     // The spans are in memory already: nothing is closed before all of them are there.
     let limits = AssemblyLimits { bytes: usize::MAX, ..AssemblyLimits::default() };
     let mut assembler = Assembler::new(limits);
-    let mut gathered = Gathered::new(apis(home));
+    let mut gathered = Gathered::new(apis(&home.settings));
     let texts = std::mem::take(&mut batch.texts);
     {
         let mut give = |given: leap_observe::traces::Given<'_>| gathered.add(given.trace, &vocabulary, &texts);
@@ -117,30 +117,32 @@ pub(crate) async fn take_file(home: &Home, path: &Path, dry: bool) -> Result<Tra
         counts.insert(name.to_owned(), json!(count));
     }
     let delivered = Delivered {
-        delivery: TraceDelivery {
+        id: id.clone(),
+        origin: Origin::File,
+        delivery: Some(TraceDelivery {
             id: id.clone(),
             digest,
             path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string(),
             format: format.clone(),
             counts: Value::Object(counts.clone()),
             services: facts(&vocabulary),
-        },
+        }),
         examples: gathered.examples(&vocabulary, &texts),
         requests: gathered.requests,
     };
     let days = days_of(&delivered.requests);
     let cause = format!("ingest {}", path.display());
-    let stored = store(home, delivered, &cause, clock::now(), dry).await.map_err(ours)?;
+    let stored = store(home, &delivered, &cause, clock::now(), dry).await.map_err(ours)?;
     Ok(TracesTaken { format, delivery: id, unchanged: false, counts: Value::Object(counts), stored, days })
 }
 
 /// The APIs inside other requests that the settings name.
-fn apis(home: &Home) -> Vec<(String, Selector)> {
-    home.settings.latency.apis.iter().map(|api| (api.name.clone(), api.selector())).collect()
+pub(crate) fn apis(settings: &Settings) -> Vec<(String, Selector)> {
+    settings.latency.apis.iter().map(|api| (api.name.clone(), api.selector())).collect()
 }
 
 /// What resources say of services, as the book keeps it.
-fn facts(vocabulary: &Vocabulary) -> Vec<ServiceFact> {
+pub(crate) fn facts(vocabulary: &Vocabulary) -> Vec<ServiceFact> {
     let text = |name: NameId| vocabulary.text(name).to_owned();
     let mut facts = Vec::new();
     for service in vocabulary.services() {

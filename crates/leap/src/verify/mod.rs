@@ -7,10 +7,12 @@
 //! pools       every line of the journal of sharing, and what it gives each owner
 //! readings    what each unit shows, by itself and with everything below it: as it was, and as it is today
 //! statements  each is what its digest says, and is made again from its snapshot to the byte
+//! latency     each request's nanoseconds by service, kind and caller, from the raw files and from traces kept whole
 //! ```
-//! Reading order: [`auditor`] (what it is given), [`sharing`] (pools and readings), [`statements`], [`print`].
+//! Reading order: [`auditor`] (what it is given), [`sharing`] (pools and readings), [`statements`], [`latency`], [`print`].
 
 mod auditor;
+mod latency;
 mod print;
 mod sharing;
 mod statements;
@@ -29,6 +31,7 @@ use crate::failure::Failure;
 use crate::home::{Access, Home};
 use crate::world::{World, published};
 use auditor::Inputs;
+use latency::Latency;
 use statements::Statements;
 
 /// Totals of one scope and currency on three sides.
@@ -126,6 +129,7 @@ pub(crate) struct Verified {
     /// Units as it was and as it is.
     readings: Compared,
     statements: Statements,
+    latency: Latency,
 }
 
 impl Verified {
@@ -146,7 +150,8 @@ impl Verified {
         let rest = self.owners.is_empty()
             && self.damaged.is_empty()
             && self.disagreements.is_empty()
-            && self.statements.faults.is_empty();
+            && self.statements.faults.is_empty()
+            && self.latency.differences.is_empty();
         rows && figures && rest && self.differences() == 0
     }
 
@@ -182,6 +187,7 @@ pub(crate) async fn verify(home: &Home, world: &World, raw: bool) -> Result<Veri
         pools: Compared::default(),
         readings: Compared::default(),
         statements: Statements::default(),
+        latency: Latency::default(),
     };
     for file in &world.files {
         if let Err(error) = home.lake.check(file) {
@@ -292,6 +298,10 @@ pub(crate) async fn verify(home: &Home, world: &World, raw: bool) -> Result<Veri
         Ok(statements) => found.statements = statements,
         Err(failure) if sound => return Err(failure),
         Err(failure) => found.disagreements.push(format!("statements could not be made again: {}", failure.message)),
+    }
+    found.latency = latency::compare(home, &mut found.damaged).await?;
+    if raw {
+        found.damaged.extend(found.latency.absent.drain(..).map(|why| format!("raw file {why}")));
     }
     Ok(found)
 }

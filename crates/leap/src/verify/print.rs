@@ -4,6 +4,7 @@ use leap_book::ConfigKind;
 use leap_terms::CostKind;
 use serde_json::{Value, json};
 
+use super::latency::Latency;
 use super::{ACCEPTED, ATTRIBUTED, Compared, Difference, FILE, Verified, difference};
 use crate::cli::OutputFormat;
 use crate::failure::Failure;
@@ -33,6 +34,37 @@ fn words(compared: &Compared, what: &str) -> String {
         (None, 0) => format!("{} {what} compared, all equal", compared.figures),
         (None, count) => format!("{} {what} compared, {count} differ", compared.figures),
     }
+}
+
+fn latency_json(latency: &Latency) -> Value {
+    json!({
+        "files": latency.files,
+        "deliveries": latency.deliveries,
+        "deliveries_reread": latency.reread,
+        "requests": latency.requests,
+        "requests_equal": latency.equal,
+        "compared": latency.figures,
+        "traces_too_large": latency.too_large,
+        "differences": latency.differences,
+        "raw_absent": latency.absent,
+    })
+}
+
+fn latency_words(latency: &Latency) -> String {
+    if latency.files == 0 {
+        return "there are no requests".to_owned();
+    }
+    let Latency { files, deliveries, reread, requests, equal, figures, too_large, differences, absent: _ } = latency;
+    let differ = match differences.len() {
+        0 => "no difference".to_owned(),
+        count => format!("{count} DIFFER"),
+    };
+    let large =
+        if *too_large == 0 { String::new() } else { format!("; {too_large} traces are too large to divide again") };
+    format!(
+        "{equal} of {requests} requests divided again, {figures} figures, {differ} ({files} files; {reread} of {deliveries} \
+         read again from their raw files{large})"
+    )
 }
 
 /// Prints the answer; amounts are exact as JSON.
@@ -85,6 +117,7 @@ pub(super) fn print(format: OutputFormat, world: &World, found: &Verified) -> Re
                 "made_again": found.statements.remade,
                 "differences": found.statements.faults,
             },
+            "latency": latency_json(&found.latency),
             "damaged": found.damaged,
             "disagreements": found.disagreements,
             "raw_absent": found.absent,
@@ -114,6 +147,12 @@ pub(super) fn print(format: OutputFormat, world: &World, found: &Verified) -> Re
             for text in &found.statements.faults {
                 emit(&format!("statement: {text}\n"))?;
             }
+            for text in found.latency.differences.iter().take(SHOWN) {
+                emit(&format!("differs: {text}\n"))?;
+            }
+            for text in &found.latency.absent {
+                emit(&format!("not re-read: {text}\n"))?;
+            }
             let owners = match (&found.owners_why_not, found.owners.len()) {
                 (Some(why), _) => format!("not compared: {why}"),
                 (None, 0) => format!("{} compared, all equal", found.owners_compared),
@@ -124,6 +163,7 @@ pub(super) fn print(format: OutputFormat, world: &World, found: &Verified) -> Re
                 "{} files of the lake checked; {} of {} deliveries read again from their raw files\n\
                  owners: {owners}\npools: {}\nreadings: {}\n\
                  statements: {} checked by their digests, {} made again from their snapshots to the byte\n\
+                 latency: {}\n\
                  snapshot {}\nproof: {} totals, difference {}{}\n",
                 world.files.len(),
                 found.reread,
@@ -132,6 +172,7 @@ pub(super) fn print(format: OutputFormat, world: &World, found: &Verified) -> Re
                 words(&found.readings, "figures of units, as it was and as it is,"),
                 statements.checked,
                 statements.remade,
+                latency_words(&found.latency),
                 world.digest_text(),
                 found.lines(),
                 found.difference(),

@@ -478,3 +478,24 @@ fn a_reorg_is_not_taken_back_under_a_claim_of_a_team_that_it_made() {
     ok(&home, START, &["claims", "withdraw", "1"]);
     ok(&home, START, &["org", "revert", "1"]);
 }
+
+#[test]
+fn an_answer_counts_for_who_was_asked_and_while_the_claim_lasts() {
+    let home = company();
+    ok(&home, START, &["claim", "i-1", "--by", "search", "--reason", "our index"]);
+    ok(&home, START, &["dispute", "i-1", "--to", "platform", "--reason", "yours"]);
+    ok(&home, START, &["claims", "accept", "2"]);
+    // Payments was asked; the charges are platform's now, which was not.
+    let words = ["claim 1 was asked of payments, and takes from platform now", "withdraw it and claim again"];
+    refused(&home, START, &["claims", "accept", "1"], &words);
+    assert_eq!(text(&listed(&home, 1)["state"]), "open");
+
+    let expiring = ["claim", "i-2", "--by", "search", "--reason", "for a while", "--expires", "2026-10-10"];
+    ok(&home, START, &expiring);
+    refused(
+        &home,
+        "2027-01-05T08:00:00Z",
+        &["claims", "accept", "3"],
+        &["was to hold until 2026-10-10, which is over"],
+    );
+}

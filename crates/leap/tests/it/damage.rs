@@ -39,13 +39,13 @@ fn changed_home() -> Home {
 }
 
 /// Changes the book behind the back of the product.
-fn tamper(home: &Home, sql: &'static str) -> u64 {
+pub(crate) fn tamper(home: &Home, sql: &str) -> u64 {
     let url = format!("sqlite://{}", home.path("home/book.db").display());
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
         use sqlx::Connection;
         sqlx::any::install_default_drivers();
         let mut book = sqlx::AnyConnection::connect(&url).await.unwrap();
-        sqlx::query(sql).execute(&mut book).await.unwrap().rows_affected()
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut book).await.unwrap().rows_affected()
     })
 }
 

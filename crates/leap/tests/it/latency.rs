@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use leap_observe::traces::{ScanLimits, decompress};
 use serde_json::{Value, json};
 
+use crate::damage::tamper;
 use crate::harness::{Home, shared, text};
 
 /// One span of a fixture: id, parent, service, kind (OTLP's number), start and end in ms after the trace's start.
@@ -330,4 +331,63 @@ fn the_story_of_latency_ends_with_a_proof() {
     ] {
         assert!(told.contains(wanted), "'{wanted}' is not in\n{told}");
     }
+}
+
+/// `latency` of `leap verify --raw`, and whether all is well.
+fn verified(home: &Home) -> (bool, Value) {
+    let (code, answer) = home.json_any(&["verify"]);
+    assert_eq!(answer["ok"] == json!(true), code == 0, "{answer:#}");
+    (code == 0, answer["latency"].clone())
+}
+
+#[test]
+fn verify_divides_every_request_again_and_tells_what_differs() {
+    let home = home();
+    home.write("one.json", &(1..=3).map(|number| request(number, MONDAY + number)).collect::<Vec<_>>().join("\n"));
+    home.write("two.json", &request(4, MONDAY + 400));
+    home.ok(&["ingest", "one.json"]);
+    home.ok(&["ingest", "two.json"]);
+    let (ok, latency) = verified(&home);
+    // Twice each: from the raw files and from the traces kept whole; the latency and three slices of three services, one
+    // of them an edge.
+    assert_eq!((ok, &latency["requests"], &latency["requests_equal"]), (true, &json!(4), &json!(4)), "{latency:#}");
+    assert_eq!((&latency["deliveries_reread"], &latency["compared"]), (&json!(2), &json!(4 * 2 * 5)), "{latency:#}");
+
+    // A file that is gone is told; the traces kept whole are divided again all the same.
+    std::fs::rename(home.path("two.json"), home.path("away.json")).unwrap();
+    let (ok, latency) = verified(&home);
+    assert_eq!(
+        (ok, &latency["deliveries_reread"], &latency["requests_equal"]),
+        (true, &json!(1), &json!(4)),
+        "{latency:#}"
+    );
+    assert!(latency["raw_absent"][0].as_str().unwrap().contains("two.json"), "{latency:#}");
+    assert_eq!(home.run(&["verify", "--raw"]).code, 4);
+
+    // Had the file said 20 ns more of the ledger, what is stored would be wrong.
+    let at = |ms: u64| ((MONDAY + 400 + ms) * 1_000_000).to_string();
+    let other = request(4, MONDAY + 400).replace(&at(40), &(at(40).parse::<u64>().unwrap() + 20).to_string());
+    home.write("two.json", &other);
+    let digest = leap_terms::Digest::of(other.as_bytes());
+    assert_eq!(tamper(&home, &format!("UPDATE trace_delivery SET digest = '{digest}' WHERE path LIKE '%two.json'")), 1);
+    let (ok, latency) = verified(&home);
+    // The trace kept whole still agrees with what is stored: two witnesses, one of whom differs.
+    assert_eq!((ok, &latency["requests_equal"]), (false, &json!(3)), "{latency:#}");
+    let said = latency["differences"][0].as_str().unwrap();
+    assert!(said.contains("00000000000000a1 of trace 00000000000000000000000000000004"), "{said}");
+    assert!(said.contains("stored 20000000 ns, audited"), "{said}");
+    let shown = home.run(&["verify"]);
+    assert!(shown.out.contains(&format!("differs: {said}")), "{}", shown.out);
+    assert!(shown.out.contains("3 of 4 requests divided again, 40 figures, 1 DIFFER"), "{}", shown.out);
+
+    // A delivery whose requests are not there any more.
+    home.write("two.json", &request(4, MONDAY + 400));
+    let digest = leap_terms::Digest::of(request(4, MONDAY + 400).as_bytes());
+    assert_eq!(tamper(&home, &format!("UPDATE trace_delivery SET digest = '{digest}' WHERE path LIKE '%two.json'")), 1);
+    assert!(verified(&home).0);
+    let lost = "DELETE FROM trace_file WHERE added_in = (SELECT max(id) FROM trace_change)";
+    assert_eq!(tamper(&home, lost), 3);
+    let (ok, latency) = verified(&home);
+    assert_eq!((ok, &latency["requests"]), (false, &json!(3)), "{latency:#}");
+    assert!(latency["differences"][0].as_str().unwrap().contains("came in, and is not stored"), "{latency:#}");
 }

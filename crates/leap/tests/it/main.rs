@@ -16,6 +16,8 @@
 //! - `claims`: ownership that people settle, and the residual as it goes down
 //! - `trees`: a hundred thousand random traces, attributed, replayed and composed, against the auditor
 //! - `latency`: traces from files to teams, through the org of any day, counted once
+//! - `serve`: traces over the network, by the command `leap serve`
+//! - `stream`: the same under kills, late spans, used up memory and a damaged spool; OpenTelemetry's own exporter
 //! - `gateway`: what SQL must not do
 //! - `crash`: the process killed at every write, sync and rename of an ingest
 
@@ -31,6 +33,7 @@ mod harness;
 mod intake;
 mod latency;
 mod ownership;
+mod pareto;
 mod periods;
 mod plans;
 mod platforms;
@@ -38,7 +41,9 @@ mod random_worlds;
 mod reading;
 mod reorgs;
 mod restate;
+mod serve;
 mod staged;
+mod stream;
 mod traces;
 mod trees;
 mod worlds;

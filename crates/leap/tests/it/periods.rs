@@ -412,3 +412,27 @@ fn rates_say_what_they_add_change_and_remove() {
     );
     assert_eq!(home.json(&["rates", "show"])["rows"].as_array().unwrap().len(), 2);
 }
+
+/// A charge of August on the bill of September converts at September's rate, however the period is read, and at the frozen one
+/// once September is closed.
+#[test]
+fn a_charge_converts_at_the_rate_of_its_billing_period() {
+    let home = Home::new();
+    home.write("org.yaml", ORG);
+    home.ok(&["org", "apply", "org.yaml"]);
+    home.ingest(
+        &home
+            .write("bill.csv", &bill("2026-09", &[("2026-08-31", "i-9", "", "1000"), ("2026-09-02", "i-1", "", "10")])),
+    );
+    home.write("rates.csv", "month,from,to,rate\n2026-08,USD,EUR,0.5\n2026-09,USD,EUR,0.9\n");
+    home.ok(&["rates", "apply", "rates.csv"]);
+    let total = |basis: &str| {
+        let args = ["spend", "--by", "team", "--period", "2026-08..2026-09", "--currency", "EUR", "--basis", basis];
+        text(&home.json(&args)["totals"][0]["amount"])
+    };
+    assert_eq!([total("incurred"), total("invoiced")], ["909", "909"]);
+    home.ok(&["period", "close", "2026-09"]);
+    home.write("rates.csv", "month,from,to,rate\n2026-08,USD,EUR,0.1\n2026-09,USD,EUR,0.2\n");
+    home.ok(&["rates", "apply", "rates.csv"]);
+    assert_eq!([total("incurred"), total("invoiced")], ["909", "909"], "the rates of the statement");
+}

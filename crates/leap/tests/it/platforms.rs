@@ -227,3 +227,32 @@ fn a_policy_is_checked_over_a_period_and_odd_weights_are_told() {
         assert!(said.contains(words), "no '{words}' in\n{said}");
     }
 }
+
+/// An org without a unit that a pool names would leave every report unreadable.
+#[test]
+fn an_org_in_which_a_pool_names_nobody_is_refused() {
+    let pools = "pools:\n  - {name: kafka, steward: a, driver: {fixed: {a: 1, d: 1}}}\n  - {name: cluster, steward: a, driver: {fixed: {a: 1}}}\n";
+    let home = Home::new();
+    home.write("org.yaml", ORG);
+    home.write("rules.yaml", RULES);
+    home.ok(&["org", "apply", "org.yaml"]);
+    home.ok(&["rules", "apply", "rules.yaml"]);
+    home.ingest(&home.write("bill.csv", &bill("2026-09", &[(DAY, "kafka-1", "", "10")])));
+    home.write("more.yaml", &format!("{ORG}  - {{id: d, name: D, kind: team, parent: acme}}\n"));
+    home.ok(&["org", "apply", "more.yaml", "--effective", "2026-09-01"]);
+    home.write("pools.yaml", pools);
+    home.ok(&["pool", "apply", "pools.yaml"]);
+    assert_eq!(spend(&home, "team", &[]), map(&[("a", "5"), ("d", "5")]));
+    let before = home.digest();
+    let refused = home.run(&["org", "revert", "1"]);
+    assert_ne!(refused.code, 0, "{}", refused.out);
+    for words in ["the pools in force do not fit this org; nothing was changed", "unknown team 'd'", "leap pool apply"]
+    {
+        assert!(refused.err.contains(words), "{words}: {}", refused.err);
+    }
+    assert_eq!(home.digest(), before);
+    home.write("pools.yaml", &pools.replace(", d: 1", ""));
+    home.ok(&["pool", "apply", "pools.yaml"]);
+    home.ok(&["org", "revert", "1"]);
+    assert_eq!(spend(&home, "team", &[]), map(&[("a", "10")]));
+}

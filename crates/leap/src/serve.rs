@@ -1,0 +1,138 @@
+//! `leap serve`: takes in traces that OpenTelemetry sends, until it is told to stop.
+//!
+//! ```text
+//! $ leap serve
+//! OTLP/HTTP  http://127.0.0.1:4318
+//! OTLP/gRPC  http://127.0.0.1:4317
+//! ^C leap: stopping: answering what is in flight, storing what is complete (again to end at once)
+//! leap: 1200 requests stored, 40 replaced, 3 known already; 2 segments of the spool wait for the next start
+//! ```
+//!
+//! The addresses are those that are really listened on (port 0 is any free one), and are printed when requests are
+//! answered. Nothing that was answered is lost, however it ends: [`crate::intake`].
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use leap_web::otlp::{Limits, Receivers};
+
+use crate::cli::ServeArgs;
+use crate::failure::Failure;
+use crate::home::{Home, ServeSettings};
+use crate::intake::{self, Traces};
+
+/// Runs until SIGINT or SIGTERM.
+pub(crate) async fn run(root: &Path, args: &ServeArgs) -> Result<(), Failure> {
+    let settings = Home::settings(root)?;
+    let http = args.otlp_http.unwrap_or(settings.serve.otlp_http);
+    let grpc = args.otlp_grpc.unwrap_or(settings.serve.otlp_grpc);
+    let receivers = Receivers::bind(http, grpc, limits(&settings.serve)?)
+        .await
+        .map_err(|error| Failure::usage(format!("{error}; or set serve.otlp_http and serve.otlp_grpc in leap.toml")))?;
+    let stop = Signals::listen()?;
+    let traces = Arc::new(Traces::start(root, &settings.latency.stream).await?);
+    for (what, address) in [("OTLP/HTTP", receivers.http()), ("OTLP/gRPC", receivers.grpc())] {
+        eprintln!("{what}  http://{address}");
+        if !address.ip().is_loopback() {
+            eprintln!("leap: anybody who reaches {address} can send traces, as nobody has to log in");
+        }
+    }
+    let stopped = receivers.run(traces.clone(), stop.wait()).await;
+    if stopped.cut > 0 {
+        eprintln!("leap: {} connections were cut; what they had no answer for will be sent again", stopped.cut);
+    }
+    let (_, stored) = traces.stop().await?;
+    let waiting = intake::waiting(&intake::spool_folder(root))?;
+    eprintln!(
+        "leap: {} requests stored, {} replaced, {} known already; {} segments of the spool wait for the next start",
+        stored.new, stored.replaced, stored.known, waiting.segments
+    );
+    Ok(())
+}
+
+/// The limits that the settings name.
+fn limits(settings: &ServeSettings) -> Result<Limits, Failure> {
+    let bytes = |name: &str, mib: usize| {
+        let bytes = mib.checked_mul(1 << 20).filter(|bytes| *bytes > 0);
+        bytes.ok_or_else(|| Failure::usage(format!("leap.toml: serve.{name} = {mib} is no size; write MiB, from 1 on")))
+    };
+    Ok(Limits {
+        body: bytes("body_mib", settings.body_mib)?,
+        bodies: bytes("bodies_mib", settings.bodies_mib)?,
+        body_time: Duration::from_secs(settings.body_seconds.max(1)),
+        stop_time: Duration::from_secs(settings.stop_seconds),
+        ..Limits::default()
+    })
+}
+
+/// The addresses of OTLP.
+pub(crate) const HTTP: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4318);
+/// The same for gRPC.
+pub(crate) const GRPC: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4317);
+
+/// SIGINT and SIGTERM, listened for from the moment that this is made.
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> Result<Signals, Failure> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let listened = || Ok::<_, std::io::Error>((signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?));
+        let (interrupt, terminate) =
+            listened().map_err(|error| Failure::failed(format!("could not listen for signals: {error}")))?;
+        Ok(Signals { interrupt, terminate })
+    }
+
+    /// Ends with the first signal; a second one ends the process.
+    async fn wait(mut self) {
+        self.next().await;
+        eprintln!("leap: stopping: answering what is in flight, storing what is complete (again to end at once)");
+        tokio::spawn(async move { std::process::exit(self.next().await) });
+    }
+
+    /// The exit code that a shell gives to the signal that came.
+    async fn next(&mut self) -> i32 {
+        tokio::select! {
+            _ = self.interrupt.recv() => 130,
+            _ = self.terminate.recv() => 143,
+        }
+    }
+}
+
+/// Ctrl-C.
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> Result<Signals, Failure> {
+        Ok(Signals)
+    }
+
+    async fn wait(self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_limits_and_no_size_is_refused() {
+        let limits = limits(&ServeSettings::default()).unwrap();
+        assert_eq!(limits, Limits::default(), "the written settings are what leap-web takes for its own");
+        let none = ServeSettings { body_mib: 0, ..ServeSettings::default() };
+        assert!(super::limits(&none).unwrap_err().message.starts_with("leap.toml: serve.body_mib = 0 is no size"));
+        let endless = ServeSettings { bodies_mib: usize::MAX, ..ServeSettings::default() };
+        assert!(super::limits(&endless).unwrap_err().message.contains("serve.bodies_mib"));
+    }
+}
