@@ -8,6 +8,7 @@
 //! cargo xtask bench intake    take in 10 million charges, beside DuckDB
 //! cargo xtask bench money     the lake's candidates for money
 //! cargo xtask bench latency   spans a second, bytes, milliseconds of latency, each beside its aim
+//! cargo xtask bench server    traces into the running server for a minute, beside its aims
 //! cargo xtask bench restate   what a reorg or a rule dated back costs, beside attributing everything
 //! cargo xtask fuzz TARGET     fuzz one parser (needs cargo-fuzz and a nightly toolchain)
 //! ```
@@ -16,6 +17,7 @@
 mod bench;
 mod bench_latency;
 mod bench_restate;
+mod bench_server;
 mod packages;
 mod tidy;
 
@@ -32,11 +34,12 @@ fn main() -> ExitCode {
         ["bench", "intake", rest @ ..] => bench::intake(rest),
         ["bench", "money"] => bench::money(),
         ["bench", "latency", rest @ ..] => bench_latency::latency(rest),
+        ["bench", "server", rest @ ..] => bench_server::server(rest),
         ["bench", "restate"] => bench_restate::restate(),
         ["fuzz", target, rest @ ..] => fuzz(target, rest),
         _ => {
             eprintln!(
-                "usage: cargo xtask demo | test [NAME] | tidy | bench intake [--rows 10m] | bench money | bench latency [PART] | bench restate | fuzz TARGET"
+                "usage: cargo xtask demo | test [NAME] | tidy | bench intake [--rows 10m] | bench money | bench latency [PART] | bench server [SECONDS [SPANS_A_SECOND]] | bench restate | fuzz TARGET"
             );
             return ExitCode::from(2);
         }

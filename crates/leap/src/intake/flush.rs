@@ -37,7 +37,8 @@ pub(super) struct Flusher {
 impl Flusher {
     /// Stores parts until the stream ends.
     pub(super) fn run(self) {
-        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = match runtime {
             Ok(runtime) => runtime,
             Err(error) => return self.shared.broken(&format!("could not start the thread that stores: {error}")),
         };
@@ -110,7 +111,7 @@ async fn open(root: &Path) -> Result<Home, Failure> {
 }
 
 /// Stores requests under a name that no others have.
-async fn publish(home: &Home, delivered: &mut Delivered) -> Result<Stored, Failure> {
+pub(super) async fn publish(home: &Home, delivered: &mut Delivered) -> Result<Stored, Failure> {
     let now = clock::now();
     let (change, _) = home.book.trace_files(0, 0, None).await.map_err(|error| Failure::from_error(&error))?;
     let (digest, id) = name_of(format!("OTLP stream, change {change}, {now}").as_bytes());

@@ -180,7 +180,11 @@ impl Intake for Traces {
         if body.signal == Signal::Metrics {
             return metrics(body).await;
         }
-        let stopped = || Refused::Down("leap is stopping".to_owned());
+        let stopped = || {
+            let broke =
+                "the thread that takes traces in broke off; restart leap serve, which takes in what was acknowledged";
+            Refused::Down(if self.shared.is_stopping() { "leap is stopping" } else { broke }.to_owned())
+        };
         if self.shared.is_stopping() {
             return Err(stopped());
         }
@@ -191,6 +195,10 @@ impl Intake for Traces {
     }
 
     fn ready(&self) -> Result<(), String> {
+        let ended = |thread: &JoinHandle<()>| thread.is_finished();
+        if self.threads.lock().unwrap_or_else(PoisonError::into_inner).iter().any(ended) {
+            return Err("a thread that takes traces in ended; restart leap serve".to_owned());
+        }
         let state = self.shared.lock();
         state.broken.as_ref().or(state.unstored.as_ref()).map_or(Ok(()), |why| Err(why.clone()))
     }

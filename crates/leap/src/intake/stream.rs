@@ -176,11 +176,12 @@ impl Stream {
     /// What came since the part before. `last` is the last one of the process. The book is told counts and services once an
     /// hour, and at once where a service says something new.
     pub(super) fn part(&mut self, now: u64, last: bool) -> Part {
-        let counts = self.counts();
         let part = self.gathered.gathered.part();
         self.requests += part.requests.rows().len() as u64;
         self.without_request += part.without_request;
         self.out_of_time += part.out_of_time;
+        // Only now: requests that were made twice of one trace are counted once.
+        let counts = self.counts();
         let reach = std::mem::take(&mut self.gathered.reach);
         let needed_from = self.needed_from(now);
         let services = self.new_facts(last || now.saturating_sub(self.told_at) >= HOUR_NS);
@@ -232,3 +233,7 @@ pub(super) fn name_of(text: &[u8]) -> (Digest, DeliveryId) {
     let digest = Digest::of(text);
     (digest, DeliveryId::new(&digest.short()).expect("16 digits"))
 }
+
+#[cfg(test)]
+#[path = "stream_tests.rs"]
+mod tests;

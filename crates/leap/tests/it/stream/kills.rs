@@ -11,7 +11,7 @@ use crate::harness::text;
 use crate::latency::{MONDAY, otlp};
 
 /// How often the server is killed.
-const KILLS: u64 = 40;
+const KILLS: u64 = 36;
 const SENDERS: u64 = 3;
 
 /// Numbers that look random and are the same every time.
@@ -85,7 +85,7 @@ fn killed_at_any_moment_the_server_loses_nothing_that_it_answered_and_counts_not
         let (mut server, mut dice) = (first, Dice(99));
         for _ in 0..KILLS {
             // From the middle of the first bodies to after the first parts were stored.
-            let moment = [5, 30, 100, 400, 1_300][dice.below(5) as usize];
+            let moment = [5, 30, 100, 400, 900][dice.below(5) as usize];
             std::thread::sleep(Duration::from_millis(dice.below(moment)));
             server.kill();
             server = Server::start_at(&home, &address);
