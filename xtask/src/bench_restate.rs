@@ -212,7 +212,7 @@ pub(crate) fn restate() -> Result<(), String> {
             same(&bench, apply)?;
         }
         bench.measure("rule of 1 % of cost, back-dated 6 months", &["rules", "apply", &one, "--effective", BACK])?;
-        bench.measure("back to the rules before: 6 months", &["rules", "apply", &rules])?;
+        bench.measure("back to the rules before: 6 months", &["rules", "apply", &rules, "--later", "replace"])?;
         same(&bench, "rule dated back")?;
         bench.measure("rule of 1 % of cost, all 18 months", &["rules", "apply", &one])?;
         bench.measure("back to the rules before: 18 months", &["rules", "apply", &rules])?;

@@ -60,7 +60,9 @@ fn root() -> PathBuf {
 
 /// Runs a command in the workspace and fails when it fails.
 fn run(command: &mut Command) -> Result<(), String> {
-    let shown = format!("{command:?}").replace('"', "");
+    let program = Path::new(command.get_program()).file_name().unwrap_or(command.get_program());
+    let words = [program].into_iter().chain(command.get_args()).map(|word| word.to_string_lossy());
+    let shown = words.collect::<Vec<_>>().join(" ");
     eprintln!("xtask: {shown}");
     match command.current_dir(root()).status() {
         Ok(status) if status.success() => Ok(()),

@@ -402,6 +402,15 @@ pub(crate) enum RulesCommand {
     Show(ListArgs),
 }
 
+/// What becomes of versions that begin after a new one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Later {
+    /// They stay: what is new holds until the next of them begins.
+    Keep,
+    /// They go: what is new holds from its day on.
+    Replace,
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct RulesFileArgs {
     /// rules.yaml; paths inside are relative to it.
@@ -412,17 +421,24 @@ pub(crate) struct RulesFileArgs {
     /// First day on which these rules would hold. Default: all days.
     #[arg(long, value_name = "DATE")]
     pub(crate) effective: Option<Day>,
+    /// What becomes of rules in force that begin after that day.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) later: Option<Later>,
     #[command(flatten)]
     pub(crate) format: FormatArg,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct RulesApplyArgs {
-    /// rules.yaml; paths inside are relative to it.
-    pub(crate) file: PathBuf,
+    /// rules.yaml; paths inside are relative to it. With --full it may be left out: the rules in force.
+    #[arg(required_unless_present = "full")]
+    pub(crate) file: Option<PathBuf>,
     /// First day on which these rules hold; earlier days keep the rules they have. Default: all days.
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", requires = "file")]
     pub(crate) effective: Option<Day>,
+    /// What becomes of rules in force that begin after that day. Must be said where there are such.
+    #[arg(long, value_enum, value_name = "WHAT", requires = "file")]
+    pub(crate) later: Option<Later>,
     /// Also name shadowed and dead rules, as rules check does, which asks every rule for every key.
     #[arg(long)]
     pub(crate) check: bool,
@@ -553,6 +569,12 @@ pub(crate) enum PoolCommand {
 pub(crate) struct PoolApplyArgs {
     /// pools.yaml; paths inside are relative to it.
     pub(crate) file: PathBuf,
+    /// First day on which this policy holds, the first of a month; earlier months keep the policy they have. Default: all days.
+    #[arg(long, value_name = "DATE")]
+    pub(crate) effective: Option<Day>,
+    /// What becomes of policies in force that begin after that day. Must be said where there are such.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) later: Option<Later>,
     #[command(flatten)]
     pub(crate) format: FormatArg,
 }

@@ -10,11 +10,12 @@ use leap_book::ConfigFiles;
 use leap_orient::org::Org;
 use leap_orient::predicate::Fields;
 use leap_orient::rules::{RuleSet, RulesVersion};
-use leap_terms::{Day, fault, limits};
+use leap_terms::{fault, limits};
 
 use crate::catalog;
 use crate::failure::Failure;
 use crate::home::{Home, failed};
+use crate::versions;
 
 /// Files by name, the main one first.
 pub(crate) type Files = Vec<(String, Vec<u8>)>;
@@ -49,75 +50,9 @@ fn is_backstage(text: &str) -> bool {
     text.lines().any(|line| line.trim_start().starts_with("apiVersion:") && line.contains("backstage.io"))
 }
 
-/// Name of the file that lists versions of the rules, where there are several.
-const VERSIONS: &str = "versions.json";
-
-/// One version of the rules in force, as it lies in the book: from which day, and its files.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct RulesVersionFiles {
-    /// First day on which it holds.
-    pub(crate) from: Day,
-    /// Its files, the main one first.
-    pub(crate) files: Files,
-}
-
-/// The versions that some files of the book hold: one, or those that `versions.json` lists.
-pub(crate) fn rules_versions(files: &Files) -> Result<Vec<RulesVersionFiles>, Failure> {
-    match files.first() {
-        None => Ok(Vec::new()),
-        Some((name, list)) if name == VERSIONS => {
-            let days: Vec<String> = serde_json::from_slice(list)
-                .map_err(|error| Failure::failed(format!("the rules in the book are damaged: {VERSIONS}: {error}")))?;
-            let mut versions = Vec::new();
-            for (number, day) in days.iter().enumerate() {
-                let from = day.parse().map_err(Failure::failed)?;
-                let prefix = format!("{number}/");
-                let own = files.iter().filter_map(|(name, bytes)| {
-                    name.strip_prefix(&prefix).map(|name| (name.to_owned(), bytes.clone()))
-                });
-                versions.push(RulesVersionFiles { from, files: own.collect() });
-            }
-            Ok(versions)
-        }
-        Some(_) => Ok(vec![RulesVersionFiles { from: Day::EARLIEST, files: files.clone() }]),
-    }
-}
-
-/// The files of these versions, as the book keeps them.
-pub(crate) fn versions_files(versions: &[RulesVersionFiles]) -> ConfigFiles {
-    match versions {
-        [one] if one.from == Day::EARLIEST => ConfigFiles { files: one.files.clone() },
-        many => {
-            let days: Vec<String> = many.iter().map(|version| version.from.to_string()).collect();
-            let list = serde_json::to_vec(&days).expect("days are text");
-            let mut files = vec![(VERSIONS.to_owned(), list)];
-            for (number, version) in many.iter().enumerate() {
-                files.extend(version.files.iter().map(|(name, bytes)| (format!("{number}/{name}"), bytes.clone())));
-            }
-            ConfigFiles { files }
-        }
-    }
-}
-
-/// These versions, with another one from a day on; what held on or after that day no longer does. Without a day it holds
-/// on all days.
-pub(crate) fn followed_by(versions: &[RulesVersionFiles], files: Files, from: Option<Day>) -> Vec<RulesVersionFiles> {
-    let from = from.unwrap_or(Day::EARLIEST);
-    let mut all: Vec<RulesVersionFiles> = versions.iter().filter(|version| version.from < from).cloned().collect();
-    if all.is_empty() && from > Day::EARLIEST {
-        // Before the first version nothing held.
-        all.push(RulesVersionFiles {
-            from: Day::EARLIEST,
-            files: vec![("rules.yaml".to_owned(), b"rules: []\n".to_vec())],
-        });
-    }
-    all.push(RulesVersionFiles { from, files });
-    all
-}
-
 /// Reads the rules from their files, below the ownership that was settled by claims.
 pub(crate) fn read_rules(files: &Files, claims: Option<&Files>, org: &Org) -> Result<RuleSet, Failure> {
-    let versions = rules_versions(files)?;
+    let versions = versions::of(files)?;
     let readers: Vec<_> = versions
         .iter()
         .map(|version| {

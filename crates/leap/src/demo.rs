@@ -60,12 +60,20 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
     let (file, format) = quiet(&company.rules);
     apply_rules(
         &root,
-        &RulesApplyArgs { file, effective: None, check: false, full: false, from_charges: false, format },
+        &RulesApplyArgs {
+            file: Some(file),
+            effective: None,
+            later: None,
+            check: false,
+            full: false,
+            from_charges: false,
+            format,
+        },
         false,
     )
     .await?;
     let (file, format) = quiet(&company.pools);
-    pools::apply(&root, &PoolApplyArgs { file, format }, false).await?;
+    pools::apply(&root, &PoolApplyArgs { file, effective: None, later: None, format }, false).await?;
     eprintln!(
         "taking in {} deliveries with {} rows, as they arrived …",
         company.deliveries.len(),

@@ -39,6 +39,7 @@ mod story;
 mod traces;
 mod trail;
 mod verify;
+mod versions;
 mod view;
 mod world;
 

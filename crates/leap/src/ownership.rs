@@ -17,14 +17,15 @@ use leap_terms::tables::{self, Table};
 use leap_terms::{CostKind, Currency, Day, Fault, FileRecord, Money};
 
 use crate::claims;
-use crate::cli::{OrgApplyArgs, OutputFormat, RulesApplyArgs, RulesFileArgs, RulesSuggestArgs};
+use crate::cli::{Later, OrgApplyArgs, OutputFormat, RulesApplyArgs, RulesFileArgs, RulesSuggestArgs};
 use crate::clock::{self, Stopwatch};
 use crate::config;
 use crate::cycle::{self, Change};
 use crate::failure::Failure;
 use crate::home::{Access, Home};
 use crate::output::{Answer, Cell, amount_shown, emit};
-use crate::view::parse_pools;
+use crate::versions::{self, Since, VersionFiles};
+use crate::view::read_pools;
 use crate::world::{Open, Slice, World, each_batch, owned_share, published};
 pub(crate) use looking::{Target, Touched, changed_slices, keyed_for};
 
@@ -37,7 +38,10 @@ pub(crate) async fn apply_rules(root: &Path, args: &RulesApplyArgs, say: bool) -
     let home = Home::open(root, Access::Write).await?;
     let world = World::load(&home, None).await?;
     let watch = Stopwatch::start();
-    let Dated { rules, warnings, files, all } = dated_rules(&world, &world.org, &args.file, args.effective)?;
+    let Dated { rules, warnings, files, all } = match &args.file {
+        Some(file) => dated_rules(&world, &world.org, file, Since { day: args.effective, later: args.later })?,
+        None => in_force(&world)?,
+    };
     if say {
         warn(&warnings);
     }
@@ -55,8 +59,9 @@ pub(crate) async fn apply_rules(root: &Path, args: &RulesApplyArgs, say: bool) -
         }
     }
     let since = args.effective.map_or_else(String::new, |day| format!(" from {day}"));
+    let what = args.file.as_ref().map_or_else(|| "--full".to_owned(), |file| file.display().to_string());
     let change = Change {
-        cause: format!("rules apply {}{since}", args.file.display()),
+        cause: format!("rules apply {what}{since}"),
         configs: BTreeMap::from([(ConfigKind::Rules, all)]),
         ..Change::default()
     };
@@ -87,27 +92,47 @@ struct Dated {
     all: ConfigFiles,
 }
 
-/// The rules in force followed by others from a day on (or replaced by them), below settled claims.
-fn dated_rules(world: &World, org: &Org, path: &Path, effective: Option<Day>) -> Result<Dated, Failure> {
+/// The rules in force with others from a day on, below settled claims.
+fn dated_rules(world: &World, org: &Org, path: &Path, since: Since) -> Result<Dated, Failure> {
     let claims = world.config(ConfigKind::Claims).map(|version| &version.files);
-    let versions = config::rules_versions(&world.config_files(ConfigKind::Rules))?;
+    let versions = versions::of(&world.config_files(ConfigKind::Rules))?;
+    let later = since.later("rules", &versions)?;
     // Where all that is in force goes on until the day, it need not be read again.
-    let goes_on = effective.filter(|day| {
+    let goes_on = since.day.filter(|day| {
         let same_org = std::ptr::eq(org, &world.org);
         same_org && claims.is_none() && !versions.is_empty() && versions.iter().all(|version| version.from < *day)
     });
     let fields = goes_on.map(|_| world.rules.fields().clone()).unwrap_or_default();
     let (alone, files) = config::load_rules(path, org, fields)?;
     let warnings = alone.warnings().to_vec();
-    if effective.is_none() && claims.is_none() {
-        return Ok(Dated { rules: alone, warnings, all: files.clone(), files });
+    let mut dated = versions::with(&versions, files.files.clone(), since, later);
+    if dated[0].from > Day::EARLIEST {
+        // Before the first version nobody owns anything.
+        let none = vec![("rules.yaml".to_owned(), b"rules: []\n".to_vec())];
+        dated.insert(0, VersionFiles { from: Day::EARLIEST, files: none });
     }
-    let all = config::versions_files(&config::followed_by(&versions, files.files.clone(), effective));
+    let all = versions::files(&dated);
     let rules = match goes_on {
         Some(day) => world.rules.followed_by(alone, day),
+        None if dated.len() == 1 && claims.is_none() => alone,
         None => config::read_rules(&all.files, claims, org)?,
     };
     Ok(Dated { rules, warnings, files, all })
+}
+
+/// The rules in force, to be asked again.
+fn in_force(world: &World) -> Result<Dated, Failure> {
+    let files = world.config_files(ConfigKind::Rules);
+    if files.is_empty() {
+        return Err(Failure::usage("no rules are in force; name a file: leap rules apply rules.yaml"));
+    }
+    let newest = versions::of(&files)?.pop().map(|version| version.files).unwrap_or_default();
+    Ok(Dated {
+        rules: world.rules.clone(),
+        warnings: Vec::new(),
+        files: ConfigFiles { files: newest },
+        all: ConfigFiles { files },
+    })
 }
 
 /// The rules in force, read against another org.
@@ -174,9 +199,7 @@ fn recorded_at(world: &World, change: &Change) -> Result<leap_terms::Instant, Fa
 
 /// Refuses an org in which the pools in force name somebody whom nobody knows: no report could share them any more.
 fn pools_fit(world: &World, org: &Org) -> Result<(), Failure> {
-    let files = world.config_files(ConfigKind::Pools);
-    let Some((name, bytes)) = files.first() else { return Ok(()) };
-    parse_pools(name, bytes, &files[1..], org).map(drop).map_err(|failure| Failure {
+    read_pools(&world.config_files(ConfigKind::Pools), org).map(drop).map_err(|failure| Failure {
         message: format!(
             "the pools in force do not fit this org; nothing was changed\n{}\nkeep the unit (a dissolved one has a successor), or \
              name another one first: leap pool apply",
@@ -355,7 +378,8 @@ pub(crate) async fn check_rules(root: &Path, args: &RulesFileArgs) -> Result<(),
     let world = World::load(&home, None).await?;
     let mut loaded = None;
     let org = org_for(root, &world, args.org.as_ref(), &mut loaded).await?;
-    let Dated { rules, warnings, files, .. } = dated_rules(&world, org, &args.file, args.effective)?;
+    let since = Since { day: args.effective, later: args.later.or(Some(Later::Replace)) };
+    let Dated { rules, warnings, files, .. } = dated_rules(&world, org, &args.file, since)?;
     warn(&warnings);
     let engine = Engine::new(&rules, org);
     let runs = runs(&home, &world, &rules, &engine)?;
@@ -465,7 +489,8 @@ pub(crate) async fn diff_rules(root: &Path, args: &RulesFileArgs) -> Result<(), 
     let world = World::load(&home, None).await?;
     let mut loaded = None;
     let org = org_for(root, &world, args.org.as_ref(), &mut loaded).await?;
-    let rules = dated_rules(&world, org, &args.file, args.effective)?.rules;
+    let since = Since { day: args.effective, later: args.later };
+    let rules = dated_rules(&world, org, &args.file, since)?.rules;
     let engine = Engine::new(&rules, org);
     let in_force = Engine::new(&world.rules, &world.org);
     let mut diff = DiffRun::new(&in_force, &engine);

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use leap_book::{ConfigFiles, ConfigKind};
-use leap_orient::pool::{self, DriverFile, LineKind, Pools};
+use leap_orient::pool::{self, DriverFile, LineKind, Policies, Pool, Pools};
 use leap_orient::reading::spend::Basis;
-use leap_terms::{CostKind, Costs, Currency, Month, Owner, Period, ResidualReason, fault};
+use leap_terms::{CostKind, Costs, Currency, Day, Month, Owner, Period, ResidualReason, fault};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::cli::{OutputFormat, PoolApplyArgs, PoolCheckArgs, PoolExplainArgs, PoolListArgs};
@@ -20,6 +20,7 @@ use crate::failure::Failure;
 use crate::home::{Access, Home};
 use crate::output::{Answer, Cell, amount_shown, emit};
 use crate::ownership::publish_unchanged;
+use crate::versions::{self, Since};
 use crate::view::{Layer, View};
 use crate::world::{Slice, World, published};
 
@@ -98,11 +99,16 @@ pub(crate) async fn apply(root: &Path, args: &PoolApplyArgs, say: bool) -> Resul
     if say {
         warn(&pools, &world);
     }
+    let since = Since { day: args.effective.map(first_of_month).transpose()?, later: args.later };
+    let versions = versions::of(&world.config_files(ConfigKind::Pools))?;
+    let later = since.later("pools", &versions)?;
+    let files = versions::files(&versions::with(&versions, files.files, since, later));
     if world.config_digest(ConfigKind::Pools) == Some(files.digest()) {
         return emit("this policy is in force already; nothing was changed\n");
     }
+    let from = since.day.map_or_else(String::new, |day| format!(" from {day}"));
     let change = Change {
-        cause: format!("pool apply {}", args.file.display()),
+        cause: format!("pool apply {}{from}", args.file.display()),
         configs: BTreeMap::from([(ConfigKind::Pools, files)]),
         ..Change::default()
     };
@@ -115,7 +121,24 @@ pub(crate) async fn apply(root: &Path, args: &PoolApplyArgs, say: bool) -> Resul
             &serde_json::json!({ "snapshot": snapshot.digest.to_string(), "id": snapshot.id }),
         );
     }
-    emit(&format!("snapshot {} published; {} pools are shared\n", snapshot.digest.short(), pools.all().len()))
+    let shared = match pools.all().len() {
+        1 => "1 pool is shared".to_owned(),
+        count => format!("{count} pools are shared"),
+    };
+    emit(&format!("snapshot {} published; {shared}{from}\n", snapshot.digest.short()))
+}
+
+/// A policy begins with a calendar month, because weights and direct cost are those of months.
+fn first_of_month(day: Day) -> Result<Day, Failure> {
+    let first = day.month().first_day();
+    if day == first {
+        return Ok(day);
+    }
+    Err(Failure::usage(format!(
+        "pools are shared by calendar months, and {day} is inside one; nothing was changed\n  name its first day or the \
+         next one's: --effective {first} or --effective {}",
+        day.month().period().until()
+    )))
 }
 
 /// What each pool collected, and where it went.
@@ -184,7 +207,7 @@ fn flows(
 
 fn print_flows(
     flows: &BTreeMap<(String, Currency), Flow>,
-    pools: Option<&Pools>,
+    policies: Option<&Policies>,
     world: &World,
     period: Period,
     format: OutputFormat,
@@ -196,12 +219,19 @@ fn print_flows(
     let mut sorted: Vec<_> = flows.iter().collect();
     sorted.sort_by(|a, b| b.1.collected.effective.abs().cmp(&a.1.collected.effective.abs()).then_with(|| a.0.cmp(b.0)));
     for ((name, currency), flow) in sorted {
-        let pool = pools.and_then(|pools| pools.get(name));
+        let held: Vec<&Pool> = policies
+            .into_iter()
+            .flat_map(|policies| policies.within(period))
+            .filter_map(|(_, pools)| pools.get(name))
+            .collect();
+        let mut drivers: Vec<&str> = held.iter().map(|pool| pool.driver.word()).collect();
+        drivers.dedup();
+        let pool = held.last();
         let own = pool.map(|pool| pool.steward.clone()).filter(|steward| !steward.is_empty());
         let steward = own.unwrap_or_else(|| world.rules.steward(&ResidualReason::Pool(name.clone())).to_owned());
         answer.rows.push(vec![
             Cell::text(name.as_str()),
-            Cell::text(pool.map_or("none: kept", |pool| pool.driver.word())),
+            Cell::text(if drivers.is_empty() { "none: kept".to_owned() } else { drivers.join(", then ") }),
             Cell::text(steward),
             Cell::text(currency.as_str()),
             Cell::Amount(flow.collected.effective),
@@ -232,7 +262,7 @@ pub(crate) async fn check(root: &Path, args: &PoolCheckArgs) -> Result<(), Failu
     let mut layer = Layer::new(World::load(&home, None).await?)?;
     let (pools, _) = load(&args.file, &layer.world)?;
     warn(&pools, &layer.world);
-    layer.pools = Some(pools);
+    layer.pools = Some(Policies::from(pools));
     let period = args.period.map_or_else(|| layer.world.last_period(Basis::Incurred), Ok)?;
     let slices: Vec<(&Layer, Slice)> = layer.world.slices().into_iter().map(|slice| (&layer, slice)).collect();
     let flows = flows(&slices, &home, period)?;
@@ -243,7 +273,8 @@ pub(crate) async fn check(root: &Path, args: &PoolCheckArgs) -> Result<(), Failu
 pub(crate) async fn explain(root: &Path, args: &PoolExplainArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Read).await?;
     let view = View::open(&home, &args.known.reading()).await?;
-    let policies: Vec<&Pools> = view.layers().filter_map(|layer| layer.pools.as_ref()).collect();
+    let policies: Vec<&Pools> =
+        view.layers().filter_map(|layer| layer.pools.as_ref()).flat_map(Policies::all).collect();
     if policies.is_empty() {
         return Err(Failure::failed(
             "no policy is in force; write pools.yaml and apply it: leap pool apply pools.yaml",
@@ -270,8 +301,9 @@ pub(crate) async fn explain(root: &Path, args: &PoolExplainArgs) -> Result<(), F
     let mut talk = String::new();
     for (billing, layer) in months {
         let layer = view.layer(layer);
-        // A statement may be older than the pool.
-        let Some(pools) = layer.pools.as_ref().filter(|pools| pools.get(&args.pool).is_some()) else { continue };
+        // A statement, or the policy of that day, may be older than the pool.
+        let held = layer.pools.as_ref().and_then(|policies| policies.on(args.day));
+        let Some(pools) = held.filter(|pools| pools.get(&args.pool).is_some()) else { continue };
         let facts = layer.facts(billing, day, &open)?;
         let explanation =
             pool::explain(pools, &layer.world.org, &layer.world.org, &facts, &args.pool, args.day).map_err(problem)?;

@@ -12,14 +12,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use leap_book::{ConfigKind, Statement};
 use leap_orient::attribute::Daily;
 use leap_orient::org::{Org, OrgReading};
-use leap_orient::pool::{DriverFile, FactRow, Facts, Journal, Line, Pools, share};
+use leap_orient::pool::{DriverFile, FactRow, Facts, Journal, Line, Policies, Pools};
 use leap_orient::reading::spend::Basis;
 use leap_terms::{Day, Instant, Month, Owner, Period, ResidualReason, fault};
 
 use crate::cli::{OrgArg, PoolsArg, ReadingArgs};
 use crate::clock;
+use crate::config::Files;
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::versions;
 use crate::world::{Open, Slice, World};
 
 /// One world of a view, with its pools.
@@ -27,7 +29,7 @@ pub(crate) struct Layer {
     /// The snapshot.
     pub(crate) world: World,
     /// How its pools are shared; none where no policy is in force.
-    pub(crate) pools: Option<Pools>,
+    pub(crate) pools: Option<Policies>,
     /// Daily tables read so far, by the path of their file.
     read: Mutex<HashMap<String, Arc<Daily>>>,
 }
@@ -76,7 +78,7 @@ impl Layer {
     pub(crate) fn journal(&self, billing: Month, days: Period, open: Open) -> Result<Journal, Failure> {
         let Some(pools) = &self.pools else { return Ok(Journal::default()) };
         let facts = self.facts(billing, days, open)?;
-        share(pools, &self.world.org, &self.world.org, &facts, days).map_err(|error| Failure::from_error(&error))
+        pools.share(&self.world.org, &self.world.org, &facts, days).map_err(|error| Failure::from_error(&error))
     }
 
     /// The facts for that: pool cost of the billing period; what weighs, of whole calendar months.
@@ -126,15 +128,24 @@ pub(crate) fn add_facts(facts: &mut Facts, slice: &Slice, daily: &Daily, billing
     }
 }
 
-/// The policy in force in a world.
-pub(crate) fn pools_of(world: &World) -> Result<Option<Pools>, Failure> {
-    let files = world.config_files(ConfigKind::Pools);
-    let Some((name, bytes)) = files.first() else { return Ok(None) };
-    parse_pools(name, bytes, &files[1..], &world.org).map(Some)
+/// The policies in force in a world.
+pub(crate) fn pools_of(world: &World) -> Result<Option<Policies>, Failure> {
+    read_pools(&world.config_files(ConfigKind::Pools), &world.org)
 }
 
-/// Reads a policy from its files.
-pub(crate) fn parse_pools(name: &str, bytes: &[u8], others: &[(String, Vec<u8>)], org: &Org) -> Result<Pools, Failure> {
+/// Reads policies from their files; none where there are none.
+pub(crate) fn read_pools(files: &Files, org: &Org) -> Result<Option<Policies>, Failure> {
+    let mut policies = Vec::new();
+    for version in versions::of(files)? {
+        if let Some((name, bytes)) = version.files.first() {
+            policies.push((version.from, parse_pools(name, bytes, &version.files[1..], org)?));
+        }
+    }
+    Ok((!policies.is_empty()).then(|| Policies::new(policies)))
+}
+
+/// Reads one policy from its files.
+fn parse_pools(name: &str, bytes: &[u8], others: &[(String, Vec<u8>)], org: &Org) -> Result<Pools, Failure> {
     let text = std::str::from_utf8(bytes).map_err(|_| Failure::usage(format!("{name} is not UTF-8 text")))?;
     let read = |path: &str| -> Result<DriverFile, String> {
         let found = others.iter().find(|(name, _)| name == path);
@@ -290,7 +301,7 @@ impl View {
     /// Who looks after a residual.
     pub(crate) fn steward(&self, reason: &ResidualReason) -> String {
         if let (ResidualReason::Pool(name), Some(pools)) = (reason, &self.layers[0].pools)
-            && let Some(pool) = pools.get(name).filter(|pool| !pool.steward.is_empty())
+            && let Some(pool) = pools.newest().get(name).filter(|pool| !pool.steward.is_empty())
         {
             return pool.steward.clone();
         }

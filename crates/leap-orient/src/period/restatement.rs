@@ -6,10 +6,11 @@
 //!   rule correction                        0
 //! now                             1078.174671924343
 //! ```
-//! **Method.** Between the statement's world and today's, inputs are exchanged one after the other in the order of
-//! [`Cause::ALL`]: corrections of the bill, the rest of the bill, rules and settled claims, the org, pools and their drivers,
-//! currency rates. A cause is the difference that its exchange makes. The differences telescope, so they add up to the whole
-//! by construction; each is still compared with it. The order is part of the definition: an amount that two causes make
+//! **Method.** Between the statement's world and today's, inputs are exchanged one after the other: corrections of the bill,
+//! the rest of the bill, charges of other bills that only weigh in a pool's driver, rules and settled claims, the org, pools
+//! and their drivers, currency rates. (Where today's rules name units that the statement's org lacks, the org goes before
+//! the rules.) A cause is the difference that its exchanges make. The differences telescope, so they add up to the whole by
+//! construction; each is still compared with it. The order is part of the definition: an amount that two causes make
 //! together (a new charge that a new rule owns) counts for the later one.
 
 use std::collections::BTreeMap;
@@ -29,14 +30,14 @@ pub enum Cause {
     RuleCorrection,
     /// The org's history changed: a reorg that was dated back, or its reversal.
     Recast,
-    /// A pool's policy, its driver or its readings changed.
+    /// A pool's policy, its driver or its readings changed, or charges of another bill by which a pool is shared.
     PoolDriver,
     /// A rate of the month changed.
     CurrencyRate,
 }
 
 impl Cause {
-    /// All, in the order in which they are exchanged.
+    /// All, in the order in which they are told.
     pub const ALL: [Cause; 6] = [
         Cause::BillCorrection,
         Cause::ProviderRestatement,
@@ -80,24 +81,27 @@ pub struct Restatement {
 }
 
 impl Restatement {
-    /// Explains the way from `before` through the figures after each cause's exchange. A cause that is left out made no
-    /// difference.
+    /// Explains the way from `before` through the figures after each exchange. A cause that is left out made no difference;
+    /// exchanges of one cause count together.
     ///
     /// # Panics
-    /// If causes come out of their order, or do not add up to the difference: our bug.
+    /// If causes do not add up to the difference: our bug.
     pub fn explain(before: &Figures, steps: &[(Cause, Figures)]) -> Restatement {
-        assert!(steps.windows(2).all(|pair| pair[0].0 < pair[1].0), "causes come in their order, each once");
-        let mut lines = Vec::new();
+        let mut changes = BTreeMap::<Cause, Figures>::new();
         let mut last = before;
         for (cause, figures) in steps {
-            let change = figures.minus(last);
-            lines.extend(change.iter().map(|(place, costs)| CauseLine {
-                cause: *cause,
-                place: place.clone(),
-                costs: *costs,
-            }));
+            let change = changes.entry(*cause).or_default();
+            for (place, costs) in figures.minus(last).iter() {
+                change.add(place.clone(), *costs);
+            }
             last = figures;
         }
+        let lines: Vec<CauseLine> = changes
+            .iter()
+            .flat_map(|(cause, change)| change.iter().map(move |line| (*cause, line)))
+            .filter(|(_, (_, costs))| **costs != Costs::default())
+            .map(|(cause, (place, costs))| CauseLine { cause, place: place.clone(), costs: *costs })
+            .collect();
         let difference = last.minus(before);
         let mut check = Figures::new();
         for line in &lines {
@@ -165,5 +169,29 @@ mod tests {
         assert_eq!(restatement.lines.len(), 5);
         assert_eq!(restatement.difference.totals()[&usd].effective, "-1.5".parse().unwrap());
         assert!(Restatement::explain(&org, &[(Cause::Recast, org.clone())]).is_empty());
+    }
+
+    #[test]
+    fn exchanges_of_one_cause_count_together_and_may_come_in_any_order() {
+        let before = figures(&[("acme/a", "a", "10"), ("acme/b", "b", "5")]);
+        let weighed = figures(&[("acme/a", "a", "9"), ("acme/b", "b", "6")]);
+        let org = figures(&[("acme/x/a", "a", "9"), ("acme/b", "b", "6")]);
+        let pools = figures(&[("acme/x/a", "a", "9"), ("acme/b", "b", "5"), ("acme/c", "c", "1")]);
+        let steps = [(Cause::PoolDriver, weighed), (Cause::Recast, org), (Cause::PoolDriver, pools)];
+        let told: Vec<(Cause, String, String)> = Restatement::explain(&before, &steps)
+            .lines
+            .iter()
+            .map(|line| (line.cause, line.place.path.clone(), line.costs.effective.to_string()))
+            .collect();
+        let line = |cause, path: &str, amount: &str| (cause, path.to_owned(), amount.to_owned());
+        assert_eq!(
+            told,
+            [
+                line(Cause::Recast, "acme/a", "-9"),
+                line(Cause::Recast, "acme/x/a", "9"),
+                line(Cause::PoolDriver, "acme/a", "-1"),
+                line(Cause::PoolDriver, "acme/c", "1"),
+            ]
+        );
     }
 }

@@ -11,8 +11,8 @@
 //!
 //! Reading order: [`split`] (the law of splits), [`policy`] (`pools.yaml`), [`measured`] (driver files),
 //! [`kubernetes`] (weights from usage reports), [`facts`] (the costs that take part), [`driver`] (weights of a pool on a
-//! day), [`solve`] (pools that use pools), [`benefit`] (benefits of commitments, averaged), [`journal`] (the lines) and
-//! [`mod@explain`] (why they are what they are).
+//! day), [`solve`] (pools that use pools), [`benefit`] (benefits of commitments, averaged), [`journal`] (the lines), [`history`]
+//! (policies that follow each other in time) and [`mod@explain`] (why lines are what they are).
 //!
 //! What is absent on purpose: prices, forecasts, and any say of which charges a pool collects; rules say that.
 
@@ -22,6 +22,7 @@ mod drivers;
 pub mod explain;
 pub mod facts;
 mod heads;
+pub mod history;
 pub mod journal;
 pub mod kubernetes;
 pub mod measured;
@@ -39,6 +40,7 @@ mod tests;
 pub use driver::HeadCounts;
 pub use explain::{Explanation, explain};
 pub use facts::{FactRow, Facts};
+pub use history::Policies;
 pub use journal::{Journal, Line, LineKind, ShareError, share};
 pub use measured::DriverFile;
 pub use policy::{Pool, Pools, ReadDriver};

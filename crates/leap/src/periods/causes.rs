@@ -2,12 +2,12 @@
 //!
 //! ```text
 //! facts then, rules then, org then, pools then      the statement
-//! facts now · · ·                                   what bills changed
+//! facts now · · ·                                   what bills changed: its own, then others that weigh in its pools
 //! facts now, rules now · ·                          what rules and settled claims changed
 //! facts now, rules now, org now ·                   what reorgs changed
 //! facts now, rules now, org now, pools now          today's figures
 //! ```
-//! Inputs that are the same are not exchanged. What such a world gives is attributed in memory; nothing is published.
+//! Inputs that are the same are not exchanged. Where today's rules name units that the org of then lacks, the org goes first. What such a world gives is attributed in memory; nothing is published.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use leap_lake::Staging;
 use leap_orient::attribute::Engine;
 use leap_orient::org::Org;
 use leap_orient::period::{Cause, Figures, Restatement};
-use leap_orient::pool::Pools;
+use leap_orient::pool::Policies;
 use leap_orient::rules::RuleSet;
 use leap_terms::tables::{self, Table};
 use leap_terms::{DeliveryId, FileRecord, Month, Period, ScopeKey};
@@ -171,20 +171,13 @@ impl<'w> Between<'w> {
         if names(&slices(&held_then)) != names(&slices(&held_now)) {
             self.bills(&held_then, &held_now, pools_then, &open, &mut steps)?;
         }
-        if rules_differ {
-            match self.ruled(&held_now)? {
-                Some(held) => {
-                    steps.push((Cause::RuleCorrection, figures(&held, self.billing, pools_then, &then.org)?));
-                }
-                None => notes.push(
-                    "today's rules name units that the org of the statement does not have: rules and org were exchanged \
-                     together, and what they change counts as recast by reorg"
-                        .to_owned(),
-                ),
+        match (rules_differ, differs(ConfigKind::Org)) {
+            (true, true) => self.rules_and_org(&held_now, pools_then, &mut steps, &mut notes)?,
+            (true, false) => {
+                steps.push((Cause::RuleCorrection, figures(&held_now, self.billing, pools_then, &now.org)?));
             }
-        }
-        if differs(ConfigKind::Org) {
-            steps.push((Cause::Recast, figures(&held_now, self.billing, pools_then, &now.org)?));
+            (false, true) => steps.push((Cause::Recast, figures(&held_now, self.billing, pools_then, &now.org)?)),
+            (false, false) => {}
         }
         if differs(ConfigKind::Pools) {
             steps.push((Cause::PoolDriver, after.clone()));
@@ -209,52 +202,94 @@ impl<'w> Between<'w> {
         span(&both, self.billing)
     }
 
-    /// What bills changed: first corrections, then the rest.
+    /// What bills changed: first corrections of the period's own, then the rest of it, then what others weigh in its pools.
     fn bills(
         &self,
         held_then: &[Held],
         held_now: &[Held],
-        pools: Option<&Pools>,
+        pools: Option<&Policies>,
         open: Open,
         steps: &mut Vec<(Cause, Figures)>,
     ) -> Result<(), Failure> {
         let world = &self.then.world;
         let rerun = Rerun::new(self.home, &world.rules, &world.org);
+        let own = |held: &&Held| held.slice.scope.billing_period == self.billing;
         let (names_then, names_now) = (names(&slices(held_then)), names(&slices(held_now)));
         let gone: Vec<&Held> = held_then.iter().filter(|held| !names_now.contains(&name(&held.slice))).collect();
         let come: Vec<&Held> = held_now.iter().filter(|held| !names_then.contains(&name(&held.slice))).collect();
-        let stay: Vec<Held> = held_then.iter().filter(|held| names_now.contains(&name(&held.slice))).cloned().collect();
+        let mut all: Vec<Held> =
+            held_then.iter().filter(|held| names_now.contains(&name(&held.slice))).cloned().collect();
+        // What does not belong to the period stays as it was until its turn comes.
+        let others_then: Vec<Held> = gone.iter().filter(|held| !own(held)).map(|held| (*held).clone()).collect();
+        let own_gone: Vec<&Held> = gone.into_iter().filter(own).collect();
+        let (own_come, others_come): (Vec<&Held>, Vec<&Held>) = come.into_iter().partition(own);
+        let with_others = |all: &[Held]| [all, &others_then].concat();
         let mut corrected = false;
-        for held in gone.iter().chain(&come) {
+        for held in own_gone.iter().chain(&own_come) {
             corrected |= !corrections(&held.slice, open)?.is_empty();
         }
         if corrected {
-            let mut mixed = stay.clone();
-            for held in &gone {
+            let mut mixed = with_others(&all);
+            for held in &own_gone {
                 mixed.push(rerun.held(&held.slice, Part::Others)?);
             }
-            for held in &come {
+            for held in &own_come {
                 mixed.push(rerun.held(&held.slice, Part::Corrections)?);
             }
             steps.push((Cause::BillCorrection, figures(&mixed, self.billing, pools, &world.org)?));
         }
-        let mut all = stay;
-        for held in &come {
-            all.push(rerun.held(&held.slice, Part::All)?);
+        if !own_gone.is_empty() || !own_come.is_empty() {
+            for held in &own_come {
+                all.push(rerun.held(&held.slice, Part::All)?);
+            }
+            let figures = figures(&with_others(&all), self.billing, pools, &world.org)?;
+            steps.push((Cause::ProviderRestatement, figures));
         }
-        steps.push((Cause::ProviderRestatement, figures(&all, self.billing, pools, &world.org)?));
+        if !others_then.is_empty() || !others_come.is_empty() {
+            for held in &others_come {
+                all.push(rerun.held(&held.slice, Part::All)?);
+            }
+            steps.push((Cause::PoolDriver, figures(&all, self.billing, pools, &world.org)?));
+        }
         Ok(())
     }
 
-    /// Today's bills under today's rules in the org of then; `None` where these rules do not fit that org.
-    fn ruled(&self, held_now: &[Held]) -> Result<Option<Vec<Held>>, Failure> {
+    /// What rules and the org changed, with today's bills: rules first; where they do not fit the org of then, the org first;
+    /// where neither fits the other's, both at once.
+    fn rules_and_org(
+        &self,
+        held_now: &[Held],
+        pools: Option<&Policies>,
+        steps: &mut Vec<(Cause, Figures)>,
+        notes: &mut Vec<String>,
+    ) -> Result<(), Failure> {
         let (then, now) = (&self.then.world, &self.now.world);
-        if then.config_digest(ConfigKind::Org) == now.config_digest(ConfigKind::Org) {
-            return Ok(Some(held_now.to_vec()));
+        let today = figures(held_now, self.billing, pools, &now.org)?;
+        let mixed = |rules: &World, org: &Org| -> Result<Option<Figures>, Failure> {
+            let Some(rules) = read_against(rules, org) else { return Ok(None) };
+            let rerun = Rerun::new(self.home, &rules, org);
+            let held: Vec<Held> =
+                held_now.iter().map(|held| rerun.held(&held.slice, Part::All)).collect::<Result<_, _>>()?;
+            figures(&held, self.billing, pools, org).map(Some)
+        };
+        if let Some(ruled) = mixed(now, &then.org)? {
+            steps.extend([(Cause::RuleCorrection, ruled), (Cause::Recast, today)]);
+        } else if let Some(recast) = mixed(then, &now.org)? {
+            notes.push(
+                "today's rules name units that the org of the statement does not have, so the org was exchanged before \
+                 the rules"
+                    .to_owned(),
+            );
+            steps.extend([(Cause::Recast, recast), (Cause::RuleCorrection, today)]);
+        } else {
+            notes.push(
+                "today's rules do not fit the org of the statement, nor its rules today's org: both were exchanged \
+                 together, and what they change counts as recast by reorg"
+                    .to_owned(),
+            );
+            steps.push((Cause::Recast, today));
         }
-        let Some(rules) = read_against(now, &then.org) else { return Ok(None) };
-        let rerun = Rerun::new(self.home, &rules, &then.org);
-        held_now.iter().map(|held| rerun.held(&held.slice, Part::All)).collect::<Result<_, _>>().map(Some)
+        Ok(())
     }
 }
 

@@ -15,7 +15,7 @@ use leap_book::ConfigKind;
 use leap_orient::attribute::Daily;
 use leap_orient::org::Org;
 use leap_orient::period::{Figures, Place, Statement};
-use leap_orient::pool::{Facts, Pools, share};
+use leap_orient::pool::{Facts, Policies};
 use leap_orient::reading::moves;
 use leap_terms::tables::Table;
 use leap_terms::{Costs, Currency, Day, Digest, Month, Owner, Period};
@@ -53,7 +53,7 @@ pub(crate) fn takes_part(slice: &Slice, billing: Month, weighs: Option<Period>) 
 }
 
 /// The figures of a billing period.
-pub(crate) fn figures(held: &[Held], billing: Month, pools: Option<&Pools>, org: &Org) -> Result<Figures, Failure> {
+pub(crate) fn figures(held: &[Held], billing: Month, pools: Option<&Policies>, org: &Org) -> Result<Figures, Failure> {
     let mut figures = Figures::new();
     let mut paths = HashMap::<(Owner, usize), String>::new();
     let mut add = |owner: &Owner, day: Day, pool: &str, currency: &Currency, costs: Costs| {
@@ -75,7 +75,7 @@ pub(crate) fn figures(held: &[Held], billing: Month, pools: Option<&Pools>, org:
         for held in held.iter().filter(|held| charges_in(&held.slice, span)) {
             add_facts(&mut facts, &held.slice, &held.daily, billing, span);
         }
-        let journal = share(pools, org, org, &facts, days).map_err(|error| Failure::from_error(&error))?;
+        let journal = pools.share(org, org, &facts, days).map_err(|error| Failure::from_error(&error))?;
         for line in journal.lines {
             add(&line.owner, line.day, &line.pool, &line.currency, line.costs);
         }

@@ -12,10 +12,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use leap_orient::org::{Operation, Org, Resolved};
-use leap_orient::pool::Pools;
 use leap_orient::pool::policy::Driver;
+use leap_orient::pool::{Policies, Pools};
 use leap_orient::rules::{Outcome, RuleSet};
-use leap_terms::{Day, ResidualReason, TeamId};
+use leap_terms::{Day, Period, ResidualReason, TeamId};
 
 use crate::failure::Failure;
 
@@ -24,7 +24,7 @@ use super::{Orphan, Step};
 /// Everything in these rules and pools that names a unit which the steps end.
 pub(super) fn orphans(
     rules: &RuleSet,
-    pools: impl FnOnce() -> Result<Option<Pools>, Failure>,
+    pools: impl FnOnce() -> Result<Option<Policies>, Failure>,
     before: &Org,
     after: &Org,
     steps: &[Step],
@@ -42,8 +42,12 @@ pub(super) fn orphans(
     }
     let mut list = List { before, after, ends, found: Vec::new() };
     list.rules(rules);
-    if let Some(pools) = pools()? {
-        list.pools(&pools);
+    // A policy that ends before a unit does stays right as it is.
+    if let (Some(policies), Some(first)) = (pools()?, list.ends.values().min().copied()) {
+        let since = Period::new(first, Period::ALWAYS.until()).expect("units end before the end of days");
+        for (_, pools) in policies.within(since) {
+            list.pools(pools);
+        }
     }
     list.found.sort_by(|a, b| (&a.place, &a.unit).cmp(&(&b.place, &b.unit)));
     list.found.dedup();

@@ -13,7 +13,7 @@ use leap_book::ConfigKind;
 use leap_orient::attribute::Daily;
 use leap_orient::org::Org;
 use leap_orient::pool::policy::Driver;
-use leap_orient::pool::{Facts, Pools, share};
+use leap_orient::pool::{Facts, Policies};
 use leap_orient::reading::moves::{Move, path};
 use leap_terms::{Currency, Day, Money, Month, Period};
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::problem;
 use crate::cycle::Fresh;
 use crate::failure::Failure;
-use crate::view::{add_facts, charges_in, parse_pools, weighing};
+use crate::view::{add_facts, charges_in, read_pools, weighing};
 use crate::world::{Open, Slice, World, daily};
 
 /// What one place gains or loses in a month.
@@ -57,9 +57,9 @@ pub(super) fn shared(
     open: Open,
 ) -> Result<Vec<PlannedChange>, Failure> {
     let files = world.config_files(ConfigKind::Pools);
-    let Some((name, bytes)) = files.first() else { return Ok(Vec::new()) };
-    let before = parse_pools(name, bytes, &files[1..], &world.org)?;
-    let after = parse_pools(name, bytes, &files[1..], org)?;
+    let Some((before, after)) = read_pools(&files, &world.org)?.zip(read_pools(&files, org)?) else {
+        return Ok(Vec::new());
+    };
     let first = first_day(&before, &world.org, org, effective, moves);
     let slices: Vec<Slice> = world.slices();
     let span = slices.iter().map(|slice| slice.last_day.plus(1)).max().and_then(|until| Period::new(first, until));
@@ -97,11 +97,11 @@ pub(super) fn shared(
                 add_facts(&mut then, &one.slice, &one.before, *billing, months);
                 add_facts(&mut now, &one.slice, &one.after, *billing, months);
             }
-            for line in share(&before, &world.org, &world.org, &then, span).map_err(problem)?.lines {
+            for line in before.share(&world.org, &world.org, &then, span).map_err(problem)?.lines {
                 let place = path(&world.org, &line.owner, line.day);
                 places.entry((line.day.month(), place, line.currency)).or_default().1 -= line.costs.effective;
             }
-            for line in share(&after, org, org, &now, span).map_err(problem)?.lines {
+            for line in after.share(org, org, &now, span).map_err(problem)?.lines {
                 let place = path(org, &line.owner, line.day);
                 places.entry((line.day.month(), place, line.currency)).or_default().1 += line.costs.effective;
             }
@@ -154,10 +154,10 @@ fn check(places: &Places) -> Result<(), Failure> {
 }
 
 /// The first day whose shares can differ: of its month's, for weights of whole months.
-fn first_day(pools: &Pools, before: &Org, after: &Org, effective: Day, moves: &[Move]) -> Day {
+fn first_day(policies: &Policies, before: &Org, after: &Org, effective: Day, moves: &[Move]) -> Day {
     let mut first = effective;
     first = moves.iter().map(|one| one.month.first_day()).fold(first, Day::min);
-    for pool in pools.all() {
+    for pool in policies.all().flat_map(|pools| pools.all()) {
         let names: Vec<&str> = match &pool.driver {
             Driver::Measured(measured) => measured.names().iter().map(String::as_str).collect(),
             Driver::Fixed(spans) => {

@@ -11,8 +11,9 @@ use leap_sim::audit::{Amount, AuditOptions, RawPart, audit_under};
 use leap_terms::{Currency, Format, Money, Month, ScopeKey};
 
 use super::{FILE, Verified};
-use crate::config::{self, Files, RulesVersionFiles};
+use crate::config::Files;
 use crate::failure::Failure;
+use crate::versions::{self, VersionFiles};
 use crate::world::World;
 
 /// Why the auditor cannot try the rules; `None` when it can. It reads org.yaml, rules.yaml, mappings and claims; catalogs
@@ -35,12 +36,12 @@ pub(super) fn owners_not_audited(world: &World) -> Option<String> {
 pub(super) struct Inputs {
     /// Whether the rules can be tried.
     auditable: bool,
-    versions: Vec<RulesVersionFiles>,
+    versions: Vec<VersionFiles>,
     claims: Option<String>,
     /// The text of the org.
     pub(super) org: String,
-    /// The policy of pools with its files, the main one first.
-    pub(super) pools: Files,
+    /// The policies of pools that follow each other in time, each with its files, the main one first.
+    pub(super) pools: Vec<VersionFiles>,
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -54,10 +55,10 @@ impl Inputs {
         let org = first(ConfigKind::Org).filter(|_| world.config_files(ConfigKind::Org).len() == 1);
         Ok(Inputs {
             auditable: owners_not_audited(world).is_none(),
-            versions: config::rules_versions(&world.config_files(ConfigKind::Rules))?,
+            versions: versions::of(&world.config_files(ConfigKind::Rules))?,
             claims: first(ConfigKind::Claims),
             org: org.unwrap_or_else(|| "units: []\n".to_owned()),
-            pools: world.config_files(ConfigKind::Pools),
+            pools: versions::of(&world.config_files(ConfigKind::Pools))?,
         })
     }
 

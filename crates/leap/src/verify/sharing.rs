@@ -73,11 +73,17 @@ pub(super) async fn compare(
     Ok((pools, compared))
 }
 
-/// The auditor's journal of its own charges.
+/// The auditor's journal of its own charges: each policy's, on the days on which it holds.
 fn audited(inputs: &Inputs, history: &History, charges: &[PoolCharge]) -> Result<Journal, AuditError> {
-    let Some((_, policy)) = inputs.pools.first() else { return Ok(Journal::new()) };
-    let policy = pools::Pools::read(&String::from_utf8_lossy(policy), &beside(&inputs.pools))?;
-    Ok(policy.journal(history, charges))
+    let mut journal = Journal::new();
+    for (number, version) in inputs.pools.iter().enumerate() {
+        let Some((_, policy)) = version.files.first() else { continue };
+        let until = inputs.pools.get(number + 1).map(|next| next.from);
+        let policy = pools::Pools::read(&String::from_utf8_lossy(policy), &beside(&version.files))?;
+        let lines = policy.journal(history, charges).into_iter();
+        journal.extend(lines.filter(|((day, ..), _)| *day >= version.from && until.is_none_or(|until| *day < until)));
+    }
+    Ok(journal)
 }
 
 /// The billing periods with the days of their charges.

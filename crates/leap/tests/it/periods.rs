@@ -298,7 +298,7 @@ fn of_two_who_close_one_wins() {
 }
 
 #[test]
-fn rules_that_name_units_of_a_new_org_are_exchanged_with_it() {
+fn rules_that_name_units_of_a_new_org_are_exchanged_after_it() {
     let home = home();
     home.ok(&["period", "close", "2026-08"]);
     home.write("grown.yaml", &format!("{ORG}  - {{id: d, name: D, kind: team, parent: y}}\n"));
@@ -308,8 +308,8 @@ fn rules_that_name_units_of_a_new_org_are_exchanged_with_it() {
     home.ok(&["rules", "apply", "better.yaml"]);
     let diff = home.json(&["period", "diff", "2026-08"]);
     adds_up(&diff);
-    assert_eq!(causes(&diff), list(&[("recast by reorg", "0")]));
-    assert_eq!(lines(&diff, "recast by reorg"), triples(&[("acme/y/d", "", "1"), ("residual:no-rule", "", "-1")]));
+    assert_eq!(causes(&diff), list(&[("rule correction", "0")]));
+    assert_eq!(lines(&diff, "rule correction"), triples(&[("acme/y/d", "", "1"), ("residual:no-rule", "", "-1")]));
     assert_eq!(diff["notes"].as_array().expect("notes").len(), 1, "{diff:#}");
 }
 
@@ -355,8 +355,8 @@ fn a_bill_of_another_month_that_weighs_is_a_cause() {
     home.ingest(&home.write("september.csv", &bill("2026-09", &[("2026-08-20", "i-1", "b", "5")])));
     let diff = home.json(&["period", "diff", "2026-08"]);
     adds_up(&diff);
-    assert_eq!(causes(&diff), list(&[("provider restatement", "0")]));
-    let moved = lines(&diff, "provider restatement");
+    assert_eq!(causes(&diff), list(&[("pool driver", "0")]));
+    let moved = lines(&diff, "pool driver");
     assert_eq!(moved.iter().map(|line| line.1.as_str()).collect::<Vec<_>>(), ["kafka", "kafka"], "{diff:#}");
     assert!(home.run(&["spend", "--period", "2026-08"]).err.contains("leap period diff 2026-08"));
 }
