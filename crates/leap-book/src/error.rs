@@ -272,7 +272,8 @@ pub enum BookError {
     },
     /// A restatement changes figures that people rely on, so a second person has to approve it.
     #[error(
-        "version {version} of the statement of {period} restates it, and needs the approval of somebody other than {actor}"
+        "version {version} of the statement of {period} restates it, and needs the approval of somebody other than {actor}: \
+         --approved-by PERSON"
     )]
     Unapproved {
         /// The billing period.

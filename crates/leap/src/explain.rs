@@ -7,7 +7,7 @@ use std::path::Path;
 use arrow::array::RecordBatch;
 use leap_orient::pool::LineKind;
 use leap_orient::reading::spend::Basis;
-use leap_terms::{Money, Owner, Period, TeamId};
+use leap_terms::{Money, Owner, Period, ResidualReason, TeamId};
 use serde_json::json;
 
 use crate::annotate::{Owned, Owners};
@@ -328,7 +328,21 @@ fn print(
     services.print(OutputFormat::Table)?;
     emit("\n")?;
     rows.title = format!("Largest {} source rows", rows.rows.len());
-    rows.print(OutputFormat::Table)
+    rows.print(OutputFormat::Table)?;
+    if matches!(subject, Subject::Owner(_)) {
+        return Ok(());
+    }
+    // A resource in a pool belongs to it; who pays is a question of that pool and day.
+    let mut pools = BTreeMap::<&str, &str>::new();
+    for each in found {
+        if let Owner::Residual(ResidualReason::Pool(pool)) = &each.owner.owner {
+            pools.entry(pool).or_insert(&each.day);
+        }
+    }
+    for (pool, day) in pools {
+        emit(&format!("{pool} is a shared platform; who pays for it: leap pool explain {pool} {day}\n"))?;
+    }
+    Ok(())
 }
 
 /// The steward of a residual.

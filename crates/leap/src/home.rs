@@ -341,6 +341,13 @@ impl Home {
                     root.display()
                 )));
             }
+            Access::Read if !["book.db", "leap.toml"].iter().any(|name| root.join(name).exists()) => {
+                return Err(Failure::failed(format!(
+                    "{} is a folder and no home of leap; name the home (--home DIR or LEAP_HOME), or take in a bill there \
+                     first (leap --home {0} ingest PATH)",
+                    root.display()
+                )));
+            }
             Access::Read => {}
         }
         let root = root.canonicalize().map_err(|error| failed("open", root, &error))?;

@@ -4,6 +4,11 @@
 //! discover → digest (known? skip) → take in → same rows? unchanged → counted elsewhere? refuse → turn
 //! ```
 //! A refused delivery changes nothing and is recorded with its reason; the next one is still taken.
+//!
+//! Reading order: this file, `replaced` (what a delivery took the place of), `print`.
+
+mod print;
+mod replaced;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,21 +21,21 @@ use leap_observe::discover::{Candidate, CandidatePart, DiscoverOptions, discover
 use leap_observe::error::IntakeError;
 use leap_observe::take_in::{Context, KnownSource, Prepared, Progress, Taken, digest_parts, family, prepare, take_in};
 use leap_orient::attribute::Engine;
-use leap_terms::delivery::CostMapping;
 use leap_terms::{Delivery, DeliveryId, Digest, Format, Month, RowsDigest, ScopeKey, SourceId, limits};
-use serde_json::{Value, json};
 
 use crate::cli::{IngestArgs, Nominal, OutputFormat};
 use crate::clock;
 use crate::cycle::{self, Change};
 use crate::failure::{Exit, Failure};
 use crate::home::{Access, Home, failed};
-use crate::output::{amount_shown, emit, print_json, printable};
+use crate::output::emit;
 use crate::ownership::extra_key_columns;
 use crate::progress::Bar;
 use crate::sink::StagedSink;
 use crate::traces::{self, TracesTaken, found_below};
 use crate::world::World;
+use print::show;
+use replaced::{Replaced, closed};
 
 /// What became of a delivery.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,6 +65,10 @@ pub(crate) struct Report {
     reason: Option<String>,
     /// What it is where it holds traces and no bill.
     traces: Option<Box<TracesTaken>>,
+    /// What it took, or would take, the place of.
+    replaced: Vec<Replaced>,
+    /// Closed billing periods that it has charges of, or took charges from.
+    closed: Vec<Month>,
 }
 
 /// How to take in.
@@ -90,7 +99,7 @@ pub(crate) async fn run(root: &Path, args: &IngestArgs) -> Result<(), Failure> {
     };
     let bar = Bar::new();
     let reports = take_paths(&home, &paths, &options, &bar, &cancelled).await?;
-    print(args, &reports)?;
+    show(args.format.format, args.explain, &reports)?;
     let refused = reports.iter().filter(|report| report.status == Status::Refused).count();
     if refused == 0 {
         Ok(())
@@ -147,6 +156,8 @@ pub(crate) async fn take_paths(
 
 fn refusal(path: String, reason: String) -> Report {
     Report {
+        replaced: Vec::new(),
+        closed: Vec::new(),
         path,
         status: Status::Refused,
         delivery: None,
@@ -172,7 +183,17 @@ async fn take_traces(home: &Home, file: &Path, options: &Options) -> Result<Repo
     let status = if taken.unchanged { Status::Unchanged } else { Status::Accepted };
     let reason = taken.unchanged.then(|| format!("the same bytes are in already, as delivery {}", taken.delivery));
     let traces = Some(Box::new(taken));
-    Ok(Report { path, status, delivery: None, source: None, format: None, reason, traces })
+    Ok(Report {
+        path,
+        status,
+        delivery: None,
+        source: None,
+        format: None,
+        reason,
+        traces,
+        replaced: Vec::new(),
+        closed: Vec::new(),
+    })
 }
 
 /// Records an attempt that made no snapshot.
@@ -274,6 +295,8 @@ async fn take_one(
         };
         let delivery = home.book.delivery(&id).await.map_err(problem)?.and_then(|detail| detail.delivery);
         let report = Report {
+            replaced: Vec::new(),
+            closed: Vec::new(),
             traces: None,
             path: candidate.path.clone(),
             status: Status::Unchanged,
@@ -365,6 +388,8 @@ async fn read(
         });
     }
     let report = |status, delivery: Delivery, reason| Report {
+        replaced: Vec::new(),
+        closed: Vec::new(),
         traces: None,
         path: candidate.path.clone(),
         status,
@@ -397,8 +422,11 @@ async fn read(
     if let Some(reason) = counted_elsewhere(world, &delivery, &replaced) {
         return Err(Stop::Refuse(reason));
     }
+    let closed = closed(home, &delivery, &replaced).await?;
+    let compared = Replaced::by(world, &delivery, &replaced);
+    let report = |delivery, reason| Report { replaced: compared, closed, ..report(Status::Accepted, delivery, reason) };
     if options.dry_run {
-        return Ok(report(Status::Accepted, delivery, Some("dry run: nothing was changed".to_owned())));
+        return Ok(report(delivery, Some("dry run: nothing was changed".to_owned())));
     }
     let engine = Engine::new(&world.rules, &world.org);
     let fresh = cycle::fresh(&delivery, &staging);
@@ -408,7 +436,7 @@ async fn read(
         ..Change::default()
     };
     cycle::turn(home, world, &engine, staging, fresh, change, clock::now()).await?;
-    Ok(report(Status::Accepted, delivery, None))
+    Ok(report(delivery, None))
 }
 
 /// Reads a prepared delivery into staging.
@@ -716,196 +744,4 @@ pub(crate) async fn replay(root: &Path, format: OutputFormat) -> Result<(), Fail
         return Err(Failure { message: "some deliveries were refused".to_owned(), exit: Exit::DataQuality });
     }
     Ok(())
-}
-
-fn print(args: &IngestArgs, reports: &[Report]) -> Result<(), Failure> {
-    show(args.format.format, args.explain, reports)
-}
-
-fn show(format: OutputFormat, explain: bool, reports: &[Report]) -> Result<(), Failure> {
-    if format == OutputFormat::Json {
-        let deliveries: Vec<Value> = reports.iter().map(|report| as_json(report, explain)).collect();
-        return print_json(&json!({ "deliveries": deliveries }));
-    }
-    if format != OutputFormat::Table {
-        let mut answer = crate::output::Answer::new(
-            "",
-            &["path", "source", "format", "billing_period", "status", "rows", "quarantined", "reason"],
-        );
-        for report in reports {
-            let json = as_json(report, false);
-            let cell = |name: &str| match &json[name] {
-                Value::Null => crate::output::Cell::Empty,
-                Value::String(text) => crate::output::Cell::text(text),
-                other => crate::output::Cell::text(other.to_string()),
-            };
-            answer.rows.push(answer.columns.iter().map(|column| cell(column)).collect());
-        }
-        return answer.print(format);
-    }
-    for report in reports {
-        let mut line = format!("{:9} {}", report.status.word(), printable(&report.path));
-        if let Some(delivery) = &report.delivery {
-            line += &format!(
-                "\n          {} {}, {} rows",
-                delivery.format,
-                delivery.version.as_deref().unwrap_or_default(),
-                delivery.rows
-            )
-            .replace(" ,", ",");
-            let periods: Vec<String> = delivery.billing_periods().iter().map(ToString::to_string).collect();
-            line += &format!(", {}, source {}", periods.join(" "), delivery.source);
-            for (currency, costs) in delivery.totals() {
-                line += &format!(
-                    "\n          {currency} billed {}, effective {}",
-                    amount_shown(costs.billed),
-                    amount_shown(costs.effective)
-                );
-            }
-            if delivery.quarantined > 0 {
-                line += &format!("\n          {} rows could not be read: leap quarantine list", delivery.quarantined);
-            }
-        }
-        if let Some(taken) = report.traces.as_ref().filter(|taken| !taken.unchanged) {
-            line += &format!("\n          {}", traces_shown(taken));
-        }
-        for assumption in report.delivery.iter().flat_map(|delivery| &delivery.assumptions) {
-            if assumption.what.starts_with("mandatory FOCUS column") {
-                let column = assumption.column.as_deref().unwrap_or_default();
-                line += &format!(
-                    "\n          warning: {} ({column}); its cost or name is derived, see --explain",
-                    assumption.what
-                );
-            }
-        }
-        if let Some(reason) = &report.reason {
-            line += &format!("\n          {reason}");
-        }
-        emit(&format!("{line}\n"))?;
-        if explain && let Some(delivery) = &report.delivery {
-            explain_text(delivery)?;
-        }
-    }
-    Ok(())
-}
-
-/// What a file of traces held, for people.
-fn traces_shown(taken: &TracesTaken) -> String {
-    let count = |name: &str| taken.counts[name].as_u64().unwrap_or(0);
-    let days = taken.days.as_ref().map_or_else(String::new, |days| format!(", {days}"));
-    let mut line = format!(
-        "{}, {} requests from {} traces of {} spans{days}",
-        taken.format,
-        count("requests"),
-        count("traces"),
-        count("spans")
-    );
-    let stored = taken.stored;
-    if stored.known + stored.replaced > 0 {
-        line += &format!(
-            "\n          {} requests were in already, {} are replaced by wholer ones",
-            stored.known, stored.replaced
-        );
-    }
-    let others = [
-        ("traces_without_request", "traces without a root that is there: no request"),
-        ("duplicate_spans", "spans that came twice, counted once"),
-        ("rejected_trace_id", "spans without a usable trace id"),
-        ("rejected_span_id", "spans without a usable span id"),
-        ("rejected_parent_id", "spans with an unusable parent id"),
-        ("rejected_times", "spans without usable times"),
-    ];
-    for (name, what) in others.into_iter().filter(|(name, _)| count(name) > 0) {
-        line += &format!("\n          {} {what}", count(name));
-    }
-    line
-}
-
-fn explain_text(delivery: &Delivery) -> Result<(), Failure> {
-    emit("  assumed:\n")?;
-    if delivery.assumptions.is_empty() {
-        emit("    nothing\n")?;
-    }
-    for assumption in &delivery.assumptions {
-        let column = assumption.column.as_ref().map_or_else(String::new, |column| format!(" in {column}"));
-        let example = assumption
-            .example
-            .as_ref()
-            .map_or_else(String::new, |example| format!(", such as '{}'", printable(example)));
-        emit(&format!("    {}{column}: {} rows{example}\n", assumption.what, assumption.rows))?;
-    }
-    emit("  costs, to the last digit:\n")?;
-    for mapping in &delivery.mappings {
-        let CostMapping { raw_column, cost, currency, raw_total, adjustments, mapped_total } = mapping;
-        emit(&format!("    {raw_column} {raw_total} {currency}\n"))?;
-        for adjustment in adjustments {
-            emit(&format!("      {} ({} rows): {}\n", adjustment.reason, adjustment.rows, adjustment.amount))?;
-        }
-        emit(&format!("      = {cost} {mapped_total}\n"))?;
-    }
-    let mut kinds: Vec<&str> =
-        delivery.scopes.iter().flat_map(|facts| facts.derived.iter().map(|kind| kind.word())).collect();
-    kinds.sort_unstable();
-    kinds.dedup();
-    if !kinds.is_empty() {
-        emit(&format!(
-            "  derived, since the format does not give it (savings from it are unknown): {}\n",
-            kinds.join(", ")
-        ))?;
-    }
-    Ok(())
-}
-
-fn as_json(report: &Report, explain: bool) -> Value {
-    let totals: Vec<Value> = report
-        .delivery
-        .iter()
-        .flat_map(Delivery::totals)
-        .map(|(currency, costs)| {
-            json!({
-                "currency": currency.as_str(),
-                "billed": costs.billed.to_string(),
-                "effective": costs.effective.to_string(),
-                "list": costs.list.to_string(),
-                "contracted": costs.contracted.to_string(),
-            })
-        })
-        .collect();
-    let periods: Vec<String> =
-        report.delivery.iter().flat_map(|delivery| delivery.billing_periods()).map(|month| month.to_string()).collect();
-    let nominal = report.delivery.as_ref().and_then(|delivery| delivery.nominal).map(|month| month.to_string());
-    let mut json = json!({
-        "path": report.path,
-        "source": report.source.as_ref().map(SourceId::as_str),
-        "format": report.format.map(Format::word),
-        "billing_period": nominal.or_else(|| periods.first().cloned()),
-        "billing_periods": periods,
-        "status": report.status.word(),
-        "delivery": report.delivery.as_ref().map(|delivery| delivery.id.as_str()),
-        "rows": report.delivery.as_ref().map_or(0, |delivery| delivery.rows),
-        "skipped": report.delivery.as_ref().map_or(0, |delivery| delivery.skipped),
-        "quarantined": report.delivery.as_ref().map_or(0, |delivery| delivery.quarantined),
-        "totals": totals,
-        "reason": report.reason,
-    });
-    if let Some(taken) = &report.traces {
-        json["format"] = json!(taken.format);
-        json["delivery"] = json!(taken.delivery.as_str());
-        json["traces"] = json!({
-            "counts": taken.counts,
-            "days": taken.days,
-            "requests_new": taken.stored.new,
-            "requests_replaced": taken.stored.replaced,
-            "requests_known": taken.stored.known,
-        });
-    }
-    if explain && let Some(delivery) = &report.delivery {
-        json["version"] = json!(delivery.version);
-        json["assumptions"] = json!(delivery.assumptions);
-        json["mappings"] = json!(delivery.mappings);
-        let derived: BTreeSet<&str> =
-            delivery.scopes.iter().flat_map(|facts| facts.derived.iter().map(|kind| kind.word())).collect();
-        json["derived"] = json!(derived);
-    }
-    json
 }

@@ -88,8 +88,7 @@ pub(crate) async fn run(root: &Path, args: &SpendArgs) -> Result<(), Failure> {
         }
     };
     // A report by month or day has its earlier periods as rows.
-    let timed =
-        by.iter().any(|named| matches!(named.dimension, Dimension::Month | Dimension::Day | Dimension::BillingPeriod));
+    let timed = by.iter().any(|named| is_time(&named.dimension));
     let before = match args.format.format {
         OutputFormat::Table | OutputFormat::Markdown if !timed => {
             let (rows, totals) = ask(&home, &view, &question, previous(period)).await?;
@@ -126,7 +125,15 @@ pub(crate) async fn run(root: &Path, args: &SpendArgs) -> Result<(), Failure> {
         };
         rows.retain(|row| !row.amount.is_zero() || earlier(row));
     }
-    let (rows, rest) = top(rows, args.top);
+    let (mut rows, rest) = top(rows, args.top);
+    if timed {
+        // Time is read in its order; within a day or month the largest comes first.
+        let when = |row: &SpendRow| -> Vec<Option<String>> {
+            let timed = by.iter().zip(&row.values).filter(|(named, _)| is_time(&named.dimension));
+            timed.map(|(_, value)| value.clone()).collect()
+        };
+        rows.sort_by_cached_key(when);
+    }
     let mut columns: Vec<&str> = by.iter().map(|named| named.name.as_str()).collect();
     columns.extend(["currency", "amount"]);
     if before.is_some() {
@@ -310,6 +317,10 @@ fn change(before: Money, now: Money) -> Cell {
         }
         None => Cell::Empty,
     }
+}
+
+fn is_time(dimension: &Dimension) -> bool {
+    matches!(dimension, Dimension::Month | Dimension::Day | Dimension::BillingPeriod)
 }
 
 /// The first `count` rows, and one row per currency for the rest.

@@ -145,7 +145,7 @@ pub(crate) async fn a_restatement_needs_a_reason_and_a_second_person(database: &
         let error = book.close_period(&new).await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "version 2 of the statement of 2026-08 restates it, and needs the approval of somebody other than ana"
+            "version 2 of the statement of 2026-08 restates it, and needs the approval of somebody other than ana: --approved-by PERSON"
         );
     }
     for reason in [None, Some("\t")] {

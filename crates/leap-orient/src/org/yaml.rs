@@ -138,6 +138,10 @@ impl<'a> Fields<'a> {
         match self.map.get(field) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
+            Some(Value::Sequence(_)) if field == "parent" => {
+                let fault = self.fault(field, "a unit has one parent on a day".to_owned());
+                Err(fault.help("name one; where it changes on a date, write spans: with from and until"))
+            }
             Some(other) => {
                 let fault = self.fault(field, format!("{field} must be text, found {}", short(other)));
                 Err(fault.help(format!("quote it: \"{}\"", short(other))))

@@ -14,14 +14,14 @@
 
 use std::sync::Arc;
 
-use leap_terms::{CostKind, Exact, Fault, Period, fault::nearest};
+use leap_terms::{CostKind, Exact, Fault, Period, TeamId, fault::nearest};
 use serde_norway::{Mapping as Map, Value};
 
 use super::kubernetes::{Options, Scope, Usage};
 use super::measured::{DriverFile, Measured, MeasuredFile, Overuse};
 use super::policy::{Driver, Fixed};
 use super::read::{Reader, weight};
-use crate::org::Resolved;
+use crate::org::{Org, Resolved};
 use crate::yaml::{effective, short};
 
 const DRIVERS: [&str; 7] = ["measured", "fixed", "head_count", "direct", "pool", "commitment", "kubernetes"];
@@ -288,6 +288,15 @@ impl Reader<'_> {
             self.faults.push(fault.help(near.unwrap_or_else(|| "name a unit of the org".to_owned())));
             return None;
         }
+        if kind.is_none()
+            && let Some((above, below)) = nested_counts(self.org)
+        {
+            let message = format!("'{above}' and '{below}' below it both state a head count, and both count");
+            let fault = self.place(at, &["head_count"], message);
+            let help = "a unit's number is of the people directly in it; where it includes those below, name the kind of \
+                        unit that counts: head_count: {kind: team}";
+            self.warnings.push(fault.help(help));
+        }
         Some(Driver::HeadCount { under, kind })
     }
 
@@ -379,4 +388,23 @@ impl Reader<'_> {
 fn has_long_numbers(text: &str) -> bool {
     let tokens = text.split(|sign: char| !sign.is_ascii_digit() && sign != '.');
     tokens.into_iter().any(|token| token.bytes().filter(u8::is_ascii_digit).count() > 15)
+}
+
+/// A unit that states a head count on a day on which one above it does, too: the one above first.
+fn nested_counts(org: &Org) -> Option<(TeamId, TeamId)> {
+    org.units().iter().find_map(|unit| {
+        unit.spans.iter().find_map(|span| {
+            let day = span.period.from();
+            let own = unit.on(day).filter(|own| own.head_count.is_some())?;
+            let mut above = own.parent.clone();
+            while let Some(parent) = above {
+                let state = org.unit(&parent)?.on(day)?;
+                if state.head_count.is_some() {
+                    return Some((parent, unit.id.clone()));
+                }
+                above = state.parent.clone();
+            }
+            None
+        })
+    })
 }

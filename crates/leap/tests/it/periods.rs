@@ -9,6 +9,7 @@ use crate::bill::bill;
 use crate::harness::{Home, Ran, ran, text};
 
 mod provider;
+mod taken_from;
 
 /// Team a is in division x, b in y.
 const ORG: &str = "units:

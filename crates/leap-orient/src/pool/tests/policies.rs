@@ -220,3 +220,20 @@ fn names_are_there_for_checking_what_rules_name() {
     assert_eq!(pools.get("db").unwrap().steward, "search");
     assert!(pools.get("network").is_none());
 }
+
+#[test]
+fn head_counts_of_units_in_each_other_are_told() {
+    let units = "units:
+  - {id: acme, name: Acme, kind: company, head_count: 800}
+  - {id: payments, name: Payments, kind: team, parent: acme, head_count: 12}
+";
+    let org = Org::from_yaml("org.yaml", units).unwrap();
+    let warnings = |driver: &str| -> Vec<String> {
+        let text = format!("pools: [{{name: a, driver: {{head_count: {driver}}}}}]\n");
+        let none = |_: &str| Err("no file".to_owned());
+        let pools = Pools::parse("pools.yaml", &text, &none, &org).unwrap();
+        pools.warnings().iter().map(|fault| fault.message.clone()).collect()
+    };
+    assert_eq!(warnings("{}"), ["'acme' and 'payments' below it both state a head count, and both count"]);
+    assert_eq!(warnings("{kind: team}"), Vec::<String>::new());
+}
