@@ -17,6 +17,7 @@ mod fit;
 mod listing;
 mod settlement;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use leap_book::{BookError, Claim, ClaimFilter, ClaimKind, ClaimState, ClaimStep, NewClaim, NewClaimEvent, Snapshot};
@@ -392,7 +393,8 @@ async fn accept(root: &Path, args: &ClaimAnswerArgs) -> Result<(), Failure> {
     must_be_open(&claim, &ClaimStep::Accepted)?;
     let world = World::load(&home, None).await?;
     let mut settled = vec![Settled::from(&claim)];
-    settled.extend(in_force(&home.book.claims(&ClaimFilter::default()).await.map_err(problem)?));
+    let known = home.book.claims(&ClaimFilter::default()).await.map_err(problem)?;
+    settled.extend(in_force(&known));
     if let Some(day) = claim.expires.filter(|_| over(&claim, clock::now().day())) {
         return Err(Failure::failed(format!(
             "{} {} was to hold until {day}, which is over, and nobody answered; nothing was changed: make a new one for other days",
@@ -401,19 +403,34 @@ async fn accept(root: &Path, args: &ClaimAnswerArgs) -> Result<(), Failure> {
         )));
     }
     let prospect = Prospect::of(&home, &world, &settled, claim.number)?;
-    let stranger = match (claim.kind, &claim.from_owner) {
-        (ClaimKind::Claim, Some(Owner::Team(asked))) => prospect.givers().into_iter().find(|giver| giver != asked),
-        (ClaimKind::Claim, Some(Owner::Residual(_)) | None) | (ClaimKind::Dispute, _) => None,
-    };
-    if let Some(giver) = stranger {
-        return Err(Failure::try_again(format!(
-            "claim {} was asked of {}, and takes from {giver} now, which was not asked; nothing was changed: withdraw it and \
-             claim again",
-            claim.number,
-            claim.from_owner.as_ref().map(ToString::to_string).unwrap_or_default()
-        )));
+    if claim.kind == ClaimKind::Claim {
+        let asked = asked(&home, &claim, &known).await?;
+        if let Some(giver) = prospect.givers().into_iter().find(|giver| !asked.contains(giver)) {
+            let asked: Vec<&str> = asked.iter().map(TeamId::as_str).collect();
+            return Err(Failure::try_again(format!(
+                "claim {} was asked of {}, and takes from {giver} now, which was not asked; nothing was changed: withdraw it \
+                 and claim again",
+                claim.number,
+                asked.join(", ")
+            )));
+        }
     }
     settle(&home, &world, &claim, prospect, ClaimStep::Accepted, args.note.clone(), args.format.format).await
+}
+
+/// The teams that were asked when a claim was made: those from which it would have taken then.
+async fn asked(home: &Home, claim: &Claim, known: &[Claim]) -> Result<BTreeSet<TeamId>, Failure> {
+    if let Some(Owner::Team(team)) = &claim.from_owner {
+        return Ok(BTreeSet::from([team.clone()]));
+    }
+    let accepted_before = |other: &&Claim| {
+        other.events.iter().any(|event| event.step == ClaimStep::Accepted && event.at <= claim.opened_at)
+    };
+    let before: Vec<Claim> = known.iter().filter(accepted_before).cloned().collect();
+    let mut settled = vec![Settled::from(claim)];
+    settled.extend(in_force(&before));
+    let world = World::known(home, Some(claim.opened_at)).await?;
+    Ok(Prospect::of(home, &world, &settled, claim.number)?.givers())
 }
 
 /// Records an answer that changes no charge.

@@ -72,8 +72,13 @@ pub(crate) fn amount_shown(amount: Money) -> String {
     if amount.is_zero() || !matches!(cents.as_str(), "0.00" | "-0.00" | "0.01" | "-0.01") {
         return cents;
     }
-    let more = amount.to_grouped(6);
-    if more.bytes().any(|byte| (b'1'..=b'9').contains(&byte)) { more } else { amount.to_string() }
+    // Below that, two digits that say something are enough: all of them are in JSON and CSV.
+    let speaks = |digits: &u32| amount.to_grouped(*digits).bytes().any(|byte| (b'1'..=b'9').contains(&byte));
+    match (6..18).find(speaks) {
+        Some(6) => amount.to_grouped(6),
+        Some(digits) => amount.to_grouped(digits + 1),
+        None => amount.to_string(),
+    }
 }
 
 /// Provider text made safe for a terminal: control characters, which could move the cursor or forge lines, are escaped.
@@ -242,6 +247,8 @@ mod tests {
         let shown = |text: &str| amount_shown(text.parse().unwrap());
         assert_eq!(shown("1234.567"), "1,234.57");
         assert_eq!(shown("0.000123"), "0.000123");
+        assert_eq!(shown("-0.000000379889041833"), "-0.00000038");
+        assert_eq!(shown("0.00000000000000000000012"), "0.00000000000000000000012");
         assert_eq!(shown("0"), "0.00");
     }
 

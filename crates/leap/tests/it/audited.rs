@@ -144,7 +144,7 @@ fn what_the_auditor_does_not_read_is_said() {
     );
     let rule = "rules:\n  - {id: shop, backstage: catalog.yaml, key: \"Tags['app']\"}\n";
     home.write("by-catalog.yaml", &POOLED.replace("rules:\n", rule));
-    let ran = home.run(&["rules", "apply", "by-catalog.yaml"]);
+    let ran = home.run(&["rules", "apply", "by-catalog.yaml", "--later", "replace"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     let answer = home.json(&["verify", "--raw"]);
     assert_eq!((answer["ok"].clone(), answer["owners_audited"].clone()), (true.into(), false.into()), "{answer:#}");

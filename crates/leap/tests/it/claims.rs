@@ -499,3 +499,20 @@ fn an_answer_counts_for_who_was_asked_and_while_the_claim_lasts() {
         &["was to hold until 2026-10-10, which is over"],
     );
 }
+
+#[test]
+fn a_claim_of_several_owners_takes_only_from_those_who_were_asked() {
+    let home = company();
+    let (noon, evening) = ("2026-09-16T12:00:00Z", "2026-09-16T18:00:00Z");
+    ok(&home, START, &["claim", "--where", "ResourceId LIKE 'i-%'", "--by", "search", "--reason", "all ours"]);
+    assert_eq!(text(&listed(&home, 1)["state"]), "open", "payments is asked; the rest is nobody's");
+    ok(&home, noon, &["dispute", "i-1", "--to", "platform", "--reason", "yours"]);
+    ok(&home, noon, &["claims", "accept", "2"]);
+    let words = ["claim 1 was asked of payments, and takes from platform now"];
+    refused(&home, evening, &["claims", "accept", "1"], &words);
+    // Asked anew, of both, it may be accepted.
+    ok(&home, evening, &["claims", "withdraw", "1"]);
+    ok(&home, evening, &["claim", "--where", "ResourceId LIKE 'i-%'", "--by", "search", "--reason", "all ours"]);
+    ok(&home, evening, &["claims", "accept", "3"]);
+    assert_eq!(owned(&home), pairs(&[("search", "127")]));
+}

@@ -55,6 +55,9 @@ fn texts(world: &RandomWorld) -> String {
     out += &format!("--- owners.csv\n{}", world.mapping);
     out += &world.claims.as_deref().map_or_else(String::new, |text| format!("--- claims\n{text}"));
     out += &world.pools.as_deref().map_or_else(String::new, |text| format!("--- pools.yaml\n{text}"));
+    if let Some(later) = &world.later_pools {
+        out += &format!("--- pools.yaml from {}\n{}--- later-drivers.csv\n{}", later.from, later.yaml, later.drivers);
+    }
     out += &format!("--- drivers.csv\n{}--- bill.csv\n{}", world.drivers, world.to_csv());
     out + &format!("--- today {}, dates {:?}\n", world.today, world.dates)
 }

@@ -34,6 +34,17 @@ pub struct RulesText {
     pub yaml: String,
 }
 
+/// A policy of pools that follows the first.
+#[derive(Clone, Debug)]
+pub struct LaterPools {
+    /// The first day of a month, from which it is in force.
+    pub from: Day,
+    /// `pools.yaml`.
+    pub yaml: String,
+    /// `later-drivers.csv`, which it may name as a measured driver.
+    pub drivers: String,
+}
+
 /// A random world.
 #[derive(Clone, Debug)]
 pub struct RandomWorld {
@@ -51,6 +62,8 @@ pub struct RandomWorld {
     pub pools: Option<String>,
     /// `drivers.csv`, which the pools may name as a measured driver.
     pub drivers: String,
+    /// The policy that follows, where pools change.
+    pub later_pools: Option<LaterPools>,
     /// The rows of the bill.
     pub rows: Vec<BillRow>,
     /// The day of the as-is reading.
@@ -148,7 +161,7 @@ pub fn random_world(random: &mut Random, size: usize) -> RandomWorld {
     let pools = pools::random_pools(random, &words, days[0].plus(-20), days[1].plus(10));
     let dense = random.chance(2_500);
     let near = |random: &mut Random| days[0].plus(random.between(-250, 250) as i32);
-    RandomWorld {
+    let mut world = RandomWorld {
         rules: rules::random_rules(random, &words, &pools, days),
         mapping: rules::random_mapping(random, &words, days),
         claims: rules::random_claims(random, &words, days),
@@ -157,9 +170,21 @@ pub fn random_world(random: &mut Random, size: usize) -> RandomWorld {
         rows: (0..random.below(size as u64 + 1)).map(|_| bill::random_row(random, &words, month, dense)).collect(),
         today: days[1].plus(random.between(-60, 90) as i32),
         dates: [near(random), near(random), near(random)],
-        org: org.yaml,
-        reorgs: org.reorgs,
+        later_pools: None,
+        org: org.yaml.clone(),
+        reorgs: org.reorgs.clone(),
+    };
+    // Also where there were none before.
+    if random.chance(4_000) {
+        let later = pools::random_pools(random, &words, days[0].plus(-20), days[1].plus(10));
+        let from = month.plus(random.between(0, 2) as i32).first_day();
+        world.later_pools = later.yaml.map(|yaml| LaterPools {
+            from,
+            yaml: yaml.replace("drivers.csv", "later-drivers.csv"),
+            drivers: later.drivers,
+        });
     }
+    world
 }
 
 impl RandomWorld {
@@ -173,6 +198,7 @@ impl RandomWorld {
         match name {
             "owners.csv" => Some(self.mapping.clone().into_bytes()),
             "drivers.csv" => Some(self.drivers.clone().into_bytes()),
+            "later-drivers.csv" => self.later_pools.as_ref().map(|later| later.drivers.clone().into_bytes()),
             _ => None,
         }
     }
@@ -188,10 +214,15 @@ impl RandomWorld {
             self.rules.iter().map(|text| RulesVersion { from: text.from, yaml: &text.yaml, files: &files }).collect();
         let rules = RulesHistory { versions: &versions, claims: self.claims.as_deref() };
         let charges: Vec<PoolCharge> = charges_of_focus(&self.to_csv(), &rules, &history)?;
-        let journal = match &self.pools {
+        let mut journal = match &self.pools {
             Some(yaml) => Pools::read(yaml, &files)?.journal(&history, &charges),
             None => Journal::new(),
         };
+        if let Some(later) = &self.later_pools {
+            journal.retain(|(day, ..), _| *day < later.from);
+            let next = Pools::read(&later.yaml, &files)?.journal(&history, &charges);
+            journal.extend(next.into_iter().filter(|((day, ..), _)| *day >= later.from));
+        }
         let stored: Vec<Owned> = charges.iter().map(Owned::from).collect();
         let totals = owner_sums(&stored);
         let readings = [OrgReading::AsWas, OrgReading::At(self.today)]

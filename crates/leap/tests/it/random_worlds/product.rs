@@ -15,7 +15,7 @@ use leap_observe::fold::{Fold, key_digests, resource_digests};
 use leap_observe::map::{MapOptions, PartPlan, map_chunk};
 use leap_orient::attribute::{Answers, Daily, Engine};
 use leap_orient::org::{Org, OrgReading, Reader};
-use leap_orient::pool::{DriverFile, FactRow, Facts, Line, LineKind, Pools, share};
+use leap_orient::pool::{DriverFile, FactRow, Facts, Line, LineKind, Policies, Pools};
 use leap_orient::reading::dimension::{Dimension, Named};
 use leap_orient::reading::filter::Filter;
 use leap_orient::reading::spend::{Basis, RowFilter, Spend, SpendQuery};
@@ -116,11 +116,17 @@ pub(super) fn run(world: &RandomWorld, folder: &Path, seed: u64) -> Result<Said,
             return Err("days and totals of a scope differ".to_owned());
         }
     }
-    if let Some(text) = &world.pools {
+    let first = world.pools.as_ref().map(|text| (Day::EARLIEST, text));
+    let later = world.later_pools.as_ref().map(|later| (later.from, &later.yaml));
+    let mut policies = Vec::new();
+    for (from, text) in first.into_iter().chain(later) {
         let read = |name: &str| world.file(name).map(DriverFile::Csv).ok_or_else(|| "absent".to_owned());
-        let pools = Pools::parse("pools.yaml", text, &read, &org).map_err(listed)?;
+        policies.push((from, Pools::parse("pools.yaml", text, &read, &org).map_err(listed)?));
+    }
+    if !policies.is_empty() {
+        let policies = Policies::new(policies);
         for at in 0..scopes.len() {
-            scopes[at].lines = journal(&scopes, at, &pools, &org)?;
+            scopes[at].lines = journal(&scopes, at, &policies, &org)?;
         }
     }
     let mut said = Said {
@@ -239,7 +245,7 @@ fn owner(scopes: &[Scope], place: &RowPlace) -> Result<String, String> {
 
 /// The lines that share the pools' cost of one billing period, from facts as the program gives them: pool cost of the
 /// period; what weighs, of whole calendar months.
-fn journal(scopes: &[Scope], at: usize, pools: &Pools, org: &Org) -> Result<Vec<Line>, String> {
+fn journal(scopes: &[Scope], at: usize, pools: &Policies, org: &Org) -> Result<Vec<Line>, String> {
     let days: BTreeSet<Day> = scopes[at].daily.rows().map(|(key, _)| key.day).collect();
     let (Some(first), Some(last)) = (days.first(), days.last()) else { return Ok(Vec::new()) };
     let period = Period::new(*first, last.plus(1)).expect("days ascend");
@@ -262,7 +268,7 @@ fn journal(scopes: &[Scope], at: usize, pools: &Pools, org: &Org) -> Result<Vec<
             }
         }
     }
-    share(pools, org, org, &facts, period).map(|journal| journal.lines).map_err(|error| error.to_string())
+    pools.share(org, org, &facts, period).map(|journal| journal.lines).map_err(|error| error.to_string())
 }
 
 /// One question about spend, over all scopes.
