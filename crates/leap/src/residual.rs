@@ -134,8 +134,11 @@ async fn list(root: &Path, args: &ResidualListArgs) -> Result<(), Failure> {
     // A pool that is shared to the last cent is nobody's worry.
     rows.retain(|((reason, _), _, amount)| !(amount.is_zero() && matches!(reason, ResidualReason::Pool(_))));
     rows.sort_by(|a, b| b.2.abs().cmp(&a.2.abs()).then_with(|| a.0.cmp(b.0)));
+    let mut sums = BTreeMap::<&Currency, (u64, Money)>::new();
     for (name, held, amount) in rows {
         let (reason, currency) = name;
+        let sum = sums.entry(currency).or_default();
+        *sum = (sum.0 + held.charges, sum.1 + amount);
         let first = found.first.get(name).or_else(|| held.days.keys().next()).copied();
         let days = |count: Option<u64>| count.map_or(Cell::Empty, Cell::Count);
         answer.rows.push(vec![
@@ -150,6 +153,16 @@ async fn list(root: &Path, args: &ResidualListArgs) -> Result<(), Failure> {
             days(first.map(|day| u64::from(age(day, today)))),
             days(held.mean_age(today)),
         ]);
+    }
+    for (currency, (charges, amount)) in sums {
+        let mut total = vec![Cell::Empty; answer.columns.len()];
+        total[0] = Cell::text("all of these");
+        total[2] = Cell::Count(charges);
+        total[3] = Cell::text(currency.as_str());
+        total[4] = Cell::Amount(amount);
+        let bill = found.bill.get(currency).copied().unwrap_or_default();
+        total[5] = share(amount, bill).map_or(Cell::Empty, |bps| Cell::Bps(Some(bps)));
+        answer.totals.push(total);
     }
     let weeks = burn_down::answer(&home, today).await?;
     match args.format.format {
