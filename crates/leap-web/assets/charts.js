@@ -39,16 +39,21 @@ export function describe(figure) {
     index, name: cell.dataset.name ?? cell.textContent.trim(), colour: cell.dataset.c,
     role: cell.dataset.role ?? (index === 0 ? "x" : cell.classList.contains("n") ? "y" : "skip"),
   }));
+  // drawn columns without a colour of their own take the palette in order
+  columns.filter((column) => column.role === "y" && !column.colour)
+    .forEach((column, at) => { column.colour = String(at % colours.length + 1); });
   const rows = [...(table?.tBodies ?? [])].flatMap((body) => [...body.rows])
-    .filter((row) => !row.hasAttribute("data-skip"))
-    .map((row) => ({
-      name: row.cells[0]?.dataset.name ?? row.cells[0]?.textContent.trim() ?? "",
-      cells: [...row.cells], id: row.dataset.id, parent: row.dataset.parent, colour: row.dataset.c,
-      total: row.hasAttribute("data-total"), href: row.querySelector("a[href]")?.href,
-    }));
+    .filter((row) => !row.hasAttribute("data-skip"));
+  // a table that was sorted keeps the order of its chart
+  rows.forEach((row, at) => { row.dataset.at ??= String(at); });
+  const ordered = rows.sort((a, b) => Number(a.dataset.at) - Number(b.dataset.at)).map((row) => ({
+    name: row.cells[0]?.dataset.name ?? row.cells[0]?.textContent.trim() ?? "",
+    cells: [...row.cells], id: row.dataset.id, parent: row.dataset.parent, colour: row.dataset.c,
+    total: row.hasAttribute("data-total"), href: row.querySelector("a[href]")?.href,
+  }));
   const caption = figure.querySelector("figcaption");
   return {
-    kind: figure.dataset.chart, unit: figure.dataset.unit ?? "", columns, rows,
+    kind: figure.dataset.chart, unit: figure.dataset.unit ?? "", columns, rows: ordered,
     title: caption?.querySelector("h2, h3")?.textContent.trim() ?? "",
     sentence: caption?.querySelector("p")?.textContent.trim() ?? "",
     flags: new Set((figure.dataset.flags ?? "").split(" ")), target: figure.dataset.target,
@@ -102,26 +107,38 @@ const valueAxis = (chart, look, more) => ({
   axisLine: { show: false }, axisTick: { show: false }, splitNumber: 4,
   name: chart.unit, nameTextStyle: text(look, { align: "right", padding: [0, 6, 0, 0] }), nameGap: 10, ...more,
 });
+/** A horizontal value axis has its unit behind each number. */
+const along = (chart, look) => ({ name: "", axisLabel: text(look, { formatter: (value) => short(value) + " " + chart.unit, hideOverlap: true }) });
 const nameAxis = (chart, look, more) => ({
   type: "category", data: chart.rows.map((row) => clean(row.name)), axisTick: { show: false },
   axisLine: { lineStyle: { color: look["line-2"] } }, axisLabel: text(look, { hideOverlap: true }), ...more,
 });
 const grid = (more) => ({ left: 6, right: 12, top: 28, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel", ...more });
+/** How much room a legend of these names needs below a chart of this width. */
+const room = (chart, names) => {
+  let lines = 1, used = 0;
+  for (const name of names) {
+    const wide = 30 + name.length * 6.6;
+    if (used && used + wide > chart.width) { lines += 1; used = 0; }
+    used += wide;
+  }
+  return 10 + lines * 20;
+};
 const legend = (look) => ({ bottom: 0, left: 0, icon: "roundRect", itemWidth: 10, itemHeight: 10, itemGap: 14, textStyle: text(look), selectedMode: true });
 const targetLine = (chart, look, value, name) => value == null ? undefined : {
   silent: true, symbol: "none", lineStyle: { color: look["ink-2"], type: [5, 4], width: 1 },
-  label: text(look, { formatter: clean(name), position: "insideEndTop", color: look.ink }), data: [{ yAxis: Number(value) }],
+  label: text(look, { formatter: clean(name), position: "insideStartTop", color: look.ink, distance: 3 }), data: [{ yAxis: Number(value) }],
 };
 
 // ---- kinds -------------------------------------------------------------------------------------
 
 function overTime(chart, look, stacked) {
   const series = having(chart, "y");
-  const wide = chart.width >= 620 && series.length > 1;
+  const wide = chart.width >= 520 && series.length > 1;
   return {
     tooltip: tooltip(chart, look, { trigger: "axis", order: stacked ? "seriesDesc" : "valueDesc" }),
     legend: series.length > 1 && !wide ? legend(look) : undefined,
-    grid: grid({ right: wide ? 132 : 12, bottom: series.length > 1 && !wide ? 30 : 4 }),
+    grid: grid({ right: wide ? 132 : 12, bottom: series.length > 1 && !wide ? room(chart, series.map((s) => s.name)) : 4 }),
     xAxis: nameAxis(chart, look, { boundaryGap: false }),
     yAxis: valueAxis(chart, look, chart.flags.has("log") ? { type: "log" } : {}),
     series: series.map((column, index) => {
@@ -132,7 +149,7 @@ function overTime(chart, look, stacked) {
         showSymbol: false, symbolSize: 6, connectNulls: false, step: chart.flags.has("step") ? "end" : undefined,
         itemStyle: { color, decal }, areaStyle: stacked ? { color, opacity: 1 } : undefined,
         lineStyle: stacked ? { color: look.bg, width: 1 } : { color, width: 2, type: thick },
-        endLabel: { show: wide, formatter: "{a}", color: look.ink, fontSize: 11, fontFamily: look.font, width: 118, overflow: "truncate", distance: 6 },
+        endLabel: { show: wide, formatter: "{a}", color: look.ink, fontSize: 11, fontFamily: look.font, width: 118, overflow: "truncate", distance: 6, lineHeight: 14 },
         labelLayout: { moveOverlap: "shiftY" }, emphasis: { disabled: true },
         markLine: index === 0 && !stacked ? targetLine(chart, look, chart.target, chart.targetName) : undefined,
       };
@@ -144,11 +161,11 @@ function bar(chart, look) {
   const series = having(chart, "y");
   const flat = chart.flags.has("flat"), stack = chart.flags.has("stack");
   const name = nameAxis(chart, look, flat ? { inverse: true, axisLabel: text(look, { width: 130, overflow: "truncate", color: look.ink }) } : {});
-  const value = valueAxis(chart, look, flat ? { nameLocation: "end", nameTextStyle: text(look, { align: "right", verticalAlign: "bottom" }), nameGap: 4 } : {});
+  const value = valueAxis(chart, look, flat ? along(chart, look) : {});
   return {
     tooltip: tooltip(chart, look, { trigger: stack && chart.rows.length === 1 ? "item" : "axis", axisPointer: { type: "shadow", shadowStyle: { color: look.line, opacity: 0.35 } } }),
     legend: series.length > 1 ? legend(look) : undefined,
-    grid: grid({ bottom: series.length > 1 ? 30 : 4, top: flat ? 8 : 28, right: flat ? 28 : 12 }),
+    grid: grid({ bottom: series.length > 1 ? room(chart, series.map((s) => s.name)) : 4, top: flat ? 8 : 28, right: flat ? 28 : 12 }),
     [flat ? "yAxis" : "xAxis"]: name, [flat ? "xAxis" : "yAxis"]: value,
     series: series.map((column, index) => ({
       name: clean(column.name), type: "bar", stack: stack ? "all" : undefined, barMaxWidth: 34,
@@ -177,7 +194,7 @@ function pareto(chart, look) {
     xAxis: nameAxis(chart, look, { axisLabel: text(look, { interval: 0, rotate: 32, width: 84, overflow: "truncate" }) }),
     yAxis: [
       valueAxis(chart, look),
-      { ...valueAxis(chart, look), name: "running %", min: 0, max: 100, interval: 20, splitLine: { show: false }, nameTextStyle: text(look, { align: "left" }) },
+      { ...valueAxis(chart, look), name: "running %", min: 0, max: 100, interval: 20, splitLine: { show: false }, nameTextStyle: text(look, { align: "right", padding: [0, -28, 0, 0] }) },
     ],
     series: [
       { name: clean(column.name), type: "bar", barMaxWidth: 36, emphasis: { disabled: true },
@@ -187,6 +204,19 @@ function pareto(chart, look) {
         markLine: targetLine(chart, look, 80, "80 %") },
     ],
   };
+}
+
+/** The next of 1, 2, 2.5 and 5 times a power of ten. */
+function nice(value) {
+  const power = 10 ** Math.floor(Math.log10(value));
+  return power * [1, 2, 2.5, 5, 10].find((factor) => factor * power >= value);
+}
+
+/** Labels as exact as the distance between two of them: 3.950M, 3.951M. */
+function ticks(step, high) {
+  const [by, unit] = Math.abs(high) >= 1e9 ? [1e9, "B"] : Math.abs(high) >= 1e6 ? [1e6, "M"] : Math.abs(high) >= 1e3 ? [1e3, "k"] : [1, ""];
+  const digits = Math.max(0, Math.ceil(-Math.log10(step / by) - 1e-9) + (/^(2.5|25|250)/.test(String(step / 10 ** Math.floor(Math.log10(step)))) ? 1 : 0));
+  return (value) => (value / by).toFixed(digits).replace("-", "\u2212") + unit;
 }
 
 function waterfall(chart, look) {
@@ -200,14 +230,18 @@ function waterfall(chart, look) {
   });
   const levels = steps.flatMap((step) => step.from == null ? [step.to] : [step.from, step.to]);
   const low = Math.min(...levels), high = Math.max(...levels);
-  const room = (high - low || Math.abs(high) || 1);
-  const unit = 10 ** Math.floor(Math.log10(room));
-  const floor = low >= 0 ? Math.max(0, Math.floor((low - room * 0.5) / unit) * unit) : Math.floor((low - room * 0.2) / unit) * unit;
+  // differences are small against totals: the axis starts near them, and its labels say where
+  const span = high - low || Math.abs(high) || 1;
+  const step = nice(span * 1.5 / 4);
+  const floor = low >= 0 ? Math.max(0, Math.floor((low - span * 0.4) / step) * step) : Math.floor((low - span * 0.1) / step) * step;
+  const slot = (chart.width - 60) / chart.rows.length;
+  const longest = Math.max(...chart.rows.map((row) => row.name.length)) * 6.4;
+  const tick = ticks(step, high);
   return {
     tooltip: tooltip(chart, look, { trigger: "item", formatter: (p) => clean(p.name) + "\n" + (steps[p.dataIndex].total ? "" : signed(0).slice(1)) + (steps[p.dataIndex].total || steps[p.dataIndex].value < 0 ? "" : "+") + grouped(steps[p.dataIndex].value) + " " + chart.unit }),
     grid: grid(),
-    xAxis: nameAxis(chart, look, { axisLabel: text(look, { interval: 0, width: Math.max(48, (chart.width - 60) / chart.rows.length - 6), overflow: "break" }) }),
-    yAxis: valueAxis(chart, look, { min: floor, max: Math.ceil((high + room * 0.15) / unit) * unit }),
+    xAxis: nameAxis(chart, look, { axisLabel: text(look, { interval: 0, rotate: slot < longest ? 32 : 0, width: 96, overflow: "truncate" }) }),
+    yAxis: valueAxis(chart, look, { min: floor, max: Math.ceil((high + span * 0.1) / step) * step, interval: step, axisLabel: text(look, { formatter: tick }) }),
     series: [{
       type: "custom", name: clean(column.name), encode: { x: 0, y: [1, 2] },
       data: steps.map((step, index) => [index, step.from ?? floor, step.to]),
@@ -220,7 +254,7 @@ function waterfall(chart, look) {
         const fill = step.total ? look["c-before"] : step.value < 0 ? look["c-down"] : look["c-up"];
         const top = Math.min(y0, y1);
         const parts = [{ type: "rect", shape: { x: x - wide / 2, y: top, width: wide, height: Math.max(1, Math.abs(y1 - y0)) }, style: { fill } },
-          { type: "text", style: { text: step.total ? short(step.value) : signed(step.value), x, y: top - 4, textAlign: "center", textVerticalAlign: "bottom", fill: look.ink, fontSize: 11, fontFamily: look.font } }];
+          { type: "text", style: { text: step.total ? tick(step.value) : signed(step.value), x, y: top - 4, textAlign: "center", textVerticalAlign: "bottom", fill: look.ink, fontSize: 11, fontFamily: look.font } }];
         if (params.dataIndex < steps.length - 1) parts.push({ type: "line", shape: { x1: x + wide / 2, y1, x2: x + slot - wide / 2, y2: y1 }, style: { stroke: look["line-2"], lineWidth: 1 } });
         return { type: "group", children: parts };
       },
@@ -260,6 +294,8 @@ function treeOf(chart, look) {
   const made = new Map(chart.rows.map((row, index) => [row.id, { name: clean(row.name), row: index, own: numberOf(row.cells[value.index]), colour: row.colour, children: [] }]));
   const tops = [];
   chart.rows.forEach((row) => (made.get(row.parent)?.children ?? tops).push(made.get(row.id)));
+  // one unit that holds all the others says nothing: the picture starts below it
+  while (tops.length === 1 && tops[0].children.length > 1) tops.splice(0, 1, ...tops[0].children);
   const finish = (node, mark, index) => {
     node.itemStyle = paint(look, node.colour ?? mark, index);
     node.children.forEach((child) => finish(child, node.colour ?? mark, index));
@@ -270,25 +306,28 @@ function treeOf(chart, look) {
   return tops;
 }
 function treemap(chart, look) {
-  const label = { color: look.bg, fontSize: 11, fontFamily: look.font, overflow: "truncate", formatter: (p) => p.name + "\n" + short(p.value) };
+  const label = { color: look.bg, fontSize: 11, lineHeight: 15, fontFamily: look.font, overflow: "truncate", formatter: (p) => p.name + "\n" + short(p.value) };
   return {
     tooltip: tooltip(chart, look, { trigger: "item" }),
     series: [{
       type: "treemap", data: treeOf(chart, look), left: 0, right: 0, top: 4, bottom: 0, roam: false, nodeClick: false,
       breadcrumb: { show: false }, label, itemStyle: { borderColor: look.bg, borderWidth: 1, gapWidth: 1 },
-      upperLabel: { show: true, height: 20, color: look.ink, fontSize: 11, fontWeight: 600, fontFamily: look.font },
-      levels: [{ itemStyle: { borderWidth: 0, gapWidth: 4 }, upperLabel: { show: false } }, { itemStyle: { borderColor: look["bg-3"], borderWidth: 2, gapWidth: 1 }, colorMappingBy: "id" }],
+      upperLabel: { show: true, height: 22, formatter: (p) => p.name + "  " + short(p.value), color: look.ink, fontSize: 11, fontWeight: 600, fontFamily: look.font },
+      levels: [{ itemStyle: { borderWidth: 0, gapWidth: 4 }, upperLabel: { show: false } }, { itemStyle: { borderColor: look["bg-3"], borderWidth: 2, gapWidth: 1 } }],
       emphasis: { upperLabel: { color: look.ink } },
     }],
   };
 }
 function sunburst(chart, look) {
+  const tops = treeOf(chart, look);
+  const deep = (nodes) => nodes.length ? 1 + Math.max(...nodes.map((node) => deep(node.children ?? []))) : 0;
+  const ring = Math.min(chart.width, 400) * 0.4 / deep(tops);
   return {
     tooltip: tooltip(chart, look, { trigger: "item" }),
     series: [{
-      type: "sunburst", data: treeOf(chart, look), radius: ["18%", "98%"], nodeClick: false, sort: undefined,
+      type: "sunburst", data: tops, radius: ["18%", "98%"], nodeClick: false, sort: undefined,
       itemStyle: { borderColor: look.bg, borderWidth: 1 }, emphasis: { focus: "ancestor" },
-      label: { color: look.bg, fontSize: 10, fontFamily: look.font, minAngle: 9, overflow: "truncate", width: 70 },
+      label: { color: look.bg, fontSize: 10, fontFamily: look.font, minAngle: 9, overflow: "truncate", width: ring - 12 },
     }],
   };
 }
@@ -297,16 +336,16 @@ function heatmap(chart, look) {
   const columns = having(chart, "y");
   const cells = chart.rows.flatMap((row, y) => columns.map((column, x) => [x, y, numberOf(row.cells[column.index])]).filter((cell) => cell[2] != null));
   const all = cells.map((cell) => cell[2]);
-  const high = Math.max(...all), low = Math.min(0, ...all);
+  const high = Math.max(...all), low = Math.min(...all);
   return {
     tooltip: tooltip(chart, look, { trigger: "item", formatter: (p) => clean(chart.rows[p.value[1]].name) + ", " + clean(columns[p.value[0]].name) + "\n" + grouped(p.value[2]) + " " + chart.unit }),
     grid: grid({ top: 6, bottom: 34 }),
     xAxis: { type: "category", data: columns.map((column) => clean(column.name)), axisTick: { show: false }, axisLine: { show: false }, axisLabel: text(look, { hideOverlap: true }) },
     yAxis: nameAxis(chart, look, { inverse: true, axisLine: { show: false }, axisLabel: text(look, { color: look.ink, width: 130, overflow: "truncate", interval: 0 }) }),
-    visualMap: { min: low, max: high, calculable: false, orient: "horizontal", left: 0, bottom: 0, itemWidth: 10, itemHeight: 90, precision: 0, formatter: short, text: ["", chart.unit], textStyle: text(look), inRange: { color: [look["heat-0"], look["heat-1"]] } },
+    visualMap: { min: low, max: high, calculable: false, orient: "horizontal", left: 0, bottom: 0, itemWidth: 10, itemHeight: 90, text: [short(high) + " " + chart.unit, short(low)], textStyle: text(look), inRange: { color: [look["heat-0"], look["heat-1"]] } },
     series: [{
       type: "heatmap", data: cells, itemStyle: { borderColor: look.bg, borderWidth: 1 }, emphasis: { itemStyle: { borderColor: look.ink } },
-      label: { show: columns.length <= 8 && chart.width > 560, fontSize: 10, fontFamily: look.font, formatter: (p) => p.value[2] > 0.55 * high ? "{hi|" + short(p.value[2]) + "}" : "{lo|" + short(p.value[2]) + "}", rich: { hi: { color: look.bg, fontSize: 10 }, lo: { color: look.ink, fontSize: 10 } } },
+      label: { show: (chart.width - 130) / columns.length > 44, fontSize: 10, fontFamily: look.font, formatter: (p) => p.value[2] - low > 0.45 * (high - low) ? "{hi|" + short(p.value[2]) + "}" : "{lo|" + short(p.value[2]) + "}", rich: { hi: { color: look.bg, fontSize: 10 }, lo: { color: look.ink, fontSize: 10 } } },
     }],
   };
 }
@@ -342,7 +381,7 @@ function icicle(chart, look) {
   return {
     tooltip: tooltip(chart, look, { trigger: "item", formatter: (p) => clean(rows[p.value[3]].name) + "\n" + grouped(p.value[2]) + " " + chart.unit }),
     grid: grid({ top: 4 }),
-    xAxis: valueAxis(chart, look, { max: high, nameGap: 4, nameLocation: "end", nameTextStyle: text(look, { align: "right", verticalAlign: "top", padding: [8, 0, 0, 0] }), axisLabel: text(look, { formatter: short, showMaxLabel: false }) }),
+    xAxis: valueAxis(chart, look, { ...along(chart, look), max: high }),
     yAxis: { type: "value", inverse: true, min: 0, max: roots.length * (levels + 0.6) - 0.6, show: false },
     series: [{
       type: "custom", data, encode: { x: [0, 2], y: 1 }, clip: true,
@@ -367,7 +406,7 @@ function sparkline(chart, look) {
   const known = [...values.filter((v) => v != null), ...(chart.target ? [Number(chart.target)] : [])];
   const low = Math.min(...known), high = Math.max(...known), pad = (high - low) * 0.12 || 1;
   return {
-    tooltip: tooltip(chart, look, { trigger: "axis" }), grid: { left: 4, right: 8, top: 6, bottom: 4 },
+    tooltip: tooltip(chart, look, { trigger: "axis" }), grid: { left: 4, right: 8, top: chart.target ? 18 : 6, bottom: 4 },
     xAxis: { ...nameAxis(chart, look), boundaryGap: false, show: false },
     yAxis: { type: "value", show: false, min: low - pad, max: high + pad },
     series: [{ name: clean(column.name), type: "line", emphasis: { disabled: true }, symbol: "circle",
