@@ -80,7 +80,11 @@ const grouped = (value) => value == null ? "\u2013" :
 const clean = (text) => String(text).replace(/[{}|]/g, " ");
 
 const residualDecal = (look) => ({ symbol: "rect", color: look.bg, dashArrayX: [1, 0], dashArrayY: [2, 3], rotation: -Math.PI / 4 });
-const decals = [[1, 0, 4, 3, 0.785], [1, 0, 2, 5, 0], [1, 0, 4, 4, -0.785], [1, 0, 2, 5, 1.571], [2, 4, 2, 4, 0], [3, 2, 2, 3, 0.785]];
+// [symbol, dash along x, dash along y, turn]: thin marks on the colour, so that it stays readable
+const decals = [
+  ["rect", [1, 0], [1.5, 7], 0.785], ["rect", [1, 0], [1.5, 7], 0], ["rect", [1, 0], [1.5, 7], -0.785],
+  ["rect", [1, 0], [1.5, 7], 1.571], ["circle", [[6, 6], [0, 6, 6, 0]], [6, 0], 0], ["rect", [6, 6], [2, 6], 0.785],
+];
 function colourOf(look, name, index) {
   if (name && look["c-" + name]) return look["c-" + name];
   return look["c" + (name && /^\d$/.test(name) ? name : (index % colours.length) + 1)];
@@ -88,8 +92,8 @@ function colourOf(look, name, index) {
 function decalOf(look, name, index) {
   if (name === "residual") return residualDecal(look);
   if (!look.patterns || name === "rest") return undefined;
-  const [x, gap, y, skip, turn] = decals[index % decals.length];
-  return { symbol: "rect", color: look.bg, dashArrayX: [x, gap], dashArrayY: [y, skip], rotation: turn, symbolSize: 1 };
+  const [symbol, dashArrayX, dashArrayY, rotation] = decals[index % decals.length];
+  return { symbol, color: look.bg, dashArrayX, dashArrayY, rotation, symbolSize: symbol === "circle" ? 0.45 : 1 };
 }
 const paint = (look, name, index) => ({ color: colourOf(look, name, index), decal: decalOf(look, name, index) });
 
@@ -235,8 +239,8 @@ function waterfall(chart, look) {
   const step = nice(span * 1.5 / 4);
   const floor = low >= 0 ? Math.max(0, Math.floor((low - span * 0.4) / step) * step) : Math.floor((low - span * 0.1) / step) * step;
   const slot = (chart.width - 60) / chart.rows.length;
-  const longest = Math.max(...chart.rows.map((row) => row.name.length)) * 6.4;
-  const tick = ticks(step, high);
+  const longest = Math.max(...chart.rows.map((row) => row.name.length)) * 5.8;
+  const tick = ticks(step, high), exact = ticks(step / 10, high);
   return {
     tooltip: tooltip(chart, look, { trigger: "item", formatter: (p) => clean(p.name) + "\n" + (steps[p.dataIndex].total ? "" : signed(0).slice(1)) + (steps[p.dataIndex].total || steps[p.dataIndex].value < 0 ? "" : "+") + grouped(steps[p.dataIndex].value) + " " + chart.unit }),
     grid: grid(),
@@ -254,7 +258,7 @@ function waterfall(chart, look) {
         const fill = step.total ? look["c-before"] : step.value < 0 ? look["c-down"] : look["c-up"];
         const top = Math.min(y0, y1);
         const parts = [{ type: "rect", shape: { x: x - wide / 2, y: top, width: wide, height: Math.max(1, Math.abs(y1 - y0)) }, style: { fill } },
-          { type: "text", style: { text: step.total ? tick(step.value) : signed(step.value), x, y: top - 4, textAlign: "center", textVerticalAlign: "bottom", fill: look.ink, fontSize: 11, fontFamily: look.font } }];
+          { type: "text", style: { text: step.total ? exact(step.value) : signed(step.value), x, y: top - 4, textAlign: "center", textVerticalAlign: "bottom", fill: look.ink, fontSize: 11, fontFamily: look.font } }];
         if (params.dataIndex < steps.length - 1) parts.push({ type: "line", shape: { x1: x + wide / 2, y1, x2: x + slot - wide / 2, y2: y1 }, style: { stroke: look["line-2"], lineWidth: 1 } });
         return { type: "group", children: parts };
       },
@@ -355,8 +359,8 @@ function fan(chart, look) {
   const actual = one("actual"), forecast = one("forecast"), low = one("low"), high = one("high"), budget = one("budget");
   const plain = { type: "line", showSymbol: false, emphasis: { disabled: true } };
   return {
-    tooltip: tooltip(chart, look, { trigger: "axis" }), legend: { ...legend(look), data: [actual, forecast, budget].filter(Boolean).map((s) => s.name) },
-    grid: grid({ bottom: 30 }), xAxis: nameAxis(chart, look, { boundaryGap: false }), yAxis: valueAxis(chart, look),
+    tooltip: tooltip(chart, look, { trigger: "axis" }), legend: { ...legend(look), icon: undefined, itemWidth: 18, data: [actual, forecast, budget].filter(Boolean).map((s) => s.name) },
+    grid: grid({ bottom: 30 }), xAxis: nameAxis(chart, look, { boundaryGap: false }), yAxis: valueAxis(chart, look, { scale: true }),
     series: [
       { ...plain, name: low.name, data: low.data, stack: "fan", lineStyle: { opacity: 0 }, itemStyle: { color: look.c1 } },
       { ...plain, name: high.name, data: high.data.map((value, i) => value == null ? null : value - low.data[i]), stack: "fan", lineStyle: { opacity: 0 }, areaStyle: { color: look.c1, opacity: 0.18 }, itemStyle: { color: look.c1 }, tooltip: { valueFormatter: (v) => "+" + grouped(v) + " above " + low.name } },

@@ -49,7 +49,8 @@ document.addEventListener("submit", (event) => {
   const button = event.submitter;
   if (!event.target.matches("form[data-preferences]") || !button) return;
   event.preventDefault();
-  prefer(button.name, button.value);
+  const off = button.name === "patterns" && root.dataset.patterns === "on";
+  prefer(button.name, off ? "off" : button.value);
   say(`${button.name}: ${button.textContent.trim()}`);
 });
 
@@ -195,7 +196,7 @@ function commands() {
     { kind: "command", title: "Print this page", run: () => print() }];
 }
 function build() {
-  const input = make("input", { type: "search", role: "combobox", "aria-expanded": "true", "aria-controls": "palette-list", "aria-autocomplete": "list", "aria-label": "Search teams, services, resources, pages and commands", placeholder: "Team, service, resource, page \u2026", autocomplete: "off", spellcheck: "false" });
+  const input = make("input", { type: "text", role: "combobox", "aria-expanded": "true", "aria-controls": "palette-list", "aria-autocomplete": "list", "aria-label": "Search teams, services, resources, pages and commands", placeholder: "Team, service, resource, page \u2026", autocomplete: "off", spellcheck: "false" });
   const list = make("ul", { id: "palette-list", role: "listbox", "aria-label": "Results" });
   const note = make("p", {}, "\u2191 \u2193 to choose, Enter to open, Esc to close");
   const dialog = make("dialog", { class: "palette", "aria-label": "Search" }, input, list, note);
