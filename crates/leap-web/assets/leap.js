@@ -17,7 +17,7 @@ function make(tag, properties = {}, ...children) {
   return element;
 }
 
-// ---- saying things -----------------------------------------------------------------------------
+// ---- saying things --------------------------------------------------------------------------
 
 const voice = make("div", { class: "hush", role: "status", "aria-live": "polite" });
 /** Tells screen readers; and, where asked, everybody for two seconds. */
@@ -31,18 +31,20 @@ function say(words, show = false) {
 }
 document.addEventListener("leap:say", (event) => say(event.detail));
 
-// ---- theme and patterns --------------------------------------------------------------------------
-// The server renders data-theme from the cookie, so that nothing flashes. Without JavaScript the same
-// buttons post their form to /preferences.
+// ---- theme and patterns ---------------------------------------------------------------------
+// The server renders data-theme from the cookie, so that nothing flashes. Without JavaScript
+// the same buttons post their form to /preferences.
 
 function remember(name, value) {
-  document.cookie = `leap_${name}=${value}; Path=/; Max-Age=31536000; SameSite=Lax` +
+  document.cookie =
+    `leap_${name}=${value}; Path=/; Max-Age=31536000; SameSite=Lax` +
     (location.protocol === "https:" ? "; Secure" : "");
 }
 function prefer(name, value) {
   root.dataset[name] = value;
   remember(name, value);
-  for (const button of $$(`button[name="${name}"]`)) button.setAttribute("aria-pressed", String(button.value === value));
+  for (const button of $$(`button[name="${name}"]`))
+    button.setAttribute("aria-pressed", String(button.value === value));
   charts?.then((module) => module.redraw());
 }
 document.addEventListener("submit", (event) => {
@@ -54,7 +56,7 @@ document.addEventListener("submit", (event) => {
   say(`${button.name}: ${button.textContent.trim()}`);
 });
 
-// ---- menus: one open at a time, Escape and a click outside close -----------------------------------
+// ---- menus: one open at a time, Escape and a click outside close ----------------------------
 
 document.addEventListener("click", (event) => {
   for (const menu of $$("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
@@ -62,12 +64,15 @@ document.addEventListener("click", (event) => {
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   const menu = $("details.menu[open]");
-  if (menu) { menu.open = false; $("summary", menu).focus(); }
+  if (menu) {
+    menu.open = false;
+    $("summary", menu).focus();
+  }
 });
 
-// ---- forms: a filter that changes is a new address ---------------------------------------------------
-// <form method="get" data-auto>: sends itself on change, leaves out empty and default fields, and hides
-// its button (class "apply").
+// ---- forms: a filter that changes is a new address ------------------------------------------
+// <form method="get" data-auto>: sends itself on change, leaves out empty and default fields,
+// and hides its button (class "apply").
 
 document.addEventListener("change", (event) => {
   const form = event.target.form;
@@ -86,7 +91,7 @@ document.addEventListener("submit", (event) => {
   location.assign(form.action.split("?")[0] + (text ? "?" + text : ""));
 });
 
-// ---- copy ------------------------------------------------------------------------------------------
+// ---- copy -----------------------------------------------------------------------------------
 // <button data-copy="text"> or data-copy-from="#id", or data-copy-link for the present address.
 
 document.addEventListener("click", async (event) => {
@@ -94,7 +99,7 @@ document.addEventListener("click", async (event) => {
   if (!button) return;
   event.preventDefault();
   const from = button.dataset.copyFrom && $(button.dataset.copyFrom);
-  const text = button.dataset.copy ?? (from ? from.value ?? from.textContent : location.href);
+  const text = button.dataset.copy ?? (from ? (from.value ?? from.textContent) : location.href);
   try {
     await navigator.clipboard.writeText(text);
     say("Copied", true);
@@ -109,9 +114,10 @@ document.addEventListener("click", async (event) => {
   }
 });
 
-// ---- tables ----------------------------------------------------------------------------------------
-// The server sorts: each sortable head holds a link with ?sort=. Where a table says data-sort="whole",
-// all its rows are here, and the same link sorts in place. Arrow keys move through the first links of rows.
+// ---- tables ---------------------------------------------------------------------------------
+// The server sorts: each sortable head holds a link with ?sort=. Where a table says
+// data-sort="whole", all its rows are here, and the same link sorts in place. Arrow keys move
+// through the first links of rows.
 
 const valueOf = (cell) => {
   const text = cell?.dataset.v ?? cell?.textContent.trim() ?? "";
@@ -124,15 +130,20 @@ function compare(a, b) {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 function sort(table, head) {
-  const down = head.getAttribute("aria-sort") === "descending" ||
-    (head.getAttribute("aria-sort") == null && !head.classList.contains("n")) ? false : true;
+  const down =
+    head.getAttribute("aria-sort") === "descending" ||
+    (head.getAttribute("aria-sort") == null && !head.classList.contains("n"))
+      ? false
+      : true;
   const column = head.cellIndex;
   for (const other of head.parentElement.cells) other.removeAttribute("aria-sort");
   head.setAttribute("aria-sort", down ? "descending" : "ascending");
   for (const body of table.tBodies) {
     const rows = [...body.rows];
     const pinned = rows.filter((row) => row.matches("[data-last]"));
-    const free = rows.filter((row) => !row.matches("[data-last]")).map((row, at) => ({ row, at, key: valueOf(row.cells[column]) }));
+    const free = rows
+      .filter((row) => !row.matches("[data-last]"))
+      .map((row, at) => ({ row, at, key: valueOf(row.cells[column]) }));
     free.sort((a, b) => (down ? compare(b.key, a.key) : compare(a.key, b.key)) || a.at - b.at);
     body.append(...free.map((entry) => entry.row), ...pinned);
   }
@@ -150,7 +161,9 @@ document.addEventListener("keydown", (event) => {
   const link = event.target;
   const row = link.closest?.("table.t tbody tr");
   if (!row || link.tagName !== "A" || event.altKey || event.ctrlKey || event.metaKey) return;
-  const rows = [...row.closest("table").tBodies].flatMap((body) => [...body.rows]).filter((each) => $("a", each));
+  const rows = [...row.closest("table").tBodies]
+    .flatMap((body) => [...body.rows])
+    .filter((each) => $("a", each));
   const at = rows.indexOf(row);
   const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 }[event.key];
   if (to == null || !rows[to]) return;
@@ -180,55 +193,116 @@ document.addEventListener("change", (event) => {
   if (count) count.textContent = String(each.filter((other) => other.checked).length);
 });
 
-// ---- palette: Ctrl-K --------------------------------------------------------------------------------
+// ---- palette: Ctrl-K ------------------------------------------------------------------------
 // GET /api/v1/search?q=…&limit=12[&kind=unit] → {"items": [{"kind", "title", "hint", "href"}]}.
 // Pages come from the rail and commands from this file, so that the palette helps before an answer.
 
 let palette;
 function commands() {
-  const pages = $$(".rail a").map((link) => ({ kind: "page", title: link.dataset.name ?? link.textContent.trim(), href: link.href }));
-  return [...pages,
+  const pages = $$(".rail a").map((link) => ({
+    kind: "page",
+    title: link.dataset.name ?? link.textContent.trim(),
+    href: link.href,
+  }));
+  return [
+    ...pages,
     { kind: "command", title: "Theme: light", run: () => prefer("theme", "light") },
     { kind: "command", title: "Theme: dark", run: () => prefer("theme", "dark") },
     { kind: "command", title: "Theme: as the system", run: () => prefer("theme", "auto") },
-    { kind: "command", title: "Patterns in charts: on or off", run: () => prefer("patterns", root.dataset.patterns === "on" ? "off" : "on") },
-    { kind: "command", title: "Copy the address of this page", run: () => navigator.clipboard?.writeText(location.href).then(() => say("Copied", true)) },
-    { kind: "command", title: "Print this page", run: () => print() }];
+    {
+      kind: "command",
+      title: "Patterns in charts: on or off",
+      run: () => prefer("patterns", root.dataset.patterns === "on" ? "off" : "on"),
+    },
+    {
+      kind: "command",
+      title: "Copy the address of this page",
+      run: () => navigator.clipboard?.writeText(location.href).then(() => say("Copied", true)),
+    },
+    { kind: "command", title: "Print this page", run: () => print() },
+  ];
 }
 function build() {
-  const input = make("input", { type: "text", role: "combobox", "aria-expanded": "true", "aria-controls": "palette-list", "aria-autocomplete": "list", "aria-label": "Search teams, services, resources, pages and commands", placeholder: "Team, service, resource, page \u2026", autocomplete: "off", spellcheck: "false" });
+  const input = make("input", {
+    type: "text",
+    role: "combobox",
+    "aria-expanded": "true",
+    "aria-controls": "palette-list",
+    "aria-autocomplete": "list",
+    "aria-label": "Search teams, services, resources, pages and commands",
+    placeholder: "Team, service, resource, page \u2026",
+    autocomplete: "off",
+    spellcheck: "false",
+  });
   const list = make("ul", { id: "palette-list", role: "listbox", "aria-label": "Results" });
   const note = make("p", {}, "\u2191 \u2193 to choose, Enter to open, Esc to close");
   const dialog = make("dialog", { class: "palette", "aria-label": "Search" }, input, list, note);
-  const state = { dialog, input, list, note, items: [], at: 0, kind: "", asked: 0, wait: 0, stop: null };
+  const state = {
+    dialog,
+    input,
+    list,
+    note,
+    items: [],
+    at: 0,
+    kind: "",
+    asked: 0,
+    wait: 0,
+    stop: null,
+  };
   document.body.append(dialog);
-  input.addEventListener("input", () => { clearTimeout(state.wait); state.wait = setTimeout(() => seek(state), 90); show(state, local(state)); });
+  input.addEventListener("input", () => {
+    clearTimeout(state.wait);
+    state.wait = setTimeout(() => seek(state), 90);
+    show(state, local(state));
+  });
   input.addEventListener("keydown", (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (step && state.items.length) { event.preventDefault(); choose(state, (state.at + step + state.items.length) % state.items.length); }
-    if (event.key === "Enter") { event.preventDefault(); open(state, state.items[state.at], event.ctrlKey || event.metaKey); }
+    if (step && state.items.length) {
+      event.preventDefault();
+      choose(state, (state.at + step + state.items.length) % state.items.length);
+    }
+    if (event.key === "Enter") {
+      event.preventDefault();
+      open(state, state.items[state.at], event.ctrlKey || event.metaKey);
+    }
   });
   list.addEventListener("click", (event) => {
     const option = event.target.closest("[role=option]");
     if (option) open(state, state.items[Number(option.dataset.at)], event.ctrlKey || event.metaKey);
   });
-  dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog) dialog.close();
+  });
   return state;
 }
 const local = (state) => {
   const words = state.input.value.trim().toLowerCase().split(/\s+/);
-  return state.kind ? [] : commands().filter((item) => words.every((word) => item.title.toLowerCase().includes(word)));
+  return state.kind
+    ? []
+    : commands().filter((item) => words.every((word) => item.title.toLowerCase().includes(word)));
 };
 function show(state, items) {
   state.items = items;
-  state.list.replaceChildren(...items.map((item, at) => make("li", { role: "option", id: `palette-${at}`, "data-at": at },
-    make("span", { class: "kind" }, item.kind), make("span", {}, item.title), item.hint ? make("span", { class: "hint" }, item.hint) : "")));
+  state.list.replaceChildren(
+    ...items.map((item, at) =>
+      make(
+        "li",
+        { role: "option", id: `palette-${at}`, "data-at": at },
+        make("span", { class: "kind" }, item.kind),
+        make("span", {}, item.title),
+        item.hint ? make("span", { class: "hint" }, item.hint) : "",
+      ),
+    ),
+  );
   state.input.setAttribute("aria-expanded", String(items.length > 0));
-  if (items.length) choose(state, 0); else state.input.removeAttribute("aria-activedescendant");
+  if (items.length) choose(state, 0);
+  else state.input.removeAttribute("aria-activedescendant");
 }
 function choose(state, at) {
   state.at = at;
-  [...state.list.children].forEach((child, index) => child.setAttribute("aria-selected", String(index === at)));
+  [...state.list.children].forEach((child, index) =>
+    child.setAttribute("aria-selected", String(index === at)),
+  );
   state.list.children[at].scrollIntoView({ block: "nearest" });
   state.input.setAttribute("aria-activedescendant", `palette-${at}`);
 }
@@ -251,17 +325,27 @@ async function seek(state) {
   const address = new URLSearchParams({ q: query, limit: "12" });
   if (state.kind) address.set("kind", state.kind);
   try {
-    const answer = await fetch(`/api/v1/search?${address}`, { headers: { accept: "application/json" }, signal: state.stop.signal });
+    const answer = await fetch(`/api/v1/search?${address}`, {
+      headers: { accept: "application/json" },
+      signal: state.stop.signal,
+    });
     if (!answer.ok) throw new Error(String(answer.status));
     const { items } = await answer.json();
     if (turn !== state.asked) return;
     // only addresses of this site: a result can name a resource, never a script
-    const safe = items.filter((item) => typeof item.href === "string" && new URL(item.href, location.href).origin === location.origin);
+    const safe = items.filter(
+      (item) =>
+        typeof item.href === "string" &&
+        new URL(item.href, location.href).origin === location.origin,
+    );
     show(state, [...safe, ...local(state)]);
-    state.note.textContent = safe.length ? "\u2191 \u2193 to choose, Enter to open, Esc to close" : `Nothing is called \u201c${query}\u201d. Enter searches descriptions and tags.`;
+    state.note.textContent = safe.length
+      ? "\u2191 \u2193 to choose, Enter to open, Esc to close"
+      : `Nothing is called \u201c${query}\u201d. Enter searches descriptions and tags.`;
     say(`${safe.length} results`);
   } catch (error) {
-    if (error.name !== "AbortError") state.note.textContent = "The search does not answer now. Pages and commands still work.";
+    if (error.name !== "AbortError")
+      state.note.textContent = "The search does not answer now. Pages and commands still work.";
   }
 }
 function summon(kind = "", words = "") {
@@ -276,7 +360,8 @@ function summon(kind = "", words = "") {
 document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "k") {
     event.preventDefault();
-    if (palette?.dialog.open) palette.dialog.close(); else summon();
+    if (palette?.dialog.open) palette.dialog.close();
+    else summon();
   }
 });
 document.addEventListener("click", (event) => {
@@ -286,7 +371,7 @@ document.addEventListener("click", (event) => {
   summon(link.dataset.palette);
 });
 
-// ---- charts: loaded where a page has one, and only then ----------------------------------------------
+// ---- charts: loaded where a page has one, and only then -------------------------------------
 
 let charts;
 function enhance(scope = document) {
@@ -296,24 +381,35 @@ function enhance(scope = document) {
     charts.then((module) => module.watch(scope));
   }
 }
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts?.then((module) => module.redraw()));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () =>
+  charts?.then((module) => module.redraw()),
+);
 // paper is light
 let screenTheme;
 addEventListener("beforeprint", () => {
   screenTheme = root.dataset.theme;
   root.dataset.theme = "light";
-  charts?.then((module) => { module.redraw(); module.drawAll(); });
+  charts?.then((module) => {
+    module.redraw();
+    module.drawAll();
+  });
 });
 addEventListener("afterprint", () => {
   root.dataset.theme = screenTheme ?? "auto";
   charts?.then((module) => module.redraw());
 });
-document.addEventListener("htmx:after:swap", () => { enhance(); charts?.then((module) => module.redraw()); });
+document.addEventListener("htmx:after:swap", () => {
+  enhance();
+  charts?.then((module) => module.redraw());
+});
 // An error of a part of a page is said where the part would be, and by voice.
-document.addEventListener("htmx:error", () => say("That did not work; the page is as it was.", true));
+document.addEventListener("htmx:error", () =>
+  say("That did not work; the page is as it was.", true),
+);
 
 document.body.append(voice);
 $(".rail [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 for (const button of $$("form[data-auto] .apply")) button.hidden = true;
-for (const help of $$(".find kbd")) if (/Mac|iPhone|iPad/.test(navigator.platform)) help.textContent = "\u2318 K";
+for (const help of $$(".find kbd"))
+  if (/Mac|iPhone|iPad/.test(navigator.platform)) help.textContent = "\u2318 K";
 enhance();
