@@ -188,7 +188,7 @@ export function waterfall(chart, look) {
       ? Math.max(0, Math.floor((low - span * 0.4) / step) * step)
       : Math.floor((low - span * 0.1) / step) * step;
   const slot = (chart.width - 60) / chart.rows.length;
-  const longest = Math.max(...chart.rows.map((row) => row.name.length)) * 5.8;
+  const longest = Math.max(...chart.rows.map((row) => row.name.length)) * 6.2;
   const tick = ticks(step, high),
     exact = ticks(step / 10, high);
   return {
@@ -274,6 +274,22 @@ export function waterfall(chart, look) {
   };
 }
 
+const partsOf = (hex) => [1, 3, 5].map((at) => Number.parseInt(hex.slice(at, at + 2), 16));
+const luminance = (parts) => {
+  const [r, g, b] = parts.map((part) => (part / 255) ** 2.2);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+};
+/** Whether the ink, and not the colour of the page, reads better on this share of the scale. */
+function inkReads(look, share) {
+  const [from, to] = [partsOf(look["heat-0"]), partsOf(look["heat-1"])];
+  const on = luminance(from.map((part, at) => part + (to[at] - part) * share));
+  const against = (name) => {
+    const other = luminance(partsOf(look[name]));
+    return Math.max(on, other) / Math.min(on, other);
+  };
+  return against("ink") >= against("bg");
+}
+
 export function heatmap(chart, look) {
   const columns = having(chart, "y");
   const cells = chart.rows.flatMap((row, y) =>
@@ -332,10 +348,10 @@ export function heatmap(chart, look) {
           show: (chart.width - 130) / columns.length > 44,
           fontSize: 10,
           fontFamily: look.font,
-          formatter: (p) =>
-            p.value[2] - low > 0.45 * (high - low)
-              ? "{hi|" + short(p.value[2]) + "}"
-              : "{lo|" + short(p.value[2]) + "}",
+          formatter: (p) => {
+            const share = high > low ? (p.value[2] - low) / (high - low) : 0;
+            return `{${inkReads(look, share) ? "lo" : "hi"}|${short(p.value[2])}}`;
+          },
           rich: { hi: { color: look.bg, fontSize: 10 }, lo: { color: look.ink, fontSize: 10 } },
         },
       },

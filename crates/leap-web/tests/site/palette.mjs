@@ -122,5 +122,18 @@ for (const [theme, look] of [
     expect(nearest >= 0.09, `${theme} ${eye}: ${who} are only ${nearest.toFixed(3)} apart`);
   }
 }
+
+// the file itself: nothing that a browser would skip in silence, and within its weight
+const bare = css.replace(/\/\*[\s\S]*?\*\//g, "").replace(/"[^"]*"/g, "");
+expect(!/\}\s*;/.test(bare), "leap.css has a ';' behind a '}': the next rule would be skipped");
+const opened = bare.split("{").length;
+expect(opened === bare.split("}").length, "leap.css opens as many blocks as it closes");
+const sizeOf = (name) => readFileSync(new URL("../../assets/" + name, import.meta.url)).length;
+for (const [name, most] of [
+  ["leap.css", 30_000],
+  ["leap.js", 25_000],
+]) {
+  expect(sizeOf(name) <= most, `${name} has ${sizeOf(name)} bytes, at most ${most}`);
+}
 console.log(failures ? `${failures} promises broken` : "palette: all promises hold");
 process.exit(failures ? 1 : 0);
