@@ -13,8 +13,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use leap_terms::Exact;
-use num_bigint::BigInt;
-use num_bigint::Sign;
+use num_bigint::{BigInt, Sign};
+
+use crate::currency::units;
 
 /// One whole, in millionths.
 pub const WHOLE: i64 = 1_000_000;
@@ -44,7 +45,8 @@ pub fn ranked(measures: &[BTreeMap<String, Exact>]) -> Vec<Row> {
         .iter()
         .map(|measure| owners.iter().map(|owner| measure.get(*owner).copied().unwrap_or_default()).collect())
         .collect();
-    let exact: Vec<Vec<BigInt>> = amounts.iter().map(|amounts| amounts.iter().map(units).collect()).collect();
+    let exact: Vec<Vec<BigInt>> =
+        amounts.iter().map(|amounts| amounts.iter().map(|amount| units(*amount)).collect()).collect();
     let totals: Vec<Option<BigInt>> = exact
         .iter()
         .map(|amounts| Some(amounts.iter().sum()).filter(|sum: &BigInt| sum.sign() == Sign::Plus))
@@ -78,11 +80,6 @@ pub fn ranked(measures: &[BTreeMap<String, Exact>]) -> Vec<Row> {
             }
         })
         .collect()
-}
-
-/// In units of 10⁻³⁰.
-fn units(amount: &Exact) -> BigInt {
-    BigInt::from(amount.coarse()) * leap_terms::exact::FINE_PER_COARSE + amount.fine()
 }
 
 /// Millionths of a total above zero: each rounded down, what is left to the largest remainders, ties to the first.

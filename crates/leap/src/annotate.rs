@@ -1,7 +1,7 @@
 //! Charges with their owners: each row's key and resource are named again from its own columns, and its slice's answers
 //! looked up, so that rows, cube and reports cannot disagree about an owner.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, StringBuilder};
@@ -44,7 +44,7 @@ struct SliceOwners {
 /// The answers of a snapshot, ready for rows.
 pub(crate) struct Owners {
     slices: HashMap<(String, String, String), SliceOwners>,
-    needs: Vec<String>,
+    needs: BTreeSet<String>,
 }
 
 impl Owners {
@@ -62,28 +62,40 @@ impl Owners {
     }
 
     fn of_slices<'s>(slices: impl Iterator<Item = (&'s Slice, Arc<str>)>, open: Open) -> Result<Owners, Failure> {
-        let mut needs = BTreeMap::<String, ()>::new();
-        for fixed in ["ChargePeriodStart", "ResourceId", "ResourceName", DELIVERY, SOURCE, BILLING_PERIOD] {
-            needs.insert(fixed.to_owned(), ());
-        }
-        let mut loaded = HashMap::new();
+        let mut owners = Owners::none();
         for (slice, snapshot) in slices {
-            let key_columns = slice.key_columns();
-            needs.extend(key_columns.iter().map(|column| (column.clone(), ())));
-            let name =
-                (slice.scope.source.to_string(), slice.scope.billing_period.to_string(), slice.delivery.to_string());
-            loaded.insert(name, SliceOwners { key_columns, answers: answers(slice, open)?, snapshot });
+            owners.put(slice, slice.key_columns(), answers(slice, open)?, snapshot);
         }
-        Ok(Owners { slices: loaded, needs: needs.into_keys().collect() })
+        Ok(owners)
+    }
+
+    /// Of no slice yet.
+    pub(crate) fn none() -> Owners {
+        let fixed = ["ChargePeriodStart", "ResourceId", "ResourceName", DELIVERY, SOURCE, BILLING_PERIOD];
+        Owners { slices: HashMap::new(), needs: fixed.map(str::to_owned).into() }
+    }
+
+    /// Adds the answers of a slice, by keys of these columns.
+    pub(crate) fn put(&mut self, slice: &Slice, key_columns: Vec<String>, answers: Answers, snapshot: Arc<str>) {
+        self.needs.extend(key_columns.iter().cloned());
+        let scope = &slice.scope;
+        let name = (scope.source.to_string(), scope.billing_period.to_string(), slice.delivery.to_string());
+        self.slices.insert(name, SliceOwners { key_columns, answers, snapshot });
     }
 
     /// The columns of `charges` that [`Owners::of`] needs.
-    pub(crate) fn columns(&self) -> &[String] {
-        &self.needs
+    pub(crate) fn columns(&self) -> impl Iterator<Item = &str> {
+        self.needs.iter().map(String::as_str)
     }
 
-    /// The owner of each row.
+    /// The owner of each row, on its day.
     pub(crate) fn of(&self, batch: &RecordBatch) -> Result<Vec<Owned>, String> {
+        self.on(batch, None)
+    }
+
+    /// The owner of each row as if it had come on another day. Answers that the lake keeps say nothing reliable of days on
+    /// which their slice has no charge: these must have been made for that day.
+    pub(crate) fn on(&self, batch: &RecordBatch, other: Option<Day>) -> Result<Vec<Owned>, String> {
         let text = |name: &str| -> Result<StringArray, String> {
             let array = batch.column_by_name(name).ok_or_else(|| format!("a batch of charges lacks {name}"))?;
             Ok(array.as_string::<i32>().clone())
@@ -109,6 +121,7 @@ impl Owners {
             for (at, key) in keys.iter().enumerate() {
                 let day: Day = Instant::from_micros(starts.value(row + at)).day();
                 let resource = resources[row + at].as_ref().map(|digest| digest.as_slice());
+                let day = other.unwrap_or(day);
                 let answer = slice
                     .answers
                     .find(key, resource, day)
@@ -132,7 +145,7 @@ impl Annotator for Owners {
     }
 
     fn needs(&self) -> Vec<String> {
-        self.needs.clone()
+        self.needs.iter().cloned().collect()
     }
 
     fn annotate(&self, batch: &RecordBatch) -> Result<Vec<ArrayRef>, String> {

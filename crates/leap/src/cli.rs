@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Latency(Box<LatencyArgs>),
     /// The few who make most of it: teams ranked by cost and by their part of the slow requests, on one list.
     Pareto(Box<ParetoArgs>),
+    /// Say why cost changed between two periods: ownership, price, usage, mix and shared platforms, adding up exactly.
+    Variance(VarianceArgs),
     /// Take in traces that OpenTelemetry sends, over HTTP and gRPC, until SIGINT or SIGTERM.
     Serve(ServeArgs),
     /// Why a team, a resource or a charge costs what it costs: down to rule, evidence and source rows.
@@ -351,6 +353,29 @@ pub(crate) struct ParetoArgs {
     /// Only the first N; the rest is summed in one row.
     #[arg(long, value_name = "N")]
     pub(crate) top: Option<usize>,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArgs,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct VarianceArgs {
+    /// The later period, as for spend. Default: the last billing period.
+    #[arg(long, value_name = "PERIOD")]
+    pub(crate) period: Option<Period>,
+    /// The earlier one: previous (as long, just before), year (a year before), or any period.
+    #[arg(long, value_name = "PERIOD")]
+    pub(crate) against: Option<String>,
+    /// Only the cost of this unit and the units below it.
+    #[arg(long, value_name = "UNIT")]
+    pub(crate) under: Option<String>,
+    /// Which of the four costs.
+    #[arg(long, default_value = "effective", value_name = "KIND")]
+    pub(crate) cost: CostKind,
+    /// Read the periods by charge period or by billing period.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) basis: BasisArg,
     #[command(flatten)]
     pub(crate) reading: ReadingArgs,
     #[command(flatten)]

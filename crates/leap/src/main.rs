@@ -38,6 +38,7 @@ mod splits;
 mod story;
 mod traces;
 mod trail;
+mod variance;
 mod verify;
 mod versions;
 mod view;
@@ -107,6 +108,7 @@ pub(crate) async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Latency(args) => latency::run(home, args).await,
         Command::Serve(args) => serve::run(home, args).await,
         Command::Pareto(args) => pareto::run(home, args).await,
+        Command::Variance(args) => variance::run(home, args).await,
         Command::Explain(args) => explain::run(home, args).await,
         Command::Verify(args) => verify::run(home, args).await,
         Command::Rules(RulesCommand::Check(args)) => ownership::check_rules(home, args).await,

@@ -10,6 +10,8 @@ use crate::annotate::{Owned, Owners};
 use crate::failure::Failure;
 use crate::world::{Open, Slice, each_batch};
 
+const QUANTITY: &str = "PricingQuantity";
+
 /// Calls `act` with each batch of charges of the period, its rows' owners, and which rows lie in the period.
 pub(crate) fn each_charge_batch(
     slices: &[Slice],
@@ -25,7 +27,7 @@ pub(crate) fn each_charge_batch(
             continue;
         }
         let files = slice.of(Table::Charges);
-        let mut columns: Vec<&str> = owners.columns().iter().map(String::as_str).collect();
+        let mut columns: Vec<&str> = owners.columns().collect();
         for column in more {
             if !columns.contains(&column.as_str()) {
                 columns.push(column);
@@ -50,11 +52,20 @@ pub(crate) fn day(batch: &RecordBatch, row: usize) -> Day {
 
 /// One exact cost.
 pub(crate) fn cost(batch: &RecordBatch, kind: CostKind, row: usize) -> Money {
-    let column = |name: &str| batch.column_by_name(name).map(|array| array.as_primitive::<Decimal128Type>());
-    let coarse = column(kind.column()).filter(|array| array.is_valid(row)).map_or(0, |array| array.value(row));
-    let fine =
-        column(&fine_column(kind.column())).filter(|array| array.is_valid(row)).map_or(0, |array| array.value(row));
-    Exact::from_parts(coarse, fine)
+    decimal(batch, kind.column(), row).unwrap_or_default()
+}
+
+/// The quantity that was priced, `None` for null.
+pub(crate) fn quantity(batch: &RecordBatch, row: usize) -> Option<Exact> {
+    decimal(batch, QUANTITY, row)
+}
+
+fn decimal(batch: &RecordBatch, name: &str, row: usize) -> Option<Exact> {
+    let part = |name: &str| {
+        let array = batch.column_by_name(name)?.as_primitive::<Decimal128Type>();
+        array.is_valid(row).then(|| array.value(row))
+    };
+    Some(Exact::from_parts(part(name)?, part(&fine_column(name)).unwrap_or(0)))
 }
 
 /// One text, `None` for null.
@@ -79,6 +90,11 @@ pub(crate) fn place(batch: &RecordBatch, row: usize) -> (usize, u64) {
 /// The columns that name and place a charge.
 pub(crate) fn lineage() -> Vec<String> {
     [DELIVERY, PART, ROW, SOURCE, BILLING_PERIOD].map(str::to_owned).to_vec()
+}
+
+/// The two columns of [`quantity`].
+pub(crate) fn quantity_columns() -> [String; 2] {
+    [QUANTITY.to_owned(), fine_column(QUANTITY)]
 }
 
 /// The two columns of a cost.

@@ -293,7 +293,7 @@ fn common_key_columns(view: &View) -> Vec<String> {
 }
 
 /// The period of the same length before: for whole months, as many months.
-fn previous(period: Period) -> Period {
+pub(crate) fn previous(period: Period) -> Period {
     let months = period.months().count();
     let (first, last) = (period.from().month(), period.until().plus(-1).month());
     if first.first_day() == period.from() && last.period().until() == period.until() {
@@ -342,7 +342,7 @@ fn top(mut rows: Vec<SpendRow>, count: Option<usize>) -> (Vec<SpendRow>, Vec<Spe
 }
 
 /// The unit that a person names, as of any day.
-fn unit_named(view: &View, name: &str) -> Result<TeamId, Failure> {
+pub(crate) fn unit_named(view: &View, name: &str) -> Result<TeamId, Failure> {
     let org = &view.head().org;
     if let Some(unit) = org.units().iter().find(|unit| unit.id.as_str() == name) {
         return Ok(unit.id.clone());

@@ -23,6 +23,7 @@ mod wide;
 
 pub use conversion::{Conversion, ConvertedTotal, MixedCurrencies, sole_currency};
 pub use wide::Wide;
+pub(crate) use wide::units;
 
 use crate::table::{Place, Table};
 

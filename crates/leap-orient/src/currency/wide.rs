@@ -62,7 +62,7 @@ impl Wide {
 }
 
 /// Units of 10⁻³⁰.
-fn units(amount: Exact) -> BigInt {
+pub(crate) fn units(amount: Exact) -> BigInt {
     BigInt::from(amount.coarse()) * BigInt::from(leap_terms::exact::FINE_PER_COARSE) + BigInt::from(amount.fine())
 }
 

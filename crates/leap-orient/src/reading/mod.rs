@@ -6,3 +6,4 @@ pub mod moves;
 pub mod spend;
 pub mod tags;
 pub mod totals;
+pub mod variance;
