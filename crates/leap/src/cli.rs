@@ -38,7 +38,7 @@ pub(crate) enum Command {
     /// The few who make most of it: teams ranked by cost and by their part of the slow requests, on one list.
     Pareto(Box<ParetoArgs>),
     /// Say why cost changed between two periods: ownership, price, usage, mix and shared platforms, adding up exactly.
-    Variance(VarianceArgs),
+    Bridge(BridgeArgs),
     /// Take in traces that OpenTelemetry sends, over HTTP and gRPC, until SIGINT or SIGTERM.
     Serve(ServeArgs),
     /// Why a team, a resource or a charge costs what it costs: down to rule, evidence and source rows.
@@ -360,7 +360,7 @@ pub(crate) struct ParetoArgs {
 }
 
 #[derive(Args, Debug)]
-pub(crate) struct VarianceArgs {
+pub(crate) struct BridgeArgs {
     /// The later period, as for spend. Default: the last billing period.
     #[arg(long, value_name = "PERIOD")]
     pub(crate) period: Option<Period>,

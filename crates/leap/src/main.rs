@@ -5,6 +5,7 @@
 
 mod agreement;
 mod annotate;
+mod bridge;
 mod catalog;
 mod claims;
 mod cli;
@@ -38,7 +39,6 @@ mod splits;
 mod story;
 mod traces;
 mod trail;
-mod variance;
 mod verify;
 mod versions;
 mod view;
@@ -108,7 +108,7 @@ pub(crate) async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Latency(args) => latency::run(home, args).await,
         Command::Serve(args) => serve::run(home, args).await,
         Command::Pareto(args) => pareto::run(home, args).await,
-        Command::Variance(args) => variance::run(home, args).await,
+        Command::Bridge(args) => bridge::run(home, args).await,
         Command::Explain(args) => explain::run(home, args).await,
         Command::Verify(args) => verify::run(home, args).await,
         Command::Rules(RulesCommand::Check(args)) => ownership::check_rules(home, args).await,

@@ -18,7 +18,7 @@
 //! - `latency`: traces from files to teams, through the org of any day, counted once
 //! - `serve`: traces over the network, by the command `leap serve`
 //! - `stream`: the same under kills, late spans, used up memory and a damaged spool; OpenTelemetry's own exporter
-//! - `variance`: why cost changed between two periods
+//! - `bridge`: why cost changed between two periods
 //! - `versions`: rules and pools that follow each other in time
 //! - `gateway`: what SQL must not do
 //! - `crash`: the process killed at every write, sync and rename of an ingest
@@ -26,6 +26,7 @@
 mod audited;
 mod backstage;
 mod bill;
+mod bridge;
 mod claims;
 mod complaints;
 mod crash;
@@ -48,6 +49,5 @@ mod staged;
 mod stream;
 mod traces;
 mod trees;
-mod variance;
 mod versions;
 mod worlds;

@@ -1,7 +1,7 @@
-//! `leap variance`: why cost changed between two periods, adding up exactly.
+//! `leap bridge`: why cost changed between two periods, adding up exactly.
 //!
 //! ```text
-//! $ leap variance --period 2026-09 --under payments
+//! $ leap bridge --period 2026-09 --under payments
 //! payments: effective cost rose by 12,310.09 USD from 2026-08 to 2026-09: usage +14,002.11, mix −1,692.02
 //!   part                  currency      amount   most at
 //!   2026-08               USD       405,894.02
@@ -9,7 +9,7 @@
 //!   mix                   USD        −1,692.02   Amazon RDS −1,400.00
 //!   2026-09               USD       418,204.11
 //! ```
-//! Reads charges, because a price is known per SKU alone. The method is `leap_orient::reading::variance`'s.
+//! Reads charges, because a price is known per SKU alone. The method is `leap_orient::reading::bridge`'s.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -17,14 +17,14 @@ use std::path::Path;
 use leap_lake::Staging;
 use leap_orient::attribute::{Answers, Engine};
 use leap_orient::org::Reader;
+use leap_orient::reading::bridge::{Bridge, Cause, Compared, Product};
 use leap_orient::reading::spend::Basis;
-use leap_orient::reading::variance::{Cause, Compared, Product, Variance};
 use leap_terms::tables::Table;
 use leap_terms::{CostKind, Currency, Day, FileRecord, Money, Month, Owner, Period, TeamId};
 use serde_json::json;
 
 use crate::annotate::Owners;
-use crate::cli::{OutputFormat, VarianceArgs};
+use crate::cli::{BridgeArgs, OutputFormat};
 use crate::explain::basis;
 use crate::failure::Failure;
 use crate::home::{Access, Home};
@@ -72,8 +72,8 @@ impl Question {
     }
 }
 
-/// `leap variance`.
-pub(crate) async fn run(root: &Path, args: &VarianceArgs) -> Result<(), Failure> {
+/// `leap bridge`.
+pub(crate) async fn run(root: &Path, args: &BridgeArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Read).await?;
     let view = View::open(&home, &args.reading).await?;
     let basis = basis(args.basis);
@@ -85,20 +85,20 @@ pub(crate) async fn run(root: &Path, args: &VarianceArgs) -> Result<(), Failure>
     for period in question.periods {
         view.warn_pending(period, basis, &open)?;
     }
-    let variances = compare(&home, &view, &question, &open)?;
-    if variances.is_empty() {
+    let bridges = compare(&home, &view, &question, &open)?;
+    if bridges.is_empty() {
         return Err(Failure::failed(format!("there is no such cost in {before}, nor in {after}")));
     }
     let who = question.under.as_ref().map_or("all", TeamId::as_str);
     match args.format.format {
-        OutputFormat::Json => print_json(&as_json(&view, &question, who, &variances)),
+        OutputFormat::Json => print_json(&as_json(&view, &question, who, &bridges)),
         OutputFormat::Table => {
-            for (currency, variance) in &variances {
-                emit(&sentence(&question, who, currency, variance))?;
+            for (currency, bridge) in &bridges {
+                emit(&sentence(&question, who, currency, bridge))?;
             }
-            table(&question, &variances).print(OutputFormat::Table)
+            table(&question, &bridges).print(OutputFormat::Table)
         }
-        format @ (OutputFormat::Csv | OutputFormat::Markdown) => table(&question, &variances).print(format),
+        format @ (OutputFormat::Csv | OutputFormat::Markdown) => table(&question, &bridges).print(format),
     }
 }
 
@@ -128,7 +128,7 @@ fn against(text: Option<&str>, after: Period) -> Result<Period, Failure> {
 }
 
 /// Reads both periods.
-fn compare(home: &Home, view: &View, question: &Question, open: Open) -> Result<BTreeMap<Currency, Variance>, Failure> {
+fn compare(home: &Home, view: &View, question: &Question, open: Open) -> Result<BTreeMap<Currency, Bridge>, Failure> {
     let readers = view.readers();
     let owners = Owners::of_view(view, open)?;
     let later = as_owned_later(home, view, question, open)?;
@@ -194,7 +194,7 @@ fn compare(home: &Home, view: &View, question: &Question, open: Open) -> Result<
             }
         }
     }
-    Ok(compared.into_iter().map(|(currency, compared)| (currency, Variance::of(&compared))).collect())
+    Ok(compared.into_iter().map(|(currency, compared)| (currency, Bridge::of(&compared))).collect())
 }
 
 /// Who would own the charges of before on the last day of after, by the rules and claims of the newest world of the view.
@@ -203,7 +203,7 @@ fn as_owned_later(home: &Home, view: &View, question: &Question, open: Open) -> 
     let engine = Engine::new(&world.rules, &world.org);
     let mut owners = Owners::none();
     for (_, slice) in view.slices().into_iter().filter(|(_, slice)| question.may_cover(question.periods[0], slice)) {
-        let staging = home.lake.stage(&format!("variance-{}", std::process::id())).map_err(problem)?;
+        let staging = home.lake.stage(&format!("bridge-{}", std::process::id())).map_err(problem)?;
         let asked = asked_again(home, world, &engine, &slice, &staging, open);
         staging.discard().map_err(problem)?;
         let (key_columns, answers) = asked?;
@@ -257,32 +257,32 @@ fn signed(amount: Money) -> String {
     format!("{sign}{}", amount_shown(amount))
 }
 
-fn sentence(question: &Question, who: &str, currency: &Currency, variance: &Variance) -> String {
+fn sentence(question: &Question, who: &str, currency: &Currency, bridge: &Bridge) -> String {
     let [before, after] = question.periods;
-    let change = variance.change();
+    let change = bridge.change();
     let verb = match change.cmp(&Money::ZERO) {
         std::cmp::Ordering::Greater => format!("rose by {} {currency}", amount_shown(change)),
         std::cmp::Ordering::Less => format!("fell by {} {currency}", amount_shown(-change)),
         std::cmp::Ordering::Equal => format!("did not change, in {currency}"),
     };
     let mut causes: Vec<(Cause, Money)> =
-        Cause::ALL.into_iter().map(|cause| (cause, variance.total(cause))).filter(|(_, sum)| !sum.is_zero()).collect();
+        Cause::ALL.into_iter().map(|cause| (cause, bridge.total(cause))).filter(|(_, sum)| !sum.is_zero()).collect();
     causes.sort_by_key(|(cause, sum)| (std::cmp::Reverse(sum.abs()), *cause));
     let causes: Vec<String> = causes.iter().map(|(cause, sum)| format!("{} {}", cause.word(), signed(*sum))).collect();
     let causes = if causes.is_empty() { String::new() } else { format!(": {}", causes.join(", ")) };
     format!("{who}: {} cost {verb} from {before} to {after}{causes}\n", question.cost)
 }
 
-fn table(question: &Question, variances: &BTreeMap<Currency, Variance>) -> Answer {
+fn table(question: &Question, bridges: &BTreeMap<Currency, Bridge>) -> Answer {
     let mut answer = Answer::new("", &["part", "currency", "amount", "most at"]);
-    for (currency, variance) in variances {
+    for (currency, bridge) in bridges {
         let mut row = |part: String, amount, most: Cell| {
             answer.rows.push(vec![Cell::text(part), Cell::text(currency.as_str()), Cell::Amount(amount), most]);
         };
-        row(question.periods[0].to_string(), variance.before, Cell::Empty);
+        row(question.periods[0].to_string(), bridge.before, Cell::Empty);
         for cause in Cause::ALL {
-            let total = variance.total(cause);
-            let largest = variance.largest(cause);
+            let total = bridge.total(cause);
+            let largest = bridge.largest(cause);
             if total.is_zero() && largest.is_empty() {
                 continue;
             }
@@ -293,7 +293,7 @@ fn table(question: &Question, variances: &BTreeMap<Currency, Variance>) -> Answe
                 .collect();
             row(cause.word().to_owned(), total, Cell::text(most.join(", ")));
         }
-        row(question.periods[1].to_string(), variance.after, Cell::Empty);
+        row(question.periods[1].to_string(), bridge.after, Cell::Empty);
     }
     answer
 }
@@ -302,13 +302,13 @@ fn service(name: Option<&str>) -> &str {
     name.filter(|name| !name.is_empty()).unwrap_or("(no service)")
 }
 
-fn as_json(view: &View, question: &Question, who: &str, variances: &BTreeMap<Currency, Variance>) -> serde_json::Value {
-    let rows: Vec<_> = variances
+fn as_json(view: &View, question: &Question, who: &str, bridges: &BTreeMap<Currency, Bridge>) -> serde_json::Value {
+    let rows: Vec<_> = bridges
         .iter()
-        .map(|(currency, variance)| {
+        .map(|(currency, bridge)| {
             let causes: BTreeMap<&str, String> =
-                Cause::ALL.into_iter().map(|cause| (cause.word(), variance.total(cause).to_string())).collect();
-            let parts: Vec<_> = variance
+                Cause::ALL.into_iter().map(|cause| (cause.word(), bridge.total(cause).to_string())).collect();
+            let parts: Vec<_> = bridge
                 .parts
                 .iter()
                 .map(|part| {
@@ -317,9 +317,9 @@ fn as_json(view: &View, question: &Question, who: &str, variances: &BTreeMap<Cur
                 .collect();
             json!({
                 "currency": currency.as_str(),
-                "before": variance.before.to_string(),
-                "after": variance.after.to_string(),
-                "change": variance.change().to_string(),
+                "before": bridge.before.to_string(),
+                "after": bridge.after.to_string(),
+                "change": bridge.change().to_string(),
                 "causes": causes,
                 "parts": parts,
             })

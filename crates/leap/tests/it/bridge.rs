@@ -37,7 +37,7 @@ fn home() -> Home {
 
 /// Before, after, and the causes that are not zero, of the only currency.
 fn told(home: &Home, more: &[&str]) -> (String, String, Vec<(String, String)>) {
-    let answer = home.json(&[&["variance", "--period", "2026-08"], more].concat());
+    let answer = home.json(&[&["bridge", "--period", "2026-08"], more].concat());
     let one = &answer["currencies"][0];
     let causes = one["causes"].as_object().expect("causes");
     let causes = causes.iter().map(|(word, amount)| (word.clone(), text(amount))).filter(|(_, amount)| amount != "0");
@@ -71,7 +71,7 @@ fn price_usage_ownership_and_pools_are_told_apart_and_add_up() {
         assert_eq!(text(&home.json(&["spend", "--period", period])["totals"][0]["amount"]), total);
     }
 
-    let said = home.ok(&["variance", "--period", "2026-08", "--under", "a"]);
+    let said = home.ok(&["bridge", "--period", "2026-08", "--under", "a"]);
     let words =
         "a: effective cost rose by 193.00 USD from 2026-07 to 2026-08: price +120.00, ownership +50.00, usage +20.00";
     assert!(said.contains(words) && said.contains("Amazon EC2 +120.00"), "{said}");
@@ -80,17 +80,17 @@ fn price_usage_ownership_and_pools_are_told_apart_and_add_up() {
 #[test]
 fn what_is_compared_is_named_and_stands_apart() {
     let home = home();
-    let year = home.json(&["variance", "--period", "2026-08", "--against", "year"]);
+    let year = home.json(&["bridge", "--period", "2026-08", "--against", "year"]);
     assert_eq!((text(&year["before"]), text(&year["currencies"][0]["before"])), ("2025-08".into(), "0".into()));
-    assert_eq!(text(&home.json(&["variance", "--period", "2026-08", "--against", "2026-07"])["before"]), "2026-07");
+    assert_eq!(text(&home.json(&["bridge", "--period", "2026-08", "--against", "2026-07"])["before"]), "2026-07");
     for (args, words) in [
         (["--against", "2026-07..2026-08"], "have days in common"),
         (["--against", "yesterday"], "or write previous, or year"),
         (["--under", "nobody"], "no unit of the org is called 'nobody'"),
     ] {
-        let ran = home.run(&[&["variance", "--period", "2026-08"][..], &args].concat());
+        let ran = home.run(&[&["bridge", "--period", "2026-08"][..], &args].concat());
         assert!(ran.code == 2 && ran.err.contains(words), "{args:?}: {}{}", ran.out, ran.err);
     }
-    let none = home.run(&["variance", "--period", "2020-01"]);
+    let none = home.run(&["bridge", "--period", "2020-01"]);
     assert!(none.code == 1 && none.err.contains("no such cost in 2019-12, nor in 2020-01"), "{}", none.err);
 }

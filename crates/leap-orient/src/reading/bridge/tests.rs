@@ -24,8 +24,8 @@ fn compared(before: Products, after: Products) -> Compared {
 }
 
 /// Causes with their amounts, over all services.
-fn told(variance: &Variance) -> Vec<(&'static str, String)> {
-    let totals = Cause::ALL.map(|cause| (cause.word(), variance.total(cause)));
+fn told(bridge: &Bridge) -> Vec<(&'static str, String)> {
+    let totals = Cause::ALL.map(|cause| (cause.word(), bridge.total(cause)));
     let spoken = totals.into_iter().filter(|(_, amount)| !amount.is_zero());
     spoken.map(|(word, amount)| (word, amount.to_string())).collect()
 }
@@ -39,19 +39,19 @@ fn price_usage_and_mix_by_hand() {
     // 100 h of small at 1 and 100 h of large at 3; then 100 h of small at 2 and 300 h of large at 3.
     let before = products(&[("EC2", "h", "small", "100", "100"), ("EC2", "h", "large", "300", "100")]);
     let after = products(&[("EC2", "h", "small", "200", "100"), ("EC2", "h", "large", "900", "300")]);
-    let variance = Variance::of(&compared(before, after));
+    let bridge = Bridge::of(&compared(before, after));
     // Price: small costs 1 more for 100 h. Usage: twice the hours, at 2 an hour. Mix: 100 more of large than of small.
-    assert_eq!(told(&variance), list(&[("price", "100"), ("usage", "400"), ("mix", "200")]));
-    assert_eq!((variance.before, variance.after), (exact("400"), exact("1100")));
+    assert_eq!(told(&bridge), list(&[("price", "100"), ("usage", "400"), ("mix", "200")]));
+    assert_eq!((bridge.before, bridge.after), (exact("400"), exact("1100")));
 }
 
 #[test]
 fn new_services_and_ended_ones_are_usage_and_a_replaced_sku_is_mix() {
     let before = products(&[("S3", "GB", "standard", "10", "100"), ("SQS", "req", "std", "7", "7")]);
     let after = products(&[("S3", "GB", "cold", "4", "100"), ("SNS", "req", "std", "3", "9")]);
-    let variance = Variance::of(&compared(before, after));
-    assert_eq!(told(&variance), list(&[("usage", "-4"), ("mix", "-6")]));
-    let largest: Vec<_> = variance.largest(Cause::Usage).iter().map(|part| part.service.clone().unwrap()).collect();
+    let bridge = Bridge::of(&compared(before, after));
+    assert_eq!(told(&bridge), list(&[("usage", "-4"), ("mix", "-6")]));
+    let largest: Vec<_> = bridge.largest(Cause::Usage).iter().map(|part| part.service.clone().unwrap()).collect();
     assert_eq!(largest, ["SQS", "SNS"]);
 }
 
@@ -60,9 +60,9 @@ fn quantities_of_other_units_are_never_added_and_what_has_none_is_other() {
     let before =
         products(&[("S3", "GB", "a", "10", "100"), ("S3", "req", "b", "5", "1000"), ("S3", "", "tax", "1", "")]);
     let after = products(&[("S3", "GB", "a", "20", "200"), ("S3", "req", "b", "5", "500"), ("S3", "", "tax", "3", "")]);
-    let variance = Variance::of(&compared(before, after));
+    let bridge = Bridge::of(&compared(before, after));
     // A request costs twice as much, and half as many were made.
-    assert_eq!(told(&variance), list(&[("price", "2.5"), ("usage", "7.5"), ("other charges", "2")]));
+    assert_eq!(told(&bridge), list(&[("price", "2.5"), ("usage", "7.5"), ("other charges", "2")]));
 }
 
 #[test]
@@ -71,9 +71,9 @@ fn ownership_and_pools_stand_apart() {
     let mut moved = compared(all.clone(), all);
     moved.owned_before = exact("40");
     moved.shared = [exact("5"), exact("8")];
-    let variance = Variance::of(&moved);
-    assert_eq!(told(&variance), list(&[("ownership", "60"), ("shared platforms", "3")]));
-    assert_eq!((variance.before, variance.after), (exact("45"), exact("108")));
+    let bridge = Bridge::of(&moved);
+    assert_eq!(told(&bridge), list(&[("ownership", "60"), ("shared platforms", "3")]));
+    assert_eq!((bridge.before, bridge.after), (exact("45"), exact("108")));
 }
 
 #[test]
@@ -114,13 +114,13 @@ fn random_changes_add_up_to_the_last_digit_service_by_service() {
     let mut parts = 0;
     for _ in 0..2_000 {
         let (before, after) = (numbers.products(), numbers.products());
-        let variance = Variance::of(&compared(before.clone(), after.clone()));
-        parts += variance.parts.len();
+        let bridge = Bridge::of(&compared(before.clone(), after.clone()));
+        parts += bridge.parts.len();
         for service in ["s0", "s1", "s2"] {
             let of = |products: &Products| -> Exact {
                 products.iter().filter(|(name, _)| name.service == service).map(|(_, used)| used.cost).sum()
             };
-            let own = variance.parts.iter().filter(|part| part.service.as_deref() == Some(service));
+            let own = bridge.parts.iter().filter(|part| part.service.as_deref() == Some(service));
             assert_eq!(own.map(|part| part.amount).sum::<Exact>(), of(&after) - of(&before));
         }
     }

@@ -120,7 +120,7 @@ pub struct Part {
 
 /// A change explained.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Variance {
+pub struct Bridge {
     /// Cost of before, as it was owned then.
     pub before: Exact,
     /// Cost of after.
@@ -129,7 +129,7 @@ pub struct Variance {
     pub parts: Vec<Part>,
 }
 
-/// What a variance is made from; all in one currency.
+/// What a bridge is made from; all in one currency.
 #[derive(Clone, Default, Debug)]
 pub struct Compared {
     /// Direct cost of before, as it was owned.
@@ -142,9 +142,9 @@ pub struct Compared {
     pub shared: [Exact; 2],
 }
 
-impl Variance {
+impl Bridge {
     /// Explains a change.
-    pub fn of(compared: &Compared) -> Variance {
+    pub fn of(compared: &Compared) -> Bridge {
         let sum = |products: &Products| products.values().map(|used| used.cost).sum::<Exact>();
         let (recast, after) = (sum(&compared.before), sum(&compared.after));
         let [shared_before, shared_after] = compared.shared;
@@ -163,14 +163,14 @@ impl Variance {
         }
         causes.retain(|_, amount| *amount != Exact::ZERO);
         let parts = causes.into_iter().map(|((cause, service), amount)| Part { cause, service, amount });
-        let variance = Variance {
+        let bridge = Bridge {
             before: compared.owned_before + shared_before,
             after: after + shared_after,
             parts: parts.collect(),
         };
-        let explained: Exact = variance.parts.iter().map(|part| part.amount).sum();
-        assert_eq!(explained, variance.change(), "the parts add up to the change");
-        variance
+        let explained: Exact = bridge.parts.iter().map(|part| part.amount).sum();
+        assert_eq!(explained, bridge.change(), "the parts add up to the change");
+        bridge
     }
 
     /// After minus before.
