@@ -588,6 +588,8 @@ pub(crate) enum PoolCommand {
     List(PoolListArgs),
     /// How one pool was split on a day: readings, shares, remainder units.
     Explain(PoolExplainArgs),
+    /// Print the policies in force, each with its first day.
+    Show,
 }
 
 #[derive(Args, Debug)]

@@ -128,6 +128,7 @@ pub(crate) async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Pool(PoolCommand::Check(args)) => pools::check(home, args).await,
         Command::Pool(PoolCommand::List(args)) => pools::list(home, args).await,
         Command::Pool(PoolCommand::Explain(args)) => pools::explain(home, args).await,
+        Command::Pool(PoolCommand::Show) => pools::show(home).await,
         Command::Period(command) => periods::run(home, command).await,
         Command::Claim(args) => claims::claim(home, args).await,
         Command::Dispute(args) => claims::dispute(home, args).await,

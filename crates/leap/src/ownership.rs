@@ -4,7 +4,7 @@
 
 mod looking;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use leap_book::{ConfigFiles, ConfigKind};
@@ -25,7 +25,7 @@ use crate::failure::Failure;
 use crate::home::{Access, Home};
 use crate::output::{Answer, Cell, amount_shown, emit};
 use crate::versions::{self, Since, VersionFiles};
-use crate::view::read_pools;
+use crate::view::{read_pools, say_closed};
 use crate::world::{Open, Slice, World, each_batch, owned_share, published};
 pub(crate) use looking::{Target, Touched, changed_slices, keyed_for};
 
@@ -38,7 +38,7 @@ pub(crate) async fn apply_rules(root: &Path, args: &RulesApplyArgs, say: bool) -
     let home = Home::open(root, Access::Write).await?;
     let world = World::load(&home, None).await?;
     let watch = Stopwatch::start();
-    let Dated { rules, warnings, files, all } = match &args.file {
+    let Dated { rules, warnings, own, files, all } = match &args.file {
         Some(file) => dated_rules(&world, &world.org, file, Since { day: args.effective, later: args.later })?,
         None => in_force(&world)?,
     };
@@ -52,7 +52,8 @@ pub(crate) async fn apply_rules(root: &Path, args: &RulesApplyArgs, say: bool) -
     // What a rule would do alone is asked of every key: where a small change is applied to much cost, rules check tells.
     if args.check {
         let engine = Engine::new(&rules, &world.org);
-        let findings = findings(&rules, &world.org, &runs(&home, &world, &rules, &engine)?);
+        let mut findings = findings(&rules, &world.org, &runs(&home, &world, &rules, &engine)?);
+        findings.retain(|finding| own.contains(&(finding.rule.to_string(), finding.line)));
         // Months to come may bring what a rule waits for, so this is no reason to refuse.
         if !findings.is_empty() {
             eprintln!("{}", said(&findings, &files));
@@ -66,7 +67,8 @@ pub(crate) async fn apply_rules(root: &Path, args: &RulesApplyArgs, say: bool) -
         ..Change::default()
     };
     let target = Target { rules: &rules, org: &world.org, full: args.full, from_charges: args.from_charges };
-    reattribute(&home, &world, target, change, args.format.format, say, &watch).await
+    reattribute(&home, &world, target, change, args.format.format, say, &watch).await?;
+    say_closed(&home).await
 }
 
 /// What is allowed in rules but probably not meant.
@@ -86,6 +88,8 @@ struct Dated {
     rules: RuleSet,
     /// What is allowed in the new rules but probably not meant.
     warnings: Vec<Fault>,
+    /// The new rules alone: id and line.
+    own: BTreeSet<(String, Option<usize>)>,
     /// The new rules' files.
     files: ConfigFiles,
     /// The files of all rules but claims, as the book keeps them.
@@ -95,8 +99,8 @@ struct Dated {
 /// The rules in force with others from a day on, below settled claims.
 fn dated_rules(world: &World, org: &Org, path: &Path, since: Since) -> Result<Dated, Failure> {
     let claims = world.config(ConfigKind::Claims).map(|version| &version.files);
+    let since = since.checked()?;
     let versions = versions::of(&world.config_files(ConfigKind::Rules))?;
-    let later = since.later("rules", &versions)?;
     // Where all that is in force goes on until the day, it need not be read again.
     let goes_on = since.day.filter(|day| {
         let same_org = std::ptr::eq(org, &world.org);
@@ -104,7 +108,9 @@ fn dated_rules(world: &World, org: &Org, path: &Path, since: Since) -> Result<Da
     });
     let fields = goes_on.map(|_| world.rules.fields().clone()).unwrap_or_default();
     let (alone, files) = config::load_rules(path, org, fields)?;
+    let later = since.later("rules", &versions)?;
     let warnings = alone.warnings().to_vec();
+    let own = alone.rules().iter().map(|rule| (rule.id.to_string(), rule.line)).collect();
     let mut dated = versions::with(&versions, files.files.clone(), since, later);
     if dated[0].from > Day::EARLIEST {
         // Before the first version nobody owns anything.
@@ -117,7 +123,7 @@ fn dated_rules(world: &World, org: &Org, path: &Path, since: Since) -> Result<Da
         None if dated.len() == 1 && claims.is_none() => alone,
         None => config::read_rules(&all.files, claims, org)?,
     };
-    Ok(Dated { rules, warnings, files, all })
+    Ok(Dated { rules, warnings, own, files, all })
 }
 
 /// The rules in force, to be asked again.
@@ -130,6 +136,7 @@ fn in_force(world: &World) -> Result<Dated, Failure> {
     Ok(Dated {
         rules: world.rules.clone(),
         warnings: Vec::new(),
+        own: BTreeSet::new(),
         files: ConfigFiles { files: newest },
         all: ConfigFiles { files },
     })
@@ -379,11 +386,13 @@ pub(crate) async fn check_rules(root: &Path, args: &RulesFileArgs) -> Result<(),
     let mut loaded = None;
     let org = org_for(root, &world, args.org.as_ref(), &mut loaded).await?;
     let since = Since { day: args.effective, later: args.later.or(Some(Later::Replace)) };
-    let Dated { rules, warnings, files, .. } = dated_rules(&world, org, &args.file, since)?;
+    let Dated { rules, warnings, own, files, .. } = dated_rules(&world, org, &args.file, since)?;
     warn(&warnings);
     let engine = Engine::new(&rules, org);
     let runs = runs(&home, &world, &rules, &engine)?;
-    let findings = findings(&rules, org, &runs);
+    let mut findings = findings(&rules, org, &runs);
+    // What is the matter with rules of other days is no reason to refuse this file.
+    findings.retain(|finding| own.contains(&(finding.rule.to_string(), finding.line)));
     let mut totals = OwnerTotals::new();
     for run in &runs {
         crate::world::add_totals(&mut totals, &run.totals);
@@ -404,7 +413,12 @@ pub(crate) async fn check_rules(root: &Path, args: &RulesFileArgs) -> Result<(),
             .find(|finding| finding.rule.as_str() == rule)
             .map_or(Cell::Empty, |finding| Cell::text(finding_word(finding.kind)))
     };
+    let mut told = BTreeSet::new();
     for rule in rules.rules().iter().map(|rule| &rule.id) {
+        // A rule that holds in several versions is one line.
+        if !told.insert(rule) {
+            continue;
+        }
         let mut any = false;
         for ((_, currency), (amount, count)) in
             per_rule.iter().filter(|((id, _), _)| id.as_deref() == Some(rule.as_str()))
@@ -591,23 +605,16 @@ pub(crate) async fn show_rules(root: &Path, format: OutputFormat) -> Result<(), 
         ));
     };
     if format == OutputFormat::Table {
-        for (name, content) in &version.files {
-            let text = String::from_utf8_lossy(content);
-            if *name == version.files[0].0 {
-                emit(&format!(
-                    "# {name}, version {} of {}, applied by {}\n{text}",
-                    version.id, version.recorded_at, version.actor
-                ))?;
-            } else {
-                emit(&format!("# {name}: {} rows\n", text.lines().count().saturating_sub(1)))?;
-            }
-        }
+        emit(&versions::shown(version)?)?;
         return Ok(());
     }
-    let mut answer = Answer::new("", &["rule", "version", "digest"]);
-    for id in world.rules.rules().iter().map(|rule| &rule.id) {
+    let mut answer = Answer::new("", &["rule", "from", "until", "version", "digest"]);
+    for rule in world.rules.rules() {
+        let day = |day: Day, open: Day| if day == open { Cell::Empty } else { Cell::text(day.to_string()) };
         answer.rows.push(vec![
-            Cell::text(id.as_str()),
+            Cell::text(rule.id.as_str()),
+            day(rule.effective.from(), Day::EARLIEST),
+            day(rule.effective.until(), Day::NEVER),
             Cell::text(version.id.to_string()),
             Cell::text(version.digest.to_string()),
         ]);

@@ -21,7 +21,7 @@ use crate::home::{Access, Home};
 use crate::output::{Answer, Cell, amount_shown, emit};
 use crate::ownership::publish_unchanged;
 use crate::versions::{self, Since};
-use crate::view::{Layer, View};
+use crate::view::{Layer, View, say_closed};
 use crate::world::{Slice, World, published};
 
 fn problem(error: impl std::error::Error + 'static) -> Failure {
@@ -99,7 +99,8 @@ pub(crate) async fn apply(root: &Path, args: &PoolApplyArgs, say: bool) -> Resul
     if say {
         warn(&pools, &world);
     }
-    let since = Since { day: args.effective.map(first_of_month).transpose()?, later: args.later };
+    let since = Since { day: args.effective, later: args.later }.checked()?;
+    let since = Since { day: since.day.map(first_of_month).transpose()?, ..since };
     let versions = versions::of(&world.config_files(ConfigKind::Pools))?;
     let later = since.later("pools", &versions)?;
     let files = versions::files(&versions::with(&versions, files.files, since, later));
@@ -116,6 +117,7 @@ pub(crate) async fn apply(root: &Path, args: &PoolApplyArgs, say: bool) -> Resul
     if !say {
         return Ok(());
     }
+    say_closed(&home).await?;
     if args.format.format == OutputFormat::Json {
         return crate::output::print_json(
             &serde_json::json!({ "snapshot": snapshot.digest.to_string(), "id": snapshot.id }),
@@ -219,19 +221,22 @@ fn print_flows(
     let mut sorted: Vec<_> = flows.iter().collect();
     sorted.sort_by(|a, b| b.1.collected.effective.abs().cmp(&a.1.collected.effective.abs()).then_with(|| a.0.cmp(b.0)));
     for ((name, currency), flow) in sorted {
-        let held: Vec<&Pool> = policies
+        let held: Vec<(Period, Option<&Pool>)> = policies
             .into_iter()
             .flat_map(|policies| policies.within(period))
-            .filter_map(|(_, pools)| pools.get(name))
+            .map(|(days, pools)| (days, pools.get(name)))
             .collect();
-        let mut drivers: Vec<&str> = held.iter().map(|pool| pool.driver.word()).collect();
+        let word = |pool: Option<&Pool>| pool.map_or("none: kept", |pool| pool.driver.word());
+        let before = held.first().is_none_or(|(days, _)| days.from() > period.from());
+        let before = before.then_some("none: kept");
+        let mut drivers: Vec<&str> = before.into_iter().chain(held.iter().map(|(_, pool)| word(*pool))).collect();
         drivers.dedup();
-        let pool = held.last();
+        let pool = held.iter().rev().find_map(|(_, pool)| *pool);
         let own = pool.map(|pool| pool.steward.clone()).filter(|steward| !steward.is_empty());
         let steward = own.unwrap_or_else(|| world.rules.steward(&ResidualReason::Pool(name.clone())).to_owned());
         answer.rows.push(vec![
             Cell::text(name.as_str()),
-            Cell::text(if drivers.is_empty() { "none: kept".to_owned() } else { drivers.join(", then ") }),
+            Cell::text(drivers.join(", then ")),
             Cell::text(steward),
             Cell::text(currency.as_str()),
             Cell::Amount(flow.collected.effective),
@@ -346,10 +351,43 @@ pub(crate) async fn explain(root: &Path, args: &PoolExplainArgs) -> Result<(), F
     if args.format.format == OutputFormat::Table {
         emit(&talk)?;
         if answer.rows.is_empty() {
-            return emit(&format!("pool {} cost nothing on {}\n", args.pool, args.day));
+            return emit(&kept(&view, &home, &args.pool, day)?);
         }
     }
     answer.print(args.format.format)
+}
+
+/// What a pool cost on a day on which no policy shared it.
+fn kept(view: &View, home: &Home, pool: &str, day: Period) -> Result<String, Failure> {
+    let slices: Vec<(&Layer, Slice)> =
+        view.slices().into_iter().map(|(layer, slice)| (view.layer(layer), slice)).collect();
+    let cost: Vec<String> = flows(&slices, home, day)?
+        .into_iter()
+        .filter(|((name, _), flow)| name == pool && flow.collected != Costs::default())
+        .map(|((_, currency), flow)| format!("{} {currency}", amount_shown(flow.collected.effective)))
+        .collect();
+    let on = day.from();
+    if cost.is_empty() {
+        return Ok(format!("pool {pool} cost nothing on {on}\n"));
+    }
+    let steward = view.steward(&ResidualReason::Pool(pool.to_owned()));
+    let steward = if steward.is_empty() { "its steward".to_owned() } else { steward };
+    Ok(format!(
+        "pool {pool} cost {} on {on}, and no policy of that day shares it: it stays with {steward}\n",
+        cost.join(", ")
+    ))
+}
+
+/// `leap pool show`.
+pub(crate) async fn show(root: &Path) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Read).await?;
+    let world = World::load(&home, None).await?;
+    match world.config(ConfigKind::Pools) {
+        Some(version) => emit(&versions::shown(version)?),
+        None => {
+            Err(Failure::failed("no policy is in force; write pools.yaml and apply it: leap pool apply pools.yaml"))
+        }
+    }
 }
 
 /// A target in words.

@@ -1,22 +1,24 @@
 //! Settings that follow each other in time: rules and pools, each version with the first day on which it holds.
 //!
 //! ```text
-//! versions.json        ["0001-01-01", "2026-07-01"]
+//! leap:versions        ["1900-01-01", "2026-07-01"]
 //! 0/rules.yaml         holds until the second begins
 //! 1/rules.yaml         holds from July 2026 on
 //! 1/owners.csv
 //! ```
 //! The book keeps one list of named files per kind. Where a single version holds since ever, it is that version's files.
 
-use leap_book::ConfigFiles;
+use leap_book::{ConfigFiles, ConfigVersion};
 use leap_terms::Day;
 
 use crate::cli::Later;
 use crate::config::Files;
 use crate::failure::Failure;
 
-/// Name of the file that lists the versions, where there are several.
-const VERSIONS: &str = "versions.json";
+/// Name of what lists the versions, where there are several: no path that a person can apply.
+const VERSIONS: &str = "leap:versions";
+/// Its name in homes of before.
+const VERSIONS_BEFORE: &str = "versions.json";
 
 /// One version in force, as it lies in the book: from which day, and its files.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,6 +43,19 @@ impl Since {
         self.day.unwrap_or(Day::EARLIEST)
     }
 
+    /// Refuses days that no bill has.
+    pub(crate) fn checked(self) -> Result<Since, Failure> {
+        match self.day.filter(|day| *day <= Day::EARLIEST || *day >= Day::NEVER) {
+            None => Ok(self),
+            Some(day) => Err(Failure::usage(format!(
+                "--effective {day} is no day of a bill: they are after {} and before {}; nothing was changed (for all days \
+                 leave it out)",
+                Day::EARLIEST,
+                Day::NEVER
+            ))),
+        }
+    }
+
     /// Refuses to guess what becomes of versions that begin after a new one: dropped silently they are missed months later,
     /// kept silently the new one ends on a day that nobody named. `what` is what these are: rules, pools.
     pub(crate) fn later(self, what: &str, versions: &[VersionFiles]) -> Result<Later, Failure> {
@@ -63,25 +78,30 @@ impl Since {
 
 /// The versions that some files of the book hold: one, or those that are listed.
 pub(crate) fn of(files: &Files) -> Result<Vec<VersionFiles>, Failure> {
-    match files.first() {
-        None => Ok(Vec::new()),
-        Some((name, list)) if name == VERSIONS => {
-            let days: Vec<String> = serde_json::from_slice(list).map_err(|error| {
-                Failure::failed(format!("the settings in the book are damaged: {VERSIONS}: {error}"))
-            })?;
-            let mut versions = Vec::new();
-            for (number, day) in days.iter().enumerate() {
-                let from = day.parse().map_err(Failure::failed)?;
-                let prefix = format!("{number}/");
-                let own = files.iter().filter_map(|(name, bytes)| {
-                    name.strip_prefix(&prefix).map(|name| (name.to_owned(), bytes.clone()))
-                });
-                versions.push(VersionFiles { from, files: own.collect() });
-            }
-            Ok(versions)
-        }
-        Some(_) => Ok(vec![VersionFiles { from: Day::EARLIEST, files: files.clone() }]),
+    let Some((name, list)) = files.first() else { return Ok(Vec::new()) };
+    let listed = name == VERSIONS || (name == VERSIONS_BEFORE && files.iter().any(|(name, _)| name.starts_with("0/")));
+    if !listed {
+        return Ok(vec![VersionFiles { from: Day::EARLIEST, files: files.clone() }]);
     }
+    let damaged = |what: String| Failure::failed(format!("the settings in the book are damaged: {name}: {what}"));
+    let days: Vec<String> = serde_json::from_slice(list).map_err(|error| damaged(error.to_string()))?;
+    let mut versions = Vec::<VersionFiles>::new();
+    for (number, day) in days.iter().enumerate() {
+        let from: Day = day.parse().map_err(damaged)?;
+        let prefix = format!("{number}/");
+        let own = files
+            .iter()
+            .filter_map(|(name, bytes)| name.strip_prefix(&prefix).map(|name| (name.to_owned(), bytes.clone())));
+        let version = VersionFiles { from, files: own.collect() };
+        if version.files.is_empty() {
+            return Err(damaged(format!("the version from {from} has no files")));
+        }
+        if versions.last().is_some_and(|last| last.from >= from) {
+            return Err(damaged(format!("{from} comes after a later day")));
+        }
+        versions.push(version);
+    }
+    Ok(versions)
 }
 
 /// The files of these versions, as the book keeps them.
@@ -116,4 +136,59 @@ pub(crate) fn with(versions: &[VersionFiles], files: Files, since: Since, later:
         Later::Replace => {}
     }
     all
+}
+
+/// Since when a version holds, for people.
+pub(crate) fn since(from: Day) -> String {
+    if from == Day::EARLIEST { "since ever".to_owned() } else { format!("from {from} on") }
+}
+
+/// The text of what is in force, version by version, with a line for each file that it names.
+pub(crate) fn shown(version: &ConfigVersion) -> Result<String, Failure> {
+    let mut out = format!("# version {} of {}, applied by {}\n", version.id, version.recorded_at, version.actor);
+    for held in of(&version.files)? {
+        for (number, (name, content)) in held.files.iter().enumerate() {
+            let text = String::from_utf8_lossy(content);
+            if number == 0 {
+                out += &format!("# {name}, {}\n{text}", since(held.from));
+                if !text.ends_with('\n') {
+                    out.push('\n');
+                }
+            } else {
+                out += &format!("# {name}: {} rows\n", text.lines().count().saturating_sub(1));
+            }
+        }
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str, text: &str) -> (String, Vec<u8>) {
+        (name.to_owned(), text.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn what_is_written_is_read_again_whatever_files_are_called() {
+        let named = vec![file("versions.json", "{\"rules\": []}"), file("0/owners.csv", "a")];
+        let since = Since { day: Some("2026-07-01".parse().unwrap()), later: None };
+        let two = with(&[], named[..1].to_vec(), Since { day: None, later: None }, Later::Replace);
+        assert_eq!(of(&files(&two).files).unwrap(), two);
+        let two = with(&two, named, since, Later::Replace);
+        assert_eq!(two.len(), 2);
+        assert_eq!(of(&files(&two).files).unwrap(), two);
+    }
+
+    #[test]
+    fn lists_that_were_damaged_are_errors_and_no_panics() {
+        for list in
+            ["{}", "[\"July\"]", "[\"2026-07-01\", \"2026-06-01\"]", "[\"2026-07-01\", \"2026-08-01\", \"2026-09-01\"]"]
+        {
+            let held = vec![file(VERSIONS, list), file("0/a.yaml", ""), file("1/b.yaml", "")];
+            let failure = of(&held).unwrap_err();
+            assert!(failure.message.starts_with("the settings in the book are damaged"), "{list}: {}", failure.message);
+        }
+    }
 }

@@ -138,7 +138,11 @@ pub(crate) fn read_pools(files: &Files, org: &Org) -> Result<Option<Policies>, F
     let mut policies = Vec::new();
     for version in versions::of(files)? {
         if let Some((name, bytes)) = version.files.first() {
-            policies.push((version.from, parse_pools(name, bytes, &version.files[1..], org)?));
+            let pools = parse_pools(name, bytes, &version.files[1..], org).map_err(|failure| match version.from {
+                Day::EARLIEST => failure,
+                from => Failure { message: format!("pools in force from {from} on: {}", failure.message), ..failure },
+            });
+            policies.push((version.from, pools?));
         }
     }
     Ok((!policies.is_empty()).then(|| Policies::new(policies)))
@@ -153,6 +157,20 @@ fn parse_pools(name: &str, bytes: &[u8], others: &[(String, Vec<u8>)], org: &Org
         crate::pools::driver_file(path, bytes)
     };
     Pools::parse(name, text, &read, org).map_err(|faults| Failure::usage(fault::list(&faults)))
+}
+
+/// Names closed billing periods whose figures would be others if what was learned since were approved.
+pub(crate) async fn say_closed(home: &Home) -> Result<(), Failure> {
+    if binding(home, None).await?.is_empty() {
+        return Ok(());
+    }
+    let (org, pools) = (OrgArg::AsWas, PoolsArg::Shared);
+    let reading = ReadingArgs { org, as_known_on: None, snapshot: None, pools, pending: false };
+    let view = View::open(home, &reading).await?;
+    for month in view.pending(Period::ALWAYS, Basis::Invoiced, &crate::world::published(home))? {
+        eprintln!("{month} is closed and keeps its statement; what differs now: leap period diff {month}");
+    }
+    Ok(())
 }
 
 /// The statements that bind as of an instant; now, without one. One per period.

@@ -142,3 +142,75 @@ fn a_pool_dated_back_into_a_closed_period_is_a_restatement_by_its_cause() {
     assert_eq!(text(&home.json(&["period", "diff", "2026-07"])["causes"][0]["cause"]), "pool driver");
     assert_eq!(owners(&home, "30"), "a b b", "the statement holds");
 }
+
+#[test]
+fn a_file_may_have_any_name_and_what_is_in_force_is_printed_with_its_days() {
+    let home = home();
+    home.write(
+        "versions.json",
+        "{\"rules\": [{\"id\": \"all\", \"when\": \"ResourceId LIKE 'i-%'\", \"owner\": \"a\"}]}",
+    );
+    home.ok(&["rules", "apply", "versions.json"]);
+    assert_eq!(owners(&home, "100"), "a a a");
+    home.ok(&["rules", "apply", "rules-b.yaml", "--effective", "2026-08-01"]);
+    assert_eq!(owners(&home, "100"), "a b b");
+    let shown = home.ok(&["rules", "show"]);
+    for words in ["# versions.json, since ever", "# rules-b.yaml, from 2026-08-01 on", "owner: b"] {
+        assert!(shown.contains(words), "no '{words}' in {shown}");
+    }
+    let rules = home.json(&["rules", "show"]);
+    let days: Vec<[String; 3]> = rules["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| ["rule", "from", "until"].map(|column| text(&row[column])))
+        .collect();
+    assert!(days.contains(&["all", "", "2026-08-01"].map(str::to_owned)), "{days:?}");
+    home.ok(&["pool", "apply", "pools-a.yaml", "--effective", "2026-09-01"]);
+    assert!(home.ok(&["pool", "show"]).contains("# pools-a.yaml, from 2026-09-01 on"));
+    for day in ["1899-12-01", "1900-01-01", "2200-01-01"] {
+        refused(&home, &["rules", "apply", "rules-c.yaml", "--effective", day], &["is no day of a bill"]);
+        refused(&home, &["pool", "apply", "pools-c.yaml", "--effective", day], &["is no day of a bill"]);
+    }
+}
+
+#[test]
+fn checking_dated_rules_counts_no_money_twice_and_blames_no_other_file() {
+    let home = home();
+    let dead = "  - {id: dead, when: \"ResourceId = 'never'\", owner: b}\nresidual:";
+    home.write("old.yaml", &std::fs::read_to_string(home.path("rules-a.yaml")).unwrap().replace("residual:", dead));
+    assert!(home.run(&["rules", "check", "old.yaml"]).err.contains("rule 'dead' never matches"));
+    home.ok(&["rules", "apply", "old.yaml"]);
+    let checked = home.run(&["rules", "check", "rules-b.yaml", "--effective", "2026-08-01", "--format", "json"]);
+    assert_eq!(checked.code, 0, "{}{}", checked.out, checked.err);
+    let checked: serde_json::Value = serde_json::from_str(&checked.out).unwrap();
+    let sum: leap_terms::Money = checked["rows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| !row["amount"].is_null())
+        .map(|row| text(&row["amount"]).parse::<leap_terms::Money>().unwrap())
+        .sum();
+    assert_eq!(sum.to_string(), "390", "{checked:#}");
+}
+
+#[test]
+fn a_day_without_a_policy_and_a_closed_period_are_told() {
+    let home = home();
+    home.ok(&["rules", "apply", "rules-c.yaml"]);
+    home.ok(&["pool", "apply", "pools-a.yaml", "--effective", "2026-08-01"]);
+    let kept = home.ok(&["pool", "explain", "kafka", "2026-07-10"]);
+    assert!(kept.contains("pool kafka cost 30.00 USD on 2026-07-10, and no policy of that day shares it"), "{kept}");
+    assert!(home.ok(&["pool", "explain", "kafka", "2026-07-11"]).contains("cost nothing on 2026-07-11"));
+    let listed = home.json(&["pool", "list", "--period", "2026-07..2026-08"]);
+    assert_eq!(text(&listed["rows"][0]["driver"]), "none: kept, then fixed", "{listed:#}");
+    home.ok(&["period", "close", "2026-07"]);
+    let words = "2026-07 is closed and keeps its statement; what differs now: leap period diff 2026-07";
+    for args in [
+        &["pool", "apply", "pools-b.yaml", "--effective", "2026-07-01", "--later", "replace"][..],
+        &["rules", "apply", "rules-a.yaml"],
+    ] {
+        let ran = home.run(args);
+        assert!(ran.code == 0 && ran.err.contains(words), "{args:?}: {}{}", ran.out, ran.err);
+    }
+}
