@@ -169,6 +169,7 @@ pub(crate) async fn live(
             sums: record.json("sums")?,
             columns: record.json("columns")?,
             fine: record.flag("fine")?,
+            index: None,
         });
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));

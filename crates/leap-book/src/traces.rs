@@ -9,6 +9,7 @@
 //! Apart from the snapshots: [`Book::publish_traces`] is the one commit point of latency. What was live at a time is what
 //! the changes recorded until then left.
 
+use leap_terms::tables::Table;
 use leap_terms::{DeliveryId, Digest, FileRecord, Instant};
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, AssertSqlSafe};
@@ -227,6 +228,15 @@ impl Book {
         until_ns: u64,
         known_on: Option<Instant>,
     ) -> Result<(i64, Vec<TraceFile>), BookError> {
+        self.trace_files_like("%", (from_ns, until_ns), known_on).await
+    }
+
+    async fn trace_files_like(
+        &self,
+        path: &str,
+        (from_ns, until_ns): (u64, u64),
+        known_on: Option<Instant>,
+    ) -> Result<(i64, Vec<TraceFile>), BookError> {
         let mut transaction = self.reading("read the files of traces").await?;
         let change = match known_on {
             None => newest(&mut transaction, self).await?,
@@ -243,11 +253,12 @@ impl Book {
         let found = sqlx::query(
             "SELECT path, first_ns, last_ns, body FROM trace_file
              WHERE added_in <= $1 AND (removed_in IS NULL OR removed_in > $1) AND first_ns < $2 AND last_ns >= $3
-             ORDER BY first_ns, path",
+             AND path LIKE $4 ORDER BY first_ns, path",
         )
         .bind(change)
         .bind(clamp(until_ns))
         .bind(clamp(from_ns))
+        .bind(path)
         .fetch_all(&mut *transaction)
         .await
         .map_err(self.failed("read the files of traces"))?;
@@ -261,6 +272,23 @@ impl Book {
             });
         }
         Ok((change, files))
+    }
+
+    /// As [`Book::trace_files`], the files of one table.
+    ///
+    /// # Errors
+    /// [`BookError`] when the book cannot be read.
+    pub async fn trace_files_of(
+        &self,
+        table: Table,
+        from_ns: u64,
+        until_ns: u64,
+        known_on: Option<Instant>,
+    ) -> Result<Vec<TraceFile>, BookError> {
+        let (_, mut files) =
+            self.trace_files_like(&format!("{}/%", table.name()), (from_ns, until_ns), known_on).await?;
+        files.retain(|file| file.record.table == table);
+        Ok(files)
     }
 
     /// The delivery with these bytes, if there was one.

@@ -35,6 +35,7 @@ pub fn file_schema(table: Table, columns: &[String]) -> SchemaRef {
         Table::Requests => tables::requests(),
         Table::Slices => tables::slices(),
         Table::Spans => tables::spans(),
+        Table::Tails => tables::tails(),
     }
 }
 
@@ -53,11 +54,16 @@ pub(crate) fn path_of(table: Table, scope: &ScopeKey, delivery: &DeliveryId, cha
 
 /// True for a file of changes: its rows are added to those of the other files of its slice.
 pub fn is_change(file: &FileRecord) -> bool {
+    change_of(file) > 0
+}
+
+/// The number of a file of changes, as it was given to `Staging::writer_of_change`; 0 for other files.
+pub fn change_of(file: &FileRecord) -> u32 {
     let name = file.path.rsplit('/').next().unwrap_or_default();
     let last = name.strip_suffix(".parquet").and_then(|stem| stem.rsplit('-').next());
     // A digest, which is the last part of all other names, has 32 digits.
-    last.and_then(|part| part.strip_prefix('c'))
-        .is_some_and(|number| number.len() < 31 && number.parse::<u32>().is_ok())
+    let number = last.and_then(|part| part.strip_prefix('c')).filter(|number| number.len() < 31);
+    number.and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 /// The source's name as a folder's name: percent-encoded; too long a name is cut and told apart by its digest (the

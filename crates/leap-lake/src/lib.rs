@@ -13,12 +13,13 @@
 //! place and writes the Delta logs, and nothing of it is visible to leap until the book commits.
 //!
 //! Reading order: `layout` (names of folders and files), `writer` and `sums` (a file and its control sums), `stage`,
-//! `publish` and `log` (Delta), `read` (verified reading), `orphans`, then `sql` (the gateway).
+//! `publish` and `log` (Delta), `read` (verified reading), `indexed` (a few rows of a large file), `orphans`, then `sql` (the gateway).
 //!
 //! What is absent on purpose: rules, owners, the clock (instants are arguments), and any way to change a file.
 
 mod durable;
 mod error;
+mod indexed;
 mod layout;
 mod log;
 mod orphans;
@@ -39,7 +40,8 @@ use std::sync::Arc;
 use leap_terms::tables::Table;
 
 pub use error::LakeError;
-pub use layout::{file_schema, is_change};
+pub use indexed::Indexed;
+pub use layout::{change_of, file_schema, is_change};
 pub use log::{Before, PublishInfo};
 pub use orphans::{Collected, Orphan};
 pub use publish::TableVersions;

@@ -24,6 +24,7 @@ use parquet::file::reader::ChunkReader;
 
 use crate::layout::{file_schema, locate};
 use crate::sums::ControlSums;
+use crate::writer::TAILS_ROWS;
 use crate::{Lake, LakeError};
 
 /// Rows of one batch that a scan yields at most.
@@ -38,7 +39,7 @@ pub(crate) struct Verified(Mutex<HashMap<PathBuf, Seal>>);
 
 /// What a verified file looked like.
 #[derive(Clone, PartialEq, Eq, Debug)]
-struct Seal {
+pub(crate) struct Seal {
     digest: Digest,
     bytes: u64,
     rows: u64,
@@ -136,7 +137,7 @@ impl Lake {
     }
 }
 
-fn seal_of(place: &Path, file: &FileRecord) -> Result<Seal, LakeError> {
+pub(crate) fn seal_of(place: &Path, file: &FileRecord) -> Result<Seal, LakeError> {
     let metadata = std::fs::metadata(place).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => LakeError::damaged(&file.path, "it is missing"),
         _ => LakeError::io("look at", place, source),
@@ -231,7 +232,7 @@ impl Opened {
     /// # Errors
     /// As [`Lake::scan`].
     pub fn scan(&self, columns: Option<&[&str]>) -> Result<Batches, LakeError> {
-        self.batches(&self.metadata, columns, None)
+        self.batches(&self.metadata, columns, None, None)
     }
 
     /// Reads some columns of it, texts as dictionaries (`Dictionary(Int32, Utf8)`): who asks something of each text asks once
@@ -252,7 +253,7 @@ impl Opened {
         let options = ArrowReaderOptions::default().with_schema(schema);
         let metadata = ArrowReaderMetadata::try_new(self.metadata.metadata().clone(), options)
             .map_err(|source| LakeError::parquet("read", &self.place, source))?;
-        self.batches(&metadata, Some(columns), None)
+        self.batches(&metadata, Some(columns), None, None)
     }
 
     /// Reads some of its rows, which are given by their numbers from 0: ranges that ascend and do not overlap.
@@ -262,20 +263,47 @@ impl Opened {
     pub fn scan_rows(&self, columns: Option<&[&str]>, rows: &[Range<usize>]) -> Result<Batches, LakeError> {
         let all = usize::try_from(self.file.rows).unwrap_or(usize::MAX);
         let rows = RowSelection::from_consecutive_ranges(rows.iter().cloned(), all);
-        self.batches(&self.metadata, columns, Some(rows))
+        self.batches(&self.metadata, columns, None, Some(rows))
+    }
+
+    /// Reads single rows, which are given by their numbers from 0, ascending; row groups without any are not touched.
+    pub(crate) fn scan_few(&self, columns: Option<&[&str]>, rows: &[usize]) -> Result<Batches, LakeError> {
+        let (mut groups, mut ranges) = (Vec::new(), Vec::<Range<usize>>::new());
+        // Where the row group begins, in the file and among the chosen groups.
+        let (mut first, mut chosen, mut left) = (0, 0, rows);
+        for (number, group) in self.metadata.metadata().row_groups().iter().enumerate() {
+            let length = usize::try_from(group.num_rows()).unwrap_or(usize::MAX);
+            let (here, later) = left.split_at(left.partition_point(|row| *row < first + length));
+            left = later;
+            if !here.is_empty() {
+                groups.push(number);
+                for row in here {
+                    let place = row - first + chosen;
+                    match ranges.last_mut() {
+                        Some(last) if last.end == place => last.end += 1,
+                        _ => ranges.push(place..place + 1),
+                    }
+                }
+                chosen += length;
+            }
+            first += length;
+        }
+        let rows = RowSelection::from_consecutive_ranges(ranges.into_iter(), chosen);
+        self.batches(&self.metadata, columns, Some(groups), Some(rows))
     }
 
     fn batches(
         &self,
         metadata: &ArrowReaderMetadata,
         columns: Option<&[&str]>,
+        groups: Option<Vec<usize>>,
         rows: Option<RowSelection>,
     ) -> Result<Batches, LakeError> {
         match &self.bytes {
-            Some(bytes) => self.batches_of(bytes.clone(), metadata, columns, rows),
+            Some(bytes) => self.batches_of(bytes.clone(), metadata, columns, groups, rows),
             None => {
                 let open = File::open(&self.place).map_err(|source| LakeError::io("open", &self.place, source))?;
-                self.batches_of(open, metadata, columns, rows)
+                self.batches_of(open, metadata, columns, groups, rows)
             }
         }
     }
@@ -285,6 +313,7 @@ impl Opened {
         source: S,
         metadata: &ArrowReaderMetadata,
         columns: Option<&[&str]>,
+        groups: Option<Vec<usize>>,
         rows: Option<RowSelection>,
     ) -> Result<Batches, LakeError> {
         let file = &self.file;
@@ -301,7 +330,11 @@ impl Opened {
         let stores = |name: &str| stored.field_with_name(name).is_ok();
         let wanted: Vec<&str> = fields.iter().map(|field| field.name().as_str()).filter(|name| stores(name)).collect();
         let mask = ProjectionMask::columns(builder.parquet_schema(), wanted.iter().copied());
-        let mut builder = builder.with_projection(mask).with_batch_size(BATCH_ROWS);
+        let size = if file.table == Table::Tails { TAILS_ROWS } else { BATCH_ROWS };
+        let mut builder = builder.with_projection(mask).with_batch_size(size);
+        if let Some(groups) = groups {
+            builder = builder.with_row_groups(groups);
+        }
         if let Some(rows) = rows {
             builder = builder.with_row_selection(rows);
         }

@@ -33,6 +33,11 @@ const SYNCED_AT_ONCE_BYTES: u64 = 1 << 20;
 /// Rows of one row group: few enough to prune and to keep memory low, many enough for the dictionary to pay.
 const ROW_GROUP_ROWS: usize = 262_144;
 
+/// Rows of a batch and of a row group of `tails`: one API's month is read without much beside it.
+pub(crate) const TAILS_ROWS: usize = 256;
+/// Rows of a page of packed compositions.
+const TAILS_PAGE_ROWS: usize = 16;
+
 /// What passes to the file is counted and digested.
 struct DigestingFile {
     file: BufWriter<File>,
@@ -66,6 +71,7 @@ pub struct FileWriter {
     sums: ControlSums,
     rows: u64,
     change: u32,
+    index: Option<blake3::Hasher>,
     shelf: Arc<Shelf>,
 }
 
@@ -90,6 +96,20 @@ impl FileWriter {
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .set_statistics_enabled(EnabledStatistics::Chunk);
         let properties = match (table, change) {
+            // Packed already; pages and row groups are small, since few rows of many are read.
+            (Table::Tails, _) => {
+                let packed = ColumnPath::from("composition");
+                let digest = ColumnPath::from("digest");
+                properties
+                    .set_max_row_group_row_count(Some(TAILS_ROWS))
+                    .set_write_batch_size(TAILS_PAGE_ROWS)
+                    .set_data_page_row_count_limit(TAILS_PAGE_ROWS)
+                    .set_column_dictionary_enabled(packed.clone(), false)
+                    .set_column_compression(packed.clone(), Compression::UNCOMPRESSED)
+                    .set_column_statistics_enabled(packed, EnabledStatistics::None)
+                    .set_column_dictionary_enabled(digest.clone(), false)
+                    .set_column_statistics_enabled(digest, EnabledStatistics::None)
+            }
             // Digests neither repeat nor shrink.
             (Table::Attribution, 0) => {
                 let plain = |properties: WriterPropertiesBuilder, column: &str| {
@@ -113,13 +133,14 @@ impl FileWriter {
             scope: scope.clone(),
             delivery: delivery.clone(),
             columns: columns.to_vec(),
-            coalescer: BatchCoalescer::new(schema.clone(), BATCH_ROWS),
+            coalescer: BatchCoalescer::new(schema.clone(), if table == Table::Tails { TAILS_ROWS } else { BATCH_ROWS }),
             sums: ControlSums::new(&schema),
             schema,
             staged,
             parquet,
             rows: 0,
             change,
+            index: (table == Table::Tails).then(blake3::Hasher::new),
             shelf,
         })
     }
@@ -138,6 +159,11 @@ impl FileWriter {
         let batch = self.fitted(batch)?;
         self.sums.add(&batch);
         self.rows += batch.num_rows() as u64;
+        if let Some(index) = &mut self.index {
+            crate::indexed::digest_rows(index, &batch).map_err(|column| {
+                LakeError::misuse(self.table, format!("column '{column}' cannot be part of an index"))
+            })?;
+        }
         self.coalescer.push_batch(batch).map_err(|source| self.failed(source.into()))?;
         self.drain()
     }
@@ -201,6 +227,7 @@ impl FileWriter {
             sums: self.sums.totals(),
             columns: self.columns,
             fine: self.sums.fine(),
+            index: self.index.map(|index| Digest::from_bytes(*index.finalize().as_bytes())),
         };
         self.shelf.put(Staged { record: record.clone(), place: self.staged, synced })?;
         Ok(record)

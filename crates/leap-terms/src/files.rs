@@ -33,6 +33,9 @@ pub struct FileRecord {
     pub columns: Vec<String>,
     /// True when a fine column has a value: engines must then add it.
     pub fine: bool,
+    /// Digest of the columns of [`crate::tables::TAILS_INDEX`]; of `tails` alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<Digest>,
 }
 
 mod table_name {

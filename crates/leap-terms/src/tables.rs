@@ -15,9 +15,10 @@
 //! | `requests` | one request, as a trace shows it | quantiles of any API and time |
 //! | `slices` | one service's time in one request, by kind and caller | whose the latency is, under the org of any day |
 //! | `spans` | one span of a request that is kept as an example | critical paths of the tail, what-if |
+//! | `tails` | one API's day of requests, packed | quantiles with their composition over months |
 //!
-//! The last three are latency: times are whole nanoseconds, the source is `traces`, and the month is that in which the
-//! request began. They are published on their own (`Table::LATENCY`), the others together (`Table::MONEY`).
+//! The last four are latency: times are whole nanoseconds, the source is `traces` or `otlp`, and the month is that in which
+//! the request began. They are published on their own (`Table::LATENCY`), the others together (`Table::MONEY`).
 //!
 //! Decimals take two columns: `C` counts 10⁻¹⁸ (Decimal128(38, 18); costs of single charges (30, 18)) and
 //! `x_LeapFineC` the digits 19 to 30 (Decimal128(38, 30), in [0, 10⁻¹⁸), null when zero). The exact value is their sum.
@@ -73,6 +74,8 @@ pub enum Table {
     Slices,
     /// Spans of requests that are kept as examples.
     Spans,
+    /// Requests of an API and day, packed.
+    Tails,
 }
 
 impl Table {
@@ -80,9 +83,9 @@ impl Table {
     pub const MONEY: [Table; 6] =
         [Table::Charges, Table::Keys, Table::Resources, Table::Cube, Table::Attribution, Table::Daily];
     /// The tables of latency, in the order in which a publish writes them.
-    pub const LATENCY: [Table; 3] = [Table::Requests, Table::Slices, Table::Spans];
+    pub const LATENCY: [Table; 4] = [Table::Requests, Table::Slices, Table::Spans, Table::Tails];
     /// All tables.
-    pub const ALL: [Table; 9] = [
+    pub const ALL: [Table; 10] = [
         Table::Charges,
         Table::Keys,
         Table::Resources,
@@ -92,6 +95,7 @@ impl Table {
         Table::Requests,
         Table::Slices,
         Table::Spans,
+        Table::Tails,
     ];
 
     /// The folder's name.
@@ -106,6 +110,7 @@ impl Table {
             Table::Requests => "requests",
             Table::Slices => "slices",
             Table::Spans => "spans",
+            Table::Tails => "tails",
         }
     }
 
@@ -301,6 +306,41 @@ pub fn spans() -> SchemaRef {
     ]))
 }
 
+/// Columns of `tails` that say which rows are wanted; the digest of all their values is part of the file's record, so that
+/// few rows of a large file can be read and still be checked.
+pub const TAILS_INDEX: [&str; 9] =
+    ["service", "operation", "api", DAY, "taken_back", "requests", "unknown", "weighted", "digest"];
+
+/// `tails`: requests of one API that began on one day, sorted by service, operation, API and day. Rows of several files add
+/// up; what another delivery replaced is there once more with `taken_back`.
+///
+/// | column | meaning |
+/// |---|---|
+/// | `service`, `operation`, `api` | as in `requests` |
+/// | `day` | UTC day of their starts |
+/// | `taken_back` | true where the row is to be subtracted |
+/// | `requests` | how many, each counted once |
+/// | `unknown` | of these, how many do not say how they were sampled |
+/// | `weighted` | of these, how many stand for more than themselves |
+/// | `digest` | of `owners` and `composition`, 16 bytes |
+/// | `owners` | what the numbers in `composition` are: a JSON list of [service, kind, caller] |
+/// | `composition` | per bucket of latency the number of requests, their weight and their time by owner (`tail::pack`) |
+pub fn tails() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("service", DataType::Utf8, false),
+        Field::new("operation", DataType::Utf8, false),
+        Field::new("api", DataType::Utf8, true),
+        Field::new(DAY, DataType::Date32, false),
+        Field::new("taken_back", DataType::Boolean, false),
+        Field::new("requests", DataType::Int64, false),
+        Field::new("unknown", DataType::Int64, false),
+        Field::new("weighted", DataType::Int64, false),
+        Field::new("digest", DataType::Binary, false),
+        Field::new("owners", DataType::Utf8, false),
+        Field::new("composition", DataType::Binary, false),
+    ]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -317,6 +357,7 @@ mod tests {
             requests(),
             slices(),
             spans(),
+            tails(),
         ] {
             let mut names: Vec<_> = schema.fields().iter().map(|field| field.name().clone()).collect();
             let count = names.len();

@@ -978,6 +978,9 @@ pub(crate) struct LatencyReportArgs {
     /// beyond the quantile, widened until it holds 50 requests.
     #[arg(long, value_parser = crate::latency::fraction, value_name = "HALF-WIDTH")]
     pub(crate) band: Option<leap_orient::tail::Fraction>,
+    /// Read every request, however many there are: exact to the nanosecond. What-if and blame always do.
+    #[arg(long)]
+    pub(crate) exact: bool,
     /// Also: what if the slices of the largest owners took what they usually take?
     #[arg(long)]
     pub(crate) what_if: bool,

@@ -40,13 +40,21 @@ pub(crate) struct Settings {
 }
 
 /// `[latency]`.
-#[derive(Deserialize, Clone, Debug, Default, PartialEq)]
+#[derive(Deserialize, Clone, Debug, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct LatencySettings {
+    /// Periods with more requests are answered from packed days, within 0.4 %, unless exactness is asked for.
+    pub(crate) exact_requests: u64,
     /// `[[latency.apis]]`: requests inside of other requests that count as requests of their own.
     pub(crate) apis: Vec<ApiSettings>,
     /// Traces over the network.
     pub(crate) stream: StreamSettings,
+}
+
+impl Default for LatencySettings {
+    fn default() -> LatencySettings {
+        LatencySettings { exact_requests: 1_000_000, apis: Vec::new(), stream: StreamSettings::default() }
+    }
 }
 
 /// `[latency.stream]`: how `leap serve` puts traces together.
@@ -257,6 +265,10 @@ const SETTINGS_TEXT: &str = "\
 # token_variable = \"LEAP_BACKSTAGE_TOKEN\"
 # Seconds that one request may take.
 # timeout_seconds = 60
+
+[latency]
+# Periods with more requests are answered from packed days, within 0.4 %, unless `leap latency --exact` asks for every request.
+# exact_requests = 1000000
 
 [latency.stream]
 # Memory of traces in flight, in MiB; when it is used up, senders wait and the oldest traces are closed as incomplete.

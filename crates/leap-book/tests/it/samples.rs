@@ -99,6 +99,7 @@ pub(crate) fn file(table: Table, delivery: &Delivery, name: &str) -> FileRecord 
         sums,
         columns: vec!["x_Discounts".to_owned()],
         fine: table == Table::Charges,
+        index: None,
     }
 }
 

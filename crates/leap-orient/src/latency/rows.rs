@@ -402,26 +402,26 @@ fn counters(stats: &Stats) -> Box<str> {
 }
 
 /// Texts, null where they are empty.
-fn maybe<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
+pub(super) fn maybe<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
     Arc::new(values.map(|text| Some(text).filter(|text| !text.is_empty())).collect::<StringArray>())
 }
 
-fn text<'a>(batch: &'a RecordBatch, name: &'static str) -> Result<&'a StringArray, RowsError> {
+pub(super) fn text<'a>(batch: &'a RecordBatch, name: &'static str) -> Result<&'a StringArray, RowsError> {
     batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>()).ok_or(RowsError::Column(name))
 }
 
-fn long<'a>(batch: &'a RecordBatch, name: &'static str) -> Result<&'a Int64Array, RowsError> {
+pub(super) fn long<'a>(batch: &'a RecordBatch, name: &'static str) -> Result<&'a Int64Array, RowsError> {
     batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<Int64Type>()).ok_or(RowsError::Column(name))
 }
 
-fn flags<'a>(batch: &'a RecordBatch, name: &'static str) -> Result<&'a BooleanArray, RowsError> {
+pub(super) fn flags<'a>(batch: &'a RecordBatch, name: &'static str) -> Result<&'a BooleanArray, RowsError> {
     batch.column_by_name(name).and_then(|column| column.as_boolean_opt()).ok_or(RowsError::Column(name))
 }
 
-fn unsigned(column: &'static str, value: i64) -> Result<u64, RowsError> {
+pub(super) fn unsigned(column: &'static str, value: i64) -> Result<u64, RowsError> {
     u64::try_from(value).map_err(|_| wrong(column, value, "count, which is never negative"))
 }
 
-fn wrong(column: &'static str, value: impl ToString, what: &'static str) -> RowsError {
+pub(super) fn wrong(column: &'static str, value: impl ToString, what: &'static str) -> RowsError {
     RowsError::Value { column, value: value.to_string(), what }
 }

@@ -155,6 +155,18 @@ impl<'a> Packed<'a> {
         Ok(Packed { coarser, zeros, buckets, requests, weights, ends, keys, parts })
     }
 
+    /// The keys that it has, ascending.
+    pub fn keys(&self) -> &[u32] {
+        &self.keys
+    }
+
+    /// Weights per bucket as a sketch; of coarser buckets the lowest of the sketch's.
+    pub fn sketch(&self) -> Sketch {
+        let pairs = self.buckets.iter().copied().zip(self.weights.iter().copied());
+        // Bytes may hold weights that together exceed 128 bits; requests that were there do not.
+        Sketch::from_pairs(pairs).unwrap_or_default()
+    }
+
     /// Reads everything.
     ///
     /// # Errors

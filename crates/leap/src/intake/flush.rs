@@ -18,7 +18,7 @@ use super::stream::{Part, name_of};
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::home::{Access, Home};
-use crate::traces::{Delivered, Stored, merge, store};
+use crate::traces::{Delivered, Stored, merge, merge_tails, store};
 
 /// Between two tries.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -86,6 +86,9 @@ impl Flusher {
                         break;
                     }
                 }
+            }
+            if let Err(failure) = merge_tails(home, clock::now()).await {
+                tracing::warn!("files of packed days were not put together: {}", failure.message);
             }
             self.segments.release(part.needed_from)?;
         } else {

@@ -11,7 +11,7 @@ use super::super::flush::publish;
 use super::*;
 use crate::clock;
 use crate::home::{Access, Home};
-use crate::traces::{EXAMPLES, load, merge};
+use crate::traces::{EXAMPLES, differences, load, merge, merge_tails};
 
 const SECOND: u64 = 1_000_000_000;
 /// 2026-08-17T00:00:00Z.
@@ -90,6 +90,7 @@ async fn day_of(folder: &std::path::Path, parts: u64, requests: u64) -> Day {
         let stored = publish(&day.home, delivered).await.unwrap();
         assert_eq!(stored.known, 0, "part {number}: {stored:?}");
         while merge(&day.home, &delivered.times(), clock::now()).await.unwrap() > 0 {}
+        while merge_tails(&day.home, clock::now()).await.unwrap() > 0 {}
         day.compared += stored.compared;
         day.most_compared = day.most_compared.max(stored.compared);
         let (_, live) = day.home.book.trace_files(0, u64::MAX, None).await.unwrap();
@@ -117,6 +118,16 @@ async fn a_long_stream_leaves_few_files_compares_with_few_and_keeps_every_reques
     let sum: u64 = all.rows().iter().map(|row| row.latency_ns).sum();
     let truth: u64 = (1..=parts * requests).map(|number| 1_000_000 * (1 + number % 97)).sum();
     assert_eq!(sum, truth);
+
+    // Packed days are those of the requests, whatever was replaced and put together; few files hold them.
+    let (_, live) = day.home.book.trace_files(0, u64::MAX, None).await.unwrap();
+    assert_eq!(differences(&day.home, &live, &all).unwrap(), Vec::<String>::new());
+    let tails: Vec<u64> =
+        live.iter().map(|file| &file.record).filter(|file| file.table == Table::Tails).map(|file| file.rows).collect();
+    assert!(tails.len() < 16, "{tails:?}");
+    let mut fewer = all.clone();
+    fewer.retain(|at, _| at != 7);
+    assert_eq!(differences(&day.home, &live, &fewer).unwrap().len(), 1);
 
     // Of each hour the slowest are kept whole, and hardly any others.
     let examples = crate::traces::examples_of(&day.home, (0, u64::MAX), None, |_| true).await.unwrap();

@@ -3,13 +3,14 @@
 //! ```text
 //! requests of a period → an owner for each slice, by the org of its day → ranks → the quantile, divided
 //! ```
-//! Reading order: [`question`] (requests and owners), [`report`] (the quantile divided), [`whatif`] (what could be saved),
+//! Reading order: [`question`] (requests and owners), [`report`] (the quantile divided), [`packed`] (the same from packed days), [`whatif`] (what could be saved),
 //! [`requests`] (one line per request), [`explain`] (one critical path), [`diff`] (before and after), [`contract`] (an
 //! objective hour by hour).
 
 mod contract;
 mod diff;
 mod explain;
+mod packed;
 pub(crate) mod question;
 mod report;
 mod requests;

@@ -1,6 +1,6 @@
 //! What is asked, and the requests and owners that answer it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use leap_book::ServiceFact;
 use leap_orient::attribute::{Engine, ServiceOwner, services};
@@ -87,7 +87,20 @@ impl Api {
         }
     }
 
-    fn of(text: Option<&str>) -> Api {
+    /// True for requests of it: `name` is that of an API inside other requests, else empty.
+    pub(crate) fn is(&self, name: &str, service: &str, operation: &str) -> bool {
+        match self {
+            Api::All => name.is_empty(),
+            Api::Of(text) if !name.is_empty() => text == name,
+            Api::Of(text) => {
+                let both = text.strip_prefix(service).and_then(|rest| rest.strip_prefix(' '));
+                text == service || both == Some(operation) || text == operation
+            }
+        }
+    }
+
+    /// As typed; all where nothing was.
+    pub(crate) fn of(text: Option<&str>) -> Api {
         text.filter(|text| *text != "*").map_or(Api::All, |text| Api::Of(text.to_owned()))
     }
 }
@@ -98,6 +111,11 @@ pub(crate) struct Loaded {
     pub(crate) requests: Requests,
     /// Which.
     pub(crate) api: Api,
+    owners: Owners,
+}
+
+/// Who owns services, day by day.
+pub(crate) struct Owners {
     facts: HashMap<String, Vec<ServiceFact>>,
     owners: HashMap<(String, String, String), Vec<ServiceOwner>>,
 }
@@ -142,47 +160,21 @@ pub(crate) async fn load_any(
         .collect();
     requests.retain(|at, _| {
         let (name, service, operation) = &names[at];
-        match &api {
-            Api::All => name.is_empty(),
-            Api::Of(text) if !name.is_empty() => text == name,
-            Api::Of(text) => text == service || *text == format!("{service} {operation}") || text == operation,
-        }
+        api.is(name, service, operation)
     });
     if requests.rows().is_empty() {
         let known = known.join("\n  ");
         return Err(Failure::usage(format!("no request is of the API '{}'; there are\n  {known}", api.shown())));
     }
-    let mut facts = HashMap::<String, Vec<ServiceFact>>::new();
-    let services = home.book.trace_services(view.known()).await.map_err(|error| Failure::from_error(&error))?;
-    for fact in services {
-        facts.entry(fact.service.clone()).or_default().push(fact);
-    }
-    let mut owners = HashMap::new();
-    let engine = Engine::new(&view.head().rules, &view.head().org);
-    let mut run = engine.services();
-    let mentioned: std::collections::HashSet<NameId> = requests
+    let mentioned: HashSet<NameId> = requests
         .rows()
         .iter()
         .flat_map(|row| requests.parts(row))
         .flat_map(|part| [part.owner, part.caller])
         .filter(|name| *name != NameId::NONE)
         .collect();
-    for name in mentioned {
-        let service = requests.text(name);
-        let unknown = [ServiceFact { service: service.to_owned(), ..ServiceFact::default() }];
-        for fact in facts.get(service).map_or(&unknown[..], Vec::as_slice) {
-            let key = (service.to_owned(), fact.namespace.clone(), fact.team.clone());
-            owners.entry(key).or_insert_with(|| {
-                run.owners(|attribute| match attribute {
-                    services::NAME => Some(&fact.service),
-                    services::NAMESPACE => Some(&fact.namespace),
-                    services::TEAM => Some(&fact.team),
-                    _ => None,
-                })
-            });
-        }
-    }
-    Ok(Some(Loaded { requests, api, facts, owners }))
+    let owners = Owners::of(home, view, mentioned.into_iter().map(|name| requests.text(name))).await?;
+    Ok(Some(Loaded { requests, api, owners }))
 }
 
 /// The APIs of some requests, most requests first.
@@ -213,7 +205,34 @@ async fn nothing(home: &Home, period: Option<Period>) -> Result<String, Failure>
     })
 }
 
-impl Loaded {
+impl Owners {
+    /// Asks the rules of money about services.
+    pub(crate) async fn of(home: &Home, view: &View, services: impl Iterator<Item = &str>) -> Result<Owners, Failure> {
+        let mut facts = HashMap::<String, Vec<ServiceFact>>::new();
+        let said = home.book.trace_services(view.known()).await.map_err(|error| Failure::from_error(&error))?;
+        for fact in said {
+            facts.entry(fact.service.clone()).or_default().push(fact);
+        }
+        let mut owners = HashMap::new();
+        let engine = Engine::new(&view.head().rules, &view.head().org);
+        let mut run = engine.services();
+        for service in services {
+            let unknown = [ServiceFact { service: service.to_owned(), ..ServiceFact::default() }];
+            for fact in facts.get(service).map_or(&unknown[..], Vec::as_slice) {
+                let key = (service.to_owned(), fact.namespace.clone(), fact.team.clone());
+                owners.entry(key).or_insert_with(|| {
+                    run.owners(|attribute| match attribute {
+                        services::NAME => Some(&fact.service),
+                        services::NAMESPACE => Some(&fact.namespace),
+                        services::TEAM => Some(&fact.team),
+                        _ => None,
+                    })
+                });
+            }
+        }
+        Ok(Owners { facts, owners })
+    }
+
     /// What its resources said of a service on a day: the combination with most spans of those seen around it.
     pub(crate) fn fact(&self, service: &str, day: Day) -> Option<&ServiceFact> {
         let facts = self.facts.get(service)?;
@@ -230,6 +249,20 @@ impl Loaded {
         owners.iter().find(|owner| owner.period.contains(day)).or(owners.last())
     }
 
+    /// The team or level of a service on a day.
+    pub(crate) fn team(&self, by: &By, reader: &Reader<'_>, service: &str, day: Day) -> String {
+        match (self.owner(service, day).map(|owner| &owner.owner), by) {
+            (Some(Owner::Team(team)), By::Level(kind)) => {
+                reader.level(team, kind, day).map_or_else(|| format!("(no {kind})"), |unit| unit.to_string())
+            }
+            (Some(Owner::Team(team)), _) => reader.place(team, day).unit.to_string(),
+            (Some(residual), _) => residual.to_string(),
+            (None, _) => Owner::Residual(leap_terms::ResidualReason::NoRule).to_string(),
+        }
+    }
+}
+
+impl Loaded {
     /// The value of a dimension for a slice, remembered per service and day.
     pub(crate) fn labels<'a>(&'a self, by: &'a By, reader: &'a Reader<'a>) -> Labels<'a> {
         Labels { loaded: self, by, reader, teams: HashMap::new() }
@@ -263,15 +296,7 @@ impl Labels<'_> {
             return known.clone();
         }
         let text = self.loaded.requests.text(service);
-        let owner = self.loaded.owner(text, day).map(|owner| &owner.owner);
-        let label = match (owner, self.by) {
-            (Some(Owner::Team(team)), By::Level(kind)) => {
-                self.reader.level(team, kind, day).map_or_else(|| format!("(no {kind})"), |unit| unit.to_string())
-            }
-            (Some(Owner::Team(team)), _) => self.reader.place(team, day).unit.to_string(),
-            (Some(residual), _) => residual.to_string(),
-            (None, _) => Owner::Residual(leap_terms::ResidualReason::NoRule).to_string(),
-        };
+        let label = self.loaded.owners.team(self.by, self.reader, text, day);
         self.teams.insert((service, day), label.clone());
         label
     }

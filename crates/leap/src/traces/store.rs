@@ -16,6 +16,7 @@ use leap_terms::tables::Table;
 use leap_terms::{DeliveryId, FileRecord, Instant, Month, ScopeKey, SourceId};
 
 use super::load::{pairs, read_pair};
+use super::tails::Ledger;
 use crate::failure::Failure;
 use crate::home::Home;
 
@@ -227,6 +228,8 @@ pub(crate) async fn store(
 
     // What came before: the wholer version of a request stays.
     let pairs = pairs(&live)?;
+    let packed = pairs.is_empty() || live.iter().any(|file| file.record.table == Table::Tails);
+    let mut ledger = Ledger::default();
     let compared = compare(home, delivered, &pairs)?;
     let open = |file: &FileRecord, columns: Option<&[&str]>| home.lake.scan(file, columns);
     for (place, replaced) in &compared.replaced {
@@ -235,6 +238,9 @@ pub(crate) async fn store(
         read_pair(&mut earlier, (&requests.record, &slices.record), true, &open)?;
         let gone: BTreeSet<String> =
             replaced.iter().filter_map(|at| earlier.ids(*at)).map(|(trace, _)| trace.to_owned()).collect();
+        if packed {
+            ledger.add(&earlier, replaced.iter().map(|at| *at as u32), true)?;
+        }
         earlier.retain(|at, _| !replaced.contains(&at));
         let record = &requests.record;
         remove.extend([record.path.clone(), slices.record.path.clone()]);
@@ -263,6 +269,18 @@ pub(crate) async fn store(
 
     let source = SourceId::new(delivered.source()).expect("a plain word");
     write_requests(&staging, &requests, (&source, &delivered.id), &mut add)?;
+    if !packed && !dry {
+        // What is replaced is in it and taken back at once.
+        ledger.add_all(home, &live)?;
+        for (place, replaced) in &compared.replaced {
+            let (first, second) = pairs[*place];
+            let mut earlier = Requests::new();
+            read_pair(&mut earlier, (&first.record, &second.record), false, &open)?;
+            ledger.add(&earlier, replaced.iter().map(|at| *at as u32), true)?;
+        }
+    }
+    ledger.add(&requests, 0..requests.rows().len() as u32, false)?;
+    ledger.write(&staging, (&source, &delivered.id), &mut add)?;
     let starts = || requests.rows().iter().map(|row| row.start_ns);
     let span = (starts().min().unwrap_or(0), starts().max().unwrap_or(0));
     for (month, spans) in &delivered.examples {

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::gather::Gathered;
 use super::store::{Delivered, Origin, Stored, days_of, store};
+use super::tails::merge_tails;
 use crate::clock;
 use crate::failure::Failure;
 use crate::home::{Home, Settings, failed};
@@ -133,6 +134,7 @@ pub(crate) async fn take_file(home: &Home, path: &Path, dry: bool) -> Result<Tra
     let days = days_of(&delivered.requests);
     let cause = format!("ingest {}", path.display());
     let stored = store(home, &delivered, &cause, clock::now(), dry).await.map_err(ours)?;
+    while !dry && merge_tails(home, clock::now()).await.map_err(ours)? > 0 {}
     Ok(TracesTaken { format, delivery: id, unchanged: false, counts: Value::Object(counts), stored, days })
 }
 

@@ -125,6 +125,7 @@ pub(super) async fn compare(home: &Home, damaged: &mut Vec<String>) -> Result<La
         }
     }
     found.requests = stored.rows().len();
+    found.differences.extend(traces::differences(home, &files, &stored)?);
     let apis: Vec<(String, Selector)> = traces::apis(&home.settings);
     let mut compared = Compared { stored: &stored, held, apis: &apis, found };
     for delivery in &deliveries {

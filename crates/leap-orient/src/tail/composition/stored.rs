@@ -141,6 +141,31 @@ impl<K: Ord + Clone> Gathered<K> {
         Ok(())
     }
 
+    /// Takes back what is stored. False where it was not added, or is cut into other buckets; then only some of it is taken
+    /// back.
+    pub fn take_back(&mut self, stored: &Stored<K>) -> bool {
+        stored.coarser == self.coarser
+            && stored.rows().all(|(bucket, requests, weight, parts)| {
+                let Some((held, weights, sums)) = self.cells.get_mut(&bucket) else { return false };
+                let (Some(left), Some(weight)) = (held.checked_sub(requests), weights.checked_sub(weight)) else {
+                    return false;
+                };
+                (*held, *weights) = (left, weight);
+                for (key, sum) in parts {
+                    let Some(rest) = sums.get(key).and_then(|held| held.checked_sub(*sum)) else { return false };
+                    sums.insert(key.clone(), rest);
+                }
+                sums.retain(|_, sum| *sum > 0);
+                let whole = left > 0 && weight > 0;
+                if !whole {
+                    let nothing = left == 0 && weight == 0 && sums.is_empty();
+                    self.cells.remove(&bucket);
+                    return nothing;
+                }
+                true
+            })
+    }
+
     fn add_cell(
         &mut self,
         bucket: u16,

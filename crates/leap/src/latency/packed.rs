@@ -1,0 +1,125 @@
+//! The quantile from packed days: a month of any API without reading a request.
+//!
+//! ```text
+//! index of the month's files → the API's days → buckets added → the band's parts → owners as of each day
+//! ```
+//! The quantile is within [`MAX_ERROR_PPM`] of the exact one, and the band takes whole buckets; what it is divided into is the
+//! exact composition of the requests of those. Who asks for less than [`LatencySettings::exact_requests`], for what-if or for
+//! blame gets the requests themselves.
+//!
+//! [`LatencySettings::exact_requests`]: crate::home::LatencySettings
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use leap_orient::latency::{DayTail, PartName};
+use leap_orient::org::Reader;
+use leap_orient::tail::composition::stored::{answer, excess};
+use leap_orient::tail::composition::{Composition, Excess};
+use leap_orient::tail::evidence::ranks::{Interval, of_sketch, outside_95};
+use leap_orient::tail::pack::{Packed, Unreadable};
+use leap_orient::tail::sketch::{MAX_ERROR_PPM, Tally};
+use leap_orient::tail::{Band, Quantile, TailError};
+use leap_terms::{Day, Period};
+
+use super::question::{Api, By, Owners, span_of};
+use super::report::{Fine, broken};
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::traces;
+use crate::view::View;
+
+/// Packed days with the owners of their services.
+pub(super) struct Days {
+    rows: Vec<DayTail>,
+    owners: Owners,
+}
+
+/// What packed days answer.
+pub(super) struct Answer {
+    /// Values of the dimension, sorted.
+    pub(super) values: Vec<String>,
+    /// The quantile, the median and the difference.
+    pub(super) excess: Excess<u32>,
+    /// The quantile by value and kind.
+    pub(super) kinds: Composition<Fine>,
+    /// Between which the quantile lies; `None` where it is not known.
+    pub(super) interval: Option<Interval>,
+    /// Requests that do not say how they were sampled.
+    pub(super) unknown: u64,
+}
+
+/// How far off the quantile may be, in millionths.
+pub(super) const ERROR_PPM: u64 = MAX_ERROR_PPM;
+
+/// The days of an API; `None` where reading the requests is as fast, where there are no packed days, and where nothing was
+/// found: then the requests say why.
+pub(super) async fn load(home: &Home, view: &View, api: &Api, period: Option<Period>) -> Result<Option<Days>, Failure> {
+    let at_least = home.settings.latency.exact_requests.saturating_add(1);
+    let wanted = |key: &leap_orient::latency::ApiDay| api.is(&key.api, &key.service, &key.operation);
+    let packs = traces::load_tails(home, span_of(period), view.known(), at_least, wanted).await?;
+    let Some(rows) = packs.filter(|rows| !rows.is_empty()) else { return Ok(None) };
+    let names: BTreeSet<&str> =
+        rows.iter().flat_map(|row| &row.owners).flat_map(|name| [&*name.owner, &*name.caller]).collect();
+    let owners = Owners::of(home, view, names.into_iter().filter(|name| !name.is_empty())).await?;
+    Ok(Some(Days { rows, owners }))
+}
+
+impl Days {
+    /// Divides the quantile by a dimension.
+    pub(super) fn answer(&self, by: &By, reader: &Reader<'_>, p: Quantile, band: Band) -> Result<Answer, Failure> {
+        let packed = self.rows.iter().map(DayTail::packed).collect::<Result<Vec<Packed<'_>>, TailError>>();
+        let packed = packed.map_err(broken)?;
+        let pieces: Vec<&Packed<'_>> = packed.iter().collect();
+        let (values, labels) = self.labels(by, reader);
+        let owner = |piece: usize, key: &u32| labels[piece][*key as usize];
+        let excess = excess(&pieces, p, band, |piece, key| owner(piece, key).0).map_err(broken)?;
+        let nothing = || broken(TailError::Unreadable(Unreadable));
+        let excess = excess.ok_or_else(nothing)?;
+        let same = Band::Within(excess.tail.band.h);
+        let kinds = answer(&pieces, p, same, owner).map_err(broken)?.ok_or_else(nothing)?;
+        let of = |count: fn(&leap_orient::latency::Listed) -> u64| self.rows.iter().map(|row| count(&row.listed)).sum();
+        let (weighted, unknown): (u64, u64) = (of(|listed| listed.weighted), of(|listed| listed.unknown));
+        let mut tally = Tally::default();
+        for piece in &packed {
+            tally.absorb(&piece.sketch());
+        }
+        let interval = match weighted {
+            0 => of_sketch(&tally.sketch(), excess.tail.requests, p, outside_95()),
+            _ => None,
+        };
+        Ok(Answer { values, excess, kinds, interval, unknown })
+    }
+
+    /// The values of a dimension, and for each row and number of its owners the value's place and the kind.
+    fn labels(&self, by: &By, reader: &Reader<'_>) -> (Vec<String>, Vec<Vec<Fine>>) {
+        let mut known = HashMap::<(&str, Day), String>::new();
+        let mut texts = Vec::<Vec<String>>::with_capacity(self.rows.len());
+        for row in &self.rows {
+            let day = row.listed.key.day;
+            let label = |name: &PartName| match by {
+                By::Service => name.owner.clone(),
+                By::Kind => name.kind.word().to_owned(),
+                By::Caller if name.caller.is_empty() => name.owner.clone(),
+                By::Caller => name.caller.clone(),
+                By::Team | By::Level(_) => self.owners.team(by, reader, &name.owner, day),
+            };
+            let mut of_row = Vec::with_capacity(row.owners.len());
+            for name in &row.owners {
+                of_row.push(match by {
+                    By::Team | By::Level(_) => known.entry((&name.owner, day)).or_insert_with(|| label(name)).clone(),
+                    By::Service | By::Kind | By::Caller => label(name),
+                });
+            }
+            texts.push(of_row);
+        }
+        let mut places: BTreeMap<&str, u32> = texts.iter().flatten().map(|text| (&**text, 0)).collect();
+        for (place, number) in places.values_mut().zip(0..) {
+            *place = number;
+        }
+        let numbered = self.rows.iter().zip(&texts).map(|(row, texts)| {
+            row.owners.iter().zip(texts).map(|(name, text)| (places[&**text], name.kind as u8)).collect()
+        });
+        let numbered = numbered.collect();
+        (places.into_keys().map(str::to_owned).collect(), numbered)
+    }
+}
