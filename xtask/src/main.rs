@@ -4,6 +4,7 @@
 //! cargo xtask demo            prepare, build, make the sample company, attribute it, prove it
 //! cargo xtask test            install what the tests need, then format, lints, tidy, all tests
 //! cargo xtask test NAME       only the tests whose names contain NAME
+//! cargo xtask assets          the third-party files of the site, with npm
 //! cargo xtask tidy            the house rules
 //! cargo xtask bench intake    take in 10 million charges, beside DuckDB
 //! cargo xtask bench money     the lake's candidates for money
@@ -14,6 +15,7 @@
 //! ```
 //! It builds nothing that users run and holds no business rule.
 
+mod assets;
 mod bench;
 mod bench_latency;
 mod bench_restate;
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
     let done = match words.as_slice() {
         ["demo", rest @ ..] => demo(rest),
         ["test", rest @ ..] => test(rest),
+        ["assets"] => assets::assets(),
         ["tidy"] => tidy_all(),
         ["bench", "intake", rest @ ..] => bench::intake(rest),
         ["bench", "money"] => bench::money(),
@@ -39,7 +42,7 @@ fn main() -> ExitCode {
         ["fuzz", target, rest @ ..] => fuzz(target, rest),
         _ => {
             eprintln!(
-                "usage: cargo xtask demo | test [NAME] | tidy | bench intake [--rows 10m] | bench money | bench latency [PART] | bench server [SECONDS [SPANS_A_SECOND]] | bench restate | fuzz TARGET"
+                "usage: cargo xtask demo | test [NAME] | assets | tidy | bench intake [--rows 10m] | bench money | bench latency [PART] | bench server [SECONDS [SPANS_A_SECOND]] | bench restate | fuzz TARGET"
             );
             return ExitCode::from(2);
         }
@@ -86,6 +89,7 @@ fn cargo(words: &[&str]) -> Command {
 }
 
 fn demo(rest: &[&str]) -> Result<(), String> {
+    assets::assets_if_possible()?;
     let mut words = vec!["run", "--locked", "--package", "leap", "--", "demo"];
     words.extend(rest);
     run(&mut cargo(&words))
@@ -93,6 +97,7 @@ fn demo(rest: &[&str]) -> Result<(), String> {
 
 fn test(rest: &[&str]) -> Result<(), String> {
     packages::install_for_tests()?;
+    assets::assets_if_possible()?;
     if rest.is_empty() {
         run(&mut cargo(&["fmt", "--all", "--check"]))?;
         tidy_all()?;

@@ -1,4 +1,4 @@
-//! Installs what the tests need from the system's packages: PostgreSQL's server and strace.
+//! Installs what the tests need from the system's packages: PostgreSQL's server, strace, Node.js with npm, Chromium.
 //!
 //! Where they cannot be had (no Debian, no rights), it says what is missing and which tests will say "skipped".
 
@@ -22,9 +22,34 @@ fn has_strace() -> bool {
     Command::new("strace").arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
 }
 
-const NEEDS: [Need; 2] = [
+/// Node.js from 20 on, which the tests of the site need.
+pub(crate) fn has_node() -> bool {
+    let version = Command::new("node").arg("--version").output().map(|out| out.stdout).unwrap_or_default();
+    let version = String::from_utf8_lossy(&version);
+    let major = version.strip_prefix('v').and_then(|rest| rest.split('.').next()?.parse::<u32>().ok());
+    major.is_some_and(|major| major >= 20)
+}
+
+pub(crate) fn has_npm() -> bool {
+    crate::assets::npm()
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|s| s.success())
+}
+
+/// The browser where the tests look for it.
+pub(crate) fn has_chromium() -> bool {
+    std::env::var_os("CHROMIUM").map_or(Path::new("/usr/bin/chromium").exists(), |path| Path::new(&path).exists())
+}
+
+const NEEDS: [Need; 5] = [
     Need { package: "postgresql", present: has_postgres, without: "the book's tests on PostgreSQL are skipped" },
     Need { package: "strace", present: has_strace, without: "the crash test is skipped" },
+    Need { package: "nodejs", present: has_node, without: "the site's tests are skipped (they need Node.js 20)" },
+    Need { package: "npm", present: has_npm, without: "the site has no charts, and its tests are skipped" },
+    Need { package: "chromium", present: has_chromium, without: "the site's tests in a browser are skipped" },
 ];
 
 /// Installs the missing packages with apt-get, as root or through sudo.
@@ -44,9 +69,13 @@ pub(crate) fn install_for_tests() -> Result<(), String> {
         command.env("DEBIAN_FRONTEND", "noninteractive").args(words).stdout(Stdio::null()).status()
     };
     let _ = apt(&["update", "-qq"]);
-    let mut install = vec!["install", "-y", "-qq", "--no-install-recommends"];
-    install.extend(&names);
-    let _ = apt(&install);
+    let install = ["install", "-y", "-qq", "--no-install-recommends"];
+    if !apt(&[&install[..], &names[..]].concat()).is_ok_and(|status| status.success()) {
+        // One package that this system does not have must not cost the others.
+        for name in &names {
+            let _ = apt(&[&install[..], &[*name]].concat());
+        }
+    }
     for need in missing.iter().filter(|need| !(need.present)()) {
         if std::env::var_os("CI").is_some() {
             return Err(format!("package {} could not be installed, and CI must not skip its tests", need.package));
