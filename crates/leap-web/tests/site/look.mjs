@@ -1,9 +1,10 @@
 // Looks at pages of a running site: light and dark, 1280 and 390 pixels wide, and without
 // JavaScript.
 //
-//   node look.mjs http://127.0.0.1:7171 output / /team/payments "/explore?by=service,day"
+//   node look.mjs http://127.0.0.1:7171 output / /team/payments "/explore?by=service,day" 404:/nowhere
 //
-// Fails on: an axe violation, a violation of the Content-Security-Policy (also while every
+// A path may have the status that it is to answer in front. Fails on: another status than that (200
+// where none is named), an axe violation, a violation of the Content-Security-Policy (also while every
 // chart is hovered), an error on the console, a request to another origin, a page wider than
 // its window, a chart that was not drawn. Screenshots stay in the output folder for people to
 // look at. LEAP_COOKIE is sent as the session where the site asks for a login; CHROMIUM names
@@ -12,7 +13,11 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 
-const [site, output, ...paths] = process.argv.slice(2);
+const [site, output, ...asked] = process.argv.slice(2);
+const paths = asked.map((words) => /^(?:(\d{3}):)?(.*)$/.exec(words)[2]);
+const statusOf = new Map(
+  asked.map((words, at) => [paths[at], Number(/^(\d{3}):/.exec(words)?.[1] ?? 200)]),
+);
 if (!site || !output || paths.length === 0) {
   console.error("usage: node look.mjs SITE OUTPUT PATH …");
   process.exit(2);
@@ -37,7 +42,17 @@ const browser = await chromium.launch({
 });
 const origin = new URL(site).origin;
 const nameOf = (path) => path.replace(/^\//, "").replace(/[^\w.=-]+/g, "_") || "home";
-const counts = { looks: 0, axe: 0, csp: 0, console: 0, outside: 0, wide: 0, charts: 0, undrawn: 0 };
+const counts = {
+  looks: 0,
+  status: 0,
+  axe: 0,
+  csp: 0,
+  console: 0,
+  outside: 0,
+  wide: 0,
+  charts: 0,
+  undrawn: 0,
+};
 
 /** axe through the debugger, so that the page's own policy stays in force. */
 async function axe(page) {
@@ -59,7 +74,9 @@ async function axe(page) {
 async function look(page, path, label) {
   const faults = [];
   page.on("console", (message) => {
-    if (["error", "warning"].includes(message.type())) {
+    // Chromium tells the status of the page itself as an error
+    const own = statusOf.get(path) !== 200 && message.location().url === site + path;
+    if (["error", "warning"].includes(message.type()) && !own) {
       counts.console += 1;
       faults.push(message.text());
     }
@@ -81,7 +98,10 @@ async function look(page, path, label) {
     );
   });
   const answer = await page.goto(site + path, { waitUntil: "load" });
-  if (!answer.ok()) faults.push(`answers ${answer.status()}`);
+  if (answer.status() !== statusOf.get(path)) {
+    counts.status += 1;
+    faults.push(`answers ${answer.status()}, not ${statusOf.get(path)}`);
+  }
   for (const plot of await page.$$("figure.chart .plot")) {
     counts.charts += 1;
     await plot.scrollIntoViewIfNeeded();
@@ -167,6 +187,7 @@ await browser.close();
 const told = [
   `pages ${paths.length} × 2 themes × 2 widths, and bare: ${counts.looks} looks`,
   `axe violations ${counts.axe}`,
+  `other statuses ${counts.status}`,
   `policy violations ${counts.csp}`,
   `console errors ${counts.console}`,
   `requests elsewhere ${counts.outside}`,
@@ -175,5 +196,13 @@ const told = [
 ];
 console.log(told.join("; "));
 process.exit(
-  counts.axe + counts.csp + counts.console + counts.outside + counts.wide + counts.undrawn ? 1 : 0,
+  counts.status +
+    counts.axe +
+    counts.csp +
+    counts.console +
+    counts.outside +
+    counts.wide +
+    counts.undrawn
+    ? 1
+    : 0,
 );
