@@ -25,8 +25,13 @@ const FILES: [(&str, &str); 8] = [
 /// The lock file that `vendor` was made from, kept in it.
 const STAMP: &str = ".package-lock.json";
 
-/// Makes `vendor`, or keeps it where it is of the present lock file.
+/// `cargo xtask assets`.
 pub(crate) fn assets() -> Result<(), String> {
+    made().map_err(|problem| format!("charts could not be fetched: {problem}"))
+}
+
+/// Makes `vendor`, or keeps it where it is of the present lock file.
+fn made() -> Result<(), String> {
     let npm = |scratch: &Path| npm_ci(scratch);
     if vendor(&root().join("crates/leap-web/assets"), &root().join("target/assets"), npm)? {
         eprintln!("xtask: assets: {} files in crates/leap-web/assets/vendor", FILES.len());
@@ -36,7 +41,7 @@ pub(crate) fn assets() -> Result<(), String> {
 
 /// The same for what works without charts too: says in one line that they are left out. CI must not leave them out.
 pub(crate) fn assets_if_possible() -> Result<(), String> {
-    match assets() {
+    match made() {
         Err(problem) if std::env::var_os("CI").is_some() => Err(problem),
         Err(problem) => {
             eprintln!("xtask: charts are left out: {problem}");

@@ -4,6 +4,7 @@
 //! cargo xtask demo            prepare, build, make the sample company, attribute it, prove it
 //! cargo xtask test            install what the tests need, then format, lints, tidy, all tests
 //! cargo xtask test NAME       only the tests whose names contain NAME
+//! cargo xtask test site       the running site: every link, figures added up again, looked at in a browser
 //! cargo xtask assets          the third-party files of the site, with npm
 //! cargo xtask tidy            the house rules
 //! cargo xtask bench intake    take in 10 million charges, beside DuckDB
@@ -21,6 +22,7 @@ mod bench_latency;
 mod bench_restate;
 mod bench_server;
 mod packages;
+mod site;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -42,7 +44,7 @@ fn main() -> ExitCode {
         ["fuzz", target, rest @ ..] => fuzz(target, rest),
         _ => {
             eprintln!(
-                "usage: cargo xtask demo | test [NAME] | assets | tidy | bench intake [--rows 10m] | bench money | bench latency [PART] | bench server [SECONDS [SPANS_A_SECOND]] | bench restate | fuzz TARGET"
+                "usage: cargo xtask demo | test [NAME | site] | assets | tidy | bench intake [--rows 10m] | bench money | bench latency [PART] | bench server [SECONDS [SPANS_A_SECOND]] | bench restate | fuzz TARGET"
             );
             return ExitCode::from(2);
         }
@@ -98,6 +100,9 @@ fn demo(rest: &[&str]) -> Result<(), String> {
 fn test(rest: &[&str]) -> Result<(), String> {
     packages::install_for_tests()?;
     assets::assets_if_possible()?;
+    if let ["site", rest @ ..] = rest {
+        return site::site(rest);
+    }
     if rest.is_empty() {
         run(&mut cargo(&["fmt", "--all", "--check"]))?;
         tidy_all()?;
@@ -108,7 +113,8 @@ fn test(rest: &[&str]) -> Result<(), String> {
         words.push("--");
         words.extend(rest);
     }
-    run(&mut cargo(&words))
+    run(&mut cargo(&words))?;
+    if rest.is_empty() { site::site_if_possible() } else { Ok(()) }
 }
 
 fn tidy_all() -> Result<(), String> {

@@ -1,0 +1,208 @@
+//! `cargo xtask test site`: the running site with the sample company, followed and looked at.
+//!
+//! ```text
+//! crawl: a right site passes, and 34 wrong ones are told
+//! palette: all promises hold
+//! pages 212, files 31; figures followed and re-added 1500 (402 targets), mismatches 0; faults 0
+//! pages 24 × 2 themes × 2 widths, and bare: 120 looks; axe violations 0; …
+//! ```
+//! The scripts are in `crates/leap-web/tests/site`; what they need comes from npm, from its lock file only. Company, home,
+//! log of the server and screenshots stay in `target/site-test`. Words behind `site` are handed to the crawl:
+//! `cargo xtask test site --figures 20000`.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::{assets, cargo, packages, root, run};
+
+/// The sample company: large enough for lists of many pages and for comparison with the year before.
+const COMPANY: [&str; 4] = ["--teams", "60", "--months", "14"];
+/// Figures that are followed where no other number is asked for.
+const FIGURES: &str = "1500";
+/// Pages that are looked at, of different kinds; a look takes about a second, and there are five of each.
+const LOOKS: &str = "24";
+/// Pages that must say no.
+const REFUSED: [&str; 2] = ["404:/nowhere", "422:/explore?period=never"];
+/// How long the server may take to answer, and to stop.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// What the server prints, with its address behind it, when it answers.
+const ANSWERS: &str = "leap site  http://";
+
+/// `cargo xtask test site`: builds first, and fails where a program is missing.
+pub(crate) fn site(rest: &[&str]) -> Result<(), String> {
+    if let Some(missing) = missing() {
+        return Err(format!("the tests of the site need {missing}"));
+    }
+    run(&mut cargo(&["build", "--locked", "--package", "leap"]))?;
+    test(rest)
+}
+
+/// The same with what `cargo test` has just built; says what is skipped where a program is missing.
+pub(crate) fn site_if_possible() -> Result<(), String> {
+    match missing() {
+        Some(missing) if std::env::var_os("CI").is_some() => Err(format!("the tests of the site need {missing}")),
+        Some(missing) => {
+            eprintln!("xtask: the site's tests are skipped: they need {missing}");
+            Ok(())
+        }
+        None => test(&[]),
+    }
+}
+
+fn missing() -> Option<&'static str> {
+    let needs = [
+        (packages::has_node(), "Node.js 20"),
+        (packages::has_npm(), "npm"),
+        (packages::has_chromium(), "Chromium (CHROMIUM names another browser)"),
+    ];
+    needs.into_iter().find(|(there, _)| !there).map(|(_, name)| name)
+}
+
+fn test(rest: &[&str]) -> Result<(), String> {
+    let scripts = root().join("crates/leap-web/tests/site");
+    install(&scripts)?;
+    let mut told = vec![node(&scripts, "crawl.mjs", &["--self-test"])?, node(&scripts, "palette.mjs", &[])?];
+
+    let folder = root().join("target/site-test");
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(|error| format!("could not clear {}: {error}", folder.display()))?;
+    }
+    fs::create_dir_all(&folder).map_err(|error| format!("could not make {}: {error}", folder.display()))?;
+    let leap = root().join("target/debug").join(format!("leap{}", std::env::consts::EXE_SUFFIX));
+    run(Command::new(&leap).args(["demo", "--dir"]).arg(folder.join("company")).args(COMPANY).stdout(Stdio::null()))?;
+
+    let mut server = Server::start(&leap, &folder.join("company/home"), folder.join("serve.log"))?;
+    let list = folder.join("pages.txt");
+    let (shown, output) = (list.display().to_string(), folder.join("looks").display().to_string());
+    let mut words = vec![server.address.as_str(), "--list", &shown, "--looks", LOOKS];
+    words.extend(if rest.is_empty() { &["--figures", FIGURES] } else { rest });
+    // Both are run, so that one run tells all there is to repair.
+    let crawled = node(&scripts, "crawl.mjs", &words);
+    let pages = fs::read_to_string(&list).unwrap_or_else(|_| "/\n".to_owned());
+    let mut words = vec![server.address.as_str(), &output];
+    words.extend(pages.lines().chain(REFUSED));
+    let looked = node(&scripts, "look.mjs", &words);
+    let stopped = server.stop();
+
+    let mut problems = Vec::new();
+    for done in [crawled, looked] {
+        match done {
+            Ok(line) => told.push(line),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    problems.extend(stopped.err());
+    for line in told {
+        println!("{line}");
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems.join("\nxtask: ")) }
+}
+
+/// Installs what the scripts need beside them, once for each lock file.
+fn install(scripts: &Path) -> Result<(), String> {
+    let lock = fs::read(scripts.join("package-lock.json")).map_err(|error| format!("package-lock.json: {error}"))?;
+    let stamp = scripts.join("node_modules/.leap-stamp");
+    if fs::read(&stamp).is_ok_and(|made_of| made_of == lock) {
+        return Ok(());
+    }
+    assets::npm_ci(scripts)?;
+    fs::write(&stamp, lock).map_err(|error| format!("could not write {}: {error}", stamp.display()))
+}
+
+/// Runs a script; its last line says what it found, and stands in the problem too where it fails.
+fn node(scripts: &Path, script: &str, words: &[&str]) -> Result<String, String> {
+    eprintln!("xtask: node {script}");
+    let mut command = Command::new("node");
+    command.arg(script).args(words).current_dir(scripts).stdin(Stdio::null()).stderr(Stdio::inherit());
+    let out = command.output().map_err(|error| format!("node could not be started: {error}"))?;
+    let said = String::from_utf8_lossy(&out.stdout);
+    let last = said.trim_end().lines().last().unwrap_or_default().to_owned();
+    match out.status.success() {
+        true if last.is_empty() => Err(format!("{script} said nothing")),
+        true => Ok(last),
+        false => Err(format!("{script} failed ({}): {last}", out.status)),
+    }
+}
+
+/// `leap serve` with any free ports.
+struct Server {
+    child: Child,
+    /// `http://127.0.0.1:PORT`.
+    address: String,
+    log: PathBuf,
+}
+
+impl Server {
+    fn start(leap: &Path, home: &Path, log: PathBuf) -> Result<Server, String> {
+        let file = File::create(&log).map_err(|error| format!("could not make {}: {error}", log.display()))?;
+        let mut command = Command::new(leap);
+        command.arg("--home").arg(home).arg("serve");
+        for port in ["--listen", "--otlp-http", "--otlp-grpc"] {
+            command.args([port, "127.0.0.1:0"]);
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
+        let child = command.spawn().map_err(|error| format!("{} could not be started: {error}", leap.display()))?;
+        let mut server = Server { child, address: String::new(), log };
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            if let Some(address) = address(&server.said()) {
+                server.address = address;
+                return Ok(server);
+            }
+            if let Ok(Some(status)) = server.child.try_wait() {
+                return Err(format!("leap serve ended with {status} before it answered: {}", server.said().trim()));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Err(format!("leap serve did not print '{ANSWERS}…' within {} s", PATIENCE.as_secs()))
+    }
+
+    fn said(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Stops it as a service manager would; it must end well.
+    fn stop(&mut self) -> Result<(), String> {
+        run(Command::new("kill").args(["-TERM", &self.child.id().to_string()]))?;
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            match self.child.try_wait() {
+                Ok(Some(status)) if status.success() => return Ok(()),
+                Ok(Some(status)) => return Err(format!("leap serve ended with {status}: {}", self.said().trim())),
+                Ok(None) => std::thread::sleep(Duration::from_millis(50)),
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        Err(format!("leap serve did not stop within {} s of SIGTERM", PATIENCE.as_secs()))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It has ended where all went well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The site's address in what the server has said so far: of a whole line only.
+fn address(said: &str) -> Option<String> {
+    let (whole, _) = said.rsplit_once('\n')?;
+    let rest = whole.lines().find_map(|line| line.strip_prefix(ANSWERS))?;
+    Some(format!("http://{}", rest.split_whitespace().next()?.trim_end_matches('/')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::address;
+
+    #[test]
+    fn the_address_is_read_of_a_whole_line_only() {
+        assert_eq!(address("leap site  http://127.0.0.1:71"), None);
+        assert_eq!(address("OTLP/HTTP  http://127.0.0.1:4318\n"), None);
+        let said = "OTLP/HTTP  http://127.0.0.1:4318\nleap site  http://127.0.0.1:7171/\nOTL";
+        assert_eq!(address(said).as_deref(), Some("http://127.0.0.1:7171"));
+    }
+}
