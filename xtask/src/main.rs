@@ -1,7 +1,8 @@
 //! `cargo xtask …`: what is repeatable, repeated.
 //!
 //! ```text
-//! cargo xtask demo            prepare, build, make the sample company, attribute it, prove it
+//! cargo xtask demo            prepare, build, make the sample company, attribute it, prove it, serve its site
+//! cargo xtask demo --no-serve the same, and end
 //! cargo xtask test            install what the tests need, then format, lints, tidy, all tests
 //! cargo xtask test NAME       only the tests whose names contain NAME
 //! cargo xtask test site       the running site: every link, figures added up again, looked at in a browser
@@ -94,6 +95,10 @@ fn demo(rest: &[&str]) -> Result<(), String> {
     assets::assets_if_possible();
     let mut words = vec!["run", "--locked", "--package", "leap", "--", "demo"];
     words.extend(rest);
+    if !rest.iter().any(|word| matches!(*word, "--story" | "--serve" | "--no-serve" | "--help")) {
+        words.push("--serve");
+    }
+    words.retain(|word| *word != "--no-serve");
     run(&mut cargo(&words))
 }
 

@@ -102,8 +102,19 @@ pub(crate) async fn run(root: &Path, args: &BridgeArgs) -> Result<(), Failure> {
     }
 }
 
+/// Why the cost of a unit (of all, without one) changed between two periods, by currency.
+pub(crate) fn between(
+    home: &Home,
+    view: &View,
+    periods: [Period; 2],
+    cost: CostKind,
+    under: Option<TeamId>,
+) -> Result<BTreeMap<Currency, Bridge>, Failure> {
+    compare(home, view, &Question { periods, basis: Basis::Incurred, cost, under }, &published(home))
+}
+
 /// The period that is compared with: `previous`, `year`, or one that is named.
-fn against(text: Option<&str>, after: Period) -> Result<Period, Failure> {
+pub(crate) fn against(text: Option<&str>, after: Period) -> Result<Period, Failure> {
     let before = match text {
         None | Some("previous") => previous(after),
         Some("year") => {

@@ -135,6 +135,12 @@ pub(crate) struct DemoArgs {
     /// The same seed makes the same company.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
+    /// Then serve the site of the sample company, until it is stopped.
+    #[arg(long, conflicts_with = "story")]
+    pub(crate) serve: bool,
+    /// Open the site in a browser.
+    #[arg(long, requires = "serve")]
+    pub(crate) open: bool,
     /// Play a story on a smaller company instead.
     #[arg(long, value_enum)]
     pub(crate) story: Option<StoryArg>,
@@ -224,7 +230,7 @@ fn org_reading(text: &str) -> Result<OrgArg, String> {
 }
 
 /// A recorded date: a day means its end, so that everything recorded on it is known.
-fn known_on(text: &str) -> Result<Instant, String> {
+pub(crate) fn known_on(text: &str) -> Result<Instant, String> {
     if let Ok(day) = text.parse::<Day>() {
         return Ok(Instant::from_micros(Instant::start_of(day.plus(1)).micros() - 1));
     }
@@ -930,6 +936,12 @@ pub(crate) struct SampleArgs {
 /// Where to listen; port 0 is any free one. Addresses are printed to stderr.
 #[derive(Args, Debug)]
 pub(crate) struct ServeArgs {
+    /// The site, on an address of this machine. Default: serve.site in leap.toml, else 127.0.0.1:7171.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<std::net::SocketAddr>,
+    /// Open the site in a browser.
+    #[arg(long)]
+    pub(crate) open: bool,
     /// OTLP over HTTP. Default: serve.otlp_http in leap.toml, else 127.0.0.1:4318.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) otlp_http: Option<std::net::SocketAddr>,

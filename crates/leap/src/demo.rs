@@ -11,7 +11,8 @@ use leap_sim::company::{self, CompanyOptions, Container};
 use leap_terms::{Currency, Money, Owner};
 
 use crate::cli::{
-    DemoArgs, OrgApplyArgs, OrgArg, PoolApplyArgs, PoolsArg, ReadingArgs, RulesApplyArgs, SampleArgs, StoryArg,
+    DemoArgs, OrgApplyArgs, OrgArg, PoolApplyArgs, PoolsArg, ReadingArgs, RulesApplyArgs, SampleArgs, ServeArgs,
+    StoryArg,
 };
 use crate::cli::{FormatArg, OutputFormat};
 use crate::clock;
@@ -130,7 +131,20 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
     emit(&format!(
         "\ntry next:\n  leap --home {dir} spend --by team --period {last} --top 10\n  leap --home {dir} spend --by division,service --period {first}..{last}\n  leap --home {dir} explain residual:no-rule --period {last}\n  leap --home {dir} rules suggest\n  leap --home {dir} sql \"SELECT \\\"x_LeapOwner\\\", SUM(\\\"BilledCost\\\") FROM charges GROUP BY 1 ORDER BY 2 DESC LIMIT 5\"\n  leap --home {dir} pool list\n  leap demo --story reorg\n  leap demo --story latency\n"
     ))?;
-    if proof.ok() { Ok(()) } else { Err(Failure::quality("the demo's proof does not hold")) }
+    if !proof.ok() {
+        return Err(Failure::quality("the demo's proof does not hold"));
+    }
+    if !args.serve {
+        return Ok(());
+    }
+    drop(home);
+    let any = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    // The usual address where it is free, so that a reader finds it again.
+    let usual = std::net::TcpListener::bind(crate::serve::SITE).is_ok();
+    let listen = Some(if usual { crate::serve::SITE } else { any });
+    emit("\nserving the site; Ctrl-C stops it\n")?;
+    let serve = ServeArgs { listen, open: args.open, otlp_http: Some(any), otlp_grpc: Some(any) };
+    crate::serve::run(&root, &serve).await
 }
 
 /// Residual by reason, then the teams that make most of the cost.

@@ -98,6 +98,8 @@ impl Default for StreamSettings {
 #[derive(Deserialize, Clone, Debug, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ServeSettings {
+    /// Where the site is: an address of this machine.
+    pub(crate) site: SocketAddr,
     /// Where OTLP over HTTP is heard.
     pub(crate) otlp_http: SocketAddr,
     /// Where OTLP over gRPC is heard.
@@ -115,6 +117,7 @@ pub(crate) struct ServeSettings {
 impl Default for ServeSettings {
     fn default() -> ServeSettings {
         ServeSettings {
+            site: crate::serve::SITE,
             otlp_http: crate::serve::HTTP,
             otlp_grpc: crate::serve::GRPC,
             body_mib: 64,
@@ -287,6 +290,8 @@ const SETTINGS_TEXT: &str = "\
 # segment_mib = 64
 
 [serve]
+# Where the site is: an address of this machine, as nobody has to log in.
+# site = \"127.0.0.1:7171\"
 # Where `leap serve` hears OTLP over HTTP and gRPC. Nobody has to log in: leave it to this machine, or to a trusted network.
 # otlp_http = \"127.0.0.1:4318\"
 # otlp_grpc = \"127.0.0.1:4317\"

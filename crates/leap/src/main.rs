@@ -34,6 +34,7 @@ mod residual;
 mod rows;
 mod serve;
 mod sink;
+mod site;
 mod spend;
 mod splits;
 mod story;

@@ -1,7 +1,8 @@
-//! `leap serve`: takes in traces that OpenTelemetry sends, until it is told to stop.
+//! `leap serve`: shows the site and takes in traces that OpenTelemetry sends, until it is told to stop.
 //!
 //! ```text
 //! $ leap serve
+//! leap site  http://127.0.0.1:7171
 //! OTLP/HTTP  http://127.0.0.1:4318
 //! OTLP/gRPC  http://127.0.0.1:4317
 //! ^C leap: stopping: answering what is in flight, storing what is complete (again to end at once)
@@ -17,29 +18,52 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leap_web::otlp::{Limits, Receivers};
+use leap_web::site::Listener;
+use tokio::sync::watch;
 
 use crate::cli::ServeArgs;
 use crate::failure::Failure;
-use crate::home::{Home, ServeSettings};
+use crate::home::{Access, Home, ServeSettings};
 use crate::intake::{self, Traces};
+use crate::site::Pages;
 
 /// Runs until SIGINT or SIGTERM.
 pub(crate) async fn run(root: &Path, args: &ServeArgs) -> Result<(), Failure> {
     let settings = Home::settings(root)?;
     let http = args.otlp_http.unwrap_or(settings.serve.otlp_http);
     let grpc = args.otlp_grpc.unwrap_or(settings.serve.otlp_grpc);
+    let site = Listener::bind(args.listen.unwrap_or(settings.serve.site)).await;
+    let site = site.map_err(|error| Failure::usage(format!("{error}; or set serve.site in leap.toml")))?;
     let receivers = Receivers::bind(http, grpc, limits(&settings.serve)?)
         .await
         .map_err(|error| Failure::usage(format!("{error}; or set serve.otlp_http and serve.otlp_grpc in leap.toml")))?;
     let stop = Signals::listen()?;
     let traces = Arc::new(Traces::start(root, &settings.latency.stream).await?);
+    let pages = Arc::new(Pages::new(Arc::new(Home::open(root, Access::Read).await?)));
+    eprintln!("leap site  http://{}", site.address());
+    if args.open {
+        open_browser(&format!("http://{}", site.address()));
+    }
     for (what, address) in [("OTLP/HTTP", receivers.http()), ("OTLP/gRPC", receivers.grpc())] {
         eprintln!("{what}  http://{address}");
         if !address.ip().is_loopback() {
             eprintln!("leap: anybody who reaches {address} can send traces, as nobody has to log in");
         }
     }
-    let stopped = receivers.run(traces.clone(), stop.wait()).await;
+    let (stopping, mut told) = watch::channel(false);
+    let until = async move {
+        // Ends also where the sender is gone.
+        let _ = told.wait_for(|stopping| *stopping).await;
+    };
+    let site = tokio::spawn(site.run(pages, until));
+    let stop = async {
+        stop.wait().await;
+        stopping.send_replace(true);
+    };
+    let stopped = receivers.run(traces.clone(), stop).await;
+    if tokio::time::timeout(Duration::from_secs(settings.serve.stop_seconds), site).await.is_err() {
+        eprintln!("leap: pages that were still being made were cut");
+    }
     if stopped.cut > 0 {
         eprintln!("leap: {} connections were cut; what they had no answer for will be sent again", stopped.cut);
     }
@@ -50,6 +74,20 @@ pub(crate) async fn run(root: &Path, args: &ServeArgs) -> Result<(), Failure> {
         stored.new, stored.replaced, stored.known, waiting.segments
     );
     Ok(())
+}
+
+/// Opens an address as the desktop does; where there is none, the printed address has to do.
+fn open_browser(address: &str) {
+    let (program, words): (&str, &[&str]) = if cfg!(target_os = "macos") {
+        ("open", &[])
+    } else if cfg!(windows) {
+        ("cmd", &["/C", "start", ""])
+    } else {
+        ("xdg-open", &[])
+    };
+    if let Err(error) = std::process::Command::new(program).args(words).arg(address).spawn() {
+        eprintln!("leap: no browser was opened ({program}: {error}); open {address}");
+    }
 }
 
 /// The limits that the settings name.
@@ -67,6 +105,8 @@ fn limits(settings: &ServeSettings) -> Result<Limits, Failure> {
     })
 }
 
+/// The address of the site.
+pub(crate) const SITE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7171);
 /// The addresses of OTLP.
 pub(crate) const HTTP: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4318);
 /// The same for gRPC.

@@ -25,7 +25,7 @@ use crate::rows;
 use crate::view::View;
 use crate::world::{Slice, World, answers, each_batch, published};
 
-type Rows = (Vec<SpendRow>, BTreeMap<Currency, Money>);
+pub(crate) type Rows = (Vec<SpendRow>, BTreeMap<Currency, Money>);
 
 /// What is asked, beyond the period.
 struct Question<'q> {
@@ -214,6 +214,39 @@ pub(crate) async fn run(root: &Path, args: &SpendArgs) -> Result<(), Failure> {
         answer.totals.push(cells);
     }
     answer.print(args.format.format)
+}
+
+/// A question in words, as a page asks it.
+pub(crate) struct Words<'w> {
+    /// Dimensions, by comma.
+    pub(crate) by: &'w str,
+    /// A predicate over dimensions, as in `--where`.
+    pub(crate) filter: Option<&'w str>,
+    /// Only what stands at this unit or below it.
+    pub(crate) under: Option<&'w TeamId>,
+    pub(crate) period: Period,
+    pub(crate) cost: CostKind,
+    pub(crate) basis: Basis,
+}
+
+/// The dimensions that some words name in a view.
+pub(crate) fn dimensions(view: &View, by: &str) -> Result<Vec<Named>, Failure> {
+    dimension::parse(by, &common_key_columns(view), &view.levels(), &extra_columns(view.head())).map_err(Failure::usage)
+}
+
+/// Rows of `leap spend`, and the totals that they add up to.
+pub(crate) async fn by_words(home: &Home, view: &View, words: &Words<'_>) -> Result<Rows, Failure> {
+    let by = dimensions(view, words.by)?;
+    let filter = words.filter.map(|text| leap_orient::reading::filter::Filter::parse(text, &view.levels()));
+    let filter = filter.transpose().map_err(|fault| Failure::usage(fault.to_string()))?;
+    let question = Question {
+        by: &by,
+        cost: words.cost,
+        basis: words.basis,
+        filter: filter.as_ref().map(|filter| filter as &dyn RowFilter),
+        under: words.under,
+    };
+    ask(home, view, &question, words.period).await
 }
 
 /// A question of who spends what, and nothing else.

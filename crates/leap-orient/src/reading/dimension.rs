@@ -41,6 +41,23 @@ pub enum Dimension {
     Charge(String),
 }
 
+impl Dimension {
+    /// How a filter names it ([`super::filter::Filter`]); `None` where a filter cannot choose by it.
+    pub fn in_filter(&self) -> Option<String> {
+        Some(match self {
+            Dimension::Owner => "team".to_owned(),
+            Dimension::Rule => "rule".to_owned(),
+            Dimension::Source => "source".to_owned(),
+            Dimension::Pool => "pool".to_owned(),
+            Dimension::Level(name) | Dimension::Key(name) | Dimension::Resource(name) => name.clone(),
+            Dimension::Tag(key) => format!("Tags['{}']", key.replace('\'', "''")),
+            Dimension::Month | Dimension::Day | Dimension::BillingPeriod | Dimension::Path | Dimension::Charge(_) => {
+                return None;
+            }
+        })
+    }
+}
+
 /// A dimension and the name that its column has in the answer: what the person typed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Named {

@@ -25,7 +25,15 @@ struct Serving {
 
 impl Serving {
     fn start(home: &Home) -> Serving {
-        let mut command = home.command(&["serve", "--otlp-http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0"]);
+        let mut command = home.command(&[
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--otlp-http",
+            "127.0.0.1:0",
+            "--otlp-grpc",
+            "127.0.0.1:0",
+        ]);
         let mut child = command.stderr(Stdio::piped()).spawn().expect("leap starts");
         let mut err = BufReader::new(child.stderr.take().expect("a pipe"));
         let mut address = |what: &str| {
@@ -131,7 +139,8 @@ fn what_is_no_trace_is_told_so() {
     assert_eq!(code, 404);
     assert!(answer.contains("leap takes no logs"), "{answer}");
 
-    let second = home.run(&["serve", "--otlp-http", &serving.http, "--otlp-grpc", "127.0.0.1:0"]);
+    let second =
+        home.run(&["serve", "--listen", "127.0.0.1:0", "--otlp-http", &serving.http, "--otlp-grpc", "127.0.0.1:0"]);
     assert_eq!(second.code, 2);
     let said = format!("leap: cannot listen on {} for OTLP/HTTP: ", serving.http);
     assert!(second.err.starts_with(&said) && second.err.contains("--otlp-http"), "{}", second.err);

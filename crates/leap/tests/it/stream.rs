@@ -173,7 +173,8 @@ fn a_damaged_record_of_the_spool_is_named_and_costs_no_other() {
 fn a_second_server_of_one_home_is_refused_and_other_commands_are_not() {
     let home = home_with(SOON);
     let server = Server::start(&home);
-    let second = home.run(&["serve", "--otlp-http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0"]);
+    let second =
+        home.run(&["serve", "--listen", "127.0.0.1:0", "--otlp-http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0"]);
     assert_eq!(second.code, 75, "{}", second.err);
     assert!(second.err.contains("another leap serve takes traces in for this home"), "{}", second.err);
     assert_eq!(server.send(&trace(1)).code, 200);

@@ -39,7 +39,8 @@ impl Server {
     }
 
     pub(super) fn start_at(home: &Home, http: &str) -> Server {
-        let mut command = home.command(&["serve", "--otlp-http", http, "--otlp-grpc", "127.0.0.1:0"]);
+        let mut command =
+            home.command(&["serve", "--listen", "127.0.0.1:0", "--otlp-http", http, "--otlp-grpc", "127.0.0.1:0"]);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("leap starts");
         let err = BufReader::new(child.stderr.take().expect("a pipe"));
         let mut server = Server { child, err, said: String::new(), http: String::new(), grpc: String::new() };

@@ -1,0 +1,113 @@
+//! A page as JSON or CSV: the same tables as its HTML, exact.
+
+use serde_json::{Map, Value, json};
+
+use super::model::{Cell, Page, Row, Table};
+
+/// The tables of a page: `{"snapshot", "title", "tables": [{"id", "caption", "unit", "sum", "rows": [{…}], "next"}]}`.
+pub fn json(page: &Page, snapshot: &str) -> Value {
+    let tables: Vec<Value> = page.tables().into_iter().map(table).collect();
+    json!({ "snapshot": snapshot, "title": page.title, "about": page.sub, "tables": tables })
+}
+
+fn table(table: &Table) -> Value {
+    let rows = |rows: &[Row]| rows.iter().map(|row| object(table, row)).collect::<Vec<Value>>();
+    json!({
+        "id": table.id.trim_start_matches("t-"),
+        "caption": table.caption,
+        "unit": table.unit,
+        "sum": table.sum.as_ref().map(|(sum, _)| sum),
+        "rows": rows(&table.rows),
+        "next": table.next.as_ref().map(|next| &next.href),
+    })
+}
+
+fn object(table: &Table, row: &Row) -> Value {
+    let cells = table.columns.iter().zip(&row.cells).filter(|(_, cell)| !matches!(cell, Cell::Why(..)));
+    Value::Object(cells.map(|(column, cell)| (column.name.clone(), plain(cell))).collect::<Map<String, Value>>())
+}
+
+fn plain(cell: &Cell) -> Value {
+    match cell {
+        Cell::Empty | Cell::None => Value::Null,
+        _ => Value::String(text(cell)),
+    }
+}
+
+fn text(cell: &Cell) -> String {
+    match cell {
+        Cell::Empty | Cell::None | Cell::Why(..) => String::new(),
+        Cell::Text(text) | Cell::Badge(_, text) => text.clone(),
+        Cell::Link(link) | Cell::Id(link) => link.text.clone(),
+        Cell::Figure(figure) => figure.exact.clone(),
+        Cell::Number(exact, _) => exact.clone(),
+    }
+}
+
+/// The table that adds up (else the first one) as CSV (RFC 4180), without its foot.
+pub fn csv(page: &Page) -> String {
+    let tables = page.tables();
+    let Some(table) = tables.iter().find(|table| table.sum.is_some()).or(tables.first()) else {
+        return String::new();
+    };
+    let line = |cells: Vec<String>| cells.join(",") + "\r\n";
+    let mut out = line(table.columns.iter().map(|column| field(&guarded(&column.name))).collect());
+    for row in &table.rows {
+        out += &line(
+            row.cells
+                .iter()
+                .map(|cell| match cell {
+                    Cell::Figure(_) | Cell::Number(..) => text(cell),
+                    _ => field(&guarded(&text(cell))),
+                })
+                .collect(),
+        );
+    }
+    out
+}
+
+fn field(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+}
+
+/// A text that a spreadsheet would run as a formula gets an apostrophe in front.
+fn guarded(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::model::{Block, Column, Figure, Link};
+    use super::*;
+
+    fn page() -> Page {
+        let figure = Figure { exact: "-12.5".into(), shown: "−13".into(), href: "/x".into(), ..Figure::default() };
+        let table = Table {
+            id: "t-team".into(),
+            unit: "USD".into(),
+            columns: vec![Column::text("Team"), Column::figure("Cost"), Column::text("Why")],
+            rows: vec![Row::new(vec![
+                Cell::Text("=cmd|' /C calc'!A0, \"x\"".into()),
+                Cell::Figure(figure),
+                Cell::Why("x".into(), Link::new("Why?", "/explain")),
+            ])],
+            sum: Some(("-12.5".into(), 1)),
+            ..Table::default()
+        };
+        Page { blocks: vec![Block::Table(table)], ..Page::default() }
+    }
+
+    #[test]
+    fn csv_is_exact_and_no_formula_runs() {
+        assert_eq!(csv(&page()), "Team,Cost,Why\r\n\"'=cmd|' /C calc'!A0, \"\"x\"\"\",-12.5,\r\n");
+    }
+
+    #[test]
+    fn json_has_the_snapshot_and_exact_texts() {
+        let value = json(&page(), "7c41");
+        assert_eq!(value["snapshot"], "7c41");
+        assert_eq!(value["tables"][0]["rows"][0]["Cost"], "-12.5");
+        assert_eq!(value["tables"][0]["sum"], "-12.5");
+        assert!(value["tables"][0]["rows"][0].get("Why").is_none(), "a link is no datum");
+    }
+}

@@ -1,0 +1,483 @@
+//! A page as HTML: exactly the classes of the design system (`crates/leap-web/assets/README.md`).
+
+use maud::{DOCTYPE, Markup, html};
+
+use super::assets;
+use super::model::{Block, Cell, Chart, Column, Field, Figure, Filters, Frame, Link, Made, Page, Row, Table, Tone};
+
+/// What a person chose for their own eyes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Display {
+    /// `auto`, `light` or `dark`.
+    pub theme: &'static str,
+    /// Patterns over colours.
+    pub patterns: bool,
+}
+
+impl Default for Display {
+    fn default() -> Display {
+        Display { theme: "auto", patterns: false }
+    }
+}
+
+const RAIL: [(&str, &str, &str); 9] = [
+    ("charter", "Charter", "/"),
+    ("team", "Team", ""),
+    ("explore", "Explore", "/explore"),
+    ("latency", "Latency", "/latency"),
+    ("coverage", "Coverage", "/coverage"),
+    ("pools", "Pools", "/pools"),
+    ("org", "Org", "/org"),
+    ("periods", "Periods", "/periods"),
+    ("data", "Data", "/data"),
+];
+
+/// The whole document.
+pub fn document(page: &Page, frame: &Frame, display: Display) -> String {
+    let at = assets::base();
+    let theme = |value: &str, words: &str| {
+        html! { li { button name="theme" value=(value) aria-pressed=(display.theme == value) { (words) } } }
+    };
+    html! {
+        (DOCTYPE)
+        html lang="en" data-theme=(display.theme) data-patterns=[display.patterns.then_some("on")] {
+            (head(&page.title, &at))
+            body {
+                a.skip href="#main" { "Skip to content" }
+                header.top {
+                    a.brand href="/" {
+                        svg viewBox="0 0 16 16" aria-hidden="true" {
+                            path d="M1 15V1h3v11h11v3z" {}
+                            path d="M7 9V6h3V3h3v6z" {}
+                        }
+                        "leap"
+                    }
+                    @if !frame.periods.is_empty() { (scope(frame)) }
+                    a.fresh.push href="/data" {
+                        @if frame.through.is_empty() { "Nothing taken in yet" }
+                        @else { "Complete through " b { time { (frame.through) } } " · unexplained " b { (frame.unexplained) } }
+                    }
+                    a.find href="/search" data-palette="" { "Search " kbd { "Ctrl K" } }
+                    details.menu {
+                        summary.btn.plain { "Display" span.hush { " and help" } }
+                        div {
+                            p.label { "One person on this machine: no login" }
+                            form method="post" action="/preferences" data-preferences {
+                                ul {
+                                    (theme("auto", "As the system"))
+                                    (theme("light", "Light"))
+                                    (theme("dark", "Dark"))
+                                    li { button name="patterns" value=(if display.patterns { "off" } else { "on" })
+                                        aria-pressed=(display.patterns) { "Patterns in charts" } }
+                                }
+                            }
+                            ul { li { a href="/start" { "First steps" } } }
+                        }
+                    }
+                }
+                nav.rail aria-label="Pages" {
+                    ul {
+                        @for (name, words, href) in RAIL {
+                            @let href = if name == "team" { frame.team.as_str() } else { href };
+                            @if !href.is_empty() {
+                                li { a href=(href) aria-current=[(name == frame.current).then_some("page")] data-name=(words) {
+                                    (words)
+                                    @if name == "coverage" && !frame.residual.is_empty() {
+                                        span.count title="residual" { (frame.residual) }
+                                    }
+                                } }
+                            }
+                        }
+                    }
+                }
+                main #main {
+                    @if let Some(broken) = &frame.broken { (notice(Tone::Bad, broken, Some(&Link::new("Proofs", "/data?tab=proofs")))) }
+                    @if !page.crumbs.is_empty() {
+                        nav.crumbs aria-label="Breadcrumb" { ol { @for crumb in &page.crumbs { li { (link(crumb)) } } } }
+                    }
+                    header.page {
+                        div {
+                            h1 { @if page.is_id { span.id { (page.title) } } @else { (page.title) } }
+                            p.sub { (page.sub) }
+                        }
+                        (actions(page, frame))
+                    }
+                    @if !page.tabs.is_empty() {
+                        nav.tabs aria-label="Views" { @for (tab, here) in &page.tabs {
+                            a href=(tab.href) aria-current=[here.then_some("page")] { (tab.text) }
+                        } }
+                    }
+                    (blocks(&page.blocks))
+                }
+                footer.foot {
+                    @if !frame.snapshot.0.is_empty() {
+                        span { "Snapshot " a.id href="/data?tab=snapshots" { (short(&frame.snapshot.0)) }
+                            ", made " time { (frame.snapshot.1) } }
+                    }
+                    span { (frame.reading) }
+                    a href="/api/v1/openapi.json" { "API" }
+                    a href="/licences" { "Licences" }
+                    span { "leap " (env!("CARGO_PKG_VERSION")) }
+                    @if !assets::has_charts() {
+                        p.notice { "This build has no charts: run cargo xtask assets." }
+                    }
+                }
+            }
+        }
+    }
+    .into_string()
+}
+
+/// A page without anything around it, for what is said when no page can be made.
+pub fn bare(title: &str, text: &str, remedy: Option<&Link>, request: &str, display: Display) -> String {
+    let at = assets::base();
+    html! {
+        (DOCTYPE)
+        html lang="en" data-theme=(display.theme) {
+            (head(title, &at))
+            body.bare {
+                main #main { div.sheet {
+                    h1 { (title) }
+                    @for line in text.lines() { p { (line) } }
+                    @if let Some(remedy) = remedy { p { (link(remedy)) } }
+                    @if !request.is_empty() { p.dim.small { "Request " span.id { (request) } } }
+                    p { a href="/" { "Charter" } " · " a href="/search" { "Search" } }
+                } }
+            }
+        }
+    }
+    .into_string()
+}
+
+fn head(title: &str, at: &str) -> Markup {
+    html! {
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            meta name="color-scheme" content="light dark";
+            title { (title) " · leap" }
+            meta name="htmx-config" content=r#"{"includeIndicatorCSS": false, "history": "reload"}"#;
+            link rel="icon" href={ (at) "icon.svg" } type="image/svg+xml";
+            link rel="stylesheet" href={ (at) "leap.css" };
+            @if assets::has_charts() { script src={ (at) "vendor/htmx.min.js" } defer {} }
+            script src={ (at) "leap.js" } type="module" {}
+        }
+    }
+}
+
+fn short(digest: &str) -> &str {
+    digest.get(..8).unwrap_or(digest)
+}
+
+fn scope(frame: &Frame) -> Markup {
+    html! {
+        form.scope method="get" action=(frame.path) data-auto aria-label="Scope" {
+            a.btn href="/search?kind=unit" data-palette="unit" { span.hush { "Unit: " } (frame.unit) }
+            @for (name, value) in &frame.hidden { input type="hidden" name=(name) value=(value); }
+            label { span.hush { "Period" }
+                select name="period" data-default=(frame.periods[0].0) {
+                    @for (value, words) in &frame.periods {
+                        option value=(value) selected[*value == frame.period] { (words) }
+                    }
+                    @if !frame.periods.iter().any(|(value, _)| *value == frame.period) {
+                        option value=(frame.period) selected { (frame.period) }
+                    }
+                }
+            }
+            @if frame.measures.len() > 1 {
+                label { span.hush { "Measure" }
+                    select name="measure" data-default=(frame.measures[0]) {
+                        @for value in &frame.measures { option selected[*value == frame.measure] { (value) } }
+                    }
+                }
+            }
+            button.btn.apply { "Show" }
+        }
+    }
+}
+
+fn actions(page: &Page, frame: &Frame) -> Markup {
+    if page.command.is_none() && page.tables().is_empty() {
+        return html! {};
+    }
+    let download = |format: &str| {
+        let join = if frame.path.contains('?') { '&' } else { '?' };
+        let mut href = frame.path.clone();
+        let mut parameters: Vec<(String, String)> = frame.hidden.clone();
+        if frame.periods.first().is_none_or(|(first, _)| *first != frame.period) && !frame.period.is_empty() {
+            parameters.push(("period".to_owned(), frame.period.clone()));
+        }
+        if frame.measures.first().is_none_or(|first| *first != frame.measure) && !frame.measure.is_empty() {
+            parameters.push(("measure".to_owned(), frame.measure.clone()));
+        }
+        parameters.push(("format".to_owned(), format.to_owned()));
+        href.push(join);
+        href.push_str(&super::query(&parameters));
+        href
+    };
+    html! {
+        div.actions {
+            details.menu { summary.btn { "Copy" } div { ul {
+                li { button type="button" data-copy-link { "Address" } }
+                @if let Some(command) = &page.command {
+                    li { button type="button" data-copy=(command) { "As command" } }
+                    li { code.small { (command) } }
+                }
+            } } }
+            @if !page.tables().is_empty() {
+                details.menu { summary.btn { "Download" } div { ul {
+                    li { a href=(download("csv")) download { "CSV" } }
+                    li { a href=(download("json")) { "JSON" } }
+                } } }
+            }
+        }
+    }
+}
+
+fn link(link: &Link) -> Markup {
+    html! { @if link.href.is_empty() { (link.text) } @else { a href=(link.href) { (link.text) } } }
+}
+
+fn blocks(all: &[Block]) -> Markup {
+    html! { @for one in all { (block(one)) } }
+}
+
+fn block(block: &Block) -> Markup {
+    match block {
+        Block::Headline { figure, unit, delta, say } => html! {
+            section.headline {
+                p.big {
+                    (figure_link(figure, unit.split(' ').next()))
+                    " " span.u { (unit) }
+                    @if !delta.is_empty() {
+                        span.delta { @for (at, text) in delta.iter().enumerate() { @if at > 0 { " · " } (text) } }
+                    }
+                }
+                @if !say.is_empty() { p.lead { (say) } }
+            }
+        },
+        Block::Facts(facts) => html! {
+            dl.facts { @for (name, value, unit, below) in facts {
+                div {
+                    dt { (name) }
+                    dd.mid { (loose(value, unit)) @if !unit.is_empty() { " " span.u { (unit) } } }
+                    @if !below.is_empty() { dd { (below) } }
+                }
+            } }
+        },
+        Block::Section { title, say, blocks: inner } => html! {
+            section.block {
+                header { h2 { (title) } @if !say.is_empty() { p.say { (say) } } }
+                (blocks(inner))
+            }
+        },
+        Block::Chart(chart, table) => with_chart(chart, table),
+        Block::ChartOf(chart, id) => figure_of(chart, id, ""),
+        Block::Table(table) => html! { section.block { (self::table(table)) } },
+        Block::Split(left, right) => html! {
+            div.split { div { (blocks(left)) } div { (blocks(right)) } }
+        },
+        Block::Pairs(pairs) => html! {
+            dl.pairs { @for (name, value) in pairs { dt { (name) } dd { (loose(value, "")) } } }
+        },
+        Block::Trail(steps) => html! {
+            ol.trail { @for (title, code, say) in steps {
+                li { h3 { (title) } @if !code.is_empty() { p { code { (code) } } } @if !say.is_empty() { p.say { (say) } } }
+            } }
+        },
+        Block::Tasks(tasks) => html! {
+            ul.tasks { @for (what, worth, say) in tasks {
+                li { (link(what))
+                    @if let Some((figure, unit)) = worth { span.worth { (figure_link(figure, Some(unit))) " " (unit) } }
+                    p { (say) }
+                }
+            } }
+        },
+        Block::Notice(tone, text, to) => notice(*tone, text, to.as_ref()),
+        Block::Nothing(text, next) => html! {
+            div.empty { p { strong { (text) } } @for next in next { p { (link(next)) } } }
+        },
+        Block::Filters(form) => filters(form),
+        Block::Text(text) => html! {
+            div.scroll role="region" aria-label="Text" tabindex="0" { pre { code { (text) } } }
+        },
+    }
+}
+
+fn notice(tone: Tone, text: &str, to: Option<&Link>) -> Markup {
+    html! { p class={ "notice " (word(tone)) } { (text) @if let Some(to) = to { " " (link(to)) } } }
+}
+
+fn word(tone: Tone) -> &'static str {
+    match tone {
+        Tone::Ok => "ok",
+        Tone::Warn => "warn",
+        Tone::Bad => "bad",
+        Tone::Info => "info",
+    }
+}
+
+fn made(figure: &Figure) -> Option<&'static str> {
+    match figure.made {
+        Made::Sum => None,
+        Made::Change => Some("change"),
+        Made::Count => Some("count"),
+    }
+}
+
+/// A figure outside a table.
+fn figure_link(figure: &Figure, unit: Option<&str>) -> Markup {
+    if figure.href.is_empty() {
+        return html! { (figure.shown) };
+    }
+    html! { a.fig href=(figure.href) data-v=(figure.exact) data-u=[unit] data-k=[made(figure)] { (figure.shown) } }
+}
+
+/// A cell's content outside a table.
+fn loose(cell: &Cell, unit: &str) -> Markup {
+    match cell {
+        Cell::Figure(figure) => figure_link(figure, Some(unit)),
+        _ => content(cell),
+    }
+}
+
+fn content(cell: &Cell) -> Markup {
+    match cell {
+        Cell::Empty => html! {},
+        Cell::None => html! { "–" },
+        Cell::Text(text) => html! { (text) },
+        Cell::Link(to) => link(to),
+        Cell::Id(to) if to.href.is_empty() => html! { span.id { (to.text) } },
+        Cell::Id(to) => html! { a.id href=(to.href) { (to.text) } },
+        Cell::Figure(figure) if figure.href.is_empty() => html! { (figure.shown) },
+        Cell::Figure(figure) => html! { a.fig href=(figure.href) data-k=[made(figure)] { (figure.shown) } },
+        Cell::Number(_, shown) => html! { (shown) },
+        Cell::Why(of, to) => html! { a href=(to.href) { (to.text) span.hush { " " (of) } } },
+        Cell::Badge(tone, text) => html! { span class={ "badge " (word(*tone)) } { (text) } },
+    }
+}
+
+fn filters(form: &Filters) -> Markup {
+    html! {
+        form.filters method="get" data-auto[!form.is_search] role=[form.is_search.then_some("search")] aria-label=(form.label) {
+            @if !form.chips.is_empty() {
+                div.field {
+                    span.label.small.dim #g-by { "Grouped by" }
+                    ul.chips aria-labelledby="g-by" { @for (word, without, first) in &form.chips {
+                        li.chip { (word) " "
+                            @if let Some(first) = first { a href=(first) aria-label={ "Move " (word) " to the front" } { "←" } }
+                            a href=(without) aria-label={ "Remove " (word) } { "×" }
+                        }
+                    } }
+                }
+            }
+            @for (name, value) in &form.hidden { input type="hidden" name=(name) value=(value); }
+            @for field in &form.fields { (field_of(field)) }
+            button.btn.apply[!form.is_search] { @if form.is_search { "Search" } @else { "Show" } }
+        }
+    }
+}
+
+fn field_of(field: &Field) -> Markup {
+    let id = format!("f-{}", field.name);
+    html! {
+        div.field {
+            label for=(id) { (field.label) }
+            @if field.choices.is_empty() {
+                input id=(id) name=(field.name) value=(field.value) size="24" placeholder=(field.example) spellcheck="false"
+                    type=[(field.name == "q").then_some("search")];
+            } @else {
+                select id=(id) name=(field.name) data-default=(field.default) {
+                    @for (value, words) in &field.choices {
+                        option value=(value) selected[*value == field.value] { (words) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn figure_of(chart: &Chart, id: &str, unit: &str) -> Markup {
+    html! {
+        figure.chart data-chart=(chart.kind) data-table=(id) data-unit=(unit)
+            data-flags=[(!chart.flags.is_empty()).then_some(chart.flags)]
+            data-target=[chart.target.as_ref().map(|target| &target.0)]
+            data-target-name=[chart.target.as_ref().map(|target| &target.1)] {
+            figcaption { h2 { (chart.title) } p { (chart.say) } }
+            @if assets::has_charts() { div.plot data-size=[(!chart.size.is_empty()).then_some(chart.size)] {} }
+        }
+    }
+}
+
+/// Longer tables than this are folded away below their chart.
+const BESIDE: usize = 15;
+
+fn with_chart(chart: &Chart, table: &Table) -> Markup {
+    let drawn = figure_of(chart, &table.id, &table.unit);
+    if table.rows.len() <= BESIDE && table.columns.len() <= 5 {
+        return html! { section.block { div.pair { (drawn) (self::table(table)) } } };
+    }
+    html! {
+        section.block {
+            (drawn)
+            details.data open[!assets::has_charts()] { summary { "Show data" } (self::table(table)) }
+        }
+    }
+}
+
+fn table(table: &Table) -> Markup {
+    let classes =
+        format!("t{}{}", if table.is_cards { " cards" } else { "" }, if table.is_sticky { " sticky" } else { "" });
+    html! {
+        div.scroll role="region" aria-label=(table.caption) tabindex="0" {
+            table class=(classes) id=(table.id) data-sort=[table.next.is_none().then_some("whole")]
+                data-sum=[table.sum.as_ref().map(|sum| &sum.0)] data-adds=[table.sum.as_ref().map(|sum| sum.1)] {
+                caption { (table.caption) }
+                thead { tr { @for column in &table.columns { (column_head(column)) } } }
+                tbody { @for row in &table.rows { (self::row(table, row)) } }
+                @if !table.foot.is_empty() { tfoot { @for row in &table.foot { (self::row(table, row)) } } }
+            }
+        }
+        @if let Some(next) = &table.next {
+            p.more id={ (table.id) "-more" } { a rel="next" href=(next.href) { (next.text) } }
+        }
+    }
+}
+
+fn column_head(column: &Column) -> Markup {
+    html! {
+        th scope="col" class=[column.is_figure.then_some("n")] data-role=[column.role] data-c=[column.colour.as_ref()] {
+            (column.name)
+        }
+    }
+}
+
+fn row(table: &Table, row: &Row) -> Markup {
+    let (id, parent) = row.tree.as_ref().map_or((None, None), |(id, parent)| (Some(id), Some(parent)));
+    html! {
+        tr class=[row.is_rest.then_some("rest")] data-last[row.is_rest] data-skip[row.undrawn] data-total[row.is_level]
+            data-c=[row.colour.as_ref()] data-id=[id] data-parent=[parent] {
+            @for (at, cell) in row.cells.iter().enumerate() {
+                @if at == 0 {
+                    th scope="row" class=[(row.depth > 0).then(|| format!("i{}", row.depth.min(3)))] { (content(cell)) }
+                } @else {
+                    (data_cell(table.columns.get(at), table.is_cards, cell))
+                }
+            }
+        }
+    }
+}
+
+fn data_cell(column: Option<&Column>, cards: bool, cell: &Cell) -> Markup {
+    let exact = match cell {
+        Cell::Figure(figure) => Some(&figure.exact),
+        Cell::Number(exact, _) => Some(exact),
+        _ => None,
+    };
+    let class = match cell {
+        Cell::Why(..) => Some("why"),
+        _ => column.filter(|column| column.is_figure).map(|_| "n"),
+    };
+    let label = column.filter(|_| cards).map(|column| &column.name);
+    html! { td class=[class] data-v=[exact] data-l=[label] { (content(cell)) } }
+}

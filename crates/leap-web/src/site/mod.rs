@@ -1,0 +1,142 @@
+//! The site: pages as values, and a server that shows them.
+//!
+//! A [`Site`] is asked with an [`Ask`] and answers with a [`Page`](model::Page), which is HTML, JSON or CSV as the reader
+//! wants it. Reading order: `model` (what a page says), `html`, `export`, `assets`, `server` (addresses, headers, rights).
+
+pub mod assets;
+pub mod export;
+pub mod html;
+pub mod model;
+mod server;
+
+pub use server::{Error, Listener};
+
+use model::{Frame, Link, Page};
+
+/// A question: a path and its parameters, percent-decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// `/team/payments`, decoded segment by segment.
+    pub path: Vec<String>,
+    /// The parameters, in their order.
+    pub parameters: Vec<(String, String)>,
+}
+
+impl Ask {
+    /// The first value of a parameter, where it is not empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
+    }
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The page.
+    pub page: Page,
+    /// What is around it.
+    pub frame: Frame,
+}
+
+/// Why there is no page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// Nothing that the person may see is there.
+    NotFound(String),
+    /// A parameter is not understood: its name, what is wrong and the remedy, and where the page is without it.
+    Parameter {
+        /// The parameter.
+        name: String,
+        /// What is wrong, and what it may be.
+        message: String,
+        /// The address without it.
+        without: Option<Link>,
+    },
+    /// Nothing was taken in yet, or another reason why there is nothing to show; not a fault.
+    Nothing(String),
+    /// The proof does not hold, or something broke.
+    Failed(String),
+}
+
+/// What answers. Called on a thread that may block.
+pub trait Site: Send + Sync + 'static {
+    /// One page.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn answer(&self, ask: &Ask) -> Result<Answer, Problem>;
+
+    /// What the palette finds: `{"snapshot", "items"}`.
+    ///
+    /// # Errors
+    /// Why nothing can be found.
+    fn search(&self, ask: &Ask) -> Result<serde_json::Value, Problem>;
+
+    /// Figures for Prometheus, in its text format.
+    ///
+    /// # Errors
+    /// Why there are none.
+    fn metrics(&self) -> Result<String, Problem>;
+
+    /// The digest of the newest snapshot: what pages are made of.
+    ///
+    /// # Errors
+    /// Why it is not known.
+    fn snapshot(&self) -> Result<String, Problem>;
+}
+
+/// Parameters as a query: `a=b&c=d`, percent-encoded.
+pub fn query(parameters: &[(String, String)]) -> String {
+    let pairs = parameters.iter().map(|(name, value)| format!("{}={}", encoded(name), encoded(value)));
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+/// A text in an address: everything but letters, digits and `-._~,:'` is percent-encoded.
+pub fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b',' | b':') {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+/// The reverse of [`encoded`]; `plus` also reads `+` as a space, as forms write it. `None` where it is no UTF-8.
+pub fn decoded(text: &str, plus: bool) -> Option<String> {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'%' => {
+                let hex = text.get(at + 1..at + 3)?;
+                out.push(u8::from_str_radix(hex, 16).ok()?);
+                at += 2;
+            }
+            b'+' if plus => out.push(b' '),
+            byte => out.push(byte),
+        }
+        at += 1;
+    }
+    String::from_utf8(out).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_encoded_is_decoded() {
+        for text in ["Amazon EC2", "a&b=c#d", "../é中\"<'>", "100 %", "+"] {
+            assert_eq!(decoded(&encoded(text), true).as_deref(), Some(text));
+        }
+        assert_eq!(decoded("a+b", true).as_deref(), Some("a b"));
+        assert_eq!(decoded("a+b", false).as_deref(), Some("a+b"));
+        assert_eq!(decoded("%", true), None);
+        assert_eq!(decoded("%zz", true), None);
+        assert_eq!(decoded("%ff", true), None, "no UTF-8");
+    }
+}

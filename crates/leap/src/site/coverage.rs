@@ -1,0 +1,307 @@
+//! Coverage: is every unit of money in exactly one place? The ledger, and what no team owns.
+
+use std::collections::BTreeMap;
+
+use leap_terms::{Money, Owner};
+use leap_web::site::Problem;
+use leap_web::site::model::{Block, Cell, Chart, Column, Figure, Link, Made, Page, Row, Table, Tone};
+
+use super::failed;
+use super::ground::{Ground, NONE, is_residual};
+use super::words::{amount, cents, headline, share_cell, short};
+use crate::failure::Failure;
+
+/// Edges of a flow that are drawn.
+const EDGES: usize = 10;
+
+/// Who looks after a residual.
+pub(super) fn steward(ground: &Ground, owner: &str) -> Option<String> {
+    match owner.parse::<Owner>() {
+        Ok(Owner::Residual(reason)) => Some(ground.view().steward(&reason)).filter(|name| !name.is_empty()),
+        Ok(Owner::Team(_)) | Err(_) => None,
+    }
+}
+
+fn tabs(ground: &Ground, residual: bool) -> Vec<(Link, bool)> {
+    vec![
+        (Link::new("Ledger", ground.to(&["coverage"], &[])), !residual),
+        (Link::new("Residual", ground.to(&["coverage", "residual"], &[])), residual),
+    ]
+}
+
+/// Bill = Σ teams + residual.
+pub(super) fn ledger(ground: &Ground) -> Result<Page, Problem> {
+    let (rows, total) = ground.spent("team", None, None, ground.period)?;
+    let (sources, bill) = ground.spent("source", None, None, ground.period)?;
+    let residual: Money = rows.iter().filter(|row| is_residual(row)).map(|row| row.amount).sum();
+    let teams = rows.iter().filter(|row| !is_residual(row) && !row.amount.is_zero()).count();
+    let difference = bill - total;
+    let proofs = proofs(ground)?;
+    let mut page = Page {
+        title: "Coverage".to_owned(),
+        sub: format!("Is every {} of {} in exactly one place?", ground.currency, ground.period),
+        tabs: tabs(ground, false),
+        command: Some("leap verify".to_owned()),
+        ..Page::default()
+    };
+    page.blocks.push(Block::Headline {
+        figure: Figure { exact: difference.to_string(), shown: cents(difference), ..Figure::default() },
+        unit: format!("{} unexplained", ground.currency),
+        delta: Vec::new(),
+        say: format!(
+            "{} totals of {} charges were compared when they were taken in; {} differ.",
+            proofs.len(),
+            proofs.iter().map(|proof| proof.rows).max().map_or_else(|| "no".to_owned(), |_| counted(&proofs)),
+            proofs.iter().filter(|proof| !proof.difference.is_zero()).count()
+        ),
+    });
+    let mut lines = vec![Row::new(vec![
+        Cell::Link(Link::new(format!("{teams} teams"), ground.to(&["explore"], &[("by", "team")]))),
+        Cell::Number((total - residual).to_string(), cents(total - residual)),
+        share_cell(total - residual, total),
+    ])];
+    for row in rows.iter().filter(|row| is_residual(row) && !row.amount.is_zero()) {
+        let owner = row.values[0].clone().unwrap_or_default();
+        let mut line = Row::new(vec![
+            Cell::Link(Link::new(ground.name(&owner), ground.to(&["coverage", "residual"], &[]))),
+            amount(row.amount, ground.rows(&[("team", &owner)])),
+            share_cell(row.amount, total),
+        ]);
+        line.colour = Some("residual".to_owned());
+        lines.push(line);
+    }
+    let ledger = Table {
+        id: "t-ledger".to_owned(),
+        caption: format!("Where the bill of {} is, {}", ground.period, ground.currency),
+        unit: ground.currency.as_str().to_owned(),
+        columns: vec![Column::text("Place"), Column::figure("Amount"), Column::undrawn("Share")],
+        rows: lines,
+        foot: vec![
+            Row::new(vec![
+                Cell::Text("Together".to_owned()),
+                Cell::Number(total.to_string(), cents(total)),
+                Cell::Empty,
+            ]),
+            Row::new(vec![
+                Cell::Text("Bill, by its sources".to_owned()),
+                Cell::Number(bill.to_string(), cents(bill)),
+                Cell::Empty,
+            ]),
+            Row::new(vec![
+                Cell::Text("Difference".to_owned()),
+                Cell::Number(difference.to_string(), cents(difference)),
+                Cell::Empty,
+            ]),
+        ],
+        sum: Some((total.to_string(), 1)),
+        ..Table::default()
+    };
+    page.blocks.push(Block::Section {
+        title: "The ledger".to_owned(),
+        say: "Teams and residual together are the bill, to the last digit.".to_owned(),
+        blocks: vec![Block::Table(ledger)],
+    });
+    let sources = sources
+        .iter()
+        .map(|row| {
+            let source = row.values[0].clone().unwrap_or_else(|| NONE.to_owned());
+            let name = if source == NONE { "lines of pools (add up to zero)".to_owned() } else { source.clone() };
+            Row::new(vec![
+                Cell::Text(name),
+                amount(row.amount, ground.rows(&[("source", &source)])),
+                share_cell(row.amount, bill),
+            ])
+        })
+        .collect();
+    page.blocks.push(Block::Section {
+        title: "The bill, by source".to_owned(),
+        say: String::new(),
+        blocks: vec![Block::Table(Table {
+            id: "t-source".to_owned(),
+            caption: format!("{} cost by source, {}, {}", ground.cost.word(), ground.period, ground.currency),
+            unit: ground.currency.as_str().to_owned(),
+            columns: vec![Column::text("Source"), Column::figure("Amount"), Column::undrawn("Share")],
+            rows: sources,
+            ..Table::default()
+        })],
+    });
+    page.blocks.push(flow(ground)?);
+    Ok(page)
+}
+
+fn counted(proofs: &[leap_book::ProofRow]) -> String {
+    // Each scope has a line per currency and cost; the charges are counted once.
+    let mut scopes = BTreeMap::new();
+    for proof in proofs {
+        scopes.insert((&proof.scope, &proof.currency), proof.rows);
+    }
+    scopes.values().sum::<u64>().to_string()
+}
+
+fn proofs(ground: &Ground) -> Result<Vec<leap_book::ProofRow>, Problem> {
+    let Some(snapshot) = &ground.view().head().snapshot else { return Ok(Vec::new()) };
+    let proofs = ground.runtime.block_on(ground.home.book.proofs(snapshot.id));
+    proofs.map_err(|error| failed(&Failure::from_error(&error)))
+}
+
+/// From provider through category to the level below the top: two steps of edges, each of which is the whole bill.
+fn flow(ground: &Ground) -> Result<Block, Problem> {
+    let level = ground.view().levels().into_iter().nth(1).unwrap_or_else(|| "team".to_owned());
+    let mut rows = Vec::new();
+    let first = ground.spent("provider,service_category", None, None, ground.period)?.0;
+    let second = ground.spent(&format!("service_category,{level}"), None, None, ground.period)?.0;
+    for (edges, from, to) in [(first, "provider", "service_category"), (second, "service_category", level.as_str())] {
+        let mut edges: Vec<_> = edges.into_iter().filter(|row| row.amount > Money::ZERO).collect();
+        let rest = edges.split_off(edges.len().min(EDGES));
+        for row in edges {
+            let value = |at: usize| row.values[at].clone().unwrap_or_else(|| NONE.to_owned());
+            let words = |name: &str, value: &str| match (name, value) {
+                ("provider" | "service_category", NONE) => "Pools".to_owned(),
+                ("provider" | "service_category", value) => value.to_owned(),
+                (_, value) => ground.name(value),
+            };
+            let (a, b) = (value(0), value(1));
+            let mut line = Row::new(vec![
+                Cell::Text(words(from, &a)),
+                Cell::Text(words(to, &b)),
+                amount(row.amount, ground.rows(&[(from, &a), (to, &b)])),
+            ]);
+            if b.starts_with("residual:") {
+                line.colour = Some("residual".to_owned());
+            }
+            rows.push(line);
+        }
+        let sum: Money = rest.iter().map(|row| row.amount).sum();
+        if !sum.is_zero() {
+            let mut line = Row::new(vec![
+                Cell::Text(format!("{} smaller", rest.len())),
+                Cell::Text("together".to_owned()),
+                Cell::Number(sum.to_string(), short(sum)),
+            ]);
+            line.undrawn = true;
+            line.is_rest = true;
+            rows.push(line);
+        }
+    }
+    let table = Table {
+        id: "t-flow".to_owned(),
+        caption: format!("Where the bill goes, {}, {}", ground.period, ground.currency),
+        unit: ground.currency.as_str().to_owned(),
+        columns: vec![
+            Column::text("From").role("from"),
+            Column::text("To").role("to"),
+            Column::figure("Amount").role("y"),
+        ],
+        rows,
+        ..Table::default()
+    };
+    let chart = Chart {
+        kind: "sankey",
+        title: "From provider to division".to_owned(),
+        say: format!("The {EDGES} largest flows of each step; credits and what is below zero are not drawn."),
+        size: "l",
+        target: None,
+        flags: "",
+    };
+    Ok(Block::Chart(chart, table))
+}
+
+/// What no team owns, by reason.
+pub(super) fn residual(ground: &Ground) -> Result<Page, Problem> {
+    let (rows, total) = ground.spent("team", None, None, ground.period)?;
+    let residual: Money = rows.iter().filter(|row| is_residual(row)).map(|row| row.amount).sum();
+    let mut page = Page {
+        title: "Residual".to_owned(),
+        sub: format!("What no team owns in {}, by reason", ground.period),
+        crumbs: vec![Link::new("Coverage", ground.to(&["coverage"], &[])), Link::new("Residual", "")],
+        tabs: tabs(ground, true),
+        command: Some(format!("leap residual list --period {}", ground.period)),
+        ..Page::default()
+    };
+    page.blocks.push(Block::Headline {
+        figure: headline(residual, ground.to(&["coverage", "residual"], &[])),
+        unit: format!("{} {}", ground.currency, ground.cost.word()),
+        delta: Vec::new(),
+        say: format!("{} of the bill has no team yet.", super::words::percent(super::words::share(residual, total))),
+    });
+    let lines: Vec<Row> = rows
+        .iter()
+        .filter(|row| is_residual(row) && !row.amount.is_zero())
+        .map(|row| {
+            let owner = row.values[0].clone().unwrap_or_default();
+            Row::new(vec![
+                Cell::Link(Link::new(
+                    ground.name(&owner),
+                    ground.to(&["explore"], &[("team", &owner), ("by", "service,day")]),
+                )),
+                Cell::Text(steward(ground, &owner).unwrap_or_else(|| "nobody".to_owned())),
+                Cell::Number(row.rows.to_string(), row.rows.to_string()),
+                amount(row.amount, ground.rows(&[("team", &owner)])),
+                share_cell(row.amount, total),
+            ])
+        })
+        .collect();
+    if lines.is_empty() {
+        page.blocks.push(Block::Notice(Tone::Ok, "Every charge has a team.".to_owned(), None));
+    }
+    page.blocks.push(Block::Table(Table {
+        id: "t-residual".to_owned(),
+        caption: format!("Residual by reason, {}, {}", ground.period, ground.currency),
+        unit: ground.currency.as_str().to_owned(),
+        columns: vec![
+            Column::text("Reason"),
+            Column::text("Steward"),
+            Column::undrawn("Charges"),
+            Column::figure("Amount"),
+            Column::undrawn("Of the bill"),
+        ],
+        rows: lines,
+        sum: Some((residual.to_string(), 3)),
+        ..Table::default()
+    }));
+    page.blocks.push(months(ground)?);
+    page.blocks.push(Block::Notice(
+        Tone::Info,
+        "Claim what is yours with leap claim; find rules by money with leap rules suggest.".to_owned(),
+        None,
+    ));
+    Ok(page)
+}
+
+fn months(ground: &Ground) -> Result<Block, Problem> {
+    let (rows, _) = ground.spent("team,month", None, None, ground.trend())?;
+    let mut months = BTreeMap::<String, Money>::new();
+    for row in &rows {
+        let sum = months.entry(row.values[1].clone().unwrap_or_default()).or_default();
+        if is_residual(row) {
+            *sum += row.amount;
+        }
+    }
+    let rows = months
+        .into_iter()
+        .map(|(month, sum)| {
+            let href = ground.to(&["coverage", "residual"], &[("period", &month)]);
+            Row::new(vec![
+                Cell::Text(month),
+                Cell::Figure(Figure { exact: sum.to_string(), shown: short(sum), href, made: Made::Sum }),
+            ])
+        })
+        .collect();
+    let table = Table {
+        id: "t-residual-months".to_owned(),
+        caption: format!("Residual by month, {}", ground.currency),
+        unit: ground.currency.as_str().to_owned(),
+        columns: vec![Column::text("Month"), Column::figure("Residual")],
+        rows,
+        ..Table::default()
+    };
+    let chart = Chart {
+        kind: "line",
+        title: "Residual by month".to_owned(),
+        say: "It should fall.".to_owned(),
+        size: "s",
+        target: None,
+        flags: "",
+    };
+    Ok(Block::Chart(chart, table))
+}

@@ -1,0 +1,664 @@
+//! Explore: cost by whatever a person wants, down to the charges.
+//!
+//! ```text
+//! /explore?by=service,day             grouped: the first dimension as a table, the first two as a chart and matrix
+//! /explore?rows=charges&service=…     the rows: charges of one day, resource, owner and rule together
+//! ```
+//! Figures of the first lead to the second, with what they are of as parameters; both add up.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use leap_orient::reading::dimension::{Dimension, Named};
+use leap_orient::reading::spend::{Basis, SpendRow};
+use leap_terms::{Money, Period};
+use leap_web::site::Problem;
+use leap_web::site::model::{Block, Cell, Chart, Column, Field, Figure, Filters, Link, Made, Page, Row, Table};
+
+use super::ground::{Ground, NONE, is_residual};
+use super::parameter;
+use super::words::{self, amount, cents, change, headline, share_cell, short};
+use crate::spend;
+
+/// Rows of a page of charges.
+const PAGE: usize = 100;
+/// Rows of the first dimension that are named.
+const TOP: usize = 100;
+/// Series of a chart that have a name.
+const SERIES: usize = 6;
+
+/// The dimensions that a person is offered.
+const OFFERED: [&str; 11] =
+    ["team", "service", "account", "region", "category", "provider", "source", "rule", "pool", "month", "day"];
+
+/// The columns of the rows of charges.
+const ROWS: &str = "day,team,service,resource,category,account,rule,pool";
+
+pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
+    match ground.ask.get("rows") {
+        None => {}
+        Some("charges") => return charges(ground),
+        Some(other) => return Err(parameter(ground.ask, "rows", format!("'{other}' is not charges"))),
+    }
+    grouped(ground)
+}
+
+/// The address of this page with some parameters changed; empty values take a parameter away.
+fn here(ground: &Ground, changed: &[(&str, &str)]) -> String {
+    let mut all: Vec<(String, String)> = ground.ask.parameters.clone();
+    all.retain(|(name, value)| !value.is_empty() && !matches!(name.as_str(), "add" | "after" | "format"));
+    for (name, value) in changed {
+        all.retain(|(known, _)| known != name);
+        if !value.is_empty() {
+            all.push(((*name).to_owned(), (*value).to_owned()));
+        }
+    }
+    words::address(&["explore"], &all)
+}
+
+/// The dimensions in question, in their order.
+fn dimensions(ground: &Ground) -> Result<Vec<Named>, Problem> {
+    let mut text = ground.ask.get("by").unwrap_or("service,day").to_owned();
+    if let Some(more) = ground.ask.get("add")
+        && !text.split(',').any(|one| one == more)
+    {
+        text = format!("{text},{more}");
+    }
+    let named =
+        spend::dimensions(ground.view(), &text).map_err(|failure| parameter(ground.ask, "by", failure.message))?;
+    if named.is_empty() {
+        return Err(parameter(ground.ask, "by", "names no dimension; write by=service,day"));
+    }
+    Ok(named)
+}
+
+/// How a value of a dimension is shown.
+fn shown(ground: &Ground, named: &Named, value: Option<&str>) -> String {
+    match (&named.dimension, value) {
+        (Dimension::Pool, None) => "direct".to_owned(),
+        (_, None) => NONE.to_owned(),
+        (Dimension::Owner | Dimension::Level(_), Some(value)) => ground.name(value),
+        (_, Some(value)) => value.to_owned(),
+    }
+}
+
+/// The parameter that chooses a value of a dimension: a day or month is a period.
+fn choice(ground: &Ground, named: &Named, value: Option<&str>) -> (String, String) {
+    let name = match &named.dimension {
+        Dimension::Day | Dimension::Month | Dimension::BillingPeriod => {
+            // Of a month that the question cuts, only the days in question.
+            let own = value.and_then(|value| value.parse::<Period>().ok());
+            let asked = own.and_then(|own| own.intersection(ground.period)).unwrap_or(ground.period);
+            return ("period".to_owned(), asked.to_string());
+        }
+        Dimension::Tag(key) => format!("tag.{key}"),
+        _ => named.name.clone(),
+    };
+    (name, value.unwrap_or(NONE).to_owned())
+}
+
+/// True where charges can be chosen by a dimension in an address.
+fn can_choose(ground: &Ground, named: &Named) -> bool {
+    match named.dimension {
+        Dimension::Day => ground.basis == Basis::Incurred,
+        Dimension::BillingPeriod => ground.basis == Basis::Invoiced,
+        Dimension::Path | Dimension::Charge(_) => false,
+        _ => true,
+    }
+}
+
+/// What is chosen on this page already, as parameters of links.
+fn chosen(ground: &Ground) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> =
+        ground.chosen().into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    for name in ["under", "where"] {
+        if let Some(value) = ground.ask.get(name) {
+            all.push((name.to_owned(), value.to_owned()));
+        }
+    }
+    all
+}
+
+/// The charges of this page's choice and of some values more; nothing where they cannot be named.
+fn leads(ground: &Ground, more: &[(&Named, Option<&str>)], period: Period) -> String {
+    if more.iter().any(|(named, _)| !can_choose(ground, named)) {
+        return String::new();
+    }
+    let mut all = chosen(ground);
+    all.push(("period".to_owned(), period.to_string()));
+    all.extend(more.iter().map(|(named, value)| choice(ground, named, *value)));
+    let all: Vec<(&str, &str)> = all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    ground.rows(&all)
+}
+
+/// One level down: this value chosen, grouped by the dimensions that are left.
+fn down(ground: &Ground, all: &[Named], value: Option<&str>) -> String {
+    if !can_choose(ground, &all[0]) {
+        return String::new();
+    }
+    let mut parameters = chosen(ground);
+    parameters.push(choice(ground, &all[0], value));
+    let rest: Vec<&str> = all[1..].iter().map(|named| named.name.as_str()).collect();
+    let rest = match rest.as_slice() {
+        [] => return leads(ground, &[(&all[0], value)], ground.period),
+        ["day"] | ["month"] => {
+            let used: BTreeSet<&str> = parameters.iter().map(|(name, _)| name.as_str()).collect();
+            let next = ["team", "service", "account", "resource"].into_iter().find(|word| !used.contains(word));
+            format!("{},{}", next.unwrap_or("category"), rest[0])
+        }
+        _ => rest.join(","),
+    };
+    parameters.push(("by".to_owned(), rest));
+    if let Some(compare) = ground.ask.get("compare") {
+        parameters.push(("compare".to_owned(), compare.to_owned()));
+    }
+    let all: Vec<(&str, &str)> = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    ground.to(&["explore"], &all)
+}
+
+fn against(ground: &Ground) -> Result<Option<Period>, Problem> {
+    let Some(text) = ground.ask.get("compare") else { return Ok(None) };
+    let found = crate::bridge::against(Some(text), ground.period);
+    found.map(Some).map_err(|failure| parameter(ground.ask, "compare", failure.message))
+}
+
+fn summed(rows: &[SpendRow]) -> BTreeMap<Option<String>, Money> {
+    let mut sums = BTreeMap::new();
+    for row in rows {
+        *sums.entry(row.values[0].clone()).or_insert(Money::ZERO) += row.amount;
+    }
+    sums
+}
+
+fn grouped(ground: &Ground) -> Result<Page, Problem> {
+    let by = dimensions(ground)?;
+    let filter = ground.filter()?;
+    let under = ground.under.as_ref();
+    let names: Vec<&str> = by.iter().take(2).map(|named| named.name.as_str()).collect();
+    let (rows, total) = ground.spent(&names.join(","), filter.as_deref(), under, ground.period)?;
+    let before = against(ground)?;
+    let earlier = before.map(|period| ground.spent(names[0], filter.as_deref(), under, period)).transpose()?;
+    let firsts = summed(&rows);
+    let earlier_sums = earlier.as_ref().map(|(rows, _)| summed(rows)).unwrap_or_default();
+    let mut order: Vec<Option<String>> = firsts.keys().chain(earlier_sums.keys()).cloned().collect();
+    let of =
+        |sums: &BTreeMap<Option<String>, Money>, value: &Option<String>| sums.get(value).copied().unwrap_or_default();
+    let is_time = matches!(by[0].dimension, Dimension::Day | Dimension::Month | Dimension::BillingPeriod);
+    order.sort();
+    order.dedup();
+    if !is_time {
+        order.sort_by_key(|value| (std::cmp::Reverse(of(&firsts, value)), value.clone()));
+    }
+    // A pool that was split to the last cent has nothing left to show.
+    order.retain(|value| !of(&firsts, value).is_zero() || !of(&earlier_sums, value).is_zero());
+    let mut page = Page {
+        title: "Explore".to_owned(),
+        sub: format!(
+            "{} cost by {} in {}{}{}",
+            capital(ground.cost.word()),
+            names.join(" and "),
+            ground.period,
+            ground.under.as_ref().map_or_else(String::new, |unit| format!(", {}", ground.name(unit.as_str()))),
+            before.map_or_else(String::new, |period| format!(", against {period}")),
+        ),
+        crumbs: crumbs(ground, &by),
+        command: Some(command(ground, &names.join(","), filter.as_deref())),
+        ..Page::default()
+    };
+    page.blocks.push(Block::Filters(form(ground, &by)));
+    let largest = order.first().map(|value| (shown(ground, &by[0], value.as_deref()), of(&firsts, value)));
+    page.blocks.push(Block::Headline {
+        figure: headline(total, leads(ground, &[], ground.period)),
+        unit: format!("{} {}", ground.currency, ground.cost.word()),
+        delta: before
+            .zip(earlier.as_ref())
+            .map(|(period, (_, sum))| words::delta(*sum, total, &period.to_string()))
+            .into_iter()
+            .collect(),
+        say: match &largest {
+            Some((name, sum)) if !is_time && !total.is_zero() => {
+                format!("{name} makes {} of it.", words::percent(words::share(*sum, total)))
+            }
+            _ => String::new(),
+        },
+    });
+    if order.is_empty() {
+        page.blocks.push(nothing(ground));
+        return Ok(page);
+    }
+    let table = firsts_table(ground, &by, &order, &firsts, total, before, &earlier_sums);
+    let chart = ground.ask.get("chart").unwrap_or("area");
+    let is_matrix = by.len() > 1;
+    match (chart, is_matrix) {
+        ("area" | "bars" | "heatmap", true) => {
+            page.blocks.push(Block::Section {
+                title: format!("Cost by {}", names[0]),
+                say: "A name goes one level down; a figure leads to the charges that make it.".to_owned(),
+                blocks: vec![Block::Table(table)],
+            });
+            let matrix = matrix(ground, &by, &order, &rows, total);
+            page.blocks.push(Block::Chart(
+                Chart {
+                    kind: if chart == "heatmap" {
+                        "heatmap"
+                    } else if chart == "bars" {
+                        "bar"
+                    } else {
+                        "stacked-area"
+                    },
+                    title: format!("Cost by {} and {}", names[0], names[1]),
+                    say: format!("Each colour is one {}; together they are the whole of each {}.", names[0], names[1]),
+                    size: "",
+                    target: None,
+                    flags: if chart == "bars" { "stack" } else { "" },
+                },
+                matrix,
+            ));
+        }
+        ("area" | "bars" | "heatmap", false) => page.blocks.push(Block::Chart(
+            Chart {
+                kind: if is_time { "line" } else { "bar" },
+                title: format!("Cost by {}", names[0]),
+                say: "The largest first; a mark leads to its charges.".to_owned(),
+                size: "",
+                target: None,
+                flags: if is_time { "" } else { "flat" },
+            },
+            table,
+        )),
+        (other, _) => {
+            return Err(parameter(ground.ask, "chart", format!("'{other}' is none of area, bars, heatmap")));
+        }
+    }
+    Ok(page)
+}
+
+fn capital(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+/// The command that says the same.
+pub(super) fn command(ground: &Ground, by: &str, filter: Option<&str>) -> String {
+    let mut out = format!("leap spend --by \"{by}\" --period {} --cost {}", ground.period, ground.cost);
+    if let Some(unit) = &ground.under {
+        out += &format!(" --under {unit}");
+    }
+    if let Some(filter) = filter {
+        out += &format!(" --where \"{}\"", filter.replace('"', "\\\""));
+    }
+    for name in ["org", "as_known_on", "pools", "basis"] {
+        if let Some(value) = ground.ask.get(name) {
+            out += &format!(" --{} {value}", name.replace('_', "-"));
+        }
+    }
+    out
+}
+
+fn crumbs(ground: &Ground, by: &[Named]) -> Vec<Link> {
+    let names: Vec<&str> = by.iter().map(|named| named.name.as_str()).collect();
+    let mut crumbs = vec![Link::new("All", ground.to(&["explore"], &[("by", &names.join(","))]))];
+    let chosen = ground.chosen();
+    for (at, (name, value)) in chosen.iter().enumerate() {
+        let mut taken: Vec<(&str, &str)> = chosen[..=at].to_vec();
+        let by = names.join(",");
+        taken.push(("by", &by));
+        let words = if *name == "team" { ground.name(value) } else { format!("{name} {value}") };
+        let href = if at + 1 == chosen.len() { String::new() } else { ground.to(&["explore"], &taken) };
+        crumbs.push(Link::new(words, href));
+    }
+    if chosen.is_empty() { Vec::new() } else { crumbs }
+}
+
+fn form(ground: &Ground, by: &[Named]) -> Filters {
+    let names: Vec<&str> = by.iter().map(|named| named.name.as_str()).collect();
+    let chips = names.iter().enumerate().map(|(at, name)| {
+        let without: Vec<&str> = names.iter().copied().filter(|other| other != name).collect();
+        let first: Vec<&str> = std::iter::once(*name).chain(without.iter().copied()).collect();
+        (
+            (*name).to_owned(),
+            here(ground, &[("by", &without.join(","))]),
+            (at > 0).then(|| here(ground, &[("by", &first.join(","))])),
+        )
+    });
+    let value = |name: &str, default: &str| ground.ask.get(name).unwrap_or(default).to_owned();
+    let pairs = |all: &[(&str, &str)]| all.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect::<Vec<_>>();
+    let field = |name, label, default: &'static str, choices: &[(&str, &str)]| Field {
+        name,
+        label,
+        value: value(name, default),
+        choices: pairs(choices),
+        default,
+        example: "",
+    };
+    let offered =
+        OFFERED.iter().filter(|word| !names.contains(word)).map(|word| ((*word).to_owned(), (*word).to_owned()));
+    let offered = std::iter::once((String::new(), "dimension".to_owned())).chain(offered).collect();
+    let mut hidden: Vec<(String, String)> = ground.carried();
+    hidden.retain(|(name, _)| !matches!(name.as_str(), "cost" | "org"));
+    hidden.push(("by".to_owned(), names.join(",")));
+    hidden.extend(chosen(ground).into_iter().filter(|(name, _)| name != "where"));
+    Filters {
+        label: "What is shown".to_owned(),
+        chips: chips.collect(),
+        fields: vec![
+            Field { name: "add", label: "Add", value: String::new(), choices: offered, default: "", example: "" },
+            field(
+                "cost",
+                "Cost",
+                "effective",
+                &[("effective", "effective"), ("billed", "billed"), ("contracted", "contracted"), ("list", "list")],
+            ),
+            field(
+                "compare",
+                "Against",
+                "",
+                &[("", "nothing"), ("previous", "period before"), ("year", "same period last year")],
+            ),
+            field("chart", "Chart", "area", &[("area", "area"), ("bars", "bars"), ("heatmap", "heat map")]),
+            field("org", "Org", "as-was", &[("as-was", "as it was"), ("as-is", "as it is")]),
+            Field {
+                name: "where",
+                label: "Where",
+                value: value("where", ""),
+                choices: Vec::new(),
+                default: "",
+                example: "RegionId = 'eu-west-1'",
+            },
+        ],
+        hidden,
+        is_search: false,
+    }
+}
+
+fn nothing(ground: &Ground) -> Block {
+    let (first, last) = ground.days();
+    let chosen = ground.chosen();
+    let mut next: Vec<Link> = chosen
+        .iter()
+        .map(|(name, value)| Link::new(format!("without {name} {value}"), here(ground, &[(name, "")])))
+        .collect();
+    next.push(Link::new(
+        format!("charges from {first} to {last}"),
+        here(ground, &[("period", &last.month().to_string())]),
+    ));
+    Block::Nothing(format!("No such charges in {}.", ground.period), next)
+}
+
+fn name_cell(ground: &Ground, by: &[Named], value: Option<&str>) -> Cell {
+    let words = shown(ground, &by[0], value);
+    let href = match (&by[0].dimension, value) {
+        (Dimension::Resource(_), Some(id)) => ground.to(&["resource"], &[("id", id)]),
+        _ => down(ground, by, value),
+    };
+    if matches!(by[0].dimension, Dimension::Resource(_)) {
+        Cell::Id(Link::new(words, href))
+    } else {
+        Cell::Link(Link::new(words, href))
+    }
+}
+
+fn firsts_table(
+    ground: &Ground,
+    by: &[Named],
+    order: &[Option<String>],
+    firsts: &BTreeMap<Option<String>, Money>,
+    total: Money,
+    before: Option<Period>,
+    earlier: &BTreeMap<Option<String>, Money>,
+) -> Table {
+    let mut columns = vec![Column::text(capital(&by[0].name)), Column::figure(ground.period.to_string())];
+    if let Some(before) = before {
+        columns.extend([Column::undrawn(before.to_string()), Column::undrawn("Change")]);
+    }
+    columns.push(Column::undrawn("Share"));
+    let line = |name: Cell, now: Money, then: Money, of: &[(&Named, Option<&str>)]| {
+        let mut cells = vec![name, amount(now, leads(ground, of, ground.period))];
+        if let Some(before) = before {
+            // A period in the first column is itself what is compared: it has no earlier one.
+            let href = leads(ground, of, before);
+            cells.extend([amount(then, href), change(now - then, String::new())]);
+        }
+        cells.push(share_cell(now, total));
+        Row::new(cells)
+    };
+    let get =
+        |sums: &BTreeMap<Option<String>, Money>, value: &Option<String>| sums.get(value).copied().unwrap_or_default();
+    let mut rows: Vec<Row> = order
+        .iter()
+        .take(TOP)
+        .map(|value| {
+            let of = [(&by[0], value.as_deref())];
+            line(name_cell(ground, by, value.as_deref()), get(firsts, value), get(earlier, value), &of)
+        })
+        .collect();
+    if order.len() > TOP {
+        let rest = |sums| order[TOP..].iter().map(|value| get(sums, value)).sum::<Money>();
+        let mut row = line(Cell::Text(format!("{} others", order.len() - TOP)), rest(firsts), rest(earlier), &[]);
+        if let Some(Cell::Figure(figure)) = row.cells.get_mut(1) {
+            figure.href = String::new();
+        }
+        if before.is_some()
+            && let Some(Cell::Figure(figure)) = row.cells.get_mut(2)
+        {
+            figure.href = String::new();
+        }
+        row.is_rest = true;
+        row.undrawn = true;
+        rows.push(row);
+    }
+    let all: Money = earlier.values().copied().sum();
+    Table {
+        id: "t-by".to_owned(),
+        caption: format!(
+            "{} cost by {}, {}, {}",
+            capital(ground.cost.word()),
+            by[0].name,
+            ground.period,
+            ground.currency
+        ),
+        unit: ground.currency.as_str().to_owned(),
+        columns,
+        rows,
+        foot: vec![line(Cell::Text("All".to_owned()), total, all, &[])],
+        sum: Some((total.to_string(), 1)),
+        ..Table::default()
+    }
+}
+
+/// The second dimension down, the first one across: the largest named, the others in one column.
+fn matrix(ground: &Ground, by: &[Named], order: &[Option<String>], rows: &[SpendRow], total: Money) -> Table {
+    let (series, rest) = order.split_at(order.len().min(SERIES));
+    let mut cells = BTreeMap::<Option<String>, BTreeMap<Option<String>, Money>>::new();
+    for row in rows {
+        *cells.entry(row.values[1].clone()).or_default().entry(row.values[0].clone()).or_default() += row.amount;
+    }
+    let is_time = matches!(by[1].dimension, Dimension::Day | Dimension::Month | Dimension::BillingPeriod);
+    let mut seconds: Vec<(Option<String>, Money)> =
+        cells.iter().map(|(value, amounts)| (value.clone(), amounts.values().copied().sum())).collect();
+    seconds.retain(|(_, sum)| is_time || !sum.is_zero());
+    if !is_time {
+        seconds.sort_by_key(|(value, sum)| (std::cmp::Reverse(*sum), value.clone()));
+    }
+    let mut columns = vec![Column::text(capital(&by[1].name))];
+    for (at, value) in series.iter().enumerate() {
+        let column = Column::figure(shown(ground, &by[0], value.as_deref()));
+        let residual = value.as_deref().is_some_and(|value| value.starts_with("residual:"));
+        columns.push(column.coloured(if residual { "residual".to_owned() } else { (at + 1).to_string() }));
+    }
+    if !rest.is_empty() {
+        columns.push(Column::figure(format!("{} others", rest.len())).coloured("rest"));
+    }
+    columns.push(Column::undrawn("Sum"));
+    let mut foot = vec![Cell::Text("Sum".to_owned())];
+    foot.extend(std::iter::repeat_n(Cell::Empty, columns.len() - 2));
+    foot.push(Cell::Number(total.to_string(), short(total)));
+    let rows = seconds
+        .iter()
+        .map(|(second, sum)| {
+            let own = &cells[second];
+            let of = (&by[1], second.as_deref());
+            let mut line = vec![Cell::Text(shown(ground, &by[1], second.as_deref()))];
+            for value in series {
+                let one = own.get(value).copied().unwrap_or_default();
+                line.push(amount(one, leads(ground, &[of, (&by[0], value.as_deref())], ground.period)));
+            }
+            if !rest.is_empty() {
+                let others: Money = rest.iter().filter_map(|value| own.get(value)).copied().sum();
+                line.push(Cell::Figure(Figure {
+                    exact: others.to_string(),
+                    shown: short(others),
+                    href: String::new(),
+                    made: Made::Sum,
+                }));
+            }
+            line.push(amount(*sum, leads(ground, &[of], ground.period)));
+            Row::new(line)
+        })
+        .collect();
+    Table {
+        id: "t-matrix".to_owned(),
+        caption: format!(
+            "{} cost by {} and {}, {}",
+            capital(ground.cost.word()),
+            by[1].name,
+            by[0].name,
+            ground.currency
+        ),
+        unit: ground.currency.as_str().to_owned(),
+        columns,
+        rows,
+        foot: vec![Row::new(foot)],
+        // The page's sum stands in the table of the first dimension; this one adds up to it too.
+        sum: None,
+        is_sticky: true,
+        ..Table::default()
+    }
+}
+
+/// The rows themselves.
+fn charges(ground: &Ground) -> Result<Page, Problem> {
+    let filter = ground.filter()?;
+    let (mut rows, total) = ground.spent(ROWS, filter.as_deref(), ground.under.as_ref(), ground.period)?;
+    rows.retain(|row| !row.amount.is_zero() || row.rows > 0);
+    let counted: u64 = rows.iter().map(|row| row.rows).sum();
+    let start: usize = match ground.ask.get("after") {
+        None => 0,
+        Some(text) => {
+            text.parse().map_err(|_| parameter(ground.ask, "after", format!("'{text}' is no number of a row")))?
+        }
+    };
+    // Machines get all of them at once: there is no page to turn in a file.
+    let page_rows = if ground.ask.get("format").is_some() { usize::MAX } else { PAGE };
+    let columns = vec![
+        Column::text("Day"),
+        Column::text("Owner"),
+        Column::text("Service"),
+        Column::text("Resource"),
+        Column::text("Category"),
+        Column::text("Account"),
+        Column::text("Rule"),
+        Column::text("Pool"),
+        Column::undrawn("Charges"),
+        Column::figure(ground.currency.as_str()),
+        Column::text("Why"),
+    ];
+    let text = |value: &Option<String>| value.clone().map_or(Cell::Empty, Cell::Text);
+    let lines = rows
+        .iter()
+        .skip(start)
+        .take(page_rows)
+        .map(|row| {
+            let owner = row.values[1].as_deref().unwrap_or_default();
+            let period = row.values[0].as_deref().unwrap_or_default();
+            let unit = if is_residual(&SpendRow { values: vec![row.values[1].clone()], ..row.clone() }) {
+                ground.to(&["coverage", "residual"], &[])
+            } else {
+                ground.to(&["team", owner], &[])
+            };
+            let why = match &row.values[3] {
+                Some(id) => Cell::Why(id.clone(), Link::new("Why?", ground.to(&["resource"], &[("id", id)]))),
+                None => Cell::Empty,
+            };
+            let resource = match &row.values[3] {
+                Some(id) => Cell::Id(Link::new(id.clone(), ground.to(&["resource"], &[("id", id)]))),
+                None => Cell::Empty,
+            };
+            Row::new(vec![
+                Cell::Text(period.to_owned()),
+                Cell::Link(Link::new(ground.name(owner), unit)),
+                text(&row.values[2]),
+                resource,
+                text(&row.values[4]),
+                text(&row.values[5]),
+                text(&row.values[6]),
+                text(&row.values[7]),
+                Cell::Number(row.rows.to_string(), row.rows.to_string()),
+                Cell::Number(row.amount.to_string(), cents(row.amount)),
+                why,
+            ])
+        })
+        .collect::<Vec<_>>();
+    let end = start.saturating_add(lines.len());
+    let next = (end < rows.len()).then(|| {
+        let left = rows.len() - end;
+        Link::new(format!("{left} more"), here(ground, &[("after", &end.to_string())]))
+    });
+    let of = describe(ground);
+    let table = Table {
+        id: "t-rows".to_owned(),
+        caption: format!("{} cost, {}, {}", capital(ground.cost.word()), ground.period, ground.currency),
+        unit: ground.currency.as_str().to_owned(),
+        columns,
+        rows: lines,
+        foot: vec![Row::new(
+            [Cell::Text("Sum of all pages".to_owned())]
+                .into_iter()
+                .chain(std::iter::repeat_n(Cell::Empty, 7))
+                .chain([
+                    Cell::Number(counted.to_string(), counted.to_string()),
+                    Cell::Number(total.to_string(), cents(total)),
+                    Cell::Empty,
+                ])
+                .collect(),
+        )],
+        sum: Some((total.to_string(), 9)),
+        next,
+        is_sticky: true,
+        ..Table::default()
+    };
+    let own = leads(ground, &[], ground.period);
+    let mut page = Page {
+        title: "Charges".to_owned(),
+        sub: format!("{of}{}, {} cost", ground.period, ground.cost.word()),
+        crumbs: crumbs(ground, &dimensions(ground)?),
+        command: Some(command(ground, ROWS, filter.as_deref())),
+        ..Page::default()
+    };
+    page.blocks.push(Block::Headline {
+        figure: headline(total, own),
+        unit: format!("{} {}", ground.currency, ground.cost.word()),
+        delta: Vec::new(),
+        say: format!(
+            "{counted} charges in {} rows: those of one day, resource, owner and rule stand together; lines of pools have no charge of their own.",
+            rows.len()
+        ),
+    });
+    if rows.is_empty() {
+        page.blocks.push(nothing(ground));
+    } else {
+        page.blocks.push(Block::Table(table));
+    }
+    Ok(page)
+}
+
+/// What was chosen, in words: `Payments, service Amazon EC2, `.
+fn describe(ground: &Ground) -> String {
+    let mut out = String::new();
+    if let Some(unit) = &ground.under {
+        out += &format!("{}, ", ground.name(unit.as_str()));
+    }
+    for (name, value) in ground.chosen() {
+        out += &if name == "team" { format!("{}, ", ground.name(value)) } else { format!("{name} {value}, ") };
+    }
+    out
+}

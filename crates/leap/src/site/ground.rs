@@ -1,0 +1,446 @@
+//! What a question is about: the view, the period, the currency, whose cost; and the way to ask for money by words.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use leap_orient::reading::bridge::Bridge;
+use leap_orient::reading::spend::{Basis, SpendRow};
+use leap_terms::{CostKind, Currency, Day, Exact, Money, Month, Period, TeamId};
+use leap_web::site::model::Frame;
+use leap_web::site::{Ask, Problem};
+use tokio::runtime::Handle;
+
+use super::words::{address, short};
+use super::{failed, parameter};
+use crate::failure::{Exit, Failure};
+use crate::home::Home;
+use crate::spend::{self, Words};
+use crate::view::View;
+
+/// Answers that a view keeps.
+const KEPT: usize = 1024;
+/// Months of a trend.
+pub(super) const MONTHS: i32 = 13;
+
+/// Parameters that every link carries on.
+const CARRIED: [&str; 6] = ["measure", "cost", "basis", "org", "as_known_on", "pools"];
+/// Parameters that are no dimension.
+const OWN: [&str; 24] = [
+    "period",
+    "under",
+    "measure",
+    "cost",
+    "basis",
+    "by",
+    "compare",
+    "where",
+    "org",
+    "as_known_on",
+    "pools",
+    "top",
+    "skip",
+    "sort",
+    "dir",
+    "after",
+    "rows",
+    "explain",
+    "chart",
+    "format",
+    "add",
+    "q",
+    "kind",
+    "limit",
+];
+
+type Rows = (Vec<SpendRow>, BTreeMap<Currency, Money>);
+
+/// A view with the answers that it gave.
+pub(super) struct Cached {
+    /// The view.
+    pub(super) view: View,
+    spent: Mutex<HashMap<String, Arc<Rows>>>,
+    bridges: Mutex<HashMap<String, Arc<BTreeMap<Currency, Bridge>>>>,
+    currencies: OnceLock<Vec<Currency>>,
+}
+
+impl Cached {
+    pub(super) fn new(view: View) -> Cached {
+        Cached { view, spent: Mutex::default(), bridges: Mutex::default(), currencies: OnceLock::new() }
+    }
+}
+
+/// What a question is about.
+pub(super) struct Ground<'g> {
+    pub(super) home: &'g Home,
+    pub(super) runtime: &'g Handle,
+    pub(super) cached: &'g Cached,
+    pub(super) ask: &'g Ask,
+    /// The period in question.
+    pub(super) period: Period,
+    /// The period that is meant when none is named.
+    pub(super) default: Period,
+    pub(super) cost: CostKind,
+    pub(super) basis: Basis,
+    pub(super) under: Option<TeamId>,
+    /// The currency in question.
+    pub(super) currency: Currency,
+    /// All currencies of the bills; that of most charges first.
+    pub(super) currencies: Vec<Currency>,
+}
+
+impl<'g> Ground<'g> {
+    pub(super) fn new(
+        home: &'g Home,
+        runtime: &'g Handle,
+        cached: &'g Cached,
+        ask: &'g Ask,
+    ) -> Result<Ground<'g>, Problem> {
+        let view = &cached.view;
+        let basis = match ask.get("basis") {
+            None | Some("incurred") => Basis::Incurred,
+            Some("invoiced") => Basis::Invoiced,
+            Some(text) => return Err(parameter(ask, "basis", format!("'{text}' is none of incurred, invoiced"))),
+        };
+        let cost = match ask.get("cost") {
+            None => CostKind::Effective,
+            Some(text) => text.parse().map_err(|_| {
+                parameter(ask, "cost", format!("'{text}' is none of effective, billed, contracted, list"))
+            })?,
+        };
+        let default = complete(view, basis);
+        let period = match ask.get("period") {
+            None => default,
+            Some(text) => text.parse().map_err(|error: String| parameter(ask, "period", error))?,
+        };
+        let under = match ask.get("under") {
+            None => None,
+            Some(name) => {
+                let unit = spend::unit_named(view, name);
+                Some(unit.map_err(|failure| parameter(ask, "under", failure.message))?)
+            }
+        };
+        let currencies = cached.currencies.get_or_init(|| currencies(home, runtime, view, basis)).clone();
+        let first = currencies.first().cloned().unwrap_or_else(|| Currency::new("USD").expect("USD is a currency"));
+        let currency = match ask.get("measure") {
+            None => first,
+            Some(text) => match currencies.iter().find(|one| one.as_str() == text) {
+                Some(one) => one.clone(),
+                None => {
+                    let known: Vec<&str> = currencies.iter().map(Currency::as_str).collect();
+                    let message = format!("'{text}' is none of the currencies that were billed: {}", known.join(", "));
+                    return Err(parameter(ask, "measure", message));
+                }
+            },
+        };
+        Ok(Ground { home, runtime, cached, ask, period, default, cost, basis, under, currency, currencies })
+    }
+
+    pub(super) fn view(&self) -> &'g View {
+        &self.cached.view
+    }
+
+    /// The unit's name, as it is called at the end of the period.
+    pub(super) fn name(&self, owner: &str) -> String {
+        let day = self.period.until().plus(-1);
+        match TeamId::new(owner).ok().and_then(|id| self.view().head().org.unit(&id)) {
+            Some(unit) => unit.name_on(day).to_owned(),
+            None => owner.strip_prefix("residual:").map_or_else(|| owner.to_owned(), |why| format!("Residual: {why}")),
+        }
+    }
+
+    /// The parameters that every link carries on, with the period.
+    pub(super) fn carried(&self) -> Vec<(String, String)> {
+        let mut kept = Vec::new();
+        if self.period != self.default {
+            kept.push(("period".to_owned(), self.period.to_string()));
+        }
+        kept.extend(
+            self.ask
+                .parameters
+                .iter()
+                .filter(|(name, value)| CARRIED.contains(&name.as_str()) && !value.is_empty())
+                .cloned(),
+        );
+        kept
+    }
+
+    /// An address with the same reading, and these parameters (which replace carried ones).
+    pub(super) fn to(&self, path: &[&str], more: &[(&str, &str)]) -> String {
+        let mut parameters = self.carried();
+        for (name, value) in more {
+            parameters.retain(|(known, _)| known != name || !is_single(name));
+            let is_default = *name == "period" && *value == self.default.to_string();
+            if !value.is_empty() && !is_default {
+                parameters.push(((*name).to_owned(), (*value).to_owned()));
+            }
+        }
+        address(path, &parameters)
+    }
+
+    /// The charges behind a figure.
+    pub(super) fn rows(&self, more: &[(&str, &str)]) -> String {
+        let mut all = vec![("rows", "charges")];
+        all.extend(more);
+        self.to(&["explore"], &all)
+    }
+
+    /// The filter that the parameters make: every dimension that is named, and `where`.
+    pub(super) fn filter(&self) -> Result<Option<String>, Problem> {
+        let mut parts: Vec<String> = Vec::new();
+        let mut by_name = BTreeMap::<String, Vec<String>>::new();
+        for (name, value) in self.chosen() {
+            let word = match name.strip_prefix("tag.") {
+                Some(key) => format!("Tags['{}']", key.replace('\'', "''")),
+                None => name.to_owned(),
+            };
+            let named =
+                spend::dimensions(self.view(), &word).map_err(|failure| parameter(self.ask, name, failure.message))?;
+            let field = named.first().and_then(|named| named.dimension.in_filter());
+            let Some(field) = field else {
+                return Err(parameter(self.ask, name, "is no dimension by which charges can be chosen; use where="));
+            };
+            let is = if value == NONE {
+                format!("{field} IS NULL")
+            } else {
+                format!("{field} = '{}'", value.replace('\'', "''"))
+            };
+            by_name.entry(field).or_default().push(is);
+        }
+        for (_, any) in by_name {
+            parts.push(if any.len() == 1 { any.concat() } else { format!("({})", any.join(" OR ")) });
+        }
+        if let Some(text) = self.ask.get("where") {
+            parts.push(format!("({text})"));
+        }
+        Ok((!parts.is_empty()).then(|| parts.join(" AND ")))
+    }
+
+    /// The dimensions that the parameters choose, with their values.
+    pub(super) fn chosen(&self) -> Vec<(&'g str, &'g str)> {
+        let own = |name: &str| OWN.contains(&name) || name == "id" || name == "tab";
+        let all = self.ask.parameters.iter().filter(|(name, value)| !own(name) && !value.is_empty());
+        all.map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    }
+
+    /// Money by dimensions, in the currency in question: rows, largest first, and their sum.
+    pub(super) fn spent(
+        &self,
+        by: &str,
+        filter: Option<&str>,
+        under: Option<&TeamId>,
+        period: Period,
+    ) -> Result<(Vec<SpendRow>, Money), Problem> {
+        let rows = self.spent_in_all(by, filter, under, period)?;
+        let (rows, totals) = &*rows;
+        let own = rows.iter().filter(|row| row.currency == self.currency).cloned().collect();
+        Ok((own, totals.get(&self.currency).copied().unwrap_or_default()))
+    }
+
+    /// The same in all currencies.
+    pub(super) fn spent_in_all(
+        &self,
+        by: &str,
+        filter: Option<&str>,
+        under: Option<&TeamId>,
+        period: Period,
+    ) -> Result<Arc<Rows>, Problem> {
+        let unit = under.map(TeamId::as_str).unwrap_or_default();
+        let basis = if self.basis == Basis::Incurred { "incurred" } else { "invoiced" };
+        let key = format!("{by}|{}|{unit}|{period}|{}|{basis}", filter.unwrap_or_default(), self.cost);
+        if let Some(known) = self.cached.spent.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(known.clone());
+        }
+        let words = Words { by, filter, under, period, cost: self.cost, basis: self.basis };
+        let made = self.runtime.block_on(spend::by_words(self.home, self.view(), &words));
+        let made = Arc::new(made.map_err(|failure| match failure.exit {
+            Exit::Usage => parameter(self.ask, if filter.is_some() { "where" } else { "by" }, failure.message),
+            _ => failed(&failure),
+        })?);
+        let mut kept = self.cached.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= KEPT {
+            kept.clear();
+        }
+        kept.insert(key, made.clone());
+        Ok(made)
+    }
+
+    /// Why cost changed since another period, in the currency in question.
+    pub(super) fn bridge(&self, before: Period, under: Option<&TeamId>) -> Result<Option<Bridge>, Problem> {
+        let key = format!("{before}|{}|{}|{}", self.period, under.map_or("", TeamId::as_str), self.cost);
+        let known = self.cached.bridges.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        let bridges = match known {
+            Some(known) => known,
+            None => {
+                let made =
+                    crate::bridge::between(self.home, self.view(), [before, self.period], self.cost, under.cloned());
+                let made = Arc::new(made.map_err(|failure| failed(&failure))?);
+                let mut kept = self.cached.bridges.lock().unwrap_or_else(PoisonError::into_inner);
+                if kept.len() >= KEPT {
+                    kept.clear();
+                }
+                kept.insert(key, made.clone());
+                made
+            }
+        };
+        Ok(bridges.get(&self.currency).cloned())
+    }
+
+    /// The period before, and the same period a year ago.
+    pub(super) fn compared(&self) -> [Period; 2] {
+        let before = spend::previous(self.period);
+        let year = crate::bridge::against(Some("year"), self.period).unwrap_or(before);
+        [before, year]
+    }
+
+    /// The months of a trend: the last of them ends the period.
+    pub(super) fn trend(&self) -> Period {
+        let last = self.period.until().plus(-1).month();
+        let first = last.plus(1 - MONTHS);
+        Period::new(first.first_day(), last.period().until()).unwrap_or(self.period)
+    }
+
+    /// True where a line of a split is of the period.
+    pub(super) fn basis_covers(&self, day: Day, billing: Month) -> bool {
+        match self.basis {
+            Basis::Incurred => self.period.contains(day),
+            Basis::Invoiced => self.period.contains(billing.first_day()),
+        }
+    }
+
+    /// The first and last day of any charge.
+    pub(super) fn days(&self) -> (Day, Day) {
+        let days = self.view().head().scopes.iter().map(|scope| (scope.facts.first_day, scope.facts.last_day));
+        days.fold((Day::NEVER, Day::EARLIEST), |(a, b), (c, d)| (a.min(c), b.max(d)))
+    }
+
+    /// What is around the page.
+    pub(super) fn frame(&self, current: &'static str) -> Result<Frame, Problem> {
+        let head = self.view().head();
+        let day = self.period.until().plus(-1);
+        let roots = head.org.tree(day);
+        let root = roots.roots().first().map(|root| (*root).clone());
+        let unit = self.under.clone().or(root);
+        let empty = head.scopes.is_empty();
+        let mut periods = Vec::new();
+        if !empty {
+            let last = self.default.until().plus(-1).month();
+            let newest = self.days().1.month();
+            periods.push(self.default.to_string());
+            let months = (0..MONTHS).map(|back| last.plus(-back));
+            periods.extend(std::iter::once(newest).chain(months).map(|month| month.to_string()));
+            periods.push(last.ym().0.to_string());
+            let mut seen = std::collections::HashSet::new();
+            periods.retain(|one| seen.insert(one.clone()));
+        }
+        let residual = if empty { Exact::ZERO } else { self.residual()? };
+        Ok(Frame {
+            unit: unit.as_ref().map_or_else(|| "Everybody".to_owned(), |unit| self.name(unit.as_str())),
+            periods: periods.into_iter().map(|period| (period.clone(), period)).collect(),
+            period: self.period.to_string(),
+            measures: self.currencies.iter().map(|one| one.as_str().to_owned()).collect(),
+            measure: self.currency.as_str().to_owned(),
+            through: if empty { String::new() } else { through(self.view()).to_string() },
+            unexplained: format!("0.00 {}", self.currency),
+            broken: None,
+            current,
+            team: unit.map_or_else(String::new, |unit| self.to(&["team", unit.as_str()], &[])),
+            residual: if residual.is_zero() { String::new() } else { thousands(residual) },
+            snapshot: head.snapshot.as_ref().map_or_else(Default::default, |snapshot| {
+                (snapshot.digest.to_string(), snapshot.recorded_at.to_string())
+            }),
+            reading: self.reading(),
+            hidden: self.hidden(),
+            path: address(&self.ask.path, &[]),
+        })
+    }
+
+    /// Parameters of this page that its forms keep, but for the period and the measure.
+    fn hidden(&self) -> Vec<(String, String)> {
+        let own = |name: &str| matches!(name, "period" | "measure" | "after" | "format");
+        self.ask.parameters.iter().filter(|(name, value)| !own(name) && !value.is_empty()).cloned().collect()
+    }
+
+    fn reading(&self) -> String {
+        let known = self.ask.get("as_known_on").map_or_else(|| "today".to_owned(), |day| format!("on {day}"));
+        let org = match self.ask.get("org") {
+            None | Some("as-was") => "org as it was".to_owned(),
+            Some("as-is") => "org as it is".to_owned(),
+            Some(day) => format!("org of {day}"),
+        };
+        let pools = if self.ask.get("pools") == Some("kept") { ", pools kept" } else { "" };
+        format!("Read as known {known}, {org}{pools}")
+    }
+
+    /// What no team owns in the period.
+    pub(super) fn residual(&self) -> Result<Money, Problem> {
+        let (rows, _) = self.spent("team", None, None, self.period)?;
+        Ok(rows.iter().filter(|row| is_residual(row)).map(|row| row.amount).sum())
+    }
+}
+
+/// The value of a dimension that a charge does not have, in addresses.
+pub(super) const NONE: &str = "(none)";
+
+/// True for a row of owners that is no team's.
+pub(super) fn is_residual(row: &SpendRow) -> bool {
+    row.values.first().and_then(Option::as_deref).is_some_and(|owner| owner.starts_with("residual:"))
+}
+
+/// True for parameters that a page has once; dimensions may stand there several times.
+fn is_single(name: &str) -> bool {
+    OWN.contains(&name)
+}
+
+/// `41 k`.
+fn thousands(amount: Money) -> String {
+    let thousand = Exact::from_whole(1000);
+    if amount.abs() < thousand {
+        return short(amount);
+    }
+    let grouped = amount.to_grouped(0);
+    let cut = grouped.len().saturating_sub(4);
+    format!("{} k", grouped[..cut].replace('-', "\u{2212}"))
+}
+
+/// The last day that every source has.
+pub(super) fn through(view: &View) -> Day {
+    let mut last = BTreeMap::<String, Day>::new();
+    for scope in &view.head().scopes {
+        let day = last.entry(scope.scope.source.as_str().to_owned()).or_insert(scope.facts.last_day);
+        *day = (*day).max(scope.facts.last_day);
+    }
+    last.into_values().min().unwrap_or(Day::EARLIEST)
+}
+
+/// The last month of which every source has its last day; else the last month with charges.
+fn complete(view: &View, basis: Basis) -> Period {
+    let Ok(last) = view.head().last_period(basis) else {
+        return Month::new(2026, 1).expect("January 2026 is a month").period();
+    };
+    let through = through(view);
+    let month = through.plus(1).month().plus(-1);
+    let has = view
+        .head()
+        .scopes
+        .iter()
+        .any(|scope| scope.facts.first_day < month.period().until() && month.first_day() <= scope.facts.last_day);
+    if has && month.period() < last { month.period() } else { last }
+}
+
+/// The currencies of the last period with charges, that of most rows first; then those of all time.
+fn currencies(home: &Home, runtime: &Handle, view: &View, basis: Basis) -> Vec<Currency> {
+    let Ok(last) = view.head().last_period(basis) else { return Vec::new() };
+    let mut all = Vec::<Currency>::new();
+    for period in [last, Period::ALWAYS] {
+        let words = Words { by: "source", filter: None, under: None, period, cost: CostKind::Effective, basis };
+        let found: Result<Rows, Failure> = runtime.block_on(spend::by_words(home, view, &words));
+        let mut rows = BTreeMap::<Currency, u64>::new();
+        for row in found.map(|(rows, _)| rows).unwrap_or_default() {
+            *rows.entry(row.currency).or_default() += row.rows;
+        }
+        let mut rows: Vec<(Currency, u64)> = rows.into_iter().collect();
+        rows.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        all.extend(rows.into_iter().map(|(currency, _)| currency).filter(|one| !all.contains(one)).collect::<Vec<_>>());
+    }
+    all
+}

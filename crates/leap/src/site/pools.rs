@@ -1,0 +1,170 @@
+//! Pools: what did a shared platform cost, who used it, and what did nobody use?
+
+use std::collections::BTreeMap;
+
+use leap_orient::pool::LineKind;
+use leap_terms::{Money, Owner, ResidualReason};
+use leap_web::site::Problem;
+use leap_web::site::model::{Block, Cell, Chart, Column, Link, Page, Row, Table};
+
+use super::failed;
+use super::ground::Ground;
+use super::words::{amount, cents, share_cell, short};
+use crate::world::published;
+
+/// Users of a pool that are shown.
+const USERS: usize = 20;
+
+#[derive(Default)]
+struct Flow {
+    /// What stands at the pool after it was shared: idle capacity, and what no driver shared.
+    left: Money,
+    users: BTreeMap<String, Money>,
+}
+
+pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
+    let open = published(ground.home);
+    let journal = ground.view().journal(ground.period, ground.basis, &open).map_err(|failure| failed(&failure))?;
+    let mut flows = BTreeMap::<String, Flow>::new();
+    for shared in &journal {
+        for line in shared.lines.iter().filter(|line| {
+            line.currency == ground.currency
+                && ground.basis_covers(line.day, shared.billing)
+                && line.line == LineKind::Use
+        }) {
+            if let Owner::Team(team) = &line.owner {
+                let flow = flows.entry(line.pool.clone()).or_default();
+                *flow.users.entry(team.to_string()).or_default() += line.costs[ground.cost];
+            }
+        }
+    }
+    let (rows, _) = ground.spent("team", None, None, ground.period)?;
+    for row in &rows {
+        if let Some(Ok(Owner::Residual(ResidualReason::Pool(name)))) = row.values[0].as_deref().map(str::parse::<Owner>)
+        {
+            flows.entry(name).or_default().left += row.amount;
+        }
+    }
+    let used: Money = flows.values().flat_map(|flow| flow.users.values()).copied().sum();
+    let left: Money = flows.values().map(|flow| flow.left).sum();
+    let mut page = Page {
+        title: "Pools".to_owned(),
+        sub: format!("Shared platforms in {}: what they cost, and who used them", ground.period),
+        command: Some(format!("leap pool list --period {}", ground.period)),
+        ..Page::default()
+    };
+    if flows.is_empty() {
+        page.blocks.push(Block::Nothing(
+            "No platform is shared in this period. A rule that answers pool:NAME collects one; pools.yaml says who pays.".to_owned(),
+            vec![Link::new("What stands at no team", ground.to(&["coverage", "residual"], &[]))],
+        ));
+        return Ok(page);
+    }
+    page.blocks.push(Block::Facts(vec![
+        (
+            "Shared among teams".to_owned(),
+            Cell::Number(used.to_string(), cents(used)),
+            ground.currency.to_string(),
+            String::new(),
+        ),
+        (
+            "Left: nobody used it".to_owned(),
+            Cell::Number(left.to_string(), cents(left)),
+            ground.currency.to_string(),
+            String::new(),
+        ),
+    ]));
+    let mut order: Vec<(&String, &Flow)> = flows.iter().collect();
+    let whole = |flow: &Flow| flow.users.values().copied().sum::<Money>() + flow.left;
+    order.sort_by_key(|(name, flow)| (std::cmp::Reverse(whole(flow)), (*name).clone()));
+    let lines = order
+        .iter()
+        .map(|(name, flow)| {
+            let to_teams: Money = flow.users.values().copied().sum();
+            let residual = format!("residual:pool:{name}");
+            Row::new(vec![
+                Cell::Link(Link::new((*name).clone(), format!("#{}", anchor(name)))),
+                Cell::Number(whole(flow).to_string(), short(whole(flow))),
+                Cell::Number(to_teams.to_string(), short(to_teams)),
+                amount(flow.left, ground.rows(&[("team", &residual)])),
+                Cell::Number(flow.users.len().to_string(), flow.users.len().to_string()),
+                Cell::Text(ground.view().steward(&ResidualReason::Pool((*name).clone()))),
+            ])
+        })
+        .collect();
+    page.blocks.push(Block::Chart(
+        Chart {
+            kind: "bar",
+            title: "What pools cost".to_owned(),
+            say: "To teams, and left because nobody used it.".to_owned(),
+            size: "",
+            target: None,
+            flags: "stack flat",
+        },
+        Table {
+            id: "t-pools".to_owned(),
+            caption: format!("Pools, {} cost, {}, {}", ground.cost.word(), ground.period, ground.currency),
+            unit: ground.currency.as_str().to_owned(),
+            columns: vec![
+                Column::text("Pool"),
+                Column::undrawn("Collected"),
+                Column::figure("To teams").coloured("1"),
+                Column::figure("Left").coloured("residual"),
+                Column::undrawn("Teams"),
+                Column::text("Steward").role("skip"),
+            ],
+            rows: lines,
+            ..Table::default()
+        },
+    ));
+    for (name, flow) in order {
+        page.blocks.push(users(ground, name, flow, whole(flow)));
+    }
+    Ok(page)
+}
+
+fn anchor(name: &str) -> String {
+    let letters = name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' });
+    format!("t-pool-{}", letters.collect::<String>())
+}
+
+fn users(ground: &Ground, name: &str, flow: &Flow, whole: Money) -> Block {
+    let mut users: Vec<(&String, &Money)> = flow.users.iter().collect();
+    users.sort_by_key(|(team, sum)| (std::cmp::Reverse(**sum), (*team).clone()));
+    let mut rows: Vec<Row> = users
+        .iter()
+        .take(USERS)
+        .map(|(team, sum)| {
+            Row::new(vec![
+                Cell::Link(Link::new(ground.name(team), ground.to(&["team", team], &[]))),
+                amount(**sum, ground.rows(&[("team", team), ("pool", name)])),
+                share_cell(**sum, whole),
+            ])
+        })
+        .collect();
+    if users.len() > USERS {
+        let rest: Money = users[USERS..].iter().map(|(_, sum)| **sum).sum();
+        let mut row = Row::new(vec![
+            Cell::Link(Link::new(
+                format!("{} other teams", users.len() - USERS),
+                ground.to(&["explore"], &[("by", "team"), ("pool", name)]),
+            )),
+            Cell::Number(rest.to_string(), short(rest)),
+            share_cell(rest, whole),
+        ]);
+        row.is_rest = true;
+        rows.push(row);
+    }
+    Block::Section {
+        title: name.to_owned(),
+        say: format!("{} teams pay for {} {}.", users.len(), short(whole), ground.currency),
+        blocks: vec![Block::Table(Table {
+            id: anchor(name),
+            caption: format!("Who pays for {name}, {}, {}", ground.period, ground.currency),
+            unit: ground.currency.as_str().to_owned(),
+            columns: vec![Column::text("Team"), Column::figure("Cost"), Column::undrawn("Share")],
+            rows,
+            ..Table::default()
+        })],
+    }
+}

@@ -1,0 +1,305 @@
+//! A resource: why is this mine? The trail from claim over rule and evidence to the place in the org.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use leap_book::ConfigKind;
+use leap_orient::reading::spend::SpendRow;
+use leap_terms::{Day, Money, Owner, Period};
+use leap_web::site::Problem;
+use leap_web::site::model::{Block, Cell, Chart, Column, Link, Page, Row, Table};
+
+use super::ground::Ground;
+use super::words::{self, amount, headline};
+use super::{failed, parameter};
+use crate::annotate::Owners;
+use crate::rows::{self, text};
+use crate::versions;
+use crate::world::published;
+
+/// Owner, rule and evidence.
+type Reason = (String, Option<String>, Option<String>);
+
+/// What the charges of one resource say.
+#[derive(Default)]
+struct Found {
+    reasons: BTreeMap<Reason, (Money, u64, Day, Day)>,
+    facts: BTreeMap<&'static str, BTreeSet<String>>,
+    charges: u64,
+}
+
+const FACTS: [(&str, &str); 8] = [
+    ("Name", "ResourceName"),
+    ("Service", "ServiceName"),
+    ("Account", "SubAccountId"),
+    ("Account name", "SubAccountName"),
+    ("Region", "RegionId"),
+    ("SKU", "SkuId"),
+    ("Tags", "Tags"),
+    ("Source", "leap_source"),
+];
+
+pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
+    let Some(id) = ground.ask.get("id") else {
+        return Err(parameter(ground.ask, "id", "is missing; name a resource: /resource?id=…"));
+    };
+    let filter = format!("ResourceId = '{}'", id.replace('\'', "''"));
+    let filter = Some(filter.as_str());
+    let (days, total) = ground.spent("day", filter, None, ground.period)?;
+    let (owners, _) = ground.spent("team", filter, None, ground.period)?;
+    let charges: u64 = days.iter().map(|row| row.rows).sum();
+    if charges == 0 {
+        return elsewhere(ground, id, filter);
+    }
+    let [before, _] = ground.compared();
+    let (_, earlier) = ground.spent("day", filter, None, before)?;
+    let found = read(ground, id)?;
+    let rows = ground.rows(&[("resource", id)]);
+    let mut page = Page {
+        title: id.to_owned(),
+        is_id: true,
+        sub: format!("Why this is whose, {}", ground.period),
+        crumbs: vec![Link::new("Resources", ground.to(&["explore"], &[("by", "resource")])), Link::new(id, "")],
+        command: Some(format!("leap explain \"{id}\" --period {}", ground.period)),
+        ..Page::default()
+    };
+    page.blocks.push(Block::Headline {
+        figure: headline(total, rows),
+        unit: format!("{} {}, {}", ground.currency, ground.cost.word(), ground.period),
+        delta: if earlier.is_zero() { Vec::new() } else { vec![words::delta(earlier, total, &before.to_string())] },
+        say: whose(ground, &owners),
+    });
+    let mut trail = Vec::new();
+    let several = found.reasons.len() > 1;
+    for ((owner, rule, evidence), (sum, count, first, last)) in &found.reasons {
+        trail.extend(steps(ground, owner, rule.as_deref(), evidence.as_deref(), several.then_some((*first, *last)))?);
+        if several {
+            trail.push((
+                format!("{count} charges"),
+                String::new(),
+                format!("{} {} in all currencies of these days.", words::cents(*sum), ground.cost.word()),
+            ));
+        }
+    }
+    let facts = FACTS
+        .iter()
+        .filter_map(|(name, column)| Some((*name, found.facts.get(column)?)))
+        .map(|(name, values)| {
+            let more = if values.len() > 3 { format!(" and {} more", values.len() - 3) } else { String::new() };
+            let words: Vec<&str> = values.iter().take(3).map(String::as_str).collect();
+            (name.to_owned(), Cell::Text(format!("{}{more}", words.join(", "))))
+        })
+        .collect();
+    page.blocks.push(Block::Split(
+        vec![Block::Section {
+            title: "Why".to_owned(),
+            say: "Claim, rule, evidence, org: the first that speaks decides.".to_owned(),
+            blocks: vec![Block::Trail(trail)],
+        }],
+        vec![Block::Section {
+            title: "Facts".to_owned(),
+            say: format!("As received, in {} charges.", found.charges),
+            blocks: vec![Block::Pairs(facts)],
+        }],
+    ));
+    page.blocks.push(daily(ground, id, &days, total));
+    page.blocks.push(Block::Section {
+        title: "Not yours?".to_owned(),
+        say: "Say whose it is; the other team is asked first, and nothing changes before it accepts.".to_owned(),
+        blocks: vec![Block::Text(format!(
+            "leap dispute \"ResourceId = '{}'\" --to TEAM --reason \"…\"",
+            id.replace('\'', "''")
+        ))],
+    });
+    Ok(page)
+}
+
+/// A resource that has no charge in the period, or none at all.
+fn elsewhere(ground: &Ground, id: &str, filter: Option<&str>) -> Result<Page, Problem> {
+    let (months, _) = ground.spent("month", filter, None, Period::ALWAYS)?;
+    let mut months: Vec<&str> = months.iter().filter_map(|row| row.values[0].as_deref()).collect();
+    months.sort_unstable();
+    let Some(last) = months.last() else {
+        return Err(Problem::NotFound(format!("No resource that you may see is called \u{201c}{id}\u{201d}.")));
+    };
+    Ok(Page {
+        title: id.to_owned(),
+        is_id: true,
+        sub: ground.period.to_string(),
+        blocks: vec![Block::Nothing(
+            format!("It has no charges in {}.", ground.period),
+            vec![Link::new(
+                format!("Its last are of {last}"),
+                ground.to(&["resource"], &[("id", id), ("period", last)]),
+            )],
+        )],
+        ..Page::default()
+    })
+}
+
+fn whose(ground: &Ground, owners: &[SpendRow]) -> String {
+    let names: Vec<String> =
+        owners.iter().filter_map(|row| row.values[0].as_deref()).map(|owner| ground.name(owner)).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        [one] => format!("It belongs to {one}."),
+        several => format!("In this period it belonged to {}.", several.join(", then ")),
+    }
+}
+
+fn read(ground: &Ground, id: &str) -> Result<Found, Problem> {
+    let open = published(ground.home);
+    let view = ground.view();
+    let problem = |failure: crate::failure::Failure| failed(&failure);
+    let layered: Vec<_> = view
+        .slices()
+        .into_iter()
+        .filter(|(_, slice)| ground.basis.may_cover(ground.period, &slice.scope, slice.first_day, slice.last_day))
+        .collect();
+    let slices: Vec<_> = layered.iter().map(|(_, slice)| slice.clone()).collect();
+    let owners = Owners::load(&slices, view.head().digest_text(), &open).map_err(problem)?;
+    let mut more: Vec<String> = FACTS.iter().map(|(_, column)| (*column).to_owned()).collect();
+    more.retain(|column| column != "leap_source");
+    more.extend(rows::lineage());
+    more.extend(rows::cost_columns(ground.cost));
+    let mut found = Found::default();
+    let read = rows::each_charge_batch(
+        &slices,
+        &owners,
+        Some(ground.period),
+        ground.basis,
+        &more,
+        &open,
+        |batch, owned, inside| {
+            for row in (0..batch.num_rows()).filter(|row| inside[*row] && text(batch, "ResourceId", *row) == Some(id)) {
+                let who = &owned[row];
+                let day = rows::day(batch, row);
+                let reason = (who.owner.to_string(), who.rule.clone(), who.evidence.clone());
+                let sum = found.reasons.entry(reason).or_insert((Money::ZERO, 0, day, day));
+                *sum = (sum.0 + rows::cost(batch, ground.cost, row), sum.1 + 1, sum.2.min(day), sum.3.max(day));
+                found.charges += 1;
+                for (_, column) in FACTS {
+                    let name = if column == "leap_source" { leap_terms::tables::SOURCE } else { column };
+                    if let Some(value) = text(batch, name, row) {
+                        found.facts.entry(column).or_default().insert(value.to_owned());
+                    }
+                }
+            }
+            Ok(())
+        },
+    );
+    read.map_err(problem)?;
+    Ok(found)
+}
+
+fn steps(
+    ground: &Ground,
+    owner: &str,
+    rule: Option<&str>,
+    evidence: Option<&str>,
+    days: Option<(Day, Day)>,
+) -> Result<Vec<(String, String, String)>, Problem> {
+    let when = days.map_or_else(String::new, |(first, last)| format!(", {first} to {last}"));
+    let mut trail = Vec::new();
+    match rule {
+        None => trail.push((
+            format!("No rule matched{when}"),
+            String::new(),
+            "So it is residual, and the steward of that reason looks after it.".to_owned(),
+        )),
+        Some(rule) => {
+            let claims =
+                ground.runtime.block_on(crate::claims::behind(ground.home, &[rule.to_owned()], ground.view().known()));
+            let claims = claims.map_err(|failure| failed(&failure))?;
+            if claims.is_empty() {
+                trail.push(("No claim or dispute stands above the rules".to_owned(), String::new(), String::new()));
+            }
+            trail.extend(
+                claims.into_iter().map(|claim| ("A claim that people settled".to_owned(), String::new(), claim)),
+            );
+            let known = ground.view().head().rules.rules();
+            let at = known.iter().position(|one| one.id.as_str() == rule).map(|at| at + 1);
+            let place = at.map_or_else(String::new, |at| format!(", number {at} of {}", known.len()));
+            trail.push((format!("Rule {rule} matched{place}{when}"), rule_text(ground, rule), String::new()));
+        }
+    }
+    if let Some(evidence) = evidence.filter(|text| !text.is_empty()) {
+        trail.push(("Evidence".to_owned(), evidence.to_owned(), "As the provider sent it.".to_owned()));
+    }
+    match owner.parse::<Owner>() {
+        Ok(Owner::Team(team)) => {
+            let day = days.map_or_else(|| ground.period.until().plus(-1), |(_, last)| last);
+            let path: Vec<&str> =
+                ground.view().head().org.path(&team, day).iter().map(|unit| unit.name_on(day)).collect();
+            let path = if path.is_empty() { team.to_string() } else { path.join(" / ") };
+            trail.push((
+                format!("It is {}'s", ground.name(team.as_str())),
+                String::new(),
+                format!("{path}, on {day}."),
+            ));
+        }
+        Ok(Owner::Residual(reason)) => trail.push((
+            ground.name(owner),
+            String::new(),
+            format!("{} looks after it.", ground.view().steward(&reason)),
+        )),
+        Err(_) => {}
+    }
+    Ok(trail)
+}
+
+/// The lines of a rule in rules.yaml.
+fn rule_text(ground: &Ground, rule: &str) -> String {
+    let files = ground.view().head().config_files(ConfigKind::Rules);
+    let Ok(versions) = versions::of(&files) else { return String::new() };
+    for version in versions.iter().rev() {
+        let Some((_, bytes)) = version.files.first() else { continue };
+        let text = String::from_utf8_lossy(bytes);
+        let lines: Vec<&str> = text.lines().collect();
+        let is_id = |line: &str| {
+            line.trim_start_matches([' ', '-'])
+                .strip_prefix("id:")
+                .is_some_and(|id| id.trim().trim_matches(['"', '\'']) == rule)
+        };
+        if let Some(at) = lines.iter().position(|line| is_id(line)) {
+            let own = lines[at + 1..]
+                .iter()
+                .take_while(|line| !line.trim_start().starts_with("- ") && !line.trim().is_empty());
+            let text: Vec<&str> = own.map(|line| line.trim()).take(6).collect();
+            return text.join(" \u{b7} ");
+        }
+    }
+    String::new()
+}
+
+fn daily(ground: &Ground, id: &str, days: &[SpendRow], total: Money) -> Block {
+    let mut days: Vec<&SpendRow> = days.iter().collect();
+    days.sort_by(|a, b| a.values.cmp(&b.values));
+    let rows = days
+        .iter()
+        .map(|row| {
+            let day = row.values[0].clone().unwrap_or_default();
+            Row::new(vec![
+                Cell::Text(day.clone()),
+                amount(row.amount, ground.rows(&[("resource", id), ("period", &day)])),
+            ])
+        })
+        .collect();
+    let table = Table {
+        id: "t-days".to_owned(),
+        caption: format!("{} cost by day, {}", ground.cost.word(), ground.currency),
+        unit: ground.currency.as_str().to_owned(),
+        columns: vec![Column::text("Day"), Column::figure("Cost")],
+        rows,
+        sum: Some((total.to_string(), 1)),
+        ..Table::default()
+    };
+    let chart = Chart {
+        kind: "line",
+        title: "Cost per day".to_owned(),
+        say: format!("{} cost of each day.", ground.cost.word()),
+        size: "s",
+        target: None,
+        flags: "",
+    };
+    Block::Chart(chart, table)
+}

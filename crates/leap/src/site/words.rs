@@ -1,0 +1,151 @@
+//! Figures and addresses in words.
+
+use leap_terms::{Exact, Money};
+use leap_web::site::model::{Cell, Figure, Made};
+use leap_web::site::{encoded, query};
+
+/// `/team/payments?period=2026-09`.
+pub(super) fn address(path: &[impl AsRef<str>], parameters: &[(String, String)]) -> String {
+    let mut out = String::new();
+    for segment in path {
+        out.push('/');
+        out.push_str(&encoded(segment.as_ref()));
+    }
+    if out.is_empty() {
+        out.push('/');
+    }
+    if !parameters.is_empty() {
+        out.push('?');
+        out.push_str(&query(parameters));
+    }
+    out
+}
+
+/// Whole units; below ten of them, as many digits as show something.
+pub(super) fn short(amount: Money) -> String {
+    let text = if amount.abs() < Exact::from_whole(10) && !amount.is_zero() {
+        crate::output::amount_shown(amount)
+    } else {
+        amount.to_grouped(0)
+    };
+    minus(&text)
+}
+
+/// To the last cent.
+pub(super) fn cents(amount: Money) -> String {
+    minus(&crate::output::amount_shown(amount))
+}
+
+/// With a sign, whatever it is.
+pub(super) fn signed(amount: Money, shown: impl Fn(Money) -> String) -> String {
+    let sign = if amount > Money::ZERO { "+" } else { "" };
+    format!("{sign}{}", shown(amount))
+}
+
+fn minus(text: &str) -> String {
+    text.replace('-', "\u{2212}")
+}
+
+/// A cell with an amount in whole units.
+pub(super) fn amount(amount: Money, href: String) -> Cell {
+    Cell::Figure(Figure { exact: amount.to_string(), shown: short(amount), href, made: Made::Sum })
+}
+
+/// A cell with a difference.
+pub(super) fn change(amount: Money, href: String) -> Cell {
+    Cell::Figure(Figure { exact: amount.to_string(), shown: signed(amount, short), href, made: Made::Change })
+}
+
+/// A fact: an amount to the last cent.
+pub(super) fn loose(amount: Money, href: String) -> Cell {
+    Cell::Figure(headline(amount, href))
+}
+
+/// A headline figure.
+pub(super) fn headline(amount: Money, href: String) -> Figure {
+    Figure { exact: amount.to_string(), shown: cents(amount), href, made: Made::Sum }
+}
+
+/// A part of a whole in hundredths of a percent, rounded half away from zero; none of nothing.
+pub(super) fn share(part: Money, whole: Money) -> Option<i128> {
+    let (part, whole) = (part.coarse(), whole.coarse());
+    if whole == 0 {
+        return None;
+    }
+    // Amounts beyond 10^16 units lose their last digits before they are compared: a share shows four.
+    let scale =
+        if part.unsigned_abs().max(whole.unsigned_abs()) > (i128::MAX as u128) / 20_000 { 1_000_000 } else { 1 };
+    let (part, whole) = (part / scale * 10_000, whole / scale);
+    let half = whole.abs() / 2;
+    let (sign, part) = (part.signum() * whole.signum(), part.abs());
+    Some(sign * ((part + half) / whole.abs()))
+}
+
+/// `31.5 %`.
+pub(super) fn percent(hundredths: Option<i128>) -> String {
+    match hundredths {
+        None => "–".to_owned(),
+        Some(value) => {
+            let tenths = (value.abs() + 5) / 10;
+            let sign = if value < 0 && tenths > 0 { "\u{2212}" } else { "" };
+            format!("{sign}{}.{} %", tenths / 10, tenths % 10)
+        }
+    }
+}
+
+/// A cell with a share.
+pub(super) fn share_cell(part: Money, whole: Money) -> Cell {
+    match share(part, whole) {
+        None => Cell::None,
+        Some(value) => {
+            let sign = if value < 0 { "-" } else { "" };
+            let exact = format!("{sign}{}.{:02}", value.abs() / 100, value.abs() % 100);
+            Cell::Number(exact, percent(Some(value)))
+        }
+    }
+}
+
+/// `+12,310.09 (+3.0 %) against 2026-08`.
+pub(super) fn delta(before: Money, now: Money, against: &str) -> String {
+    let change = now - before;
+    let part = share(change, before)
+        .map_or_else(String::new, |value| format!(" ({}{})", if value > 0 { "+" } else { "" }, percent(Some(value))));
+    format!("{}{part} against {against}", signed(change, cents))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn money(text: &str) -> Money {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn amounts_are_short_where_they_are_large() {
+        assert_eq!(short(money("418204.113")), "418,204");
+        assert_eq!(short(money("-28411.9")), "\u{2212}28,412");
+        assert_eq!(short(money("3.456")), "3.46");
+        assert_eq!(short(money("0")), "0");
+        assert_eq!(signed(money("12.5"), cents), "+12.50");
+    }
+
+    #[test]
+    fn shares_round_half_away_and_keep_their_sign() {
+        assert_eq!(share(money("1"), money("3")), Some(3333));
+        assert_eq!(share(money("-2"), money("3")), Some(-6667));
+        assert_eq!(share(money("-2"), money("-3")), Some(6667));
+        assert_eq!(share(money("1"), money("0")), None);
+        assert_eq!(percent(Some(-4)), "0.0 %");
+        assert_eq!(percent(Some(-6667)), "\u{2212}66.7 %");
+        let vast = money("90000000000000000000");
+        assert_eq!(share(vast, vast), Some(10_000));
+    }
+
+    #[test]
+    fn addresses_are_encoded() {
+        let parameters = [("service".to_owned(), "Amazon EC2 & more".to_owned())];
+        assert_eq!(address(&["team", "a/b"], &parameters), "/team/a%2Fb?service=Amazon%20EC2%20%26%20more");
+        assert_eq!(address(&[] as &[&str], &[]), "/");
+    }
+}
