@@ -146,10 +146,11 @@ fn proofs(ground: &Ground) -> Result<Vec<leap_book::ProofRow>, Problem> {
 
 /// From provider through category to the level below the top: two steps of edges, each of which is the whole bill.
 fn flow(ground: &Ground) -> Result<Block, Problem> {
-    let level = ground.view().levels().into_iter().nth(1).unwrap_or_else(|| "team".to_owned());
+    let kind = ground.view().levels().into_iter().nth(1);
+    let level = kind.as_ref().map_or_else(|| "team".to_owned(), |kind| format!("level.{kind}"));
     let mut rows = Vec::new();
     let first = ground.spent("provider,service_category", None, None, ground.period)?.0;
-    let second = ground.spent(&format!("service_category,{level}"), None, None, ground.period)?.0;
+    let second = ground.spent(&format!("service_category,{}", kind.as_deref().unwrap_or("team")), None, None, ground.period)?.0;
     for (edges, from, to) in [(first, "provider", "service_category"), (second, "service_category", level.as_str())] {
         let mut edges: Vec<_> = edges.into_iter().filter(|row| row.amount > Money::ZERO).collect();
         let rest = edges.split_off(edges.len().min(EDGES));

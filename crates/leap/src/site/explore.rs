@@ -16,7 +16,7 @@ use leap_web::site::model::{Block, Cell, Chart, Column, Field, Figure, Filters, 
 
 use super::ground::{Ground, NONE, is_residual};
 use super::parameter;
-use super::words::{self, amount, cents, change, headline, share_cell, short};
+use super::words::{self, amount, cents, change, headline, period_text, share_cell, short};
 use crate::spend;
 
 /// Rows of a page of charges.
@@ -88,9 +88,11 @@ fn choice(ground: &Ground, named: &Named, value: Option<&str>) -> (String, Strin
             // Of a month that the question cuts, only the days in question.
             let own = value.and_then(|value| value.parse::<Period>().ok());
             let asked = own.and_then(|own| own.intersection(ground.period)).unwrap_or(ground.period);
-            return ("period".to_owned(), asked.to_string());
+            return ("period".to_owned(), period_text(asked));
         }
         Dimension::Tag(key) => format!("tag.{key}"),
+        // A level may be called like a parameter: an org has kinds as it likes.
+        Dimension::Level(kind) => format!("level.{kind}"),
         _ => named.name.clone(),
     };
     (name, value.unwrap_or(NONE).to_owned())
@@ -124,7 +126,7 @@ fn leads(ground: &Ground, more: &[(&Named, Option<&str>)], period: Period) -> St
         return String::new();
     }
     let mut all = chosen(ground);
-    all.push(("period".to_owned(), period.to_string()));
+    all.push(("period".to_owned(), period_text(period)));
     all.extend(more.iter().map(|(named, value)| choice(ground, named, *value)));
     let all: Vec<(&str, &str)> = all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     ground.rows(&all)
@@ -302,7 +304,7 @@ fn crumbs(ground: &Ground, by: &[Named]) -> Vec<Link> {
         let mut taken: Vec<(&str, &str)> = chosen[..=at].to_vec();
         let by = names.join(",");
         taken.push(("by", &by));
-        let words = if *name == "team" { ground.name(value) } else { format!("{name} {value}") };
+        let words = said(ground, name, value);
         let href = if at + 1 == chosen.len() { String::new() } else { ground.to(&["explore"], &taken) };
         crumbs.push(Link::new(words, href));
     }
@@ -645,10 +647,18 @@ fn charges(ground: &Ground) -> Result<Page, Problem> {
     });
     if rows.is_empty() {
         page.blocks.push(nothing(ground));
-    } else {
-        page.blocks.push(Block::Table(table));
     }
+    page.blocks.push(Block::Table(table));
     Ok(page)
+}
+
+/// One choice in words: a unit by its name, everything else with what it is.
+fn said(ground: &Ground, name: &str, value: &str) -> String {
+    if name == "team" || name.starts_with("level.") {
+        ground.name(value)
+    } else {
+        format!("{} {value}", name.trim_start_matches("tag."))
+    }
 }
 
 /// What was chosen, in words: `Payments, service Amazon EC2, `.
@@ -658,7 +668,7 @@ fn describe(ground: &Ground) -> String {
         out += &format!("{}, ", ground.name(unit.as_str()));
     }
     for (name, value) in ground.chosen() {
-        out += &if name == "team" { format!("{}, ", ground.name(value)) } else { format!("{name} {value}, ") };
+        out += &format!("{}, ", said(ground, name, value));
     }
     out
 }

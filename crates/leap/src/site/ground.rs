@@ -10,7 +10,7 @@ use leap_web::site::model::Frame;
 use leap_web::site::{Ask, Problem};
 use tokio::runtime::Handle;
 
-use super::words::{address, short};
+use super::words::{address, period_text, short};
 use super::{failed, parameter};
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
@@ -152,7 +152,7 @@ impl<'g> Ground<'g> {
     pub(super) fn carried(&self) -> Vec<(String, String)> {
         let mut kept = Vec::new();
         if self.period != self.default {
-            kept.push(("period".to_owned(), self.period.to_string()));
+            kept.push(("period".to_owned(), period_text(self.period)));
         }
         kept.extend(
             self.ask
@@ -169,7 +169,7 @@ impl<'g> Ground<'g> {
         let mut parameters = self.carried();
         for (name, value) in more {
             parameters.retain(|(known, _)| known != name || !is_single(name));
-            let is_default = *name == "period" && *value == self.default.to_string();
+            let is_default = *name == "period" && *value == period_text(self.default);
             if !value.is_empty() && !is_default {
                 parameters.push(((*name).to_owned(), (*value).to_owned()));
             }
@@ -191,7 +191,7 @@ impl<'g> Ground<'g> {
         for (name, value) in self.chosen() {
             let word = match name.strip_prefix("tag.") {
                 Some(key) => format!("Tags['{}']", key.replace('\'', "''")),
-                None => name.to_owned(),
+                None => name.strip_prefix("level.").unwrap_or(name).to_owned(),
             };
             let named =
                 spend::dimensions(self.view(), &word).map_err(|failure| parameter(self.ask, name, failure.message))?;
@@ -336,7 +336,7 @@ impl<'g> Ground<'g> {
         Ok(Frame {
             unit: unit.as_ref().map_or_else(|| "Everybody".to_owned(), |unit| self.name(unit.as_str())),
             periods: periods.into_iter().map(|period| (period.clone(), period)).collect(),
-            period: self.period.to_string(),
+            period: period_text(self.period),
             measures: self.currencies.iter().map(|one| one.as_str().to_owned()).collect(),
             measure: self.currency.as_str().to_owned(),
             through: if empty { String::new() } else { through(self.view()).to_string() },

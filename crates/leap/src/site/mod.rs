@@ -7,6 +7,7 @@ mod coverage;
 mod data;
 mod explore;
 mod ground;
+mod latency;
 mod org;
 mod pools;
 mod resource;
@@ -123,7 +124,7 @@ impl Site for Pages {
         let ground = Ground::new(&self.home, &self.runtime, &cached, ask)?;
         let path: Vec<&str> = ask.path.iter().map(String::as_str).collect();
         let empty = cached.view.head().scopes.is_empty();
-        if empty && !matches!(path.as_slice(), ["start" | "data", ..]) {
+        if empty && !matches!(path.as_slice(), ["start" | "data" | "latency", ..]) {
             return Err(Problem::Nothing(
                 "No bill has been taken in yet. Take one in with: leap ingest PATH\nThen this page shows whose it is."
                     .into(),
@@ -136,6 +137,7 @@ impl Site for Pages {
             ["resource"] => ("explore", resource::page(&ground)?),
             ["coverage"] => ("coverage", coverage::ledger(&ground)?),
             ["coverage", "residual"] => ("coverage", coverage::residual(&ground)?),
+            ["latency"] => ("latency", latency::page(&ground)?),
             ["pools"] => ("pools", pools::page(&ground)?),
             ["org"] => ("org", org::page(&ground)?),
             ["periods"] => ("periods", data::periods(&ground)?),

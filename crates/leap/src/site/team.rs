@@ -134,7 +134,7 @@ pub(super) fn sentence(bridge: &Bridge, before: Period) -> String {
 pub(super) fn changed(ground: &Ground, bridge: &Bridge, before: Period, under: Option<&str>) -> Block {
     let unit: Vec<(&str, &str)> = under.iter().map(|unit| ("under", *unit)).collect();
     let level = |name: String, sum: Money, period: Period| {
-        let text = period.to_string();
+        let text = words::period_text(period);
         let mut all = unit.clone();
         all.push(("period", &text));
         let mut row = Row::new(vec![Cell::Text(name), amount(sum, ground.rows(&all)), Cell::Empty]);
@@ -276,7 +276,7 @@ fn services(ground: &Ground, id: &TeamId, total: Money) -> Result<(Table, Block)
     let mut order: Vec<(String, (Money, Money))> =
         all.into_iter().filter(|(_, (a, b))| !a.is_zero() || !b.is_zero()).collect();
     order.sort_by_key(|(name, (sum, _))| (std::cmp::Reverse(*sum), name.clone()));
-    let before_text = before.to_string();
+    let before_text = words::period_text(before);
     let rows = order
         .iter()
         .map(|(service, (sum, then))| {

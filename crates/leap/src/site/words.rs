@@ -1,6 +1,6 @@
 //! Figures and addresses in words.
 
-use leap_terms::{Exact, Money};
+use leap_terms::{Exact, Money, Period};
 use leap_web::site::model::{Cell, Figure, Made};
 use leap_web::site::{encoded, query};
 
@@ -19,6 +19,11 @@ pub(super) fn address(path: &[impl AsRef<str>], parameters: &[(String, String)])
         out.push_str(&query(parameters));
     }
     out
+}
+
+/// A period as an address says it: one day by itself.
+pub(super) fn period_text(period: Period) -> String {
+    if period.from().plus(1) == period.until() { period.from().to_string() } else { period.to_string() }
 }
 
 /// Whole units; below ten of them, as many digits as show something.
