@@ -45,7 +45,7 @@ pub fn document(page: &Page, frame: &Frame, display: Display) -> String {
             body {
                 a.skip href="#main" { "Skip to content" }
                 header.top {
-                    a.brand href="/" {
+                    a.brand href={ "/" (frame.carried) } {
                         svg viewBox="0 0 16 16" aria-hidden="true" {
                             path d="M1 15V1h3v11h11v3z" {}
                             path d="M7 9V6h3V3h3v6z" {}
@@ -78,7 +78,7 @@ pub fn document(page: &Page, frame: &Frame, display: Display) -> String {
                 nav.rail aria-label="Pages" {
                     ul {
                         @for (name, words, href) in RAIL {
-                            @let href = if name == "team" { frame.team.as_str() } else { href };
+                            @let href = if name == "team" || href.is_empty() { frame.team.clone() } else { format!("{href}{}", frame.carried) };
                             @if !href.is_empty() {
                                 li { a href=(href) aria-current=[(name == frame.current).then_some("page")] data-name=(words) {
                                     (words)
@@ -103,9 +103,9 @@ pub fn document(page: &Page, frame: &Frame, display: Display) -> String {
                         (actions(page, frame))
                     }
                     @if !page.tabs.is_empty() {
-                        nav.tabs aria-label="Views" { @for (tab, here) in &page.tabs {
-                            a href=(tab.href) aria-current=[here.then_some("page")] { (tab.text) }
-                        } }
+                        nav.tabs aria-label="Views" { ul { @for (tab, here) in &page.tabs {
+                            li { a href=(tab.href) aria-current=[here.then_some("page")] { (tab.text) } }
+                        } } }
                     }
                     (blocks(&page.blocks))
                 }
@@ -299,7 +299,7 @@ fn block(block: &Block) -> Markup {
         },
         Block::Filters(form) => filters(form),
         Block::Text(text) => html! {
-            div.scroll role="region" aria-label="Text" tabindex="0" { pre { code { (text) } } }
+            pre role="region" aria-label="Commands" tabindex="0" { code { (text) } }
         },
     }
 }

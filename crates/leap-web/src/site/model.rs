@@ -320,6 +320,8 @@ pub struct Frame {
     pub reading: String,
     /// Parameters that the form of the scope keeps.
     pub hidden: Vec<(String, String)>,
+    /// What links to other pages carry on: `?period=2026-08`, or nothing.
+    pub carried: String,
     /// The path of the page, for the forms.
     pub path: String,
 }

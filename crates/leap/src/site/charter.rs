@@ -6,7 +6,7 @@ use leap_web::site::model::{Block, Cell, Chart, Column, Figure, Link, Made, Page
 
 use super::ground::{Ground, is_residual};
 use super::team::{changed, sentence};
-use super::words::{self, amount, headline, percent, share, signed};
+use super::words::{self, amount, capital, headline, percent, share, signed};
 
 /// Owners that have a name.
 const NAMED: usize = 10;
@@ -109,7 +109,7 @@ fn trend(ground: &Ground) -> Result<Block, Problem> {
         .collect();
     let table = Table {
         id: "t-trend".to_owned(),
-        caption: format!("{} cost by month, {}", ground.cost.word(), ground.currency),
+        caption: format!("{} cost by month, {}", capital(ground.cost.word()), ground.currency),
         unit: ground.currency.as_str().to_owned(),
         columns: vec![Column::text("Month"), Column::figure("Cost")],
         rows: lines,
@@ -118,7 +118,7 @@ fn trend(ground: &Ground) -> Result<Block, Problem> {
     let chart = Chart {
         kind: "line",
         title: format!("{} months", super::ground::MONTHS),
-        say: format!("{} cost of each month up to {}.", ground.cost.word(), ground.period),
+        say: format!("{} cost of each month up to {}.", capital(ground.cost.word()), ground.period),
         size: "s",
         target: None,
         flags: "",
@@ -185,7 +185,7 @@ fn pareto(
     }
     let table = Table {
         id: "t-pareto".to_owned(),
-        caption: format!("{} cost by team, {}, {}", ground.cost.word(), ground.period, ground.currency),
+        caption: format!("{} cost by team, {}, {}", capital(ground.cost.word()), ground.period, ground.currency),
         unit: ground.currency.as_str().to_owned(),
         columns: vec![
             Column::text("Team"),

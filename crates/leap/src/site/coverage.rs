@@ -8,7 +8,7 @@ use leap_web::site::model::{Block, Cell, Chart, Column, Figure, Link, Made, Page
 
 use super::failed;
 use super::ground::{Ground, NONE, is_residual};
-use super::words::{amount, cents, headline, share_cell, short};
+use super::words::{amount, capital, cents, headline, share_cell, short};
 use crate::failure::Failure;
 
 /// Edges of a flow that are drawn.
@@ -51,7 +51,7 @@ pub(super) fn ledger(ground: &Ground) -> Result<Page, Problem> {
         say: format!(
             "{} totals of {} charges were compared when they were taken in; {} differ.",
             proofs.len(),
-            proofs.iter().map(|proof| proof.rows).max().map_or_else(|| "no".to_owned(), |_| counted(&proofs)),
+            counted(&proofs),
             proofs.iter().filter(|proof| !proof.difference.is_zero()).count()
         ),
     });
@@ -118,7 +118,7 @@ pub(super) fn ledger(ground: &Ground) -> Result<Page, Problem> {
         say: String::new(),
         blocks: vec![Block::Table(Table {
             id: "t-source".to_owned(),
-            caption: format!("{} cost by source, {}, {}", ground.cost.word(), ground.period, ground.currency),
+            caption: format!("{} cost by source, {}, {}", capital(ground.cost.word()), ground.period, ground.currency),
             unit: ground.currency.as_str().to_owned(),
             columns: vec![Column::text("Source"), Column::figure("Amount"), Column::undrawn("Share")],
             rows: sources,
@@ -135,7 +135,7 @@ fn counted(proofs: &[leap_book::ProofRow]) -> String {
     for proof in proofs {
         scopes.insert((&proof.scope, &proof.currency), proof.rows);
     }
-    scopes.values().sum::<u64>().to_string()
+    Money::from_whole(i64::try_from(scopes.values().sum::<u64>()).unwrap_or(i64::MAX)).to_grouped(0)
 }
 
 fn proofs(ground: &Ground) -> Result<Vec<leap_book::ProofRow>, Problem> {
@@ -150,7 +150,8 @@ fn flow(ground: &Ground) -> Result<Block, Problem> {
     let level = kind.as_ref().map_or_else(|| "team".to_owned(), |kind| format!("level.{kind}"));
     let mut rows = Vec::new();
     let first = ground.spent("provider,service_category", None, None, ground.period)?.0;
-    let second = ground.spent(&format!("service_category,{}", kind.as_deref().unwrap_or("team")), None, None, ground.period)?.0;
+    let second =
+        ground.spent(&format!("service_category,{}", kind.as_deref().unwrap_or("team")), None, None, ground.period)?.0;
     for (edges, from, to) in [(first, "provider", "service_category"), (second, "service_category", level.as_str())] {
         let mut edges: Vec<_> = edges.into_iter().filter(|row| row.amount > Money::ZERO).collect();
         let rest = edges.split_off(edges.len().min(EDGES));
@@ -198,7 +199,7 @@ fn flow(ground: &Ground) -> Result<Block, Problem> {
     };
     let chart = Chart {
         kind: "sankey",
-        title: "From provider to division".to_owned(),
+        title: "From provider to unit".to_owned(),
         say: format!("The {EDGES} largest flows of each step; credits and what is below zero are not drawn."),
         size: "l",
         target: None,

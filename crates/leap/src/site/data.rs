@@ -7,7 +7,7 @@ use leap_terms::{Day, Month};
 use leap_web::site::Problem;
 use leap_web::site::model::{Block, Cell, Column, Link, Page, Row, Table, Tone};
 
-use super::ground::Ground;
+use super::ground::{Ground, seconds};
 use super::words::cents;
 use super::{failed, parameter};
 use crate::failure::Failure;
@@ -79,7 +79,7 @@ fn sources(ground: &Ground) -> (String, Table) {
     }
     let mut all = BTreeMap::<String, Source>::new();
     for scope in &ground.view().head().scopes {
-        let recorded = scope.recorded_at.to_string();
+        let recorded = seconds(scope.recorded_at);
         let source = all.entry(scope.scope.source.to_string()).or_insert_with(|| Source {
             format: scope.format.to_string(),
             scopes: 0,
@@ -145,7 +145,7 @@ fn deliveries(ground: &Ground) -> Result<(String, Table), Problem> {
                 Cell::Text(periods.join(" ")),
                 count(row.rows),
                 count(row.quarantined),
-                Cell::Text(row.recorded_at.to_string()),
+                Cell::Text(seconds(row.recorded_at)),
                 row.reason.map_or(Cell::Empty, Cell::Text),
             ])
         })
@@ -240,7 +240,7 @@ fn snapshots(ground: &Ground) -> Result<(String, Table), Problem> {
         .map(|snapshot| {
             Row::new(vec![
                 count(u64::try_from(snapshot.id).unwrap_or_default()),
-                Cell::Text(snapshot.recorded_at.to_string()),
+                Cell::Text(seconds(snapshot.recorded_at)),
                 Cell::Text(snapshot.cause),
                 Cell::Text(snapshot.actor),
                 Cell::Id(Link::new(snapshot.digest.short(), "")),
@@ -290,7 +290,7 @@ pub(super) fn audit(ground: &Ground) -> Result<Page, Problem> {
         .map(|event| {
             Row::new(vec![
                 count(event.sequence),
-                Cell::Text(event.entry.at.to_string()),
+                Cell::Text(seconds(event.entry.at)),
                 Cell::Text(event.entry.actor),
                 Cell::Text(event.entry.action),
                 Cell::Text(event.entry.subject),
@@ -353,7 +353,7 @@ pub(super) fn periods(ground: &Ground) -> Result<Page, Problem> {
             Cell::Text(text.clone()),
             state,
             super::words::amount(sum, ground.rows(&[("period", &text)])),
-            binding.map_or(Cell::Empty, |statement| Cell::Text(statement.closed_at.to_string())),
+            binding.map_or(Cell::Empty, |statement| Cell::Text(seconds(statement.closed_at))),
             binding.map_or(Cell::Empty, |statement| Cell::Text(statement.actor.clone())),
             binding.map_or(Cell::Empty, |statement| Cell::Id(Link::new(statement.digest.short(), ""))),
         ]));

@@ -16,13 +16,13 @@ use leap_web::site::model::{Block, Cell, Chart, Column, Field, Figure, Filters, 
 
 use super::ground::{Ground, NONE, is_residual};
 use super::parameter;
-use super::words::{self, amount, cents, change, headline, period_text, share_cell, short};
+use super::words::{self, amount, capital, cents, change, headline, period_text, share_cell, short};
 use crate::spend;
 
 /// Rows of a page of charges.
 const PAGE: usize = 100;
-/// Rows of the first dimension that are named.
-const TOP: usize = 100;
+/// Rows of the first dimension that are named, unless more are asked for.
+const TOP: usize = 25;
 /// Series of a chart that have a name.
 const SERIES: usize = 6;
 
@@ -96,6 +96,10 @@ fn choice(ground: &Ground, named: &Named, value: Option<&str>) -> (String, Strin
         _ => named.name.clone(),
     };
     (name, value.unwrap_or(NONE).to_owned())
+}
+
+fn is_time(named: &Named) -> bool {
+    matches!(named.dimension, Dimension::Day | Dimension::Month | Dimension::BillingPeriod)
 }
 
 /// True where charges can be chosen by a dimension in an address.
@@ -184,7 +188,7 @@ fn grouped(ground: &Ground) -> Result<Page, Problem> {
     let mut order: Vec<Option<String>> = firsts.keys().chain(earlier_sums.keys()).cloned().collect();
     let of =
         |sums: &BTreeMap<Option<String>, Money>, value: &Option<String>| sums.get(value).copied().unwrap_or_default();
-    let is_time = matches!(by[0].dimension, Dimension::Day | Dimension::Month | Dimension::BillingPeriod);
+    let is_time = is_time(&by[0]);
     order.sort();
     order.dedup();
     if !is_time {
@@ -232,11 +236,6 @@ fn grouped(ground: &Ground) -> Result<Page, Problem> {
     let is_matrix = by.len() > 1;
     match (chart, is_matrix) {
         ("area" | "bars" | "heatmap", true) => {
-            page.blocks.push(Block::Section {
-                title: format!("Cost by {}", names[0]),
-                say: "A name goes one level down; a figure leads to the charges that make it.".to_owned(),
-                blocks: vec![Block::Table(table)],
-            });
             let matrix = matrix(ground, &by, &order, &rows, total);
             page.blocks.push(Block::Chart(
                 Chart {
@@ -255,6 +254,11 @@ fn grouped(ground: &Ground) -> Result<Page, Problem> {
                 },
                 matrix,
             ));
+            page.blocks.push(Block::Section {
+                title: format!("Cost by {}", names[0]),
+                say: "A name goes one level down; a figure leads to the charges that make it.".to_owned(),
+                blocks: vec![Block::Table(table)],
+            });
         }
         ("area" | "bars" | "heatmap", false) => page.blocks.push(Block::Chart(
             Chart {
@@ -272,11 +276,6 @@ fn grouped(ground: &Ground) -> Result<Page, Problem> {
         }
     }
     Ok(page)
-}
-
-fn capital(word: &str) -> String {
-    let mut chars = word.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// The command that says the same.
@@ -425,17 +424,26 @@ fn firsts_table(
     };
     let get =
         |sums: &BTreeMap<Option<String>, Money>, value: &Option<String>| sums.get(value).copied().unwrap_or_default();
+    let top = ground.ask.get("top").and_then(|text| text.parse::<usize>().ok()).unwrap_or(TOP);
+    // One row more is shorter than "1 other".
+    let top =
+        if is_time(&by[0]) || ground.ask.get("format").is_some() || order.len() == top + 1 { order.len() } else { top };
     let mut rows: Vec<Row> = order
         .iter()
-        .take(TOP)
+        .take(top)
         .map(|value| {
             let of = [(&by[0], value.as_deref())];
             line(name_cell(ground, by, value.as_deref()), get(firsts, value), get(earlier, value), &of)
         })
         .collect();
-    if order.len() > TOP {
-        let rest = |sums| order[TOP..].iter().map(|value| get(sums, value)).sum::<Money>();
-        let mut row = line(Cell::Text(format!("{} others", order.len() - TOP)), rest(firsts), rest(earlier), &[]);
+    if order.len() > top {
+        let rest = |sums| order[top..].iter().map(|value| get(sums, value)).sum::<Money>();
+        let mut row = line(
+            Cell::Link(Link::new(format!("{} others", order.len() - top), here(ground, &[("top", "100000")]))),
+            rest(firsts),
+            rest(earlier),
+            &[],
+        );
         if let Some(Cell::Figure(figure)) = row.cells.get_mut(1) {
             figure.href = String::new();
         }
@@ -474,7 +482,7 @@ fn matrix(ground: &Ground, by: &[Named], order: &[Option<String>], rows: &[Spend
     for row in rows {
         *cells.entry(row.values[1].clone()).or_default().entry(row.values[0].clone()).or_default() += row.amount;
     }
-    let is_time = matches!(by[1].dimension, Dimension::Day | Dimension::Month | Dimension::BillingPeriod);
+    let is_time = is_time(&by[1]);
     let mut seconds: Vec<(Option<String>, Money)> =
         cells.iter().map(|(value, amounts)| (value.clone(), amounts.values().copied().sum())).collect();
     seconds.retain(|(_, sum)| is_time || !sum.is_zero());

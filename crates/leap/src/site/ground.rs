@@ -144,7 +144,13 @@ impl<'g> Ground<'g> {
         let day = self.period.until().plus(-1);
         match TeamId::new(owner).ok().and_then(|id| self.view().head().org.unit(&id)) {
             Some(unit) => unit.name_on(day).to_owned(),
-            None => owner.strip_prefix("residual:").map_or_else(|| owner.to_owned(), |why| format!("Residual: {why}")),
+            None => match owner.strip_prefix("residual:") {
+                None => owner.to_owned(),
+                Some(why) => match why.strip_prefix("pool:") {
+                    Some(pool) => format!("Left in pool {pool}"),
+                    None => format!("Residual: {}", why.replace('-', " ")),
+                },
+            },
         }
     }
 
@@ -345,11 +351,16 @@ impl<'g> Ground<'g> {
             current,
             team: unit.map_or_else(String::new, |unit| self.to(&["team", unit.as_str()], &[])),
             residual: if residual.is_zero() { String::new() } else { thousands(residual) },
-            snapshot: head.snapshot.as_ref().map_or_else(Default::default, |snapshot| {
-                (snapshot.digest.to_string(), snapshot.recorded_at.to_string())
-            }),
+            snapshot: head
+                .snapshot
+                .as_ref()
+                .map_or_else(Default::default, |snapshot| (snapshot.digest.to_string(), seconds(snapshot.recorded_at))),
             reading: self.reading(),
             hidden: self.hidden(),
+            carried: match self.carried() {
+                none if none.is_empty() => String::new(),
+                some => format!("?{}", leap_web::site::query(&some)),
+            },
             path: address(&self.ask.path, &[]),
         })
     }
@@ -389,6 +400,12 @@ pub(super) fn is_residual(row: &SpendRow) -> bool {
 /// True for parameters that a page has once; dimensions may stand there several times.
 fn is_single(name: &str) -> bool {
     OWN.contains(&name)
+}
+
+/// A time to the second: `2026-11-27T02:15:22Z`.
+pub(super) fn seconds(at: leap_terms::Instant) -> String {
+    let text = at.to_string();
+    text.split_once('.').map_or(text.clone(), |(whole, _)| format!("{whole}Z"))
 }
 
 /// `41 k`.

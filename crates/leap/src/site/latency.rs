@@ -59,9 +59,9 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
     let whole = Exact::from_whole(i64::try_from(found.latency_ns).unwrap_or(i64::MAX));
     let mut parts: Vec<(&String, &Exact)> = found.parts.iter().filter(|(_, ns)| !ns.is_zero()).collect();
     parts.sort_by_key(|(name, ns)| (std::cmp::Reverse(**ns), (*name).clone()));
-    let largest = parts.first().map(|(name, ns)| {
-        format!("{} makes {} of it.", name_of(ground, &question, name), percent(share(**ns, whole)))
-    });
+    let largest = parts
+        .first()
+        .map(|(name, ns)| format!("{} makes {} of it.", name_of(ground, &question, name), percent(share(**ns, whole))));
     page.blocks.push(Block::Headline {
         figure: Figure {
             exact: found.latency_ns.to_string(),

@@ -9,7 +9,7 @@ use leap_web::site::Problem;
 use leap_web::site::model::{Block, Cell, Chart, Column, Link, Page, Row, Table};
 
 use super::ground::Ground;
-use super::words::{self, amount, headline};
+use super::words::{self, amount, capital, headline};
 use super::{failed, parameter};
 use crate::annotate::Owners;
 use crate::rows::{self, text};
@@ -286,7 +286,7 @@ fn daily(ground: &Ground, id: &str, days: &[SpendRow], total: Money) -> Block {
         .collect();
     let table = Table {
         id: "t-days".to_owned(),
-        caption: format!("{} cost by day, {}", ground.cost.word(), ground.currency),
+        caption: format!("{} cost by day, {}", capital(ground.cost.word()), ground.currency),
         unit: ground.currency.as_str().to_owned(),
         columns: vec![Column::text("Day"), Column::figure("Cost")],
         rows,
@@ -296,7 +296,7 @@ fn daily(ground: &Ground, id: &str, days: &[SpendRow], total: Money) -> Block {
     let chart = Chart {
         kind: "line",
         title: "Cost per day".to_owned(),
-        say: format!("{} cost of each day.", ground.cost.word()),
+        say: format!("{} cost of each day.", capital(ground.cost.word())),
         size: "s",
         target: None,
         flags: "",

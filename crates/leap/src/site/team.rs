@@ -9,10 +9,12 @@ use leap_web::site::Problem;
 use leap_web::site::model::{Block, Cell, Chart, Column, Link, Page, Row, Table};
 
 use super::ground::{Ground, NONE};
-use super::words::{self, amount, cents, headline, share_cell, short, signed};
+use super::words::{self, amount, capital, cents, headline, share_cell, short, signed};
 
 /// Series of a chart that have a name.
 const SERIES: usize = 6;
+/// Services that have a row.
+const NAMED: usize = 12;
 /// Resources that are shown.
 const RESOURCES: usize = 5;
 
@@ -96,12 +98,12 @@ pub(super) fn page(ground: &Ground, unit: &str) -> Result<Page, Problem> {
         });
     }
     let (services, chart) = services(ground, &id, total)?;
+    page.blocks.push(chart);
     page.blocks.push(Block::Section {
         title: format!("By service, {}", ground.period),
         say: "A name goes to Explore; a figure to the charges that make it.".to_owned(),
         blocks: vec![Block::Table(services)],
     });
-    page.blocks.push(chart);
     if let Some(bridge) = &bridge {
         page.blocks.push(changed(ground, bridge, before, Some(unit)));
     }
@@ -277,8 +279,10 @@ fn services(ground: &Ground, id: &TeamId, total: Money) -> Result<(Table, Block)
         all.into_iter().filter(|(_, (a, b))| !a.is_zero() || !b.is_zero()).collect();
     order.sort_by_key(|(name, (sum, _))| (std::cmp::Reverse(*sum), name.clone()));
     let before_text = words::period_text(before);
-    let rows = order
+    let named = if order.len() == NAMED + 1 { order.len() } else { NAMED };
+    let mut rows: Vec<Row> = order
         .iter()
+        .take(named)
         .map(|(service, (sum, then))| {
             let of: Vec<(&str, &str)> = vec![("under", id.as_str()), ("service", service)];
             let mut earlier = of.clone();
@@ -297,9 +301,23 @@ fn services(ground: &Ground, id: &TeamId, total: Money) -> Result<(Table, Block)
             ])
         })
         .collect();
+    if order.len() > named {
+        let (sum, then) =
+            order[named..].iter().fold((Money::ZERO, Money::ZERO), |(a, b), (_, (c, d))| (a + *c, b + *d));
+        let all = [("under", id.as_str()), ("by", "service,day"), ("top", "100000")];
+        let mut row = Row::new(vec![
+            Cell::Link(Link::new(format!("{} other services", order.len() - named), ground.to(&["explore"], &all))),
+            Cell::Number(sum.to_string(), short(sum)),
+            Cell::Number(then.to_string(), short(then)),
+            Cell::Number((sum - then).to_string(), signed(sum - then, short)),
+            share_cell(sum, total),
+        ]);
+        row.is_rest = true;
+        rows.push(row);
+    }
     let table = Table {
         id: "t-service".to_owned(),
-        caption: format!("{} cost by service, {}, {}", ground.cost.word(), ground.period, ground.currency),
+        caption: format!("{} cost by service, {}, {}", capital(ground.cost.word()), ground.period, ground.currency),
         unit: ground.currency.as_str().to_owned(),
         columns: vec![
             Column::text("Service"),

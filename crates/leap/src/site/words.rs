@@ -21,6 +21,12 @@ pub(super) fn address(path: &[impl AsRef<str>], parameters: &[(String, String)])
     out
 }
 
+/// With a capital in front.
+pub(super) fn capital(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
 /// A period as an address says it: one day by itself.
 pub(super) fn period_text(period: Period) -> String {
     if period.from().plus(1) == period.until() { period.from().to_string() } else { period.to_string() }
