@@ -39,7 +39,7 @@ pub(crate) async fn run(root: &Path, args: &ServeArgs) -> Result<(), Failure> {
         .map_err(|error| Failure::usage(format!("{error}; or set serve.otlp_http and serve.otlp_grpc in leap.toml")))?;
     let stop = Signals::listen()?;
     let traces = Arc::new(Traces::start(root, &settings.latency.stream).await?);
-    let pages = Arc::new(Pages::new(Arc::new(Home::open(root, Access::Read).await?)));
+    let pages = Arc::new(Pages::new(Arc::new(readable(root).await?)));
     eprintln!("leap site  http://{}", site.address());
     if args.open {
         open_browser(&format!("http://{}", site.address()));
@@ -74,6 +74,17 @@ pub(crate) async fn run(root: &Path, args: &ServeArgs) -> Result<(), Failure> {
         stored.new, stored.replaced, stored.known, waiting.segments
     );
     Ok(())
+}
+
+/// The home, made where there is none yet.
+async fn readable(root: &Path) -> Result<Home, Failure> {
+    match Home::open(root, Access::Read).await {
+        Ok(home) => Ok(home),
+        Err(_) => {
+            drop(Home::open(root, Access::Write).await?);
+            Home::open(root, Access::Read).await
+        }
+    }
 }
 
 /// Opens an address as the desktop does; where there is none, the printed address has to do.

@@ -335,7 +335,7 @@ async fn preferences(headers: &HeaderMap, body: Body) -> Response<Body> {
         .and_then(|value| value.to_str().ok())
         .and_then(|text| text.split_once("://"))
         .and_then(|(_, rest)| rest.find('/').map(|at| rest[at..].to_owned()))
-        .filter(|path| !path.starts_with("//"))
+        .filter(|path| !path.starts_with("//") && !path.contains('\\'))
         .unwrap_or_else(|| "/".to_owned());
     let mut response = plain(StatusCode::SEE_OTHER, "");
     if let Ok(to) = HeaderValue::from_str(&back) {

@@ -231,7 +231,7 @@ fn grouped(ground: &Ground) -> Result<Page, Problem> {
         page.blocks.push(nothing(ground));
         return Ok(page);
     }
-    let table = firsts_table(ground, &by, &order, &firsts, total, before, &earlier_sums);
+    let table = firsts_table(ground, &by, &order, &firsts, total, before, &earlier_sums)?;
     let chart = ground.ask.get("chart").unwrap_or("area");
     let is_matrix = by.len() > 1;
     match (chart, is_matrix) {
@@ -406,7 +406,7 @@ fn firsts_table(
     total: Money,
     before: Option<Period>,
     earlier: &BTreeMap<Option<String>, Money>,
-) -> Table {
+) -> Result<Table, Problem> {
     let mut columns = vec![Column::text(capital(&by[0].name)), Column::figure(ground.period.to_string())];
     if let Some(before) = before {
         columns.extend([Column::undrawn(before.to_string()), Column::undrawn("Change")]);
@@ -424,7 +424,7 @@ fn firsts_table(
     };
     let get =
         |sums: &BTreeMap<Option<String>, Money>, value: &Option<String>| sums.get(value).copied().unwrap_or_default();
-    let top = ground.ask.get("top").and_then(|text| text.parse::<usize>().ok()).unwrap_or(TOP);
+    let top = top(ground)?;
     // One row more is shorter than "1 other".
     let top =
         if is_time(&by[0]) || ground.ask.get("format").is_some() || order.len() == top + 1 { order.len() } else { top };
@@ -457,7 +457,7 @@ fn firsts_table(
         rows.push(row);
     }
     let all: Money = earlier.values().copied().sum();
-    Table {
+    Ok(Table {
         id: "t-by".to_owned(),
         caption: format!(
             "{} cost by {}, {}, {}",
@@ -472,6 +472,17 @@ fn firsts_table(
         foot: vec![line(Cell::Text("All".to_owned()), total, all, &[])],
         sum: Some((total.to_string(), 1)),
         ..Table::default()
+    })
+}
+
+/// How many rows are wanted.
+fn top(ground: &Ground) -> Result<usize, Problem> {
+    match ground.ask.get("top") {
+        None => Ok(TOP),
+        Some(text) => {
+            let number = text.parse().ok().filter(|number| *number > 0);
+            number.ok_or_else(|| parameter(ground.ask, "top", format!("'{text}' is no number of rows, from 1 on")))
+        }
     }
 }
 

@@ -45,6 +45,7 @@ mod reading;
 mod reorgs;
 mod restate;
 mod serve;
+mod site;
 mod staged;
 mod stream;
 mod traces;

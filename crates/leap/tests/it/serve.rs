@@ -42,6 +42,7 @@ impl Serving {
             let address = line.strip_prefix(what).and_then(|rest| rest.trim().strip_prefix("http://"));
             address.unwrap_or_else(|| panic!("no address of {what} but: {line}")).to_owned()
         };
+        assert!(address("leap site").starts_with("127.0.0.1:"));
         let (http, grpc) = (address("OTLP/HTTP"), address("OTLP/gRPC"));
         Serving { child, err, http, grpc }
     }

@@ -1,0 +1,393 @@
+//! The site from outside: pages say what the command line says, whatever a provider wrote into its bill, and nobody else
+//! can read or change anything through a browser. What pages look like is tested in Chromium (`cargo xtask test site`).
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Read, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, ChildStderr, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::bill::{ORG, RULES, bill};
+use crate::harness::{Home, text};
+
+/// `leap serve` on free ports; killed when dropped.
+struct Site {
+    child: Child,
+    err: BufReader<ChildStderr>,
+    address: String,
+}
+
+/// An answer: status, head in lower case, body.
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    /// The value of a header; empty where it is absent.
+    fn header(&self, name: &str) -> &str {
+        let found = self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        found.unwrap_or_default()
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("no JSON ({error}): {}", self.body))
+    }
+}
+
+impl Site {
+    fn start(home: &Home) -> Site {
+        let free = "127.0.0.1:0";
+        let mut command = home.command(&["serve", "--listen", free, "--otlp-http", free, "--otlp-grpc", free]);
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("leap starts");
+        let mut err = BufReader::new(child.stderr.take().expect("a pipe"));
+        let mut line = String::new();
+        err.read_line(&mut line).unwrap();
+        let address = line.strip_prefix("leap site  http://").unwrap_or_else(|| panic!("no address but: {line}"));
+        Site { address: address.trim().to_owned(), child, err }
+    }
+
+    fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
+        if !headers.iter().any(|(name, _)| *name == "Host") {
+            write!(head, "Host: {}\r\n", self.address).unwrap();
+        }
+        for (name, value) in headers {
+            write!(head, "{name}: {value}\r\n").unwrap();
+        }
+        write!(stream, "{head}\r\n{body}").unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let answer = String::from_utf8_lossy(&answer);
+        let (head, body) = answer.split_once("\r\n\r\n").expect("head and body");
+        let status = head.split(' ').nth(1).expect("a code").parse().unwrap();
+        let (line, rest) = head.split_once("\r\n").unwrap_or((head, ""));
+        let lower = |line: &str| match line.split_once(": ") {
+            Some((name, value)) => format!("{}: {value}", name.to_lowercase()),
+            None => line.to_owned(),
+        };
+        let head = std::iter::once(line).chain(rest.lines()).map(lower).collect::<Vec<_>>().join("\n");
+        // axum sends bodies of a known length: nothing is chunked.
+        Answer { status, head, body: body.to_owned() }
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, &[], "")
+    }
+
+    /// A page, which must be there.
+    #[track_caller]
+    fn page(&self, path: &str) -> String {
+        let answer = self.get(path);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        assert!(answer.header("content-type").starts_with("text/html"), "{path}: {}", answer.head);
+        answer.body
+    }
+
+    fn stop(mut self) -> (Option<i32>, String) {
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        let mut said = String::new();
+        self.err.read_to_string(&mut said).unwrap();
+        (self.child.wait().unwrap().code(), said)
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        // After `stop` there is nothing left to kill.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Three teams, and a charge that nobody owns.
+fn home() -> Home {
+    let home = Home::new();
+    home.write("org.yaml", ORG);
+    home.write("rules.yaml", RULES);
+    home.ok(&["org", "apply", "org.yaml"]);
+    home.ok(&["rules", "apply", "rules.yaml"]);
+    let july = [("2026-07-10", "i-1", "a", "80.25"), ("2026-07-31", "i-2", "b", "10")];
+    home.ingest(&home.write("2026-07.csv", &bill("2026-07", &july)));
+    let august = [
+        ("2026-08-10", "i-1", "a", "100.000000001"),
+        ("2026-08-11", "i-2", "b", "20"),
+        ("2026-08-12", "i-3", "", "3.5"),
+        ("2026-08-31", "i-1", "alpha", "0.25"),
+    ];
+    home.ingest(&home.write("2026-08.csv", &bill("2026-08", &august)));
+    home
+}
+
+const PAGES: [&str; 20] = [
+    "/",
+    "/team/acme",
+    "/team/a",
+    "/explore",
+    "/explore?by=team",
+    "/explore?by=team,service&compare=previous&chart=bars",
+    "/explore?rows=charges",
+    "/explore?where=ResourceId%20%3D%20%27i-1%27",
+    "/resource?id=i-1",
+    "/coverage",
+    "/coverage/residual",
+    "/pools",
+    "/org",
+    "/periods",
+    "/data",
+    "/data?tab=proofs",
+    "/data/audit",
+    "/search?q=team",
+    "/start",
+    "/latency",
+];
+
+/// The rows of a page's table by its first column, as the API gives them.
+fn rows(site: &Site, path: &str, table: &str, name: &str, value: &str) -> Vec<(String, String)> {
+    let answer = site.get(&format!("/api/v1{path}"));
+    assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+    let json = answer.json();
+    assert_eq!(text(&json["snapshot"]).len(), 64, "the snapshot is named: {json:#}");
+    let tables = json["tables"].as_array().expect("tables");
+    let table = tables.iter().find(|one| one["id"] == table).unwrap_or_else(|| panic!("no {table} in {json:#}"));
+    let rows = table["rows"].as_array().expect("rows");
+    rows.iter().map(|row| (text(&row[name]), text(&row[value]))).collect()
+}
+
+fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
+    list.iter().map(|(one, other)| ((*one).to_owned(), (*other).to_owned())).collect()
+}
+
+#[test]
+fn pages_say_what_the_command_line_says_to_the_last_digit() {
+    let home = home();
+    let site = Site::start(&home);
+    for path in PAGES {
+        let page = site.page(path);
+        assert_eq!(page.matches("<h1>").count(), 1, "{path} has one heading");
+        assert!(page.contains("<title>"), "{path} has a title");
+    }
+    let by_team = rows(&site, "/explore?by=team", "by", "Team", "2026-08");
+    assert_eq!(by_team, pairs(&[("Team A", "100.250000001"), ("Team B", "20"), ("Residual: no rule", "3.5")]));
+    let spent = home.spend("team", &["--period", "2026-08"]);
+    let amounts = |rows: &[(String, String)]| {
+        let mut amounts: Vec<String> = rows.iter().map(|(_, amount)| amount.clone()).collect();
+        amounts.sort();
+        amounts
+    };
+    assert_eq!(amounts(&by_team), amounts(&spent));
+    // The charges behind one figure.
+    let charges = rows(&site, "/explore?rows=charges&team=a&period=2026-08", "rows", "Day", "USD");
+    assert_eq!(charges, pairs(&[("2026-08-10", "100.000000001"), ("2026-08-31", "0.25")]));
+    let none = rows(&site, "/explore?rows=charges&rule=(none)&period=2026-08", "rows", "Resource", "USD");
+    assert_eq!(none, pairs(&[("i-3", "3.5")]));
+    let either = rows(&site, "/explore?rows=charges&team=b&team=residual:no-rule", "rows", "Resource", "USD");
+    assert_eq!(either, pairs(&[("i-2", "20"), ("i-3", "3.5")]));
+    assert_eq!(
+        rows(&site, "/coverage/residual", "residual", "Steward", "Amount"),
+        pairs(&[("cloud-efficiency", "3.5")])
+    );
+    // Against the month before: what went and what came.
+    let page = site.page("/explore?by=team&compare=previous");
+    assert!(page.contains("data-v=\"20.000000001\""), "Team A's change is exact");
+    let why = site.page("/resource?id=i-1");
+    assert!(why.contains("Rule team-tag matched") && why.contains("It belongs to Team A."), "{why}");
+    let (code, said) = site.stop();
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn what_is_published_meanwhile_is_seen_at_once() {
+    let home = home();
+    let site = Site::start(&home);
+    assert!(site.page("/").contains("123.75"));
+    let before = text(&site.get("/api/v1/org").json()["snapshot"]);
+    home.ingest(&home.write("more.csv", &bill("2026-09", &[("2026-09-30", "i-9", "c", "7")])));
+    assert_ne!(text(&site.get("/api/v1/org").json()["snapshot"]), before);
+    assert_eq!(rows(&site, "/explore?by=team", "by", "Team", "2026-09"), pairs(&[("Team C", "7")]));
+}
+
+#[test]
+fn a_home_without_bills_says_what_to_do_first() {
+    let home = Home::new();
+    let site = Site::start(&home);
+    assert!(site.page("/").contains("leap ingest PATH"));
+    assert!(site.page("/start").contains("First steps"));
+    assert!(site.page("/data").contains("Nothing is here"));
+    assert_eq!(site.get("/readyz").status, 200);
+}
+
+#[test]
+fn what_is_not_understood_is_named_with_what_it_may_be() {
+    let home = home();
+    let site = Site::start(&home);
+    for (path, named) in [
+        ("/explore?period=2026-13", "Parameter period"),
+        ("/explore?by=tema", "did you mean"),
+        ("/explore?org=never", "as-was"),
+        ("/explore?cost=net", "effective"),
+        ("/explore?measure=EUR", "USD"),
+        ("/explore?where=ResourceId%20%3D", "Parameter where"),
+        ("/explore?nothing=x", "Parameter nothing"),
+        ("/explore?rows=all", "Parameter rows"),
+        ("/explore?chart=pie", "Parameter chart"),
+        ("/explore?top=many", "Parameter top"),
+        ("/explore?under=nobody", "Parameter under"),
+        ("/data?tab=all", "Parameter tab"),
+        ("/explore?format=xml", "Parameter format"),
+    ] {
+        let answer = site.get(path);
+        assert_eq!(answer.status, 422, "{path}: {}", answer.body);
+        assert!(answer.body.contains(named), "{path} does not say {named}: {}", answer.body);
+        let api = site.get(&format!("/api/v1{path}"));
+        assert_eq!(api.status, 422, "{path}");
+        assert_eq!(api.header("content-type"), "application/problem+json", "{path}");
+        assert_eq!(api.json()["status"], 422, "{path}");
+    }
+    for path in ["/nowhere", "/team/nobody", "/resource?id=i-99", "/assets/0/leap.css", "/%zz", "/team/%ff"] {
+        let answer = site.get(path);
+        assert_eq!(answer.status, 404, "{path}: {}", answer.body);
+    }
+}
+
+#[test]
+fn only_this_machines_own_pages_are_answered() {
+    let home = home();
+    let site = Site::start(&home);
+    // Another name for this machine is how a page elsewhere would read it (DNS rebinding).
+    for host in ["evil.example", "127.0.0.1.evil.example", "10.0.0.1:7171", "", "localhost.evil"] {
+        assert_eq!(site.ask("GET", "/", &[("Host", host)], "").status, 421, "host '{host}'");
+    }
+    for host in ["localhost", "LOCALHOST:1", "127.0.0.1:9", "[::1]:7171"] {
+        assert_eq!(site.ask("GET", "/", &[("Host", host)], "").status, 200, "host '{host}'");
+    }
+    let post = |headers: &[(&str, &str)]| site.ask("POST", "/preferences", headers, "theme=dark");
+    assert_eq!(post(&[("Sec-Fetch-Site", "cross-site")]).status, 403);
+    assert_eq!(post(&[("Sec-Fetch-Site", "same-site")]).status, 403);
+    assert_eq!(post(&[("Origin", "https://evil.example")]).status, 403);
+    assert_eq!(post(&[("Origin", "null")]).status, 403);
+    let own = format!("http://{}", site.address);
+    let set = post(&[("Origin", own.as_str()), ("Referer", &format!("{own}/org?period=2026-08"))]);
+    assert_eq!(set.status, 303);
+    assert_eq!(set.header("location"), "/org?period=2026-08");
+    assert!(set.header("set-cookie").starts_with("leap_theme=dark; Path=/;"), "{}", set.head);
+    for away in ["https://evil.example//evil.example/x", "http://x/\\evil", "no address"] {
+        let back = post(&[("Referer", away)]).header("location").to_owned();
+        assert!(back.starts_with('/') && !back.starts_with("//") && !back.contains('\\'), "{away} → {back}");
+    }
+    let dark = site.ask("GET", "/", &[("Cookie", "a=b; leap_theme=dark")], "");
+    assert!(dark.body.contains("data-theme=\"dark\""));
+    for (method, path) in [("POST", "/"), ("DELETE", "/team/a"), ("GET", "/preferences"), ("PUT", "/api/v1/explore")] {
+        assert_eq!(site.ask(method, path, &[], "").status, 405, "{method} {path}");
+    }
+    for path in ["/", "/nowhere", "/healthz", "/api/v1/search?q=a", "/explore?period=x"] {
+        let answer = site.get(path);
+        let policy = answer.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{path}: {policy}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert!(!answer.header("x-request-id").is_empty(), "{path}");
+    }
+    let beyond = home.run(&["serve", "--listen", "0.0.0.0:0"]);
+    assert_eq!(beyond.code, 2, "{}", beyond.err);
+    assert!(beyond.err.contains("without a login") && beyond.err.contains("--listen"), "{}", beyond.err);
+}
+
+#[test]
+fn readers_who_have_a_page_are_not_sent_it_again() {
+    let home = home();
+    let site = Site::start(&home);
+    let first = site.get("/org");
+    let tag = first.header("etag").to_owned();
+    assert!(tag.starts_with("W/\""), "{}", first.head);
+    let again = site.ask("GET", "/org", &[("If-None-Match", &tag)], "");
+    assert_eq!((again.status, again.body.as_str()), (304, ""));
+    let page = site.page("/");
+    let at = page.find("/assets/").expect("a style sheet");
+    let sheet = page[at..].split('"').next().expect("an address");
+    let sheet = site.get(sheet);
+    assert_eq!(sheet.status, 200);
+    assert_eq!(sheet.header("cache-control"), "public, max-age=31536000, immutable");
+    assert_eq!(site.get("/api/v1/openapi.json").json()["openapi"], "3.1.0");
+    assert!(site.get("/metrics").body.contains("leap_source_charges{source="));
+    assert_eq!(site.get("/healthz").body, "ok\n");
+}
+
+#[test]
+fn long_tables_have_pages_and_files_have_all_rows() {
+    let home = home();
+    let lines: Vec<(String, String)> = (0..250).map(|at| (format!("r-{at:03}"), format!("{}.5", at + 1))).collect();
+    let lines: Vec<_> = lines.iter().map(|(id, amount)| ("2026-09-30", id.as_str(), "a", amount.as_str())).collect();
+    home.ingest(&home.write("many.csv", &bill("2026-09", &lines)));
+    let site = Site::start(&home);
+    let mut path = "/explore?rows=charges&team=a".to_owned();
+    let (mut found, mut pages) = (0, 0);
+    loop {
+        let page = site.page(&path);
+        found += page.matches("<th scope=\"row\">2026-09-30").count();
+        pages += 1;
+        let Some(at) = page.find("rel=\"next\" href=\"") else { break };
+        path = page[at + 17..].split('"').next().expect("an address").replace("&amp;", "&");
+    }
+    assert_eq!((found, pages), (250, 3));
+    let csv = site.get("/explore?rows=charges&team=a&format=csv");
+    assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8");
+    assert_eq!(csv.body.lines().count(), 251);
+    let named = site.page("/explore?by=resource");
+    assert!(named.contains("225 others") && named.contains("data-sum=\"31500\""), "the rest is one row, and adds up");
+}
+
+#[test]
+fn no_text_of_a_bill_is_ever_markup_or_a_formula() {
+    let hostile = [
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "x' OR '1'='1",
+        "a&b=c#d?e/../..",
+        "=cmd|' /C calc'!A0",
+        "javascript:alert(1)",
+        "%3Cscript%3E",
+        "\u{202e}evil\u{2066}",
+    ];
+    let home = Home::new();
+    let org = ORG.replace("name: Team C", "name: '<b onclick=alert(1)>C</b>'");
+    home.write("org.yaml", &org);
+    home.write("rules.yaml", RULES);
+    home.ok(&["org", "apply", "org.yaml"]);
+    home.ok(&["rules", "apply", "rules.yaml"]);
+    let lines: Vec<_> = hostile.iter().map(|text| ("2026-08-31", *text, "c", "1")).collect();
+    let lines: Vec<_> = lines.into_iter().chain([("2026-08-31", "i-0", "<i>no team</i>", "2")]).collect();
+    home.ingest(&home.write("bill.csv", &bill("2026-08", &lines)));
+    let site = Site::start(&home);
+    let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+    let mut looked = 0;
+    let mut harmless = |path: &str| {
+        let page = site.page(path);
+        for raw in ["<script>alert", "<img src=x", "<b onclick", "<i>no team", "href=\"javascript:"] {
+            assert!(!page.contains(raw), "{path} has {raw}");
+        }
+        looked += 1;
+        page
+    };
+    for path in PAGES.iter().filter(|path| !path.contains("i-1") && !path.contains("/a")) {
+        harmless(path);
+    }
+    for text in hostile {
+        let page = harmless(&format!("/resource?id={}", encode(text)));
+        assert!(page.contains("It belongs to &lt;b onclick"), "{text}: {page}");
+        let charges =
+            rows(&site, &format!("/explore?rows=charges&resource={}", encode(text)), "rows", "Resource", "USD");
+        assert_eq!(charges, pairs(&[(text, "1")]), "a value chooses itself only");
+        harmless(&format!("/search?q={}", encode(text)));
+        assert!(site.get(&format!("/team/{}", encode(text))).body.find("<script>alert").is_none());
+    }
+    harmless("/explore?by=resource,team");
+    harmless("/explore?rows=charges");
+    assert!(looked > 25, "{looked} pages were looked at");
+    let csv = site.get("/explore?rows=charges&format=csv").body;
+    assert!(csv.contains("'=cmd|"), "{csv}");
+    assert!(!csv.lines().flat_map(|line| line.split(',')).any(|cell| cell.starts_with('=')), "{csv}");
+}
