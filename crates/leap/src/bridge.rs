@@ -107,10 +107,10 @@ pub(crate) fn between(
     home: &Home,
     view: &View,
     periods: [Period; 2],
-    cost: CostKind,
+    (cost, basis): (CostKind, Basis),
     under: Option<TeamId>,
 ) -> Result<BTreeMap<Currency, Bridge>, Failure> {
-    compare(home, view, &Question { periods, basis: Basis::Incurred, cost, under }, &published(home))
+    compare(home, view, &Question { periods, basis, cost, under }, &published(home))
 }
 
 /// The period that is compared with: `previous`, `year`, or one that is named.

@@ -237,8 +237,14 @@ pub(crate) fn dimensions(view: &View, by: &str) -> Result<Vec<Named>, Failure> {
 /// Rows of `leap spend`, and the totals that they add up to.
 pub(crate) async fn by_words(home: &Home, view: &View, words: &Words<'_>) -> Result<Rows, Failure> {
     let by = dimensions(view, words.by)?;
-    let filter = words.filter.map(|text| leap_orient::reading::filter::Filter::parse(text, &view.levels()));
-    let filter = filter.transpose().map_err(|fault| Failure::usage(fault.to_string()))?;
+    let levels = view.levels();
+    let filter = match words.filter {
+        Some(text) => Some(
+            leap_orient::reading::filter::Filter::parse(text, &levels)
+                .map_err(|fault| Failure::usage(fault.to_string()))?,
+        ),
+        None => None,
+    };
     let question = Question {
         by: &by,
         cost: words.cost,

@@ -286,10 +286,10 @@ fn block(block: &Block) -> Markup {
             } }
         },
         Block::Tasks(tasks) => html! {
-            ul.tasks { @for (what, worth, say) in tasks {
-                li { (link(what))
-                    @if let Some((figure, unit)) = worth { span.worth { (figure_link(figure, Some(unit))) " " (unit) } }
-                    p { (say) }
+            ul.tasks { @for task in tasks {
+                li { (link(&task.what))
+                    @if let Some((figure, unit)) = &task.worth { span.worth { (figure_link(figure, Some(unit))) " " (unit) } }
+                    p { (task.say) }
                 }
             } }
         },

@@ -208,6 +208,17 @@ pub struct Chart {
     pub flags: &'static str,
 }
 
+/// Something to do or to know.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Task {
+    /// What.
+    pub what: Link,
+    /// What it is worth, and its unit.
+    pub worth: Option<(Figure, String)>,
+    /// The sentence.
+    pub say: String,
+}
+
 /// A part of a page.
 #[derive(Clone, Debug)]
 pub enum Block {
@@ -245,8 +256,8 @@ pub enum Block {
     Pairs(Vec<(String, Cell)>),
     /// Numbered reasons: heading, code, sentence.
     Trail(Vec<(String, String, String)>),
-    /// Things to do or to know: what, worth, sentence.
-    Tasks(Vec<(Link, Option<(Figure, String)>, String)>),
+    /// Things to do or to know.
+    Tasks(Vec<Task>),
     /// Something to know.
     Notice(Tone, String, Option<Link>),
     /// Nothing is here: what that means, and the next step.

@@ -214,7 +214,7 @@ async fn answer<S: Site>(State(desk): State<Arc<Desk<S>>>, request: Request) -> 
     let is_api = path.starts_with("/api/v1");
     let Some(ask) = ask(path.strip_prefix("/api/v1").unwrap_or(path), parts.uri.query()) else {
         return problem(
-            &Problem::NotFound("The address is not written as addresses are: a % stands before no two digits.".into()),
+            &Problem::NotFound("The address is not written as addresses are: a % stands before no two hexadecimal digits, or they are no UTF-8.".into()),
             if is_api { Form::Json } else { Form::Html },
             &number,
             display,

@@ -2,7 +2,7 @@
 
 use leap_terms::{Exact, Money};
 use leap_web::site::Problem;
-use leap_web::site::model::{Block, Cell, Chart, Column, Figure, Link, Made, Page, Row, Table};
+use leap_web::site::model::{Block, Cell, Chart, Column, Figure, Link, Made, Page, Row, Table, Task};
 
 use super::ground::{Ground, is_residual};
 use super::team::{changed, sentence};
@@ -21,15 +21,17 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
     let whose = under.map_or_else(|| "All".to_owned(), |unit| ground.name(unit.as_str()));
     let mut page = Page {
         title: "Charter".to_owned(),
-        sub: format!("{whose}, {}, against {before} and {year}", ground.period),
-        command: Some(format!("leap spend --by team --period {} --cost {}", ground.period, ground.cost)),
+        sub: format!("{whose}, {}{}", ground.read_as(), words::period_text(ground.period)),
+        command: Some(super::explore::command(ground, "team", None)),
         ..Page::default()
     };
-    let bridge = ground.bridge(before, under)?;
-    let mut delta = vec![words::delta(earlier, total, &before.to_string())];
-    if !last_year.is_zero() {
-        delta.push(words::delta(last_year, total, &year.to_string()));
+    if now.is_empty() {
+        page.blocks.push(super::explore::nothing(ground));
+        return Ok(page);
     }
+    let compares = ground.whole(ground.period) && ground.whole(before);
+    let bridge = if compares { ground.bridge(before, under)? } else { None };
+    let delta = ground.deltas(total, earlier, last_year);
     page.blocks.push(Block::Headline {
         figure: headline(total, ground.rows(&unit)),
         unit: format!("{} {}", ground.currency, ground.cost.word()),
@@ -153,7 +155,9 @@ fn pareto(
     let mut rows = Vec::new();
     for (team, sum) in teams.iter().take(NAMED) {
         let to = ground.to(&["team", team], &[]);
-        let own = if ground.under.is_some() { ground.rows(&[("team", team)]) } else { ground.rows(&[("team", team)]) };
+        let mut of: Vec<(&str, &str)> = ground.under.iter().map(|unit| ("under", unit.as_str())).collect();
+        of.push(("team", team));
+        let own = ground.rows(&of);
         rows.push(line(Cell::Link(Link::new(ground.name(team), to)), *sum, *sum - was(team), own));
     }
     let top: Money = teams.iter().take(NAMED).map(|(_, sum)| *sum).sum();
@@ -162,7 +166,9 @@ fn pareto(
     if teams.len() > NAMED {
         let others: Money = teams[NAMED..].iter().map(|(_, sum)| *sum).sum();
         let others_then = earlier - residual_then - named_then;
-        let all = ground.to(&["explore"], &[("by", "team")]);
+        let mut all: Vec<(&str, &str)> = ground.under.iter().map(|unit| ("under", unit.as_str())).collect();
+        all.extend([("by", "team"), ("top", "100000")]);
+        let all = ground.to(&["explore"], &all);
         let mut row = line(
             Cell::Link(Link::new(format!("{} other teams", teams.len() - NAMED), all)),
             others,
@@ -225,11 +231,11 @@ fn needs(ground: &Ground) -> Result<Block, Problem> {
     let open = crate::world::published(ground.home);
     let pending = ground.view().pending(leap_terms::Period::ALWAYS, ground.basis, &open);
     for month in pending.map_err(|failure| super::failed(&failure))? {
-        tasks.push((
-            Link::new(format!("{month} differs from its statement"), ground.to(&["periods"], &[])),
-            None,
-            format!("What was learned since waits for an approval: leap period diff {month}"),
-        ));
+        tasks.push(Task {
+            what: Link::new(format!("{month} differs from its statement"), ground.to(&["periods"], &[])),
+            worth: None,
+            say: format!("What was learned since waits for an approval: leap period diff {month}"),
+        });
     }
     if ground.under.is_none() {
         let (rows, _) = ground.spent("team", None, None, ground.period)?;
@@ -237,11 +243,11 @@ fn needs(ground: &Ground) -> Result<Block, Problem> {
             let owner = row.values[0].clone().unwrap_or_default();
             let figure = headline(row.amount, ground.rows(&[("team", &owner)]));
             let steward = super::coverage::steward(ground, &owner);
-            tasks.push((
-                Link::new(ground.name(&owner), ground.to(&["coverage", "residual"], &[])),
-                Some((figure, ground.currency.to_string())),
-                steward.map_or_else(String::new, |steward| format!("{steward} looks after it.")),
-            ));
+            tasks.push(Task {
+                what: Link::new(ground.name(&owner), ground.to(&["coverage", "residual"], &[])),
+                worth: Some((figure, ground.currency.to_string())),
+                say: steward.map_or_else(String::new, |steward| format!("{steward} looks after it.")),
+            });
         }
     }
     tasks.truncate(7);

@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use leap_orient::reading::spend::SpendRow;
 use leap_terms::{Money, Owner};
 use leap_web::site::Problem;
 use leap_web::site::model::{Block, Cell, Chart, Column, Figure, Link, Made, Page, Row, Table, Tone};
 
 use super::failed;
 use super::ground::{Ground, NONE, is_residual};
-use super::words::{amount, capital, cents, headline, share_cell, short};
+use super::words::{self, amount, capital, cents, headline, share_cell, short};
 use crate::failure::Failure;
 
-/// Edges of a flow that are drawn.
-const EDGES: usize = 10;
+/// Nodes of a column of the flow that have a name.
+const NODES: usize = 7;
 
 /// Who looks after a residual.
 pub(super) fn steward(ground: &Ground, owner: &str) -> Option<String> {
@@ -37,6 +38,15 @@ pub(super) fn ledger(ground: &Ground) -> Result<Page, Problem> {
     let teams = rows.iter().filter(|row| !is_residual(row) && !row.amount.is_zero()).count();
     let difference = bill - total;
     let proofs = proofs(ground)?;
+    if rows.is_empty() {
+        return Ok(Page {
+            title: "Coverage".to_owned(),
+            sub: words::period_text(ground.period),
+            tabs: tabs(ground, false),
+            blocks: vec![super::explore::nothing(ground)],
+            ..Page::default()
+        });
+    }
     let mut page = Page {
         title: "Coverage".to_owned(),
         sub: format!("Is every {} of {} in exactly one place?", ground.currency, ground.period),
@@ -49,7 +59,7 @@ pub(super) fn ledger(ground: &Ground) -> Result<Page, Problem> {
         unit: format!("{} unexplained", ground.currency),
         delta: Vec::new(),
         say: format!(
-            "{} totals of {} charges were compared when they were taken in; {} differ.",
+            "Of all periods, {} totals of {} charges were compared when they were taken in; {} differ.",
             proofs.len(),
             counted(&proofs),
             proofs.iter().filter(|proof| !proof.difference.is_zero()).count()
@@ -64,7 +74,7 @@ pub(super) fn ledger(ground: &Ground) -> Result<Page, Problem> {
         let owner = row.values[0].clone().unwrap_or_default();
         let mut line = Row::new(vec![
             Cell::Link(Link::new(ground.name(&owner), ground.to(&["coverage", "residual"], &[]))),
-            amount(row.amount, ground.rows(&[("team", &owner)])),
+            words::loose(row.amount, ground.rows(&[("team", &owner)])),
             share_cell(row.amount, total),
         ]);
         line.colour = Some("residual".to_owned());
@@ -108,7 +118,7 @@ pub(super) fn ledger(ground: &Ground) -> Result<Page, Problem> {
             let name = if source == NONE { "lines of pools (add up to zero)".to_owned() } else { source.clone() };
             Row::new(vec![
                 Cell::Text(name),
-                amount(row.amount, ground.rows(&[("source", &source)])),
+                words::loose(row.amount, ground.rows(&[("source", &source)])),
                 share_cell(row.amount, bill),
             ])
         })
@@ -144,44 +154,64 @@ fn proofs(ground: &Ground) -> Result<Vec<leap_book::ProofRow>, Problem> {
     proofs.map_err(|error| failed(&Failure::from_error(&error)))
 }
 
+/// A value of one end of an edge; none for all that have no node of their own.
+type Node = Option<Option<String>>;
+
+/// The largest values of one end of some edges; all others are one node.
+fn largest(rows: &[SpendRow], at: usize) -> Vec<Option<String>> {
+    let mut sums = BTreeMap::<Option<String>, Money>::new();
+    for row in rows {
+        *sums.entry(row.values[at].clone()).or_default() += row.amount;
+    }
+    let mut sums: Vec<(Option<String>, Money)> = sums.into_iter().collect();
+    sums.sort_by_key(|(value, sum)| (std::cmp::Reverse(*sum), value.clone()));
+    sums.into_iter().take(NODES).map(|(value, _)| value).collect()
+}
+
 /// From provider through category to the level below the top: two steps of edges, each of which is the whole bill.
 fn flow(ground: &Ground) -> Result<Block, Problem> {
     let kind = ground.view().levels().into_iter().nth(1);
     let level = kind.as_ref().map_or_else(|| "team".to_owned(), |kind| format!("level.{kind}"));
-    let mut rows = Vec::new();
     let first = ground.spent("provider,service_category", None, None, ground.period)?.0;
-    let second =
-        ground.spent(&format!("service_category,{}", kind.as_deref().unwrap_or("team")), None, None, ground.period)?.0;
+    let by = format!("service_category,{}", kind.as_deref().unwrap_or("team"));
+    let second = ground.spent(&by, None, None, ground.period)?.0;
+    let categories = largest(&first, 1);
+    let mut rows = Vec::new();
     for (edges, from, to) in [(first, "provider", "service_category"), (second, "service_category", level.as_str())] {
-        let mut edges: Vec<_> = edges.into_iter().filter(|row| row.amount > Money::ZERO).collect();
-        let rest = edges.split_off(edges.len().min(EDGES));
-        for row in edges {
-            let value = |at: usize| row.values[at].clone().unwrap_or_else(|| NONE.to_owned());
-            let words = |name: &str, value: &str| match (name, value) {
-                ("provider" | "service_category", NONE) => "Pools".to_owned(),
-                ("provider" | "service_category", value) => value.to_owned(),
-                (_, value) => ground.name(value),
+        let (froms, tos) = match from {
+            "provider" => (largest(&edges, 0), categories.clone()),
+            _ => (categories.clone(), largest(&edges, 1)),
+        };
+        let mut sums = BTreeMap::<(Node, Node), Money>::new();
+        for row in &edges {
+            let node =
+                |named: &[Option<String>], at: usize| named.contains(&row.values[at]).then(|| row.values[at].clone());
+            *sums.entry((node(&froms, 0), node(&tos, 1))).or_default() += row.amount;
+        }
+        let mut sums: Vec<_> = sums.into_iter().filter(|(_, sum)| !sum.is_zero()).collect();
+        sums.sort_by_key(|(edge, sum)| (std::cmp::Reverse(*sum), edge.clone()));
+        for ((a, b), sum) in sums {
+            let words = |name: &str, value: &Node| match (name, value) {
+                ("provider", None) => "Other providers".to_owned(),
+                ("service_category", None) => "Other categories".to_owned(),
+                (_, None) => "Other units".to_owned(),
+                ("provider", Some(None)) => "Lines of pools".to_owned(),
+                ("service_category", Some(None)) => "Shared by pools".to_owned(),
+                (_, Some(None)) => "No unit".to_owned(),
+                ("provider" | "service_category", Some(Some(value))) => value.clone(),
+                (_, Some(Some(value))) => ground.name(value),
             };
-            let (a, b) = (value(0), value(1));
-            let mut line = Row::new(vec![
-                Cell::Text(words(from, &a)),
-                Cell::Text(words(to, &b)),
-                amount(row.amount, ground.rows(&[(from, &a), (to, &b)])),
-            ]);
-            if b.starts_with("residual:") {
+            let text = |value: &Option<String>| value.clone().unwrap_or_else(|| NONE.to_owned());
+            let href = match (&a, &b) {
+                (Some(a), Some(b)) => ground.rows(&[(from, &text(a)), (to, &text(b))]),
+                _ => String::new(),
+            };
+            let mut line = Row::new(vec![Cell::Text(words(from, &a)), Cell::Text(words(to, &b)), amount(sum, href)]);
+            // A flow has a direction: what is below zero stands in the table only.
+            line.undrawn = sum < Money::ZERO;
+            if matches!(&b, Some(Some(value)) if value.starts_with("residual:")) {
                 line.colour = Some("residual".to_owned());
             }
-            rows.push(line);
-        }
-        let sum: Money = rest.iter().map(|row| row.amount).sum();
-        if !sum.is_zero() {
-            let mut line = Row::new(vec![
-                Cell::Text(format!("{} smaller", rest.len())),
-                Cell::Text("together".to_owned()),
-                Cell::Number(sum.to_string(), short(sum)),
-            ]);
-            line.undrawn = true;
-            line.is_rest = true;
             rows.push(line);
         }
     }
@@ -199,8 +229,8 @@ fn flow(ground: &Ground) -> Result<Block, Problem> {
     };
     let chart = Chart {
         kind: "sankey",
-        title: "From provider to unit".to_owned(),
-        say: format!("The {EDGES} largest flows of each step; credits and what is below zero are not drawn."),
+        title: "From provider over category to unit".to_owned(),
+        say: "Credits and other flows below zero stand in the table only.".to_owned(),
         size: "l",
         target: None,
         flags: "",
@@ -224,7 +254,7 @@ pub(super) fn residual(ground: &Ground) -> Result<Page, Problem> {
         figure: headline(residual, ground.to(&["coverage", "residual"], &[])),
         unit: format!("{} {}", ground.currency, ground.cost.word()),
         delta: Vec::new(),
-        say: format!("{} of the bill has no team yet.", super::words::percent(super::words::share(residual, total))),
+        say: format!("{} of the bill has no team yet.", words::percent(words::share(residual, total))),
     });
     let lines: Vec<Row> = rows
         .iter()
@@ -300,7 +330,7 @@ fn months(ground: &Ground) -> Result<Block, Problem> {
     let chart = Chart {
         kind: "line",
         title: "Residual by month".to_owned(),
-        say: "It should fall.".to_owned(),
+        say: "What no team owned, month by month.".to_owned(),
         size: "s",
         target: None,
         flags: "",

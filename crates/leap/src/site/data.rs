@@ -16,6 +16,11 @@ use crate::view::View;
 /// Rows of a page of the audit trail.
 const EVENTS: u64 = 100;
 
+/// Days by which a source may end before the others.
+const BEHIND: i32 = 3;
+/// Days by which a source may end before today: clouds bill within a few.
+const OLD: i32 = 10;
+
 const TABS: [(&str, &str); 5] = [
     ("sources", "Sources"),
     ("deliveries", "Deliveries"),
@@ -92,13 +97,17 @@ fn sources(ground: &Ground) -> (String, Table) {
         source.last = source.last.max(scope.facts.last_day);
         source.recorded = source.recorded.clone().max(recorded);
     }
+    let today = crate::clock::now().day();
     let newest = all.values().map(|source| source.last).max().unwrap_or(Day::EARLIEST);
     let rows = all
         .iter()
         .map(|(name, source)| {
             let late = newest.days() - source.last.days();
-            let state = if late > 3 {
-                Cell::Badge(Tone::Warn, format!("{late} days behind"))
+            let age = today.days() - source.last.days();
+            let state = if late > BEHIND {
+                Cell::Badge(Tone::Warn, format!("{late} days behind the others"))
+            } else if age > OLD {
+                Cell::Badge(Tone::Warn, format!("{age} days old"))
             } else {
                 Cell::Badge(Tone::Ok, "fresh".to_owned())
             };
@@ -113,7 +122,8 @@ fn sources(ground: &Ground) -> (String, Table) {
             ])
         })
         .collect();
-    let sub = format!("{} sources; a source is behind when others have charges of more than 3 days later", all.len());
+    let sub =
+        format!("{} sources; late is what ends {BEHIND} days before the others, or {OLD} days before today", all.len());
     let columns = vec![
         Column::text("Source"),
         Column::text("State"),
@@ -271,11 +281,11 @@ pub(super) fn audit(ground: &Ground) -> Result<Page, Problem> {
     let (who, what) = (wanted("who"), wanted("what"));
     let mut matching: Vec<_> = events
         .into_iter()
-        .rev()
         .filter(|event| event.sequence < before)
         .filter(|event| who.as_ref().is_none_or(|who| event.entry.actor.contains(who.as_str())))
         .filter(|event| what.as_ref().is_none_or(|what| event.entry.action.contains(what.as_str())))
         .collect();
+    matching.sort_by_key(|event| std::cmp::Reverse(event.sequence));
     let more = matching.len() as u64 > limit;
     matching.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let next = matching.last().filter(|_| more).map(|last| {
@@ -334,6 +344,7 @@ pub(super) fn periods(ground: &Ground) -> Result<Page, Problem> {
     let open = crate::world::published(ground.home);
     let pending = ground.view().pending(leap_terms::Period::ALWAYS, ground.basis, &open);
     let pending = pending.map_err(|failure| failed(&failure))?;
+    let newest = months.last().map(ToString::to_string).unwrap_or_default();
     let mut invoiced = Vec::new();
     for month in months.iter().rev() {
         let own: Vec<_> = statements.iter().filter(|statement| statement.period == *month).collect();
@@ -371,10 +382,15 @@ pub(super) fn periods(ground: &Ground) -> Result<Page, Problem> {
         sub: format!("{} billing periods; a closed one keeps its statement", months.len()),
         command: Some("leap period list".to_owned()),
         blocks: vec![
-            Block::Table(Table { unit: ground.currency.to_string(), ..table("t-periods", "Billing periods", columns, invoiced) }),
-            Block::Text(
-                "leap period close 2026-09    make a statement\nleap period diff 2026-08     why a closed period differs from it\nleap period restate 2026-08  approve the difference".to_owned(),
-            ),
+            Block::Table(Table {
+                unit: ground.currency.to_string(),
+                ..table("t-periods", "Billing periods", columns, invoiced)
+            }),
+            Block::Text(format!(
+                "leap period close {newest}    make a statement
+leap period diff {newest}     why a closed period differs from it
+leap period restate {newest}  approve the difference"
+            )),
         ],
         ..Page::default()
     })

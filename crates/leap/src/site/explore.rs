@@ -12,7 +12,7 @@ use leap_orient::reading::dimension::{Dimension, Named};
 use leap_orient::reading::spend::{Basis, SpendRow};
 use leap_terms::{Money, Period};
 use leap_web::site::Problem;
-use leap_web::site::model::{Block, Cell, Chart, Column, Field, Figure, Filters, Link, Made, Page, Row, Table};
+use leap_web::site::model::{Block, Cell, Chart, Column, Field, Figure, Filters, Link, Made, Page, Row, Table, Tone};
 
 use super::ground::{Ground, NONE, is_residual};
 use super::parameter;
@@ -199,10 +199,11 @@ fn grouped(ground: &Ground) -> Result<Page, Problem> {
     let mut page = Page {
         title: "Explore".to_owned(),
         sub: format!(
-            "{} cost by {} in {}{}{}",
+            "{} cost by {}, {}{}{}{}",
             capital(ground.cost.word()),
             names.join(" and "),
-            ground.period,
+            ground.read_as(),
+            words::period_text(ground.period),
             ground.under.as_ref().map_or_else(String::new, |unit| format!(", {}", ground.name(unit.as_str()))),
             before.map_or_else(String::new, |period| format!(", against {period}")),
         ),
@@ -227,6 +228,14 @@ fn grouped(ground: &Ground) -> Result<Page, Problem> {
             _ => String::new(),
         },
     });
+    if by.len() > 2 {
+        let deeper: Vec<&str> = by[2..].iter().map(|named| named.name.as_str()).collect();
+        page.blocks.push(Block::Notice(
+            Tone::Info,
+            format!("Two dimensions are shown at once; {} follow when you go down by a name.", deeper.join(", ")),
+            None,
+        ));
+    }
     if order.is_empty() {
         page.blocks.push(nothing(ground));
         return Ok(page);
@@ -371,7 +380,7 @@ fn form(ground: &Ground, by: &[Named]) -> Filters {
     }
 }
 
-fn nothing(ground: &Ground) -> Block {
+pub(super) fn nothing(ground: &Ground) -> Block {
     let (first, last) = ground.days();
     let chosen = ground.chosen();
     let mut next: Vec<Link> = chosen
@@ -573,6 +582,7 @@ fn charges(ground: &Ground) -> Result<Page, Problem> {
     let columns = vec![
         Column::text("Day"),
         Column::text("Owner"),
+        Column::figure(ground.currency.as_str()),
         Column::text("Service"),
         Column::text("Resource"),
         Column::text("Category"),
@@ -580,7 +590,6 @@ fn charges(ground: &Ground) -> Result<Page, Problem> {
         Column::text("Rule"),
         Column::text("Pool"),
         Column::undrawn("Charges"),
-        Column::figure(ground.currency.as_str()),
         Column::text("Why"),
     ];
     let text = |value: &Option<String>| value.clone().map_or(Cell::Empty, Cell::Text);
@@ -591,7 +600,9 @@ fn charges(ground: &Ground) -> Result<Page, Problem> {
         .map(|row| {
             let owner = row.values[1].as_deref().unwrap_or_default();
             let period = row.values[0].as_deref().unwrap_or_default();
-            let unit = if is_residual(&SpendRow { values: vec![row.values[1].clone()], ..row.clone() }) {
+            let unit = if owner.starts_with("residual:pool:") {
+                ground.to(&["pools"], &[])
+            } else if is_residual(&SpendRow { values: vec![row.values[1].clone()], ..row.clone() }) {
                 ground.to(&["coverage", "residual"], &[])
             } else {
                 ground.to(&["team", owner], &[])
@@ -607,6 +618,7 @@ fn charges(ground: &Ground) -> Result<Page, Problem> {
             Row::new(vec![
                 Cell::Text(period.to_owned()),
                 Cell::Link(Link::new(ground.name(owner), unit)),
+                Cell::Number(row.amount.to_string(), cents(row.amount)),
                 text(&row.values[2]),
                 resource,
                 text(&row.values[4]),
@@ -614,7 +626,6 @@ fn charges(ground: &Ground) -> Result<Page, Problem> {
                 text(&row.values[6]),
                 text(&row.values[7]),
                 Cell::Number(row.rows.to_string(), row.rows.to_string()),
-                Cell::Number(row.amount.to_string(), cents(row.amount)),
                 why,
             ])
         })
@@ -632,17 +643,13 @@ fn charges(ground: &Ground) -> Result<Page, Problem> {
         columns,
         rows: lines,
         foot: vec![Row::new(
-            [Cell::Text("Sum of all pages".to_owned())]
+            [Cell::Text("All pages".to_owned()), Cell::Empty, Cell::Number(total.to_string(), cents(total))]
                 .into_iter()
-                .chain(std::iter::repeat_n(Cell::Empty, 7))
-                .chain([
-                    Cell::Number(counted.to_string(), counted.to_string()),
-                    Cell::Number(total.to_string(), cents(total)),
-                    Cell::Empty,
-                ])
+                .chain(std::iter::repeat_n(Cell::Empty, 6))
+                .chain([Cell::Number(counted.to_string(), counted.to_string()), Cell::Empty])
                 .collect(),
         )],
-        sum: Some((total.to_string(), 9)),
+        sum: Some((total.to_string(), 2)),
         next,
         is_sticky: true,
         ..Table::default()

@@ -10,7 +10,7 @@ use leap_web::site::model::Frame;
 use leap_web::site::{Ask, Problem};
 use tokio::runtime::Handle;
 
-use super::words::{address, period_text, short};
+use super::words::{address, delta, period_text, short};
 use super::{failed, parameter};
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
@@ -147,7 +147,7 @@ impl<'g> Ground<'g> {
             None => match owner.strip_prefix("residual:") {
                 None => owner.to_owned(),
                 Some(why) => match why.strip_prefix("pool:") {
-                    Some(pool) => format!("Left in pool {pool}"),
+                    Some(pool) => format!("Pool {pool}"),
                     None => format!("Residual: {}", why.replace('-', " ")),
                 },
             },
@@ -272,13 +272,19 @@ impl<'g> Ground<'g> {
 
     /// Why cost changed since another period, in the currency in question.
     pub(super) fn bridge(&self, before: Period, under: Option<&TeamId>) -> Result<Option<Bridge>, Problem> {
-        let key = format!("{before}|{}|{}|{}", self.period, under.map_or("", TeamId::as_str), self.cost);
+        let unit = under.map_or("", TeamId::as_str);
+        let key = format!("{before}|{}|{unit}|{}|{}", self.period, self.cost, self.basis == Basis::Incurred);
         let known = self.cached.bridges.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         let bridges = match known {
             Some(known) => known,
             None => {
-                let made =
-                    crate::bridge::between(self.home, self.view(), [before, self.period], self.cost, under.cloned());
+                let made = crate::bridge::between(
+                    self.home,
+                    self.view(),
+                    [before, self.period],
+                    (self.cost, self.basis),
+                    under.cloned(),
+                );
                 let made = Arc::new(made.map_err(|failure| failed(&failure))?);
                 let mut kept = self.cached.bridges.lock().unwrap_or_else(PoisonError::into_inner);
                 if kept.len() >= KEPT {
@@ -291,11 +297,41 @@ impl<'g> Ground<'g> {
         Ok(bridges.get(&self.currency).cloned())
     }
 
-    /// The period before, and the same period a year ago.
+    /// The period before, and the same period a year ago where that is another.
     pub(super) fn compared(&self) -> [Period; 2] {
         let before = spend::previous(self.period);
         let year = crate::bridge::against(Some("year"), self.period).unwrap_or(before);
         [before, year]
+    }
+
+    /// True where there are charges of all days of a period: only such periods can be compared.
+    pub(super) fn whole(&self, period: Period) -> bool {
+        let (first, last) = self.days();
+        first <= period.from() && period.until() <= last.plus(1)
+    }
+
+    /// The differences against the period before and a year ago, each where both are whole; else why there are none.
+    pub(super) fn deltas(&self, now: Money, earlier: Money, last_year: Money) -> Vec<String> {
+        let [before, year] = self.compared();
+        let mut said = Vec::new();
+        for (period, then) in [(before, earlier), (year, last_year)] {
+            if self.whole(self.period) && self.whole(period) && !(said.len() == 1 && year == before) {
+                said.push(delta(then, now, &period_text(period)));
+            }
+        }
+        if said.is_empty() {
+            let (first, last) = self.days();
+            said.push(format!("not compared: there are charges from {first} to {last}"));
+        }
+        said
+    }
+
+    /// `, invoiced in` or ` in`: how the period is read, before it.
+    pub(super) fn read_as(&self) -> &'static str {
+        match self.basis {
+            Basis::Incurred => "",
+            Basis::Invoiced => "invoiced in ",
+        }
     }
 
     /// The months of a trend: the last of them ends the period.

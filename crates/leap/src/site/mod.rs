@@ -102,6 +102,31 @@ fn reading(ask: &Ask) -> Result<ReadingArgs, Problem> {
     Ok(ReadingArgs { org, as_known_on, snapshot: None, pools, pending: false })
 }
 
+/// Refuses parameters that a page would ignore: who sends such a link means something by it. Explore and search check
+/// their own: any dimension is a parameter there.
+fn known_parameters(ask: &Ask) -> Result<(), Problem> {
+    let own: &[&str] = match ask.path.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["explore"] => return Ok(()),
+        [] => &["under"],
+        ["resource"] => &["id"],
+        ["latency"] => &["api", "quantile", "by"],
+        ["data"] => &["tab"],
+        ["data", "audit"] => &["after", "who", "what"],
+        ["search"] => &["q", "kind", "limit"],
+        _ => &[],
+    };
+    let every = ["period", "measure", "cost", "basis", "org", "as_known_on", "pools", "format"];
+    let unknown =
+        ask.parameters.iter().find(|(name, _)| !every.contains(&name.as_str()) && !own.contains(&name.as_str()));
+    match unknown {
+        None => Ok(()),
+        Some((name, _)) => {
+            let all: Vec<&str> = every.iter().chain(own).copied().collect();
+            Err(parameter(ask, name, format!("is none that this page knows: {}", all.join(", "))))
+        }
+    }
+}
+
 /// A parameter that is not understood.
 fn parameter(ask: &Ask, name: &str, message: impl Into<String>) -> Problem {
     let rest: Vec<(String, String)> = ask.parameters.iter().filter(|(key, _)| key != name).cloned().collect();
@@ -123,7 +148,11 @@ impl Site for Pages {
         let cached = self.view(ask)?;
         let ground = Ground::new(&self.home, &self.runtime, &cached, ask)?;
         let path: Vec<&str> = ask.path.iter().map(String::as_str).collect();
+        known_parameters(ask)?;
         let empty = cached.view.head().scopes.is_empty();
+        if empty && ask.get("as_known_on").is_some() {
+            return Err(parameter(ask, "as_known_on", "no bill had been taken in by then"));
+        }
         if empty && !matches!(path.as_slice(), ["start" | "data" | "latency", ..]) {
             return Err(Problem::Nothing(
                 "No bill has been taken in yet. Take one in with: leap ingest PATH\nThen this page shows whose it is."

@@ -17,7 +17,7 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
     let mut page = Page {
         title: "Org".to_owned(),
         sub: format!("{} units, as of {day}, with their cost in {}", tree.units().count(), ground.period),
-        command: Some(format!("leap org show --on {day}")),
+        command: Some(format!("leap org show --as-of {day}")),
         ..Page::default()
     };
     if tree.roots().is_empty() {

@@ -19,6 +19,8 @@ const USERS: usize = 20;
 struct Flow {
     /// What stands at the pool after it was shared: idle capacity, and what no driver shared.
     left: Money,
+    /// Of that, what was paid for and nobody used.
+    idle: Money,
     users: BTreeMap<String, Money>,
 }
 
@@ -32,8 +34,11 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
                 && ground.basis_covers(line.day, shared.billing)
                 && line.line == LineKind::Use
         }) {
-            if let Owner::Team(team) = &line.owner {
-                let flow = flows.entry(line.pool.clone()).or_default();
+            let flow = flows.entry(line.pool.clone()).or_default();
+            if line.line == LineKind::Idle {
+                flow.idle += line.costs[ground.cost];
+            }
+            if let (LineKind::Use, Owner::Team(team)) = (line.line, &line.owner) {
                 *flow.users.entry(team.to_string()).or_default() += line.costs[ground.cost];
             }
         }
@@ -47,6 +52,7 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
     }
     let used: Money = flows.values().flat_map(|flow| flow.users.values()).copied().sum();
     let left: Money = flows.values().map(|flow| flow.left).sum();
+    let idle: Money = flows.values().map(|flow| flow.idle).sum();
     let mut page = Page {
         title: "Pools".to_owned(),
         sub: format!("Shared platforms in {}: what they cost, and who used them", ground.period),
@@ -68,15 +74,21 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
             String::new(),
         ),
         (
-            "Left: nobody used it".to_owned(),
-            Cell::Number(left.to_string(), cents(left)),
+            "Idle: paid for, and used by nobody".to_owned(),
+            Cell::Number(idle.to_string(), cents(idle)),
+            ground.currency.to_string(),
+            String::new(),
+        ),
+        (
+            "Kept: no driver shares it".to_owned(),
+            Cell::Number((left - idle).to_string(), cents(left - idle)),
             ground.currency.to_string(),
             String::new(),
         ),
     ]));
     let mut order: Vec<(&String, &Flow)> = flows.iter().collect();
     let whole = |flow: &Flow| flow.users.values().copied().sum::<Money>() + flow.left;
-    order.sort_by_key(|(name, flow)| (std::cmp::Reverse(whole(flow)), (*name).clone()));
+    order.sort_by_key(|(name, flow)| (std::cmp::Reverse(whole(flow).abs()), (*name).clone()));
     let lines = order
         .iter()
         .map(|(name, flow)| {
@@ -86,6 +98,8 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
                 Cell::Link(Link::new((*name).clone(), format!("#{}", anchor(name)))),
                 Cell::Number(whole(flow).to_string(), short(whole(flow))),
                 Cell::Number(to_teams.to_string(), short(to_teams)),
+                Cell::Number(flow.idle.to_string(), short(flow.idle)),
+                Cell::Number((flow.left - flow.idle).to_string(), short(flow.left - flow.idle)),
                 amount(flow.left, ground.rows(&[("team", &residual)])),
                 Cell::Number(flow.users.len().to_string(), flow.users.len().to_string()),
                 Cell::Text(ground.view().steward(&ResidualReason::Pool((*name).clone()))),
@@ -96,7 +110,7 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
         Chart {
             kind: "bar",
             title: "What pools cost".to_owned(),
-            say: "To teams, and left because nobody used it.".to_owned(),
+            say: "To teams; idle, because nobody used it; kept, because no driver shares it.".to_owned(),
             size: "",
             target: None,
             flags: "stack flat",
@@ -109,7 +123,9 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
                 Column::text("Pool"),
                 Column::undrawn("Collected"),
                 Column::figure("To teams").coloured("1"),
-                Column::figure("Left").coloured("residual"),
+                Column::figure("Idle").coloured("residual"),
+                Column::figure("Kept").coloured("rest"),
+                Column::undrawn("Left"),
                 Column::undrawn("Teams"),
                 Column::text("Steward").role("skip"),
             ],
@@ -130,7 +146,7 @@ fn anchor(name: &str) -> String {
 
 fn users(ground: &Ground, name: &str, flow: &Flow, whole: Money) -> Block {
     let mut users: Vec<(&String, &Money)> = flow.users.iter().collect();
-    users.sort_by_key(|(team, sum)| (std::cmp::Reverse(**sum), (*team).clone()));
+    users.sort_by_key(|(team, sum)| (std::cmp::Reverse(sum.abs()), (*team).clone()));
     let mut rows: Vec<Row> = users
         .iter()
         .take(USERS)
@@ -155,15 +171,33 @@ fn users(ground: &Ground, name: &str, flow: &Flow, whole: Money) -> Block {
         row.is_rest = true;
         rows.push(row);
     }
+    if !flow.left.is_zero() {
+        let residual = format!("residual:pool:{name}");
+        let mut row = Row::new(vec![
+            Cell::Text("Left: idle or kept".to_owned()),
+            amount(flow.left, ground.rows(&[("team", &residual)])),
+            share_cell(flow.left, whole),
+        ]);
+        row.is_rest = true;
+        row.colour = Some("residual".to_owned());
+        rows.push(row);
+    }
+    let teams = if users.len() == 1 { "1 team pays".to_owned() } else { format!("{} teams pay", users.len()) };
+    let paid = whole - flow.left;
     Block::Section {
         title: name.to_owned(),
-        say: format!("{} teams pay for {} {}.", users.len(), short(whole), ground.currency),
+        say: format!("{teams} {} of {} {}; {} is left.", short(paid), short(whole), ground.currency, short(flow.left)),
         blocks: vec![Block::Table(Table {
             id: anchor(name),
             caption: format!("Who pays for {name}, {}, {}", ground.period, ground.currency),
             unit: ground.currency.as_str().to_owned(),
             columns: vec![Column::text("Team"), Column::figure("Cost"), Column::undrawn("Share")],
             rows,
+            foot: vec![Row::new(vec![
+                Cell::Text("Collected".to_owned()),
+                Cell::Number(whole.to_string(), short(whole)),
+                Cell::Empty,
+            ])],
             ..Table::default()
         })],
     }

@@ -8,9 +8,9 @@ use leap_terms::{Day, Money, Owner, Period};
 use leap_web::site::Problem;
 use leap_web::site::model::{Block, Cell, Chart, Column, Link, Page, Row, Table};
 
+use super::failed;
 use super::ground::Ground;
 use super::words::{self, amount, capital, headline};
-use super::{failed, parameter};
 use crate::annotate::Owners;
 use crate::rows::{self, text};
 use crate::versions;
@@ -40,7 +40,11 @@ const FACTS: [(&str, &str); 8] = [
 
 pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
     let Some(id) = ground.ask.get("id") else {
-        return Err(parameter(ground.ask, "id", "is missing; name a resource: /resource?id=…"));
+        return Err(Problem::Parameter {
+            name: "id".to_owned(),
+            message: "is missing; name a resource: /resource?id=…".to_owned(),
+            without: Some(Link::new("All resources", ground.to(&["explore"], &[("by", "resource")]))),
+        });
     };
     let filter = format!("ResourceId = '{}'", id.replace('\'', "''"));
     let filter = Some(filter.as_str());

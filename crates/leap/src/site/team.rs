@@ -39,17 +39,12 @@ pub(super) fn page(ground: &Ground, unit: &str) -> Result<Page, Problem> {
         title: name.clone(),
         sub: place(ground, &id, known),
         crumbs: crumbs(ground, &id),
-        command: Some(format!(
-            "leap spend --under {unit} --by service --period {} --cost {}",
-            ground.period, ground.cost
-        )),
+        command: Some(format!("{} --under {unit}", super::explore::command(ground, "service", None))),
         ..Page::default()
     };
-    let bridge = if earlier.is_zero() && total.is_zero() { None } else { ground.bridge(before, under)? };
-    let mut delta = vec![words::delta(earlier, total, &before.to_string())];
-    if year != before && !last_year.is_zero() {
-        delta.push(words::delta(last_year, total, &year.to_string()));
-    }
+    let compares = ground.whole(ground.period) && ground.whole(before) && !(earlier.is_zero() && total.is_zero());
+    let bridge = if compares { ground.bridge(before, under)? } else { None };
+    let delta = ground.deltas(total, earlier, last_year);
     page.blocks.push(Block::Headline {
         figure: headline(total, rows(&[])),
         unit: format!("{} {}", ground.currency, ground.cost.word()),
@@ -196,7 +191,7 @@ fn place(ground: &Ground, id: &TeamId, unit: &Unit) -> String {
     let lead = span.lead.as_deref().map_or_else(String::new, |lead| format!(", led by {lead}"));
     let path: Vec<&str> = ground.view().head().org.path(id, day).iter().map(|unit| unit.name_on(day)).collect();
     let since = if since <= leap_terms::Day::EARLIEST { String::new() } else { format!(", since {since}") };
-    format!("{kind}: {}{lead}{since}; {}", path.join(" / "), ground.period)
+    format!("{kind}: {}{lead}{since}; {}{}", path.join(" / "), ground.read_as(), words::period_text(ground.period))
 }
 
 fn crumbs(ground: &Ground, id: &TeamId) -> Vec<Link> {

@@ -1,6 +1,6 @@
 //! Figures and addresses in words.
 
-use leap_terms::{Exact, Money, Period};
+use leap_terms::{Day, Exact, Money, Period};
 use leap_web::site::model::{Cell, Figure, Made};
 use leap_web::site::{encoded, query};
 
@@ -27,9 +27,18 @@ pub(super) fn capital(word: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
-/// A period as an address says it: one day by itself.
+/// A period as an address says it: a day or a year by itself.
 pub(super) fn period_text(period: Period) -> String {
-    if period.from().plus(1) == period.until() { period.from().to_string() } else { period.to_string() }
+    let (year, _) = period.from().month().ym();
+    let is_year =
+        Day::from_ymd(year, 1, 1) == Some(period.from()) && Day::from_ymd(year + 1, 1, 1) == Some(period.until());
+    if period.from().plus(1) == period.until() {
+        period.from().to_string()
+    } else if is_year {
+        format!("{year:04}")
+    } else {
+        period.to_string()
+    }
 }
 
 /// Whole units; below ten of them, as many digits as show something.

@@ -227,7 +227,7 @@ fn what_is_not_understood_is_named_with_what_it_may_be() {
     let site = Site::start(&home);
     for (path, named) in [
         ("/explore?period=2026-13", "Parameter period"),
-        ("/explore?by=tema", "did you mean"),
+        ("/explore?by=tema", "unknown dimension"),
         ("/explore?org=never", "as-was"),
         ("/explore?cost=net", "effective"),
         ("/explore?measure=EUR", "USD"),
