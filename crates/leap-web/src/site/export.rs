@@ -23,8 +23,24 @@ fn table(table: &Table) -> Value {
 }
 
 fn object(table: &Table, row: &Row) -> Value {
-    let cells = table.columns.iter().zip(&row.cells).filter(|(_, cell)| !matches!(cell, Cell::Why(..)));
-    Value::Object(cells.map(|(column, cell)| (column.name.clone(), plain(cell))).collect::<Map<String, Value>>())
+    let names = names(table);
+    let cells = names.into_iter().zip(&row.cells).filter(|(_, cell)| !matches!(cell, Cell::Why(..)));
+    Value::Object(cells.map(|(name, cell)| (name, plain(cell))).collect::<Map<String, Value>>())
+}
+
+/// The names of the columns, each once: two units may be called alike, and none may take the other's place.
+fn names(table: &Table) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for column in &table.columns {
+        let mut name = column.name.clone();
+        let mut number = 2;
+        while names.contains(&name) {
+            name = format!("{} ({number})", column.name);
+            number += 1;
+        }
+        names.push(name);
+    }
+    names
 }
 
 fn plain(cell: &Cell) -> Value {
@@ -51,7 +67,7 @@ pub fn csv(page: &Page) -> String {
         return String::new();
     };
     let line = |cells: Vec<String>| cells.join(",") + "\r\n";
-    let mut out = line(table.columns.iter().map(|column| field(&guarded(&column.name))).collect());
+    let mut out = line(names(table).iter().map(|name| field(&guarded(name))).collect());
     for row in &table.rows {
         out += &line(
             row.cells
@@ -100,6 +116,17 @@ mod tests {
     #[test]
     fn csv_is_exact_and_no_formula_runs() {
         assert_eq!(csv(&page()), "Team,Cost,Why\r\n\"'=cmd|' /C calc'!A0, \"\"x\"\"\",-12.5,\r\n");
+    }
+
+    #[test]
+    fn columns_of_one_name_keep_their_figures() {
+        let mut page = page();
+        if let Some(Block::Table(table)) = page.blocks.first_mut() {
+            table.columns[2] = Column::figure("Cost");
+            table.rows[0].cells[2] = Cell::Number("7".into(), "7".into());
+        }
+        assert_eq!(json(&page, "")["tables"][0]["rows"][0]["Cost (2)"], "7");
+        assert!(csv(&page).starts_with("Team,Cost,Cost (2)\r\n"));
     }
 
     #[test]

@@ -112,7 +112,7 @@ pub fn decoded(text: &str, plus: bool) -> Option<String> {
     while at < bytes.len() {
         match bytes[at] {
             b'%' => {
-                let hex = text.get(at + 1..at + 3)?;
+                let hex = text.get(at + 1..at + 3).filter(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
                 out.push(u8::from_str_radix(hex, 16).ok()?);
                 at += 2;
             }
@@ -137,6 +137,7 @@ mod tests {
         assert_eq!(decoded("a+b", false).as_deref(), Some("a+b"));
         assert_eq!(decoded("%", true), None);
         assert_eq!(decoded("%zz", true), None);
+        assert_eq!(decoded("%+5", true), None);
         assert_eq!(decoded("%ff", true), None, "no UTF-8");
     }
 }

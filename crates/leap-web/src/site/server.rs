@@ -36,6 +36,8 @@ use super::{Ask, Problem, Site, assets, decoded, export};
 const AT_ONCE: usize = 4;
 /// How long a reader waits for a turn.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Parameters of one address.
+const PARAMETERS: usize = 64;
 /// Largest form.
 const FORM: usize = 4096;
 
@@ -101,7 +103,7 @@ impl Listener {
 
 struct Desk<S> {
     site: Arc<S>,
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
     asked: AtomicU64,
     pages: AtomicU64,
     problems: AtomicU64,
@@ -111,7 +113,7 @@ struct Desk<S> {
 pub(super) fn routes<S: Site>(site: Arc<S>) -> Router {
     let desk = Arc::new(Desk {
         site,
-        turns: Semaphore::new(AT_ONCE),
+        turns: Arc::new(Semaphore::new(AT_ONCE)),
         asked: AtomicU64::new(0),
         pages: AtomicU64::new(0),
         problems: AtomicU64::new(0),
@@ -163,7 +165,12 @@ fn refused(request: &Request) -> Option<(StatusCode, &'static str)> {
         return Some((StatusCode::MISDIRECTED_REQUEST, "This site answers to 127.0.0.1 and localhost only.\n"));
     }
     if matches!(*request.method(), Method::GET | Method::HEAD) {
-        return None;
+        // Another site may link here; it may not load pages as pictures or read them, and make this machine work.
+        let from = text(&HeaderName::from_static("sec-fetch-site"));
+        let foreign = from.is_some_and(|from| matches!(from, "cross-site" | "same-site"));
+        let followed = text(&HeaderName::from_static("sec-fetch-mode")) == Some("navigate")
+            && text(&HeaderName::from_static("sec-fetch-dest")) == Some("document");
+        return (foreign && !followed).then_some((StatusCode::FORBIDDEN, "Another site may link here, and no more.\n"));
     }
     let same = match text(&HeaderName::from_static("sec-fetch-site")) {
         Some(from) => matches!(from, "same-origin" | "none"),
@@ -211,8 +218,8 @@ async fn answer<S: Site>(State(desk): State<Arc<Desk<S>>>, request: Request) -> 
         "/licences" => return licences(display),
         _ => {}
     }
-    let is_api = path.starts_with("/api/v1");
-    let Some(ask) = ask(path.strip_prefix("/api/v1").unwrap_or(path), parts.uri.query()) else {
+    let is_api = path == "/api/v1" || path.starts_with("/api/v1/");
+    let Some(ask) = ask(if is_api { &path["/api/v1".len()..] } else { path }, parts.uri.query()) else {
         return problem(
             &Problem::NotFound("The address is not written as addresses are: a % stands before no two hexadecimal digits, or they are no UTF-8.".into()),
             if is_api { Form::Json } else { Form::Html },
@@ -220,6 +227,11 @@ async fn answer<S: Site>(State(desk): State<Arc<Desk<S>>>, request: Request) -> 
             display,
         );
     };
+    if ask.parameters.len() > PARAMETERS {
+        let message = format!("more than {PARAMETERS} parameters; choose with where=… IN (…)");
+        let fault = Problem::Parameter { name: "where".into(), message, without: None };
+        return problem(&fault, if is_api { Form::Json } else { Form::Html }, &number, display);
+    }
     let form = match ask.get("format") {
         Some("json") => Form::Json,
         Some("csv") => Form::Csv,
@@ -231,15 +243,25 @@ async fn answer<S: Site>(State(desk): State<Arc<Desk<S>>>, request: Request) -> 
             return problem(&fault, if is_api { Form::Json } else { Form::Html }, &number, display);
         }
     };
-    let Ok(Ok(_turn)) = tokio::time::timeout(PATIENCE, desk.turns.acquire()).await else {
-        let mut busy = plain(StatusCode::SERVICE_UNAVAILABLE, "Busy: try again in 2 s.\n");
-        busy.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
-        return busy;
+    let is_light = matches!(path, "/readyz" | "/metrics");
+    let turn = match tokio::time::timeout(PATIENCE, desk.turns.clone().acquire_owned()).await {
+        Ok(Ok(turn)) => Some(turn),
+        Ok(Err(_)) | Err(_) if is_light => None,
+        Ok(Err(_)) | Err(_) => {
+            let mut busy = plain(StatusCode::SERVICE_UNAVAILABLE, "Busy: try again in 2 s.\n");
+            busy.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+            return busy;
+        }
     };
     let site = desk.site.clone();
     let headers = parts.headers.clone();
     let inner = number.clone();
-    let made = tokio::task::spawn_blocking(move || make(&*site, &ask, form, is_api, &headers, &inner, display)).await;
+    let made = tokio::task::spawn_blocking(move || {
+        // Held until the work is done, also where the reader has gone away meanwhile.
+        let _turn = turn;
+        make(&*site, &ask, form, is_api, &headers, &inner, display)
+    });
+    let made = made.await;
     let response = made.unwrap_or_else(|panic| {
         tracing::error!(request = %number, "a page was not made: {panic}");
         problem(&Problem::Failed("Something broke. Nothing was changed.".into()), form, &number, display)
@@ -334,7 +356,10 @@ async fn preferences(headers: &HeaderMap, body: Body) -> Response<Body> {
         .get(header::REFERER)
         .and_then(|value| value.to_str().ok())
         .and_then(|text| text.split_once("://"))
-        .and_then(|(_, rest)| rest.find('/').map(|at| rest[at..].to_owned()))
+        .and_then(|(_, rest)| {
+            let (from, to) = rest.split_at(rest.find('/')?);
+            (Some(from) == headers.get(header::HOST).and_then(|host| host.to_str().ok())).then(|| to.to_owned())
+        })
         .filter(|path| !path.starts_with("//") && !path.contains('\\'))
         .unwrap_or_else(|| "/".to_owned());
     let mut response = plain(StatusCode::SEE_OTHER, "");
@@ -381,7 +406,9 @@ fn takes_gzip(headers: &HeaderMap) -> bool {
     headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).is_some_and(|accepted| {
         accepted.split(',').any(|one| {
             let mut words = one.split(';').map(str::trim);
-            words.next() == Some("gzip") && words.next().is_none_or(|quality| quality.trim_start_matches("q=") != "0")
+            let refused =
+                |quality: &str| quality.trim_start_matches("q=").chars().all(|digit| matches!(digit, '0' | '.'));
+            words.next() == Some("gzip") && !words.next().is_some_and(refused)
         })
     })
 }

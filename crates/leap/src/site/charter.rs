@@ -77,7 +77,7 @@ fn facts(ground: &Ground, total: Money) -> Result<Vec<(String, Cell, String, Str
     }
     facts.push((
         "Unexplained".to_owned(),
-        Cell::Link(Link::new("0.00", ground.to(&["coverage"], &[]))),
+        Cell::Link(Link::new(words::cents(ground.unexplained()?), ground.to(&["coverage"], &[]))),
         currency,
         "proved at every intake".to_owned(),
     ));
@@ -91,7 +91,6 @@ fn facts(ground: &Ground, total: Money) -> Result<Vec<(String, Cell, String, Str
             "not added to the other".to_owned(),
         ));
     }
-    facts.truncate(4);
     Ok(facts)
 }
 
@@ -145,11 +144,7 @@ fn pareto(
             name,
             amount(sum, href),
             Cell::Number(change.to_string(), signed(change, words::short)),
-            Cell::Number(
-                share(running, total)
-                    .map_or_else(String::new, |value| format!("{}.{:02}", value / 100, value.abs() % 100)),
-                percent(share(running, total)),
-            ),
+            Cell::Number(words::hundredths(share(running, total)), percent(share(running, total))),
         ])
     };
     let mut rows = Vec::new();

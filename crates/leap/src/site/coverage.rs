@@ -36,7 +36,7 @@ pub(super) fn ledger(ground: &Ground) -> Result<Page, Problem> {
     let (sources, bill) = ground.spent("source", None, None, ground.period)?;
     let residual: Money = rows.iter().filter(|row| is_residual(row)).map(|row| row.amount).sum();
     let teams = rows.iter().filter(|row| !is_residual(row) && !row.amount.is_zero()).count();
-    let difference = bill - total;
+    let difference = bill - total + ground.unexplained()?;
     let proofs = proofs(ground)?;
     if rows.is_empty() {
         return Ok(Page {

@@ -126,12 +126,22 @@ fn chosen(ground: &Ground) -> Vec<(String, String)> {
 
 /// The charges of this page's choice and of some values more; nothing where they cannot be named.
 fn leads(ground: &Ground, more: &[(&Named, Option<&str>)], period: Period) -> String {
-    if more.iter().any(|(named, _)| !can_choose(ground, named)) {
-        return String::new();
-    }
     let mut all = chosen(ground);
-    all.push(("period".to_owned(), period_text(period)));
-    all.extend(more.iter().map(|(named, value)| choice(ground, named, *value)));
+    let mut days = Some(period);
+    for (named, value) in more {
+        if !can_choose(ground, named) {
+            return String::new();
+        }
+        if is_time(named) {
+            // Of a month that the question cuts, only the days in question; of a day in a month, the day.
+            let own = value.and_then(|value| value.parse::<Period>().ok());
+            days = own.zip(days).and_then(|(own, days)| own.intersection(days));
+        } else {
+            all.push(choice(ground, named, *value));
+        }
+    }
+    let Some(days) = days else { return String::new() };
+    all.push(("period".to_owned(), period_text(days)));
     let all: Vec<(&str, &str)> = all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     ground.rows(&all)
 }
@@ -182,6 +192,10 @@ fn grouped(ground: &Ground) -> Result<Page, Problem> {
     let names: Vec<&str> = by.iter().take(2).map(|named| named.name.as_str()).collect();
     let (rows, total) = ground.spent(&names.join(","), filter.as_deref(), under, ground.period)?;
     let before = against(ground)?;
+    if before.is_some() && is_time(&by[0]) {
+        let message = "days and months of two periods are never the same: put another dimension first, or leave it out";
+        return Err(parameter(ground.ask, "compare", message));
+    }
     let earlier = before.map(|period| ground.spent(names[0], filter.as_deref(), under, period)).transpose()?;
     let firsts = summed(&rows);
     let earlier_sums = earlier.as_ref().map(|(rows, _)| summed(rows)).unwrap_or_default();
@@ -289,16 +303,16 @@ fn grouped(ground: &Ground) -> Result<Page, Problem> {
 
 /// The command that says the same.
 pub(super) fn command(ground: &Ground, by: &str, filter: Option<&str>) -> String {
-    let mut out = format!("leap spend --by \"{by}\" --period {} --cost {}", ground.period, ground.cost);
+    let mut out = format!("leap spend --by {} --period {} --cost {}", words::shell(by), ground.period, ground.cost);
     if let Some(unit) = &ground.under {
-        out += &format!(" --under {unit}");
+        out += &format!(" --under {}", words::shell(unit.as_str()));
     }
     if let Some(filter) = filter {
-        out += &format!(" --where \"{}\"", filter.replace('"', "\\\""));
+        out += &format!(" --where {}", words::shell(filter));
     }
     for name in ["org", "as_known_on", "pools", "basis"] {
         if let Some(value) = ground.ask.get(name) {
-            out += &format!(" --{} {value}", name.replace('_', "-"));
+            out += &format!(" --{} {}", name.replace('_', "-"), words::shell(value));
         }
     }
     out
@@ -435,8 +449,11 @@ fn firsts_table(
         |sums: &BTreeMap<Option<String>, Money>, value: &Option<String>| sums.get(value).copied().unwrap_or_default();
     let top = top(ground)?;
     // One row more is shorter than "1 other".
-    let top =
-        if is_time(&by[0]) || ground.ask.get("format").is_some() || order.len() == top + 1 { order.len() } else { top };
+    let top = if is_time(&by[0]) || ground.ask.get("format").is_some() || order.len() == top.saturating_add(1) {
+        order.len()
+    } else {
+        top
+    };
     let mut rows: Vec<Row> = order
         .iter()
         .take(top)

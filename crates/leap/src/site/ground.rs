@@ -1,16 +1,17 @@
 //! What a question is about: the view, the period, the currency, whose cost; and the way to ask for money by words.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use leap_orient::reading::bridge::Bridge;
+use leap_orient::reading::filter::Filter;
 use leap_orient::reading::spend::{Basis, SpendRow};
 use leap_terms::{CostKind, Currency, Day, Exact, Money, Month, Period, TeamId};
 use leap_web::site::model::Frame;
 use leap_web::site::{Ask, Problem};
 use tokio::runtime::Handle;
 
-use super::words::{address, delta, period_text, short};
+use super::words::{address, cents, delta, period_text, short};
 use super::{failed, parameter};
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
@@ -18,14 +19,20 @@ use crate::spend::{self, Words};
 use crate::view::View;
 
 /// Answers that a view keeps.
-const KEPT: usize = 1024;
+const KEPT: usize = 512;
+/// Rows of an answer that is kept; larger ones are made again.
+const KEPT_ROWS: usize = 10_000;
+/// Years that a period may be of.
+const YEARS: std::ops::RangeInclusive<i32> = 1980..=2199;
+/// Days by which a source may end before the newest charge and still be expected to go on.
+const GOES_ON: i32 = 45;
 /// Months of a trend.
 pub(super) const MONTHS: i32 = 13;
 
 /// Parameters that every link carries on.
 const CARRIED: [&str; 6] = ["measure", "cost", "basis", "org", "as_known_on", "pools"];
 /// Parameters that are no dimension.
-const OWN: [&str; 24] = [
+const OWN: [&str; 16] = [
     "period",
     "under",
     "measure",
@@ -38,18 +45,10 @@ const OWN: [&str; 24] = [
     "as_known_on",
     "pools",
     "top",
-    "skip",
-    "sort",
-    "dir",
     "after",
     "rows",
-    "explain",
     "chart",
     "format",
-    "add",
-    "q",
-    "kind",
-    "limit",
 ];
 
 type Rows = (Vec<SpendRow>, BTreeMap<Currency, Money>);
@@ -60,12 +59,28 @@ pub(super) struct Cached {
     pub(super) view: View,
     spent: Mutex<HashMap<String, Arc<Rows>>>,
     bridges: Mutex<HashMap<String, Arc<BTreeMap<Currency, Bridge>>>>,
-    currencies: OnceLock<Vec<Currency>>,
+    currencies: Mutex<HashMap<bool, Vec<Currency>>>,
+    proved: Mutex<Option<Proved>>,
+}
+
+/// What the proofs of a view's snapshot say.
+#[derive(Clone)]
+struct Proved {
+    /// Σ of all differences of a currency, of the costs of one kind: 0, or something is wrong.
+    differences: BTreeMap<Currency, Money>,
+    /// Totals that differ.
+    broken: usize,
 }
 
 impl Cached {
     pub(super) fn new(view: View) -> Cached {
-        Cached { view, spent: Mutex::default(), bridges: Mutex::default(), currencies: OnceLock::new() }
+        Cached {
+            view,
+            spent: Mutex::default(),
+            bridges: Mutex::default(),
+            currencies: Mutex::default(),
+            proved: Mutex::default(),
+        }
     }
 }
 
@@ -110,7 +125,16 @@ impl<'g> Ground<'g> {
         let default = complete(view, basis);
         let period = match ask.get("period") {
             None => default,
-            Some(text) => text.parse().map_err(|error: String| parameter(ask, "period", error))?,
+            Some(text) => text
+                .parse()
+                .and_then(|period: Period| {
+                    let (first, last) = (period.from().ymd().0, period.until().ymd().0);
+                    let known = YEARS.contains(&first) && YEARS.contains(&last);
+                    known
+                        .then_some(period)
+                        .ok_or_else(|| format!("'{text}' lies outside of {} to {}", YEARS.start(), YEARS.end()))
+                })
+                .map_err(|error: String| parameter(ask, "period", error))?,
         };
         let under = match ask.get("under") {
             None => None,
@@ -119,7 +143,17 @@ impl<'g> Ground<'g> {
                 Some(unit.map_err(|failure| parameter(ask, "under", failure.message))?)
             }
         };
-        let currencies = cached.currencies.get_or_init(|| currencies(home, runtime, view, basis)).clone();
+        let kept =
+            cached.currencies.lock().unwrap_or_else(PoisonError::into_inner).get(&(basis == Basis::Incurred)).cloned();
+        let currencies = match kept {
+            Some(kept) => kept,
+            None => {
+                let made = currencies(home, runtime, view, basis).map_err(|failure| failed(&failure))?;
+                let mut all = cached.currencies.lock().unwrap_or_else(PoisonError::into_inner);
+                all.insert(basis == Basis::Incurred, made.clone());
+                made
+            }
+        };
         let first = currencies.first().cloned().unwrap_or_else(|| Currency::new("USD").expect("USD is a currency"));
         let currency = match ask.get("measure") {
             None => first,
@@ -216,6 +250,10 @@ impl<'g> Ground<'g> {
             parts.push(if any.len() == 1 { any.concat() } else { format!("({})", any.join(" OR ")) });
         }
         if let Some(text) = self.ask.get("where") {
+            // By itself first: what is no whole predicate could end the bracket and widen the choice.
+            if let Err(fault) = Filter::parse(text, &self.view().levels()) {
+                return Err(parameter(self.ask, "where", fault.to_string()));
+            }
             parts.push(format!("({text})"));
         }
         Ok((!parts.is_empty()).then(|| parts.join(" AND ")))
@@ -223,7 +261,7 @@ impl<'g> Ground<'g> {
 
     /// The dimensions that the parameters choose, with their values.
     pub(super) fn chosen(&self) -> Vec<(&'g str, &'g str)> {
-        let own = |name: &str| OWN.contains(&name) || name == "id" || name == "tab";
+        let own = |name: &str| OWN.contains(&name) || matches!(name, "add" | "id" | "tab" | "q" | "kind" | "limit");
         let all = self.ask.parameters.iter().filter(|(name, value)| !own(name) && !value.is_empty());
         all.map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }
@@ -266,7 +304,9 @@ impl<'g> Ground<'g> {
         if kept.len() >= KEPT {
             kept.clear();
         }
-        kept.insert(key, made.clone());
+        if made.0.len() <= KEPT_ROWS {
+            kept.insert(key, made.clone());
+        }
         Ok(made)
     }
 
@@ -382,8 +422,8 @@ impl<'g> Ground<'g> {
             measures: self.currencies.iter().map(|one| one.as_str().to_owned()).collect(),
             measure: self.currency.as_str().to_owned(),
             through: if empty { String::new() } else { through(self.view()).to_string() },
-            unexplained: format!("0.00 {}", self.currency),
-            broken: None,
+            unexplained: format!("{} {}", cents(self.unexplained()?), self.currency),
+            broken: self.broken()?,
             current,
             team: unit.map_or_else(String::new, |unit| self.to(&["team", unit.as_str()], &[])),
             residual: if residual.is_zero() { String::new() } else { thousands(residual) },
@@ -416,6 +456,37 @@ impl<'g> Ground<'g> {
         };
         let pools = if self.ask.get("pools") == Some("kept") { ", pools kept" } else { "" };
         format!("Read as known {known}, {org}{pools}")
+    }
+
+    /// What the proofs of the snapshot leave unexplained, in the currency and kind of cost in question: 0, or something is
+    /// wrong.
+    pub(super) fn unexplained(&self) -> Result<Money, Problem> {
+        Ok(self.proved()?.differences.get(&self.currency).copied().unwrap_or_default())
+    }
+
+    fn broken(&self) -> Result<Option<String>, Problem> {
+        let broken = self.proved()?.broken;
+        Ok((broken > 0)
+            .then(|| format!("The proof does not hold: {broken} totals differ. No figure is to be relied on.")))
+    }
+
+    fn proved(&self) -> Result<Proved, Problem> {
+        if let Some(known) = self.cached.proved.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            return Ok(known);
+        }
+        let mut proved = Proved { differences: BTreeMap::new(), broken: 0 };
+        if let Some(snapshot) = &self.view().head().snapshot {
+            let proofs = self.runtime.block_on(self.home.book.proofs(snapshot.id));
+            for proof in proofs.map_err(|error| failed(&Failure::from_error(&error)))? {
+                let difference = proof.attributed - proof.accepted;
+                proved.broken += usize::from(!difference.is_zero());
+                if proof.cost == CostKind::Effective {
+                    *proved.differences.entry(proof.currency).or_default() += difference;
+                }
+            }
+        }
+        *self.cached.proved.lock().unwrap_or_else(PoisonError::into_inner) = Some(proved.clone());
+        Ok(proved)
     }
 
     /// What no team owns in the period.
@@ -455,14 +526,16 @@ fn thousands(amount: Money) -> String {
     format!("{} k", grouped[..cut].replace('-', "\u{2212}"))
 }
 
-/// The last day that every source has.
+/// The last day that every source has which still goes on.
 pub(super) fn through(view: &View) -> Day {
     let mut last = BTreeMap::<String, Day>::new();
     for scope in &view.head().scopes {
         let day = last.entry(scope.scope.source.as_str().to_owned()).or_insert(scope.facts.last_day);
         *day = (*day).max(scope.facts.last_day);
     }
-    last.into_values().min().unwrap_or(Day::EARLIEST)
+    let newest = last.values().copied().max().unwrap_or(Day::EARLIEST);
+    // A source that ended long ago holds nobody back.
+    last.into_values().filter(|day| newest.days() - day.days() <= GOES_ON).min().unwrap_or(newest)
 }
 
 /// The last month of which every source has its last day; else the last month with charges.
@@ -481,19 +554,19 @@ fn complete(view: &View, basis: Basis) -> Period {
 }
 
 /// The currencies of the last period with charges, that of most rows first; then those of all time.
-fn currencies(home: &Home, runtime: &Handle, view: &View, basis: Basis) -> Vec<Currency> {
-    let Ok(last) = view.head().last_period(basis) else { return Vec::new() };
+fn currencies(home: &Home, runtime: &Handle, view: &View, basis: Basis) -> Result<Vec<Currency>, Failure> {
+    let Ok(last) = view.head().last_period(basis) else { return Ok(Vec::new()) };
     let mut all = Vec::<Currency>::new();
     for period in [last, Period::ALWAYS] {
         let words = Words { by: "source", filter: None, under: None, period, cost: CostKind::Effective, basis };
         let found: Result<Rows, Failure> = runtime.block_on(spend::by_words(home, view, &words));
         let mut rows = BTreeMap::<Currency, u64>::new();
-        for row in found.map(|(rows, _)| rows).unwrap_or_default() {
+        for row in found?.0 {
             *rows.entry(row.currency).or_default() += row.rows;
         }
         let mut rows: Vec<(Currency, u64)> = rows.into_iter().collect();
         rows.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         all.extend(rows.into_iter().map(|(currency, _)| currency).filter(|one| !all.contains(one)).collect::<Vec<_>>());
     }
-    all
+    Ok(all)
 }

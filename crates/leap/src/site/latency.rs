@@ -6,7 +6,7 @@ use leap_web::site::Problem;
 use leap_web::site::model::{Block, Cell, Chart, Column, Field, Figure, Filters, Link, Made, Page, Row, Table};
 
 use super::ground::Ground;
-use super::words::{percent, share, share_cell};
+use super::words::{percent, share, share_cell, shell};
 use super::{failed, parameter};
 use crate::failure::Exit;
 use crate::latency::{Tail, quantile, shown, tail};
@@ -141,9 +141,9 @@ fn here(ground: &Ground, question: &Question, quantile: &str) -> String {
 }
 
 fn command(question: &Question, quantile: &str) -> String {
-    let api = question.api.map_or_else(String::new, |api| format!(" --api \"{api}\""));
+    let api = question.api.map_or_else(String::new, |api| format!(" --api {}", shell(api)));
     let period = question.period.map_or_else(String::new, |period| format!(" --period {period}"));
-    format!("leap latency{api} --quantile {quantile} --by {}{period}", question.by)
+    format!("leap latency{api} --quantile {} --by {}{period}", shell(quantile), shell(question.by))
 }
 
 fn form(ground: &Ground, question: &Question, quantile: &str) -> Filters {

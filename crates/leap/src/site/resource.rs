@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use leap_book::ConfigKind;
-use leap_orient::reading::spend::SpendRow;
+use leap_orient::reading::spend::{Basis, SpendRow};
 use leap_terms::{Day, Money, Owner, Period};
 use leap_web::site::Problem;
 use leap_web::site::model::{Block, Cell, Chart, Column, Link, Page, Row, Table};
@@ -16,8 +16,8 @@ use crate::rows::{self, text};
 use crate::versions;
 use crate::world::published;
 
-/// Owner, rule and evidence.
-type Reason = (String, Option<String>, Option<String>);
+/// Owner, rule, evidence and currency.
+type Reason = (String, Option<String>, Option<String>, String);
 
 /// What the charges of one resource say.
 #[derive(Default)]
@@ -50,8 +50,7 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
     let filter = Some(filter.as_str());
     let (days, total) = ground.spent("day", filter, None, ground.period)?;
     let (owners, _) = ground.spent("team", filter, None, ground.period)?;
-    let charges: u64 = days.iter().map(|row| row.rows).sum();
-    if charges == 0 {
+    if days.is_empty() {
         return elsewhere(ground, id, filter);
     }
     let [before, _] = ground.compared();
@@ -63,7 +62,7 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
         is_id: true,
         sub: format!("Why this is whose, {}", ground.period),
         crumbs: vec![Link::new("Resources", ground.to(&["explore"], &[("by", "resource")])), Link::new(id, "")],
-        command: Some(format!("leap explain \"{id}\" --period {}", ground.period)),
+        command: Some(format!("leap explain {} --period {}", words::shell(id), ground.period)),
         ..Page::default()
     };
     page.blocks.push(Block::Headline {
@@ -74,13 +73,13 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
     });
     let mut trail = Vec::new();
     let several = found.reasons.len() > 1;
-    for ((owner, rule, evidence), (sum, count, first, last)) in &found.reasons {
+    for ((owner, rule, evidence, currency), (sum, count, first, last)) in &found.reasons {
         trail.extend(steps(ground, owner, rule.as_deref(), evidence.as_deref(), several.then_some((*first, *last)))?);
         if several {
             trail.push((
                 format!("{count} charges"),
                 String::new(),
-                format!("{} {} in all currencies of these days.", words::cents(*sum), ground.cost.word()),
+                format!("{} {currency} {}.", words::cents(*sum), ground.cost.word()),
             ));
         }
     }
@@ -109,17 +108,32 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
     page.blocks.push(Block::Section {
         title: "Not yours?".to_owned(),
         say: "Say whose it is; the other team is asked first, and nothing changes before it accepts.".to_owned(),
-        blocks: vec![Block::Text(format!(
-            "leap dispute \"ResourceId = '{}'\" --to TEAM --reason \"…\"",
-            id.replace('\'', "''")
-        ))],
+        blocks: vec![Block::Text(format!("leap dispute {} --to TEAM --reason '…'", words::shell(id)))],
     });
     Ok(page)
 }
 
 /// A resource that has no charge in the period, or none at all.
 fn elsewhere(ground: &Ground, id: &str, filter: Option<&str>) -> Result<Page, Problem> {
-    let (months, _) = ground.spent("month", filter, None, Period::ALWAYS)?;
+    let all = ground.spent_in_all("month", filter, None, Period::ALWAYS)?;
+    let others: Vec<&str> = ground
+        .currencies
+        .iter()
+        .filter(|currency| **currency != ground.currency && all.1.contains_key(*currency))
+        .map(leap_terms::Currency::as_str)
+        .collect();
+    let months: Vec<SpendRow> = all.0.iter().filter(|row| row.currency == ground.currency).cloned().collect();
+    if months.is_empty() && !others.is_empty() {
+        let links = others.iter().map(|currency| {
+            Link::new(format!("in {currency}"), ground.to(&["resource"], &[("id", id), ("measure", currency)]))
+        });
+        return Ok(Page {
+            title: id.to_owned(),
+            is_id: true,
+            blocks: vec![Block::Nothing(format!("It is not billed in {}.", ground.currency), links.collect())],
+            ..Page::default()
+        });
+    }
     let mut months: Vec<&str> = months.iter().filter_map(|row| row.values[0].as_deref()).collect();
     months.sort_unstable();
     let Some(last) = months.last() else {
@@ -163,6 +177,7 @@ fn read(ground: &Ground, id: &str) -> Result<Found, Problem> {
     let owners = Owners::load(&slices, view.head().digest_text(), &open).map_err(problem)?;
     let mut more: Vec<String> = FACTS.iter().map(|(_, column)| (*column).to_owned()).collect();
     more.retain(|column| column != "leap_source");
+    more.push("BillingCurrency".to_owned());
     more.extend(rows::lineage());
     more.extend(rows::cost_columns(ground.cost));
     let mut found = Found::default();
@@ -177,7 +192,8 @@ fn read(ground: &Ground, id: &str) -> Result<Found, Problem> {
             for row in (0..batch.num_rows()).filter(|row| inside[*row] && text(batch, "ResourceId", *row) == Some(id)) {
                 let who = &owned[row];
                 let day = rows::day(batch, row);
-                let reason = (who.owner.to_string(), who.rule.clone(), who.evidence.clone());
+                let currency = text(batch, "BillingCurrency", row).unwrap_or_default().to_owned();
+                let reason = (who.owner.to_string(), who.rule.clone(), who.evidence.clone(), currency);
                 let sum = found.reasons.entry(reason).or_insert((Money::ZERO, 0, day, day));
                 *sum = (sum.0 + rows::cost(batch, ground.cost, row), sum.1 + 1, sum.2.min(day), sum.3.max(day));
                 found.charges += 1;
@@ -282,10 +298,12 @@ fn daily(ground: &Ground, id: &str, days: &[SpendRow], total: Money) -> Block {
         .iter()
         .map(|row| {
             let day = row.values[0].clone().unwrap_or_default();
-            Row::new(vec![
-                Cell::Text(day.clone()),
-                amount(row.amount, ground.rows(&[("resource", id), ("period", &day)])),
-            ])
+            // By invoice a day is no period: the whole billing period would stand there.
+            let href = match ground.basis {
+                Basis::Incurred => ground.rows(&[("resource", id), ("period", &day)]),
+                Basis::Invoiced => String::new(),
+            };
+            Row::new(vec![Cell::Text(day.clone()), amount(row.amount, href)])
         })
         .collect();
     let table = Table {

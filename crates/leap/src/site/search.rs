@@ -83,8 +83,8 @@ fn find(ground: &Ground, text: &str, kind: Option<&str>) -> Result<Vec<Hit>, Pro
         if !takes(one) || (one == "resource" && wanted.chars().count() < 3) {
             continue;
         }
-        let (rows, _) = ground.spent(by, None, None, ground.period)?;
-        hits.extend(rows.iter().filter_map(|row| named(ground, row, one, &wanted)));
+        let rows = ground.spent_in_all(by, None, None, ground.period)?;
+        hits.extend(rows.0.iter().filter_map(|row| named(ground, row, one, &wanted)));
     }
     if takes("rule") {
         for rule in ground.view().head().rules.rules() {

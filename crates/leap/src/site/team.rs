@@ -39,7 +39,7 @@ pub(super) fn page(ground: &Ground, unit: &str) -> Result<Page, Problem> {
         title: name.clone(),
         sub: place(ground, &id, known),
         crumbs: crumbs(ground, &id),
-        command: Some(format!("{} --under {unit}", super::explore::command(ground, "service", None))),
+        command: Some(format!("{} --under {}", super::explore::command(ground, "service", None), words::shell(unit))),
         ..Page::default()
     };
     let compares = ground.whole(ground.period) && ground.whole(before) && !(earlier.is_zero() && total.is_zero());

@@ -113,15 +113,29 @@ pub(super) fn percent(hundredths: Option<i128>) -> String {
     }
 }
 
+/// Hundredths as a decimal; empty for none.
+pub(super) fn hundredths(value: Option<i128>) -> String {
+    value.map_or_else(String::new, |value| {
+        format!("{}{}.{:02}", if value < 0 { "-" } else { "" }, value.abs() / 100, value.abs() % 100)
+    })
+}
+
+/// A word of a command, as a POSIX shell takes it: in single quotes, unless it is plain. Control characters, which a
+/// terminal would act on when the command is pasted, become spaces.
+pub(super) fn shell(word: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "._:/@,=-".contains(letter);
+    if !word.is_empty() && !word.starts_with('-') && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    let safe: String = word.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    format!("'{}'", safe.replace('\'', "'\\''"))
+}
+
 /// A cell with a share.
 pub(super) fn share_cell(part: Money, whole: Money) -> Cell {
     match share(part, whole) {
         None => Cell::None,
-        Some(value) => {
-            let sign = if value < 0 { "-" } else { "" };
-            let exact = format!("{sign}{}.{:02}", value.abs() / 100, value.abs() % 100);
-            Cell::Number(exact, percent(Some(value)))
-        }
+        value => Cell::Number(hundredths(value), percent(value)),
     }
 }
 
@@ -160,6 +174,16 @@ mod tests {
         assert_eq!(percent(Some(-6667)), "\u{2212}66.7 %");
         let vast = money("90000000000000000000");
         assert_eq!(share(vast, vast), Some(10_000));
+    }
+
+    #[test]
+    fn a_pasted_command_runs_nothing_else() {
+        assert_eq!(shell("payments"), "payments");
+        assert_eq!(shell("$(touch x)"), "'$(touch x)'");
+        assert_eq!(shell("a'; rm -rf `x` \"y\""), "'a'\\''; rm -rf `x` \"y\"'");
+        assert_eq!(shell("a\nrm x"), "'a rm x'");
+        assert_eq!(shell("--home"), "'--home'");
+        assert_eq!(shell(""), "''");
     }
 
     #[test]

@@ -239,6 +239,16 @@ fn what_is_not_understood_is_named_with_what_it_may_be() {
         ("/explore?under=nobody", "Parameter under"),
         ("/data?tab=all", "Parameter tab"),
         ("/explore?format=xml", "Parameter format"),
+        // What would end a bracket and widen the choice is no predicate of its own.
+        ("/explore?service=x&where=team%20%3D%20%27a%27)%20OR%20(team%20IS%20NOT%20NULL", "Parameter where"),
+        ("/explore?by=day&compare=previous", "Parameter compare"),
+        ("/?service=x", "Parameter service"),
+        ("/coverage?under=a", "Parameter under"),
+        ("/org?date=2026-08-01", "Parameter date"),
+        ("/?as_known_on=2020-01-01", "Parameter as_known_on"),
+        ("/?period=0001-01", "Parameter period"),
+        ("/?period=9999-12-31", "Parameter period"),
+        ("/resource", "Parameter id"),
     ] {
         let answer = site.get(path);
         assert_eq!(answer.status, 422, "{path}: {}", answer.body);
@@ -248,6 +258,17 @@ fn what_is_not_understood_is_named_with_what_it_may_be() {
         assert_eq!(api.header("content-type"), "application/problem+json", "{path}");
         assert_eq!(api.json()["status"], 422, "{path}");
     }
+    let many = format!("/explore?{}", "rule=a&".repeat(65));
+    assert_eq!(site.get(&many).status, 422);
+    for period in ["1980-01", "2199-11", "2026", "2026-08-31", "2020-01..2026-08", "2026-08-30..2026-09-02"] {
+        for path in ["/", "/team/a", "/explore?by=month,day", "/coverage", "/pools", "/org", "/periods", "/search?q=a"]
+        {
+            let join = if path.contains('?') { '&' } else { '?' };
+            let answer = site.get(&format!("{path}{join}period={period}"));
+            assert_eq!(answer.status, 200, "{path} in {period}: {}", answer.body);
+        }
+    }
+    assert_eq!(site.get("/explore?top=18446744073709551615").status, 200);
     for path in ["/nowhere", "/team/nobody", "/resource?id=i-99", "/assets/0/leap.css", "/%zz", "/team/%ff"] {
         let answer = site.get(path);
         assert_eq!(answer.status, 404, "{path}: {}", answer.body);
@@ -265,6 +286,14 @@ fn only_this_machines_own_pages_are_answered() {
     for host in ["localhost", "LOCALHOST:1", "127.0.0.1:9", "[::1]:7171"] {
         assert_eq!(site.ask("GET", "/", &[("Host", host)], "").status, 200, "host '{host}'");
     }
+    // Others may link here, and no more.
+    let from = |mode, dest| {
+        let headers = [("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", mode), ("Sec-Fetch-Dest", dest)];
+        site.ask("GET", "/", &headers, "").status
+    };
+    assert_eq!(from("navigate", "document"), 200);
+    assert_eq!(from("no-cors", "image"), 403);
+    assert_eq!(from("navigate", "iframe"), 403);
     let post = |headers: &[(&str, &str)]| site.ask("POST", "/preferences", headers, "theme=dark");
     assert_eq!(post(&[("Sec-Fetch-Site", "cross-site")]).status, 403);
     assert_eq!(post(&[("Sec-Fetch-Site", "same-site")]).status, 403);
@@ -314,6 +343,58 @@ fn readers_who_have_a_page_are_not_sent_it_again() {
     assert_eq!(site.get("/api/v1/openapi.json").json()["openapi"], "3.1.0");
     assert!(site.get("/metrics").body.contains("leap_source_charges{source="));
     assert_eq!(site.get("/healthz").body, "ok\n");
+}
+
+/// Every figure of a page that leads to charges, with its exact value: address and value.
+fn figures(page: &str) -> Vec<(String, String)> {
+    let cells = page.split("<td class=\"n\" data-v=\"").skip(1);
+    let one = |cell: &str| {
+        let (value, rest) = cell.split_once('"')?;
+        let link = rest.split("</td>").next()?.split_once("href=\"")?.1.split('"').next()?;
+        Some((link.replace("&amp;", "&"), value.to_owned()))
+    };
+    cells.filter_map(one).filter(|(link, _)| link.contains("rows=charges")).collect()
+}
+
+#[test]
+fn figures_lead_to_their_charges_however_they_are_read() {
+    let home = home();
+    // A charge of August that September's invoice has, one in another currency, and a pool.
+    home.ingest(
+        &home.write("late.csv", &bill("2026-09", &[("2026-08-20", "i-1", "a", "5"), ("2026-09-30", "i-2", "b", "1")])),
+    );
+    let euro = crate::bill::bill_in("EUR", "2026-09", &[("2026-09-02", "e-1", "a", "9")]);
+    let euro = euro.replace(",acc,Acme,", ",acc-eu,Acme EU,");
+    home.ingest(&home.write("euro.csv", &euro));
+    let site = Site::start(&home);
+    let mut followed = 0;
+    for path in [
+        "/explore?by=month,day&period=2026",
+        "/explore?by=day,month&period=2026-07-10..2026-08-12",
+        "/explore?by=team,month&period=2026",
+        "/explore?by=team,service&compare=previous&period=2026-08",
+        "/explore?by=team,month&basis=invoiced&period=2026",
+        "/explore?by=team,day&basis=invoiced&period=2026-09",
+        "/team/a?basis=invoiced&period=2026-09",
+        "/?basis=invoiced&period=2026-09",
+        "/resource?id=i-1&basis=invoiced&period=2026-09",
+        "/explore?by=team,source&measure=EUR&period=2026-09",
+        "/explore?by=rule,resource&period=2026-08",
+    ] {
+        for (link, value) in figures(&site.page(path)) {
+            let json = site.get(&format!("/api/v1{link}")).json();
+            assert_eq!(text(&json["tables"][0]["sum"]), value, "{path}: {link}");
+            followed += 1;
+        }
+    }
+    assert!(followed > 40, "{followed} figures were followed");
+    let elsewhere = site.page("/resource?id=e-1&period=2026-09");
+    assert!(elsewhere.contains("not billed in USD") && elsewhere.contains("measure=EUR"), "{elsewhere}");
+    assert!(site.page("/search?q=e-1&period=2026-09").contains("id=e-1"));
+    assert!(site.page("/?period=2026-09").contains("Billed in EUR"));
+    // What is not whole is not compared.
+    assert!(site.page("/?period=2026-10").contains("No such charges in 2026-10"));
+    assert!(site.page("/?period=2026").contains("not compared: there are charges from 2026-07-10"));
 }
 
 #[test]
