@@ -360,9 +360,13 @@ fn figures(page: &str) -> Vec<(String, String)> {
 fn figures_lead_to_their_charges_however_they_are_read() {
     let home = home();
     // A charge of August that September's invoice has, one in another currency, and a pool.
-    home.ingest(
-        &home.write("late.csv", &bill("2026-09", &[("2026-08-20", "i-1", "a", "5"), ("2026-09-30", "i-2", "b", "1")])),
-    );
+    home.ingest(&home.write(
+        "late.csv",
+        &bill(
+            "2026-09",
+            &[("2026-08-20", "i-1", "a", "5"), ("2026-09-29", "i-2", "b", "2"), ("2026-09-30", "i-2", "b", "1")],
+        ),
+    ));
     let euro = crate::bill::bill_in("EUR", "2026-09", &[("2026-09-02", "e-1", "a", "9")]);
     let euro = euro.replace(",acc,Acme,", ",acc-eu,Acme EU,");
     home.ingest(&home.write("euro.csv", &euro));
