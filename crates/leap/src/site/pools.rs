@@ -13,7 +13,7 @@ use super::words::{amount, cents, share_cell, short};
 use crate::world::published;
 
 /// Users of a pool that are shown.
-const USERS: usize = 20;
+const USERS: usize = 8;
 
 #[derive(Default)]
 struct Flow {
@@ -29,17 +29,18 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
     let journal = ground.view().journal(ground.period, ground.basis, &open).map_err(|failure| failed(&failure))?;
     let mut flows = BTreeMap::<String, Flow>::new();
     for shared in &journal {
-        for line in shared.lines.iter().filter(|line| {
-            line.currency == ground.currency
-                && ground.basis_covers(line.day, shared.billing)
-                && line.line == LineKind::Use
-        }) {
-            let flow = flows.entry(line.pool.clone()).or_default();
-            if line.line == LineKind::Idle {
-                flow.idle += line.costs[ground.cost];
-            }
-            if let (LineKind::Use, Owner::Team(team)) = (line.line, &line.owner) {
-                *flow.users.entry(team.to_string()).or_default() += line.costs[ground.cost];
+        for line in shared
+            .lines
+            .iter()
+            .filter(|line| line.currency == ground.currency && ground.basis_covers(line.day, shared.billing))
+        {
+            match (line.line, &line.owner) {
+                (LineKind::Idle, _) => flows.entry(line.pool.clone()).or_default().idle += line.costs[ground.cost],
+                (LineKind::Use, Owner::Team(team)) => {
+                    let flow = flows.entry(line.pool.clone()).or_default();
+                    *flow.users.entry(team.to_string()).or_default() += line.costs[ground.cost];
+                }
+                (LineKind::Use | LineKind::Pool | LineKind::Benefit, _) => {}
             }
         }
     }
