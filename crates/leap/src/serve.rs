@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leap_web::otlp::{Limits, Receivers};
-use leap_web::site::Listener;
+use leap_web::site::{Ask, Listener, Site};
 use tokio::sync::watch;
 
 use crate::cli::ServeArgs;
@@ -41,6 +41,9 @@ pub(crate) async fn run(root: &Path, args: &ServeArgs) -> Result<(), Failure> {
     let traces = Arc::new(Traces::start(root, &settings.latency.stream).await?);
     let pages = Arc::new(Pages::new(Arc::new(readable(root).await?)));
     eprintln!("leap site  http://{}", site.address());
+    // The first page reads charges; made now, it is there when somebody comes.
+    let first = pages.clone();
+    tokio::task::spawn_blocking(move || drop(first.answer(&Ask::default())));
     if args.open {
         open_browser(&format!("http://{}", site.address()));
     }

@@ -14,7 +14,7 @@ pub use server::{Error, Listener};
 use model::{Frame, Link, Page};
 
 /// A question: a path and its parameters, percent-decoded.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ask {
     /// `/team/payments`, decoded segment by segment.
     pub path: Vec<String>,
