@@ -17,7 +17,7 @@ use std::path::Path;
 use leap_lake::Staging;
 use leap_orient::attribute::{Answers, Engine};
 use leap_orient::org::Reader;
-use leap_orient::reading::bridge::{Bridge, Cause, Compared, Product};
+use leap_orient::reading::bridge::{Bridge, Cause, Compared, Part, Product};
 use leap_orient::reading::spend::Basis;
 use leap_terms::tables::Table;
 use leap_terms::{CostKind, Currency, Day, FileRecord, Money, Month, Owner, Period, TeamId};
@@ -291,22 +291,23 @@ fn table(question: &Question, bridges: &BTreeMap<Currency, Bridge>) -> Answer {
             answer.rows.push(vec![Cell::text(part), Cell::text(currency.as_str()), Cell::Amount(amount), most]);
         };
         row(question.periods[0].to_string(), bridge.before, Cell::Empty);
-        for cause in Cause::ALL {
-            let total = bridge.total(cause);
-            let largest = bridge.largest(cause);
-            if total.is_zero() && largest.is_empty() {
-                continue;
-            }
-            let most: Vec<String> = largest
-                .iter()
-                .take(NAMED)
-                .map(|part| format!("{} {}", service(part.service.as_deref()), signed(part.amount)))
-                .collect();
-            row(cause.word().to_owned(), total, Cell::text(most.join(", ")));
+        for (cause, total, most) in causes(bridge, signed) {
+            row(cause.word().to_owned(), total, Cell::text(most));
         }
         row(question.periods[1].to_string(), bridge.after, Cell::Empty);
     }
     answer
+}
+
+/// The causes that have a part in a change: each with its sum, and the services at which most of it is.
+pub(crate) fn causes(bridge: &Bridge, shown: impl Fn(Money) -> String) -> Vec<(Cause, Money, String)> {
+    let told = Cause::ALL.into_iter().map(|cause| (cause, bridge.total(cause), bridge.largest(cause)));
+    told.filter(|(_, total, largest)| !total.is_zero() || !largest.is_empty())
+        .map(|(cause, total, largest)| {
+            let part = |part: &&Part| format!("{} {}", service(part.service.as_deref()), shown(part.amount));
+            (cause, total, largest.iter().take(NAMED).map(part).collect::<Vec<_>>().join(", "))
+        })
+        .collect()
 }
 
 fn service(name: Option<&str>) -> &str {

@@ -212,15 +212,11 @@ impl Answer {
     }
 }
 
-/// Quotes a CSV field when it needs it (RFC 4180).
-pub(crate) fn csv_field(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
-}
+pub(crate) use leap_web::site::export::field as csv_field;
 
 /// A text that a spreadsheet would run as a formula gets an apostrophe in front; a number, negative ones too, does not.
 pub(crate) fn guarded(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<Exact>().is_err();
-    if formula { format!("'{text}") } else { text.to_owned() }
+    if text.parse::<Exact>().is_ok() { text.to_owned() } else { leap_web::site::export::guarded(text) }
 }
 
 /// Writes to stdout; a closed pipe ends the program quietly.

@@ -82,12 +82,13 @@ pub fn csv(page: &Page) -> String {
     out
 }
 
-fn field(text: &str) -> String {
+/// A field of CSV, in quotes where it needs them (RFC 4180).
+pub fn field(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }
 
 /// A text that a spreadsheet would run as a formula gets an apostrophe in front.
-fn guarded(text: &str) -> String {
+pub fn guarded(text: &str) -> String {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
 }
 
@@ -97,7 +98,7 @@ mod tests {
     use super::*;
 
     fn page() -> Page {
-        let figure = Figure { exact: "-12.5".into(), shown: "−13".into(), href: "/x".into(), ..Figure::default() };
+        let figure = Figure { exact: "-12.5".into(), shown: "−13".into(), href: "/x".into() };
         let table = Table {
             id: "t-team".into(),
             unit: "USD".into(),

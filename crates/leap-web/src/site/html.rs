@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, html};
 
 use super::assets;
-use super::model::{Block, Cell, Chart, Column, Field, Figure, Filters, Frame, Link, Made, Page, Row, Table, Tone};
+use super::model::{Block, Cell, Chart, Column, Field, Figure, Filters, Frame, Link, Page, Row, Table, Tone};
 
 /// What a person chose for their own eyes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -317,20 +317,12 @@ fn word(tone: Tone) -> &'static str {
     }
 }
 
-fn made(figure: &Figure) -> Option<&'static str> {
-    match figure.made {
-        Made::Sum => None,
-        Made::Change => Some("change"),
-        Made::Count => Some("count"),
-    }
-}
-
 /// A figure outside a table.
 fn figure_link(figure: &Figure, unit: Option<&str>) -> Markup {
     if figure.href.is_empty() {
         return html! { (figure.shown) };
     }
-    html! { a.fig href=(figure.href) data-v=(figure.exact) data-u=[unit] data-k=[made(figure)] { (figure.shown) } }
+    html! { a.fig href=(figure.href) data-v=(figure.exact) data-u=[unit] { (figure.shown) } }
 }
 
 /// A cell's content outside a table.
@@ -350,7 +342,7 @@ fn content(cell: &Cell) -> Markup {
         Cell::Id(to) if to.href.is_empty() => html! { span.id { (to.text) } },
         Cell::Id(to) => html! { a.id href=(to.href) { (to.text) } },
         Cell::Figure(figure) if figure.href.is_empty() => html! { (figure.shown) },
-        Cell::Figure(figure) => html! { a.fig href=(figure.href) data-k=[made(figure)] { (figure.shown) } },
+        Cell::Figure(figure) => html! { a.fig href=(figure.href) { (figure.shown) } },
         Cell::Number(_, shown) => html! { (shown) },
         Cell::Why(of, to) => html! { a href=(to.href) { (to.text) span.hush { " " (of) } } },
         Cell::Badge(tone, text) => html! { span class={ "badge " (word(*tone)) } { (text) } },

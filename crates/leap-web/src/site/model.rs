@@ -37,18 +37,6 @@ impl Link {
     }
 }
 
-/// How the target of a figure makes it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Made {
-    /// As the sum of its rows.
-    #[default]
-    Sum,
-    /// As the difference of two periods that stand there.
-    Change,
-    /// As the number of its rows.
-    Count,
-}
-
 /// A number that a person may act on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Figure {
@@ -58,8 +46,6 @@ pub struct Figure {
     pub shown: String,
     /// Where the rows are that add up to it; empty where the number is explained beside it.
     pub href: String,
-    /// How they make it.
-    pub made: Made,
 }
 
 /// One cell of a table.

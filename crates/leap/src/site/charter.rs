@@ -2,11 +2,11 @@
 
 use leap_terms::{Exact, Money};
 use leap_web::site::Problem;
-use leap_web::site::model::{Block, Cell, Chart, Column, Figure, Link, Made, Page, Row, Table, Task};
+use leap_web::site::model::{Block, Cell, Chart, Column, Figure, Link, Page, Row, Table, Task};
 
 use super::ground::{Ground, is_residual};
 use super::team::{changed, sentence};
-use super::words::{self, amount, capital, headline, percent, share, signed};
+use super::words::{self, amount, capital, headline, percent, share};
 
 /// Owners that have a name.
 const NAMED: usize = 10;
@@ -143,7 +143,7 @@ fn pareto(
         Row::new(vec![
             name,
             amount(sum, href),
-            Cell::Number(change.to_string(), signed(change, words::short)),
+            words::change(change),
             Cell::Number(words::hundredths(share(running, total)), percent(share(running, total))),
         ])
     };
@@ -201,9 +201,8 @@ fn pareto(
                 exact: total.to_string(),
                 shown: words::short(total),
                 href: ground.to(&["coverage"], &[]),
-                made: Made::Sum,
             }),
-            Cell::Number((total - earlier).to_string(), signed(total - earlier, words::short)),
+            words::change(total - earlier),
             Cell::Empty,
         ])],
         sum: Some((total.to_string(), 1)),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use leap_orient::reading::spend::SpendRow;
 use leap_terms::{Money, Owner};
 use leap_web::site::Problem;
-use leap_web::site::model::{Block, Cell, Chart, Column, Figure, Link, Made, Page, Row, Table, Tone};
+use leap_web::site::model::{Block, Cell, Chart, Column, Figure, Link, Page, Row, Table, Tone};
 
 use super::failed;
 use super::ground::{Ground, NONE, is_residual};
@@ -313,10 +313,7 @@ fn months(ground: &Ground) -> Result<Block, Problem> {
         .into_iter()
         .map(|(month, sum)| {
             let href = ground.to(&["coverage", "residual"], &[("period", &month)]);
-            Row::new(vec![
-                Cell::Text(month),
-                Cell::Figure(Figure { exact: sum.to_string(), shown: short(sum), href, made: Made::Sum }),
-            ])
+            Row::new(vec![Cell::Text(month), Cell::Figure(Figure { exact: sum.to_string(), shown: short(sum), href })])
         })
         .collect();
     let table = Table {

@@ -12,7 +12,7 @@ use leap_orient::reading::dimension::{Dimension, Named};
 use leap_orient::reading::spend::{Basis, SpendRow};
 use leap_terms::{Money, Period};
 use leap_web::site::Problem;
-use leap_web::site::model::{Block, Cell, Chart, Column, Field, Figure, Filters, Link, Made, Page, Row, Table, Tone};
+use leap_web::site::model::{Block, Cell, Chart, Column, Field, Figure, Filters, Link, Page, Row, Table, Tone};
 
 use super::ground::{Ground, NONE, is_residual};
 use super::parameter;
@@ -440,7 +440,7 @@ fn firsts_table(
         if let Some(before) = before {
             // A period in the first column is itself what is compared: it has no earlier one.
             let href = leads(ground, of, before);
-            cells.extend([amount(then, href), change(now - then, String::new())]);
+            cells.extend([amount(then, href), change(now - then)]);
         }
         cells.push(share_cell(now, total));
         Row::new(cells)
@@ -555,7 +555,6 @@ fn matrix(ground: &Ground, by: &[Named], order: &[Option<String>], rows: &[Spend
                     exact: others.to_string(),
                     shown: short(others),
                     href: String::new(),
-                    made: Made::Sum,
                 }));
             }
             line.push(amount(*sum, leads(ground, &[of], ground.period)));

@@ -3,7 +3,7 @@
 use leap_orient::tail::Quantile;
 use leap_terms::{Exact, Period};
 use leap_web::site::Problem;
-use leap_web::site::model::{Block, Cell, Chart, Column, Field, Figure, Filters, Link, Made, Page, Row, Table};
+use leap_web::site::model::{Block, Cell, Chart, Column, Field, Figure, Filters, Link, Page, Row, Table};
 
 use super::ground::Ground;
 use super::words::{percent, share, share_cell, shell};
@@ -67,7 +67,6 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
             exact: found.latency_ns.to_string(),
             shown: shown(i128::from(found.latency_ns)),
             href: here(ground, &question, text),
-            made: Made::Sum,
         },
         unit: format!("ns exact: {}", found.latency_ns),
         delta: vec![format!("{} of {} requests to {}", text, found.requests, found.api)],
@@ -81,7 +80,6 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
                 exact: found.latency_ns.to_string(),
                 shown: shown(i128::from(found.latency_ns)),
                 href: here(ground, &question, other),
-                made: Made::Sum,
             };
             facts.push(((*other).to_owned(), Cell::Figure(figure), String::new(), String::new()));
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use leap_book::ConfigKind;
 use leap_orient::reading::spend::{Basis, SpendRow};
+use leap_terms::tables::SOURCE;
 use leap_terms::{Day, Money, Owner, Period};
 use leap_web::site::Problem;
 use leap_web::site::model::{Block, Cell, Chart, Column, Link, Page, Row, Table};
@@ -35,7 +36,7 @@ const FACTS: [(&str, &str); 8] = [
     ("Region", "RegionId"),
     ("SKU", "SkuId"),
     ("Tags", "Tags"),
-    ("Source", "leap_source"),
+    ("Source", SOURCE),
 ];
 
 pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
@@ -176,7 +177,6 @@ fn read(ground: &Ground, id: &str) -> Result<Found, Problem> {
     let slices: Vec<_> = layered.iter().map(|(_, slice)| slice.clone()).collect();
     let owners = Owners::load(&slices, view.head().digest_text(), &open).map_err(problem)?;
     let mut more: Vec<String> = FACTS.iter().map(|(_, column)| (*column).to_owned()).collect();
-    more.retain(|column| column != "leap_source");
     more.push("BillingCurrency".to_owned());
     more.extend(rows::lineage());
     more.extend(rows::cost_columns(ground.cost));
@@ -198,8 +198,7 @@ fn read(ground: &Ground, id: &str) -> Result<Found, Problem> {
                 *sum = (sum.0 + rows::cost(batch, ground.cost, row), sum.1 + 1, sum.2.min(day), sum.3.max(day));
                 found.charges += 1;
                 for (_, column) in FACTS {
-                    let name = if column == "leap_source" { leap_terms::tables::SOURCE } else { column };
-                    if let Some(value) = text(batch, name, row) {
+                    if let Some(value) = text(batch, column, row) {
                         found.facts.entry(column).or_default().insert(value.to_owned());
                     }
                 }

@@ -139,28 +139,11 @@ pub(super) fn changed(ground: &Ground, bridge: &Bridge, before: Period, under: O
         row
     };
     let mut rows = vec![level(before.to_string(), bridge.before, before)];
-    for cause in Cause::ALL {
-        let total = bridge.total(cause);
-        let largest = bridge.largest(cause);
-        if total.is_zero() && largest.is_empty() {
-            continue;
-        }
-        let most: Vec<String> = largest
-            .iter()
-            .take(3)
-            .map(|part| {
-                let service = part.service.as_deref().filter(|name| !name.is_empty()).unwrap_or("no service");
-                format!("{service} {}", signed(part.amount, short))
-            })
-            .collect();
-        let mut word = cause.word().to_owned();
-        if let Some(first) = word.get_mut(..1) {
-            first.make_ascii_uppercase();
-        }
+    for (cause, total, most) in crate::bridge::causes(bridge, |amount| signed(amount, short)) {
         rows.push(Row::new(vec![
-            Cell::Text(word),
+            Cell::Text(words::capital(cause.word())),
             Cell::Number(total.to_string(), signed(total, cents)),
-            Cell::Text(most.join(", ")),
+            Cell::Text(most),
         ]));
     }
     rows.push(level(ground.period.to_string(), bridge.after, ground.period));
@@ -291,7 +274,7 @@ fn services(ground: &Ground, id: &TeamId, total: Money) -> Result<(Table, Block)
                 )),
                 amount(*sum, ground.rows(&of)),
                 amount(*then, ground.rows(&earlier)),
-                words::change(*sum - *then, String::new()),
+                words::change(*sum - *then),
                 share_cell(*sum, total),
             ])
         })
@@ -304,7 +287,7 @@ fn services(ground: &Ground, id: &TeamId, total: Money) -> Result<(Table, Block)
             Cell::Link(Link::new(format!("{} other services", order.len() - named), ground.to(&["explore"], &all))),
             Cell::Number(sum.to_string(), short(sum)),
             Cell::Number(then.to_string(), short(then)),
-            Cell::Number((sum - then).to_string(), signed(sum - then, short)),
+            words::change(sum - then),
             share_cell(sum, total),
         ]);
         row.is_rest = true;

@@ -1,7 +1,7 @@
 //! Figures and addresses in words.
 
 use leap_terms::{Day, Exact, Money, Period};
-use leap_web::site::model::{Cell, Figure, Made};
+use leap_web::site::model::{Cell, Figure};
 use leap_web::site::{encoded, query};
 
 /// `/team/payments?period=2026-09`.
@@ -68,12 +68,12 @@ fn minus(text: &str) -> String {
 
 /// A cell with an amount in whole units.
 pub(super) fn amount(amount: Money, href: String) -> Cell {
-    Cell::Figure(Figure { exact: amount.to_string(), shown: short(amount), href, made: Made::Sum })
+    Cell::Figure(Figure { exact: amount.to_string(), shown: short(amount), href })
 }
 
-/// A cell with a difference.
-pub(super) fn change(amount: Money, href: String) -> Cell {
-    Cell::Figure(Figure { exact: amount.to_string(), shown: signed(amount, short), href, made: Made::Change })
+/// A cell with a difference; what is compared stands beside it, and leads to its rows.
+pub(super) fn change(amount: Money) -> Cell {
+    Cell::Number(amount.to_string(), signed(amount, short))
 }
 
 /// A fact: an amount to the last cent.
@@ -83,7 +83,7 @@ pub(super) fn loose(amount: Money, href: String) -> Cell {
 
 /// A headline figure.
 pub(super) fn headline(amount: Money, href: String) -> Figure {
-    Figure { exact: amount.to_string(), shown: cents(amount), href, made: Made::Sum }
+    Figure { exact: amount.to_string(), shown: cents(amount), href }
 }
 
 /// A part of a whole in hundredths of a percent, rounded half away from zero; none of nothing.

@@ -1,7 +1,7 @@
 //! Why cost changed between two periods, from outside: each part by hand, and all of them together.
 
 use crate::bill::{ORG, bill};
-use crate::harness::{Home, text};
+use crate::harness::{Home, pairs, text};
 
 /// A month's charges: resource, team tag, cost, quantity.
 fn month(home: &Home, month: &str, charges: &[(&str, &str, &str, &str)]) {
@@ -42,10 +42,6 @@ fn told(home: &Home, more: &[&str]) -> (String, String, Vec<(String, String)>) {
     let causes = one["causes"].as_object().expect("causes");
     let causes = causes.iter().map(|(word, amount)| (word.clone(), text(amount))).filter(|(_, amount)| amount != "0");
     (text(&one["before"]), text(&one["after"]), causes.collect())
-}
-
-fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
-    list.iter().map(|(one, other)| ((*one).to_owned(), (*other).to_owned())).collect()
 }
 
 #[test]

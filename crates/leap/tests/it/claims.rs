@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::bill::{RULES, bill};
-use crate::harness::{Home, Ran, ran, text};
+use crate::harness::{Home, Ran, pairs, ran, text};
 
 const ORG: &str = "units:
   - {id: acme, name: Acme, kind: company}
@@ -74,10 +74,6 @@ fn company() -> Home {
 
 fn owned(home: &Home) -> Vec<(String, String)> {
     home.spend("team", &["--period", "2026-09"])
-}
-
-fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
-    expected.iter().map(|(owner, amount)| ((*owner).to_owned(), (*amount).to_owned())).collect()
 }
 
 fn untouched() -> Vec<(String, String)> {

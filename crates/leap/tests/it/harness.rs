@@ -23,6 +23,17 @@ impl Home {
         Home { folder: tempfile::tempdir().expect("a temporary folder") }
     }
 
+    /// With an org and rules applied.
+    #[track_caller]
+    pub(crate) fn with(org: &str, rules: &str) -> Home {
+        let home = Home::new();
+        home.write("org.yaml", org);
+        home.write("rules.yaml", rules);
+        home.ok(&["org", "apply", "org.yaml"]);
+        home.ok(&["rules", "apply", "rules.yaml"]);
+        home
+    }
+
     /// A copy of everything, under another root.
     pub(crate) fn copy(&self) -> Home {
         let copy = Home::new();
@@ -167,4 +178,9 @@ pub(crate) fn shared(name: &str) -> Option<PathBuf> {
         println!("skipped: ../shared/data/{name} is absent");
         None
     }
+}
+
+/// Pairs of texts, as rows of an answer are compared with.
+pub(crate) fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
+    list.iter().map(|(one, other)| ((*one).to_owned(), (*other).to_owned())).collect()
 }

@@ -67,12 +67,7 @@ rules:
 ";
 
 fn home() -> Home {
-    let home = Home::new();
-    home.write("org.yaml", ORG);
-    home.write("rules.yaml", RULES);
-    home.ok(&["org", "apply", "org.yaml"]);
-    home.ok(&["rules", "apply", "rules.yaml"]);
-    home
+    Home::with(ORG, RULES)
 }
 
 fn rows(answer: &Value, by: &str) -> BTreeMap<String, u64> {

@@ -1,7 +1,7 @@
 //! Who owns a charge: rules, names, dates, mappings, pools, and what their errors say.
 
 use crate::bill::{ORG, RULES, bill};
-use crate::harness::{Home, text};
+use crate::harness::{Home, pairs, text};
 
 fn home(rules: &str, lines: &[crate::bill::Line]) -> Home {
     let home = Home::new();
@@ -17,10 +17,6 @@ fn home(rules: &str, lines: &[crate::bill::Line]) -> Home {
 fn owned(home: &Home) -> Vec<(String, String)> {
     home.verified();
     home.spend("team", &["--period", "2026-09"])
-}
-
-fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
-    expected.iter().map(|(owner, amount)| ((*owner).to_owned(), (*amount).to_owned())).collect()
 }
 
 #[test]

@@ -35,12 +35,7 @@ const SPANS: [Fixture<'static>; 3] = [
 ];
 
 fn home() -> Home {
-    let home = Home::new();
-    home.write("org.yaml", ORG);
-    home.write("rules.yaml", RULES);
-    home.ok(&["org", "apply", "org.yaml"]);
-    home.ok(&["rules", "apply", "rules.yaml"]);
-    home
+    Home::with(ORG, RULES)
 }
 
 fn traces(home: &Home) {

@@ -4,11 +4,7 @@ use crate::bill::{ORG, RULES, bill};
 use crate::harness::{Home, text};
 
 fn home() -> Home {
-    let home = Home::new();
-    home.write("org.yaml", ORG);
-    home.write("rules.yaml", RULES);
-    home.ok(&["org", "apply", "org.yaml"]);
-    home.ok(&["rules", "apply", "rules.yaml"]);
+    let home = Home::with(ORG, RULES);
     home.ingest(
         &home.write(
             "august.csv",

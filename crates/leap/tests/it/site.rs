@@ -9,7 +9,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use serde_json::Value;
 
 use crate::bill::{ORG, RULES, bill};
-use crate::harness::{Home, text};
+use crate::harness::{Home, pairs, text};
 
 /// `leap serve` on free ports; killed when dropped.
 struct Site {
@@ -106,11 +106,7 @@ impl Drop for Site {
 
 /// Three teams, and a charge that nobody owns.
 fn home() -> Home {
-    let home = Home::new();
-    home.write("org.yaml", ORG);
-    home.write("rules.yaml", RULES);
-    home.ok(&["org", "apply", "org.yaml"]);
-    home.ok(&["rules", "apply", "rules.yaml"]);
+    let home = Home::with(ORG, RULES);
     let july = [("2026-07-10", "i-1", "a", "80.25"), ("2026-07-31", "i-2", "b", "10")];
     home.ingest(&home.write("2026-07.csv", &bill("2026-07", &july)));
     let august = [
@@ -156,10 +152,6 @@ fn rows(site: &Site, path: &str, table: &str, name: &str, value: &str) -> Vec<(S
     let table = tables.iter().find(|one| one["id"] == table).unwrap_or_else(|| panic!("no {table} in {json:#}"));
     let rows = table["rows"].as_array().expect("rows");
     rows.iter().map(|row| (text(&row[name]), text(&row[value]))).collect()
-}
-
-fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
-    list.iter().map(|(one, other)| ((*one).to_owned(), (*other).to_owned())).collect()
 }
 
 #[test]
@@ -437,12 +429,7 @@ fn no_text_of_a_bill_is_ever_markup_or_a_formula() {
         "%3Cscript%3E",
         "\u{202e}evil\u{2066}",
     ];
-    let home = Home::new();
-    let org = ORG.replace("name: Team C", "name: '<b onclick=alert(1)>C</b>'");
-    home.write("org.yaml", &org);
-    home.write("rules.yaml", RULES);
-    home.ok(&["org", "apply", "org.yaml"]);
-    home.ok(&["rules", "apply", "rules.yaml"]);
+    let home = Home::with(&ORG.replace("name: Team C", "name: '<b onclick=alert(1)>C</b>'"), RULES);
     let lines: Vec<_> = hostile.iter().map(|text| ("2026-08-31", *text, "c", "1")).collect();
     let lines: Vec<_> = lines.into_iter().chain([("2026-08-31", "i-0", "<i>no team</i>", "2")]).collect();
     home.ingest(&home.write("bill.csv", &bill("2026-08", &lines)));
