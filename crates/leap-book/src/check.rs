@@ -15,7 +15,7 @@ use crate::book::Book;
 use crate::config::{self, ConfigKind};
 use crate::error::BookError;
 use crate::scope::CurrentScope;
-use crate::{audit, claim, files, proof, reorg, scope, snapshot, statement};
+use crate::{account, audit, claim, files, proof, reorg, scope, snapshot, statement};
 
 /// What kind of thing does not fit.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -40,6 +40,8 @@ pub enum FindingKind {
     ReorgBroken,
     /// A claim is damaged, or the audit trail says something else.
     ClaimBroken,
+    /// A person has a role that the audit trail does not know of, or lacks one.
+    RoleBroken,
     /// A statement is damaged, or the audit trail says something else.
     StatementBroken,
 }
@@ -103,6 +105,7 @@ impl Book {
         findings.note(FindingKind::AuditBroken, verified);
         findings.note_all(FindingKind::ReorgBroken, reorg::check(&mut transaction, &self.place).await);
         findings.note_all(FindingKind::ClaimBroken, claim::check(&mut transaction, &self.place).await);
+        findings.note_all(FindingKind::RoleBroken, account::check(&mut transaction, &self.place).await);
         findings.note_all(FindingKind::StatementBroken, statement::check(&mut transaction, &self.place).await);
         Ok(findings.0)
     }

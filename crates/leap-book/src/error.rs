@@ -230,6 +230,21 @@ pub enum BookError {
         /// The snapshot that reverted it.
         snapshot: i64,
     },
+    /// The name cannot be one of an account.
+    #[error("'{0}' is no name to log in with: 1 to 64 of a-z, 0-9 and . - _ @, beginning with a letter or digit")]
+    AccountName(String),
+    /// There is such an account already.
+    #[error("there is a user {0} already; `leap user list` lists them")]
+    AccountExists(String),
+    /// There is no such account.
+    #[error("there is no user {0}; `leap user list` lists them")]
+    NoAccount(String),
+    /// Nobody could give roles any more.
+    #[error("{0} is the last administrator; make another one first: leap user grant NAME administrator")]
+    LastAdministrator(String),
+    /// There is no token of that number.
+    #[error("there is no token {0}; `leap token list` lists them")]
+    NoToken(i64),
     /// There is no claim of that number.
     #[error("there is no claim {0}; `leap claims list` lists them")]
     NoClaim(i64),

@@ -23,6 +23,7 @@
 //! (amounts are exact text), and the states that a delivery passes on its way in (received, complete, verified): a
 //! crash before the publish leaves nothing behind, so there is nothing to record.
 
+mod account;
 mod attempt;
 mod audit;
 mod backup;
@@ -46,6 +47,7 @@ mod snapshot;
 mod statement;
 mod traces;
 
+pub use account::{Account, Session, Token};
 pub use attempt::{Attempt, AttemptOutcome};
 pub use audit::{AuditBreak, AuditEntry, AuditEvent, AuditFilter, AuditHead};
 pub use book::Book;

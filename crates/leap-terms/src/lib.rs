@@ -3,7 +3,7 @@
 //! Reading order: [`exact`] (numbers), [`cost`] (money in four kinds and a currency), [`calendar`] (days, months,
 //! periods), [`owner`] (teams and residuals), [`focus`] (the columns of a bill), [`scope`] (what a delivery
 //! replaces), [`tables`] (the lake's tables), [`digest`], [`fault`] (errors that name file, line and remedy),
-//! [`limits`], [`invariant`], [`trace`] (spans and requests).
+//! [`limits`], [`invariant`], [`trace`] (spans and requests), [`rights`] (who may do what).
 //!
 //! What is absent on purpose: files, network, clock, randomness, async, and floating-point numbers.
 
@@ -20,6 +20,7 @@ pub mod focus;
 pub mod invariant;
 pub mod limits;
 pub mod owner;
+pub mod rights;
 pub mod scope;
 pub mod tables;
 pub mod trace;
@@ -33,5 +34,6 @@ pub use fault::Fault;
 pub use files::FileRecord;
 pub use invariant::Invariant;
 pub use owner::{Owner, ResidualReason, RuleId, TeamId};
+pub use rights::{Deed, Grant, Reach, Rights, Role};
 pub use scope::{DeliveryId, Format, ScopeKey, SourceId};
 pub use trace::{NameId, Names, Span, SpanId, SpanKind, Trace, TraceId, Weight};

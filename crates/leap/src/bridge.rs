@@ -20,7 +20,7 @@ use leap_orient::org::Reader;
 use leap_orient::reading::bridge::{Bridge, Cause, Compared, Part, Product};
 use leap_orient::reading::spend::Basis;
 use leap_terms::tables::Table;
-use leap_terms::{CostKind, Currency, Day, FileRecord, Money, Month, Owner, Period, TeamId};
+use leap_terms::{CostKind, Currency, Day, FileRecord, Money, Month, Owner, Period, Reach, TeamId};
 use serde_json::json;
 
 use crate::annotate::Owners;
@@ -46,6 +46,8 @@ struct Question {
     cost: CostKind,
     /// This unit and those below it; none: everybody.
     under: Option<TeamId>,
+    /// Only what the person who asks sees.
+    reach: Reach,
 }
 
 impl Question {
@@ -55,11 +57,12 @@ impl Question {
     }
 
     fn is_mine(&self, reader: &Reader<'_>, owner: &Owner, day: Day) -> bool {
-        match (&self.under, owner) {
-            (None, _) => true,
-            (Some(unit), Owner::Team(team)) => reader.path(team, day).contains(unit),
-            (Some(_), Owner::Residual(_)) => false,
+        if self.under.is_none() && self.reach.is_everything() {
+            return true;
         }
+        let Owner::Team(team) = owner else { return false };
+        let path = reader.path(team, day);
+        self.under.as_ref().is_none_or(|unit| path.contains(unit)) && self.reach.holds(&path)
     }
 
     fn may_cover(&self, period: Period, slice: &Slice) -> bool {
@@ -80,7 +83,7 @@ pub(crate) async fn run(root: &Path, args: &BridgeArgs) -> Result<(), Failure> {
     let after = args.period.map_or_else(|| view.head().last_period(basis), Ok)?;
     let before = against(args.against.as_deref(), after)?;
     let under = args.under.as_deref().map(|name| unit_named(&view, name)).transpose()?;
-    let question = Question { periods: [before, after], basis, cost: args.cost, under };
+    let question = Question { periods: [before, after], basis, cost: args.cost, under, reach: Reach::Everything };
     let open = published(&home);
     for period in question.periods {
         view.warn_pending(period, basis, &open)?;
@@ -110,7 +113,7 @@ pub(crate) fn between(
     (cost, basis): (CostKind, Basis),
     under: Option<TeamId>,
 ) -> Result<BTreeMap<Currency, Bridge>, Failure> {
-    compare(home, view, &Question { periods, basis, cost, under }, &published(home))
+    compare(home, view, &Question { periods, basis, cost, under, reach: view.reach().clone() }, &published(home))
 }
 
 /// The period that is compared with: `previous`, `year`, or one that is named.

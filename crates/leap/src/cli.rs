@@ -1,12 +1,14 @@
 //! What may be typed. Nothing here does anything; `main.rs` says what each command means.
 
 mod latency;
+mod people;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use latency::*;
 use leap_terms::{CostKind, Currency, Day, Instant, Month, Period, SourceId, TeamId};
+pub(crate) use people::*;
 
 /// Every dollar has an owner, with a proof.
 #[derive(Parser, Debug)]
@@ -88,6 +90,12 @@ pub(crate) enum Command {
     /// The audit trail.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// People who log in to the site, and their roles.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Tokens with which programs read the site's API.
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Copy the home, consistent at one snapshot.
     Backup(BackupArgs),
     /// Check the home, explain what is wrong, and collect what a crash left behind.
@@ -939,9 +947,19 @@ pub(crate) struct SampleArgs {
 /// Where to listen; port 0 is any free one. Addresses are printed to stderr.
 #[derive(Args, Debug)]
 pub(crate) struct ServeArgs {
-    /// The site, on an address of this machine. Default: serve.site in leap.toml, else 127.0.0.1:7171.
+    /// Where the site listens. Beyond this machine it needs logins and TLS. Default: serve.site in leap.toml, else
+    /// 127.0.0.1:7171.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<std::net::SocketAddr>,
+    /// What people type, where a proxy before the site does TLS or the site has a name: https://leap.example.com.
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+    /// The certificate chain, in a PEM file. Default: serve.tls_cert in leap.toml.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Its key, in a PEM file. Default: serve.tls_key in leap.toml.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
     /// Open the site in a browser.
     #[arg(long)]
     pub(crate) open: bool,

@@ -62,8 +62,21 @@ pub(crate) struct Fresh {
 /// A scope and a delivery: which slice it is.
 type Name<'n> = (&'n ScopeKey, &'n DeliveryId);
 
-/// Who did it, for the audit trail.
+tokio::task_local! {
+    /// Who is logged in, where somebody acts through the site.
+    static PERSON: String;
+}
+
+/// Does something in the name of a person who is logged in.
+pub(crate) async fn in_name_of<T>(person: &str, deed: impl Future<Output = T>) -> T {
+    PERSON.scope(person.to_owned(), deed).await
+}
+
+/// Who did it, for the audit trail: who is logged in, else who owns the process.
 pub(crate) fn actor() -> String {
+    if let Ok(person) = PERSON.try_with(Clone::clone) {
+        return person;
+    }
     ["USER", "LOGNAME"]
         .iter()
         .find_map(|name| std::env::var(name).ok())

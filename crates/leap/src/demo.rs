@@ -143,7 +143,15 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
     let usual = std::net::TcpListener::bind(crate::serve::SITE).is_ok();
     let listen = Some(if usual { crate::serve::SITE } else { any });
     emit("\nserving the site; Ctrl-C stops it\n")?;
-    let serve = ServeArgs { listen, open: args.open, otlp_http: Some(any), otlp_grpc: Some(any) };
+    let serve = ServeArgs {
+        listen,
+        open: args.open,
+        otlp_http: Some(any),
+        otlp_grpc: Some(any),
+        public_url: None,
+        tls_cert: None,
+        tls_key: None,
+    };
     crate::serve::run(&root, &serve).await
 }
 

@@ -98,8 +98,14 @@ impl Default for StreamSettings {
 #[derive(Deserialize, Clone, Debug, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ServeSettings {
-    /// Where the site is: an address of this machine.
+    /// Where the site listens.
     pub(crate) site: SocketAddr,
+    /// What people type, where that is not the address: `https://leap.example.com`.
+    pub(crate) public_url: Option<String>,
+    /// Certificate chain in a PEM file.
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Its key in a PEM file.
+    pub(crate) tls_key: Option<PathBuf>,
     /// Where OTLP over HTTP is heard.
     pub(crate) otlp_http: SocketAddr,
     /// Where OTLP over gRPC is heard.
@@ -118,6 +124,9 @@ impl Default for ServeSettings {
     fn default() -> ServeSettings {
         ServeSettings {
             site: crate::serve::SITE,
+            public_url: None,
+            tls_cert: None,
+            tls_key: None,
             otlp_http: crate::serve::HTTP,
             otlp_grpc: crate::serve::GRPC,
             body_mib: 64,
@@ -290,8 +299,13 @@ const SETTINGS_TEXT: &str = "\
 # segment_mib = 64
 
 [serve]
-# Where the site is: an address of this machine, as nobody has to log in.
+# Where the site listens. Beyond this machine it needs logins (leap user add) and TLS.
 # site = \"127.0.0.1:7171\"
+# What people type, where a proxy before the site does TLS, or where the site has a name of its own:
+#     public_url = \"https://leap.example.com\"
+# The site's certificate chain and key, in PEM files, where it does TLS by itself:
+#     tls_cert = \"/etc/leap/cert.pem\"
+#     tls_key = \"/etc/leap/key.pem\"
 # Where `leap serve` hears OTLP over HTTP and gRPC. Nobody has to log in: leave it to this machine, or to a trusted network.
 # otlp_http = \"127.0.0.1:4318\"
 # otlp_grpc = \"127.0.0.1:4317\"

@@ -24,6 +24,7 @@ mod latency;
 mod output;
 mod ownership;
 mod pareto;
+mod people;
 mod periods;
 mod pools;
 mod progress;
@@ -147,6 +148,8 @@ pub(crate) async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Snapshots(args) => trail::snapshots(home, args.format.format).await,
         Command::Audit(AuditCommand::List(args)) => trail::audit(home, args.format.format).await,
         Command::Audit(AuditCommand::Verify) => trail::audit_verify(home).await,
+        Command::User(command) => people::user(home, command).await,
+        Command::Token(command) => people::token(home, command).await,
         Command::Backup(args) => trail::backup(home, &args.to).await,
         Command::Doctor(args) => trail::doctor(home, args.collect, args.format.format).await,
         Command::Sample(args) => demo::sample(args),

@@ -18,13 +18,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leap_web::otlp::{Limits, Receivers};
-use leap_web::site::{Ask, Listener, Site};
+use leap_web::site::{Ask, Door, Listener, Site};
 use tokio::sync::watch;
 
 use crate::cli::ServeArgs;
 use crate::failure::Failure;
 use crate::home::{Access, Home, ServeSettings};
 use crate::intake::{self, Traces};
+use crate::people::local;
 use crate::site::Pages;
 
 /// Runs until SIGINT or SIGTERM.
@@ -32,20 +33,22 @@ pub(crate) async fn run(root: &Path, args: &ServeArgs) -> Result<(), Failure> {
     let settings = Home::settings(root)?;
     let http = args.otlp_http.unwrap_or(settings.serve.otlp_http);
     let grpc = args.otlp_grpc.unwrap_or(settings.serve.otlp_grpc);
-    let site = Listener::bind(args.listen.unwrap_or(settings.serve.site)).await;
+    let home = Arc::new(readable(root).await?);
+    let has_login = home.book.has_accounts().await.map_err(|error| Failure::from_error(&error))?;
+    let site = Listener::bind(&door(args, &settings.serve, has_login)?).await;
     let site = site.map_err(|error| Failure::usage(format!("{error}; or set serve.site in leap.toml")))?;
     let receivers = Receivers::bind(http, grpc, limits(&settings.serve)?)
         .await
         .map_err(|error| Failure::usage(format!("{error}; or set serve.otlp_http and serve.otlp_grpc in leap.toml")))?;
     let stop = Signals::listen()?;
     let traces = Arc::new(Traces::start(root, &settings.latency.stream).await?);
-    let pages = Arc::new(Pages::new(Arc::new(readable(root).await?)));
-    eprintln!("leap site  http://{}", site.address());
+    let pages = Arc::new(Pages::new(home));
+    eprintln!("leap site  {}", site.url());
     // The first page reads charges; made now, it is there when somebody comes.
     let first = pages.clone();
-    tokio::task::spawn_blocking(move || drop(first.answer(&Ask::default())));
+    tokio::task::spawn_blocking(move || drop(first.answer(&local(), &Ask::default())));
     if args.open {
-        open_browser(&format!("http://{}", site.address()));
+        open_browser(&site.url());
     }
     for (what, address) in [("OTLP/HTTP", receivers.http()), ("OTLP/gRPC", receivers.grpc())] {
         eprintln!("{what}  http://{address}");
@@ -77,6 +80,23 @@ pub(crate) async fn run(root: &Path, args: &ServeArgs) -> Result<(), Failure> {
         stored.new, stored.replaced, stored.known, waiting.segments
     );
     Ok(())
+}
+
+/// Where the site listens, by arguments and settings.
+fn door(args: &ServeArgs, settings: &ServeSettings, has_login: bool) -> Result<Door, Failure> {
+    let cert = args.tls_cert.clone().or_else(|| settings.tls_cert.clone());
+    let key = args.tls_key.clone().or_else(|| settings.tls_key.clone());
+    let tls = match (cert, key) {
+        (Some(cert), Some(key)) => Some((cert, key)),
+        (None, None) => None,
+        _ => return Err(Failure::usage("leap.toml: serve.tls_cert and serve.tls_key belong together; one is missing")),
+    };
+    Ok(Door {
+        address: args.listen.unwrap_or(settings.site),
+        public: args.public_url.clone().or_else(|| settings.public_url.clone()),
+        tls,
+        has_login,
+    })
 }
 
 /// The home, made where there is none yet.

@@ -413,7 +413,7 @@ async fn ask(home: &Home, view: &View, question: &Question<'_>, period: Period) 
     from_cube(home, view, question, period)
 }
 
-fn query<'q>(question: &Question<'q>, period: Period) -> SpendQuery<'q> {
+fn query<'q>(view: &'q View, question: &Question<'q>, period: Period) -> SpendQuery<'q> {
     SpendQuery {
         by: question.by,
         period,
@@ -421,13 +421,14 @@ fn query<'q>(question: &Question<'q>, period: Period) -> SpendQuery<'q> {
         cost: question.cost,
         filter: question.filter,
         under: question.under,
+        reach: view.reach(),
     }
 }
 
 fn from_cube(home: &Home, view: &View, question: &Question, period: Period) -> Result<Rows, Failure> {
     let open = published(home);
     let readers = view.readers();
-    let mut spend = Spend::new(query(question, period));
+    let mut spend = Spend::new(query(view, question, period));
     for (layer, slice) in view.slices() {
         if !question.basis.may_cover(period, &slice.scope, slice.first_day, slice.last_day) {
             continue;
@@ -467,7 +468,7 @@ async fn from_charges(home: &Home, view: &View, question: &Question<'_>, period:
     let slices: Vec<(usize, Slice)> = view.slices();
     let alone: Vec<Slice> = slices.iter().map(|(_, slice)| slice.clone()).collect();
     let owners = Owners::load(&alone, view.head().digest_text(), &open)?;
-    let mut spend = Spend::new(query(question, period));
+    let mut spend = Spend::new(query(view, question, period));
     let mut more = spend.charge_columns();
     more.extend(rows::cost_columns(question.cost));
     more.push("BillingCurrency".to_owned());

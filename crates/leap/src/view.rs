@@ -14,7 +14,7 @@ use leap_orient::attribute::Daily;
 use leap_orient::org::{Org, OrgReading};
 use leap_orient::pool::{DriverFile, FactRow, Facts, Journal, Line, Policies, Pools};
 use leap_orient::reading::spend::Basis;
-use leap_terms::{Day, Instant, Month, Owner, Period, ResidualReason, fault};
+use leap_terms::{Day, Instant, Month, Owner, Period, Reach, ResidualReason, TeamId, fault};
 
 use crate::cli::{OrgArg, PoolsArg, ReadingArgs};
 use crate::clock;
@@ -47,13 +47,15 @@ pub(crate) struct Shared {
 /// A way to read.
 pub(crate) struct View {
     /// Worlds; the first is that of open periods.
-    layers: Vec<Layer>,
+    layers: Arc<Vec<Layer>>,
     /// The layer of each closed billing period.
     closed: BTreeMap<Month, usize>,
     reading: OrgReading,
     shared: bool,
     /// Until when it is known, where that is not now.
     known: Option<Instant>,
+    /// Whose cost is seen.
+    reach: Reach,
 }
 
 impl Layer {
@@ -204,35 +206,68 @@ impl View {
             OrgArg::AsIs => OrgReading::At(args.as_known_on.unwrap_or_else(clock::now).day()),
             OrgArg::On(day) => OrgReading::At(day),
         };
+        let head_id = head.snapshot.as_ref().map_or(0, |snapshot| snapshot.id);
+        let head_at = head.snapshot.as_ref().map(|snapshot| snapshot.recorded_at);
+        let mut all = vec![Layer::new(head)?];
         let mut view = View {
-            layers: vec![Layer::new(head)?],
+            layers: Arc::default(),
             closed: BTreeMap::new(),
             reading,
             shared: args.pools == PoolsArg::Shared,
-            known: None,
-        };
-        view.known = match args.snapshot {
-            Some(_) => view.head().snapshot.as_ref().map(|snapshot| snapshot.recorded_at),
-            None => args.as_known_on,
+            known: if args.snapshot.is_some() { head_at } else { args.as_known_on },
+            reach: Reach::Everything,
         };
         if args.snapshot.is_some() || args.pending {
+            view.layers = Arc::new(all);
             return Ok(view);
         }
         let mut layers = BTreeMap::<i64, usize>::new();
         for (month, statement) in binding(home, args.as_known_on).await? {
-            let head = view.head().snapshot.as_ref().map_or(0, |snapshot| snapshot.id);
-            let layer = if statement.snapshot == head {
+            let layer = if statement.snapshot == head_id {
                 0
             } else if let Some(known) = layers.get(&statement.snapshot) {
                 *known
             } else {
-                view.layers.push(Layer::new(World::load(home, Some(statement.snapshot)).await?)?);
-                layers.insert(statement.snapshot, view.layers.len() - 1);
-                view.layers.len() - 1
+                all.push(Layer::new(World::load(home, Some(statement.snapshot)).await?)?);
+                layers.insert(statement.snapshot, all.len() - 1);
+                all.len() - 1
             };
             view.closed.insert(month, layer);
         }
+        view.layers = Arc::new(all);
         Ok(view)
+    }
+
+    /// The same view, for somebody who sees no more than that.
+    pub(crate) fn seen(&self, reach: Reach) -> View {
+        View {
+            layers: self.layers.clone(),
+            closed: self.closed.clone(),
+            reading: self.reading,
+            shared: self.shared,
+            known: self.known,
+            reach,
+        }
+    }
+
+    /// Whose cost is seen.
+    pub(crate) fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
+    /// True when the cost of an owner on a day is seen.
+    pub(crate) fn sees(&self, reader: &leap_orient::org::Reader<'_>, owner: &Owner, day: Day) -> bool {
+        match owner {
+            _ if self.reach.is_everything() => true,
+            Owner::Team(team) => self.reach.holds(&reader.path(team, day)),
+            Owner::Residual(_) => false,
+        }
+    }
+
+    /// True when a unit is seen, as it stands on a day or now.
+    pub(crate) fn sees_unit(&self, unit: &TeamId, day: Day) -> bool {
+        let path = |day| self.head().org.path(unit, day).iter().map(|unit| unit.id.clone()).collect::<Vec<_>>();
+        self.reach.is_everything() || self.reach.holds(&path(day)) || self.reach.holds(&path(self.day()))
     }
 
     /// The world of open periods.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, RecordBatch, StringArray};
 use arrow::datatypes::{Date32Type, Decimal128Type, Int64Type};
 use leap_terms::tables::{self, fine_column};
-use leap_terms::{CostKind, Currency, Day, Exact, Money, Month, Owner, Period, ScopeKey, TeamId};
+use leap_terms::{CostKind, Currency, Day, Exact, Money, Month, Owner, Period, Reach, ScopeKey, TeamId};
 
 use super::dimension::{Dimension, Named};
 use super::tags::tag;
@@ -69,6 +69,15 @@ pub struct SpendQuery<'q> {
     pub filter: Option<&'q dyn RowFilter>,
     /// Only what stands at this unit or below it.
     pub under: Option<&'q TeamId>,
+    /// Only what the person who asks sees.
+    pub reach: &'q Reach,
+}
+
+impl SpendQuery<'_> {
+    /// True when what stands there is asked for, and seen.
+    fn holds(&self, shown: &Shown<'_>) -> bool {
+        self.under.is_none_or(|unit| shown.is_under(unit)) && shown.is_seen(self.reach)
+    }
 }
 
 /// One row of an answer.
@@ -260,7 +269,7 @@ impl<'q> Spend<'q> {
             let key = *scope.keys.get(keys.value(row)).expect("every cell's key is in the keys table");
             let answer = answers.find(keys.value(row), resource, day).expect("every cell has an owner");
             let shown = Shown::new(reader, answer.owner, day);
-            if self.query.under.is_some_and(|unit| !shown.is_under(unit)) {
+            if !self.query.holds(&shown) {
                 continue;
             }
             if let Some(filter) = self.query.filter {
@@ -341,7 +350,7 @@ impl<'q> Spend<'q> {
             return;
         }
         let shown = Shown::new(reader, owner, day);
-        if self.query.under.is_some_and(|unit| !shown.is_under(unit)) {
+        if !self.query.holds(&shown) {
             return;
         }
         let column = |name: &str| match shown.column(name) {
@@ -407,7 +416,7 @@ impl<'q> Spend<'q> {
                 Basis::Invoiced => period.contains(billing.first_day()),
             };
             let shown = Shown::new(reader, &line.owner, line.day);
-            if !covered || self.query.under.is_some_and(|unit| !shown.is_under(unit)) {
+            if !covered || !self.query.holds(&shown) {
                 continue;
             }
             if let Some(filter) = self.query.filter {
@@ -517,6 +526,11 @@ impl<'o> Shown<'o> {
 
     pub(crate) fn is_under(&self, unit: &TeamId) -> bool {
         self.place.as_ref().is_some_and(|place| place.path.contains(unit))
+    }
+
+    /// True when a person sees it; what no team owns is seen by who sees everything.
+    pub(crate) fn is_seen(&self, reach: &Reach) -> bool {
+        reach.is_everything() || self.place.as_ref().is_some_and(|place| reach.holds(&place.path))
     }
 
     /// A column of the answer, where the name is one: `team`, or a level of the org. `Some(None)` is null.

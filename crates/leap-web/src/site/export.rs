@@ -45,14 +45,14 @@ fn names(table: &Table) -> Vec<String> {
 
 fn plain(cell: &Cell) -> Value {
     match cell {
-        Cell::Empty | Cell::None => Value::Null,
+        Cell::Empty | Cell::None | Cell::Tick(..) => Value::Null,
         _ => Value::String(text(cell)),
     }
 }
 
 fn text(cell: &Cell) -> String {
     match cell {
-        Cell::Empty | Cell::None | Cell::Why(..) => String::new(),
+        Cell::Empty | Cell::None | Cell::Why(..) | Cell::Tick(..) => String::new(),
         Cell::Text(text) | Cell::Badge(_, text) => text.clone(),
         Cell::Link(link) | Cell::Id(link) => link.text.clone(),
         Cell::Figure(figure) => figure.exact.clone(),

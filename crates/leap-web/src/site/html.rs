@@ -2,8 +2,13 @@
 
 use maud::{DOCTYPE, Markup, html};
 
+use leap_terms::Rights;
+
 use super::assets;
-use super::model::{Block, Cell, Chart, Column, Field, Figure, Filters, Frame, Link, Page, Row, Table, Tone};
+use super::model::{
+    Block, Cell, Chart, Column, Field, Figure, Filters, Frame, Input, InputKind, Link, Page, PostForm, Row, Table, Tone,
+};
+use super::person::{Person, Proof};
 
 /// What a person chose for their own eyes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -33,7 +38,7 @@ const RAIL: [(&str, &str, &str); 9] = [
 ];
 
 /// The whole document.
-pub fn document(page: &Page, frame: &Frame, display: Display) -> String {
+pub fn document(page: &Page, frame: &Frame, person: &Person, display: Display) -> String {
     let at = assets::base();
     let theme = |value: &str, words: &str| {
         html! { li { button name="theme" value=(value) aria-pressed=(display.theme == value) { (words) } } }
@@ -55,13 +60,20 @@ pub fn document(page: &Page, frame: &Frame, display: Display) -> String {
                     @if !frame.periods.is_empty() { (scope(frame)) }
                     a.fresh.push href="/data" {
                         @if frame.through.is_empty() { "Nothing taken in yet" }
-                        @else { "Complete through " b { time { (frame.through) } } " · unexplained " b { (frame.unexplained) } }
+                        @else {
+                            "Complete through " b { time { (frame.through) } }
+                            @if !frame.unexplained.is_empty() { " · unexplained " b { (frame.unexplained) } }
+                        }
                     }
                     a.find href="/search" data-palette="" { "Search " kbd { "Ctrl K" } }
                     details.menu {
                         summary.btn.plain { "Display" span.hush { " and help" } }
                         div {
-                            p.label { "One person on this machine: no login" }
+                            @if person.proof == Proof::Machine { p.label { "One person on this machine: no login" } }
+                            @else {
+                                p.label { (person.shown) " " span.dim { (roles(&person.rights)) } }
+                                form method="post" action="/logout" { button.btn.plain { "Log out" } }
+                            }
                             form method="post" action="/preferences" data-preferences {
                                 ul {
                                     (theme("auto", "As the system"))
@@ -79,7 +91,7 @@ pub fn document(page: &Page, frame: &Frame, display: Display) -> String {
                     ul {
                         @for (name, words, href) in RAIL {
                             @let href = if name == "team" || href.is_empty() { frame.team.clone() } else { format!("{href}{}", frame.carried) };
-                            @if !href.is_empty() {
+                            @if !href.is_empty() && !frame.shut.contains(&name) {
                                 li { a href=(href) aria-current=[(name == frame.current).then_some("page")] data-name=(words) {
                                     (words)
                                     @if name == "coverage" && !frame.residual.is_empty() {
@@ -122,6 +134,51 @@ pub fn document(page: &Page, frame: &Frame, display: Display) -> String {
                         p.notice { "This build has no charts: run cargo xtask assets." }
                     }
                 }
+            }
+        }
+    }
+    .into_string()
+}
+
+/// `team-lead@payments, viewer`.
+fn roles(rights: &Rights) -> String {
+    match rights {
+        Rights::Local => String::new(),
+        Rights::Granted(grants) if grants.is_empty() => "no role yet".to_owned(),
+        Rights::Granted(grants) => grants.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// The form to log in. `said` is why the last try did not succeed.
+pub fn login_form(name: &str, to: &str, said: Option<&str>, display: Display) -> String {
+    let at = assets::base();
+    html! {
+        (DOCTYPE)
+        html lang="en" data-theme=(display.theme) {
+            (head("Log in", &at))
+            body.bare {
+                main #main { div.sheet {
+                    h1 { "Log in" }
+                    @if let Some(said) = said { p.notice.bad role="alert" { (said) } }
+                    form.stack method="post" action="/login" {
+                        input type="hidden" name="to" value=(to);
+                        div.field {
+                            label for="name" { "Name" }
+                            input #name name="name" value=(name) autocomplete="username" autocapitalize="none"
+                                spellcheck="false" required autofocus[name.is_empty()];
+                        }
+                        div.field {
+                            label for="password" { "Password" }
+                            input #password name="password" type="password" autocomplete="current-password" required
+                                autofocus[!name.is_empty()];
+                        }
+                        button.btn { "Log in" }
+                    }
+                    p.dim.small {
+                        "No login, or the password is lost? An administrator makes one on the machine where leap runs: "
+                        code { "leap user add" } ", " code { "leap user password" } "."
+                    }
+                } }
             }
         }
     }
@@ -298,6 +355,7 @@ fn block(block: &Block) -> Markup {
             div.empty { p { strong { (text) } } @for next in next { p { (link(next)) } } }
         },
         Block::Filters(form) => filters(form),
+        Block::Form(form) => post_form(form),
         Block::Text(text) => html! {
             pre role="region" aria-label="Commands" tabindex="0" { code { (text) } }
         },
@@ -346,6 +404,9 @@ fn content(cell: &Cell) -> Markup {
         Cell::Number(_, shown) => html! { (shown) },
         Cell::Why(of, to) => html! { a href=(to.href) { (to.text) span.hush { " " (of) } } },
         Cell::Badge(tone, text) => html! { span class={ "badge " (word(*tone)) } { (text) } },
+        Cell::Tick(name, value, label) => html! {
+            input type="checkbox" name=(name) value=(value) aria-label=(label);
+        },
     }
 }
 
@@ -366,6 +427,45 @@ fn filters(form: &Filters) -> Markup {
             @for (name, value) in &form.hidden { input type="hidden" name=(name) value=(value); }
             @for field in &form.fields { (field_of(field)) }
             button.btn.apply[!form.is_search] { @if form.is_search { "Search" } @else { "Show" } }
+        }
+    }
+}
+
+/// A form that changes something, or shows first what it would change.
+fn post_form(form: &PostForm) -> Markup {
+    html! {
+        form.stack.act method="post" action=(form.to) aria-label=(form.label) {
+            @for (name, value) in &form.hidden { input type="hidden" name=(name) value=(value); }
+            @for input in &form.inputs { (input_of(&form.to, input)) }
+            @if let Some(table) = &form.choices { (self::table(table)) }
+            p.buttons { button class={ "btn" (if form.is_grave { " grave" } else { "" }) } { (form.button) }
+                @if let Some(back) = &form.back { " " (link(back)) } }
+        }
+    }
+}
+
+fn input_of(to: &str, input: &Input) -> Markup {
+    // Several forms of a page may ask for the same thing.
+    let place: String = to.chars().filter(char::is_ascii_alphanumeric).collect();
+    let id = format!("in-{place}-{}", input.name);
+    let say = format!("{id}-say");
+    let described = (!input.say.is_empty()).then_some(say.as_str());
+    html! {
+        div.field {
+            label for=(id) { (input.label) }
+            @match &input.kind {
+                InputKind::Line => input id=(id) name=(input.name) value=(input.value) required[input.is_required]
+                    placeholder=(input.example) spellcheck="false" aria-describedby=[described];,
+                InputKind::Day => input id=(id) name=(input.name) value=(input.value) required[input.is_required]
+                    type="date" aria-describedby=[described];,
+                InputKind::Text(lines) => textarea id=(id) name=(input.name) rows=(lines) required[input.is_required]
+                    placeholder=(input.example) spellcheck="false" aria-describedby=[described] { (input.value) },
+                InputKind::Choice(choices) => select id=(id) name=(input.name) required[input.is_required]
+                    aria-describedby=[described] {
+                    @for (value, words) in choices { option value=(value) selected[*value == input.value] { (words) } }
+                },
+            }
+            @if !input.say.is_empty() { p.dim.small id=(say) { (input.say) } }
         }
     }
 }

@@ -1,17 +1,34 @@
 //! The site: pages as values, and a server that shows them.
 //!
 //! A [`Site`] is asked with an [`Ask`] and answers with a [`Page`](model::Page), which is HTML, JSON or CSV as the reader
-//! wants it. Reading order: `model` (what a page says), `html`, `export`, `assets`, `server` (addresses, headers, rights).
+//! wants it. Reading order: `model` (what a page says), `html`, `export`, `assets`; then the way in: `door` (names, TLS),
+//! `route` (the table of addresses and who may ask), `person`, `login`, `server` (where all of that meets).
 
 pub mod assets;
 pub mod export;
 pub mod html;
 pub mod model;
+
+mod door;
+mod login;
+mod openapi;
+mod person;
+mod respond;
+mod route;
 mod server;
 
-pub use server::{Error, Listener};
+pub use door::{Door, Error, Listener};
+pub use person::{Credential, Entry, Person, Proof};
+pub use route::{Needs, Route};
+
+use std::net::IpAddr;
 
 use model::{Frame, Link, Page};
+
+/// What the server answers by itself, beside the pages of a [`Site`].
+pub fn own_routes() -> &'static [Route] {
+    &route::OWN
+}
 
 /// A question: a path and its parameters, percent-decoded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,23 +71,74 @@ pub enum Problem {
     },
     /// Nothing was taken in yet, or another reason why there is nothing to show; not a fault.
     Nothing(String),
+    /// Nobody is logged in, or the session is over.
+    LogIn,
+    /// The person may not, and how they could.
+    Forbidden(String, Option<Link>),
+    /// What was asked for breaks a rule; nothing was changed. And where to go on.
+    Refused(String, Option<Link>),
+    /// The world changed since the preview that was agreed to; nothing was changed. And where to look again.
+    Stale(String, Option<Link>),
+    /// Another process is writing; nothing was changed.
+    TryAgain(String),
     /// The proof does not hold, or something broke.
     Failed(String),
 }
 
+/// What came of a form.
+#[derive(Clone, Debug)]
+pub enum Done {
+    /// Nothing was changed yet: what would change, with a form to agree to it.
+    Preview(Box<Answer>),
+    /// It was done.
+    Gone {
+        /// The page that shows it.
+        to: String,
+        /// What was done, in a sentence.
+        said: String,
+    },
+}
+
 /// What answers. Called on a thread that may block.
 pub trait Site: Send + Sync + 'static {
-    /// One page.
+    /// The addresses of its pages and forms. What is not in the table is not answered.
+    fn routes(&self) -> &'static [Route];
+
+    /// Who sends a request; `None` where somebody has to log in first.
+    ///
+    /// # Errors
+    /// Why it is not known.
+    fn person(&self, credential: Credential<'_>) -> Result<Option<Person>, Problem>;
+
+    /// Begins a session, where name and password are right.
+    ///
+    /// # Errors
+    /// Why that cannot be known.
+    fn log_in(&self, name: &str, password: &str, from: IpAddr) -> Result<Entry, Problem>;
+
+    /// Ends a session.
+    ///
+    /// # Errors
+    /// Why it was not ended.
+    fn log_out(&self, secret: &str) -> Result<(), Problem>;
+
+    /// One page, with what the person sees of it.
     ///
     /// # Errors
     /// Why there is none.
-    fn answer(&self, ask: &Ask) -> Result<Answer, Problem>;
+    fn answer(&self, person: &Person, ask: &Ask) -> Result<Answer, Problem>;
+
+    /// A form that was sent: path and fields.
+    ///
+    /// # Errors
+    /// Why nothing was changed.
+    fn act(&self, person: &Person, ask: &Ask) -> Result<Done, Problem>;
 
     /// What the palette finds: `{"snapshot", "items"}`.
     ///
     /// # Errors
     /// Why nothing can be found.
-    fn search(&self, ask: &Ask) -> Result<serde_json::Value, Problem>;
+    fn search(&self, person: &Person, ask: &Ask) -> Result<serde_json::Value, Problem>;
 
     /// Figures for Prometheus, in its text format.
     ///

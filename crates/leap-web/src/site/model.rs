@@ -69,6 +69,8 @@ pub enum Cell {
     Why(String, Link),
     /// A state.
     Badge(Tone, String),
+    /// A box to tick, in a table of choices: name, value, and what it stands for.
+    Tick(&'static str, String, String),
 }
 
 /// How a state is meant.
@@ -250,8 +252,64 @@ pub enum Block {
     Nothing(String, Vec<Link>),
     /// A search form or filter: the fields of the address.
     Filters(Filters),
+    /// A form that changes something.
+    Form(PostForm),
     /// Text as it is, such as settings.
     Text(String),
+}
+
+/// A form that changes something, or shows first what it would change.
+#[derive(Clone, Debug, Default)]
+pub struct PostForm {
+    /// Where it is sent.
+    pub to: String,
+    /// For screen readers.
+    pub label: String,
+    /// What a person fills in.
+    pub inputs: Vec<Input>,
+    /// Things to tick, where it is about several.
+    pub choices: Option<Table>,
+    /// What goes with it.
+    pub hidden: Vec<(String, String)>,
+    /// What the button says: what will happen.
+    pub button: String,
+    /// True where others are affected at once.
+    pub is_grave: bool,
+    /// Where to go instead.
+    pub back: Option<Link>,
+}
+
+/// One thing that a person fills in.
+#[derive(Clone, Debug, Default)]
+pub struct Input {
+    /// The field.
+    pub name: &'static str,
+    /// The label.
+    pub label: String,
+    /// What stands in it.
+    pub value: String,
+    /// How it is filled in.
+    pub kind: InputKind,
+    /// An example.
+    pub example: &'static str,
+    /// A sentence below it.
+    pub say: String,
+    /// True where it must not be empty.
+    pub is_required: bool,
+}
+
+/// How something is filled in.
+#[derive(Clone, Debug, Default)]
+pub enum InputKind {
+    /// One line.
+    #[default]
+    Line,
+    /// A day.
+    Day,
+    /// So many lines.
+    Text(u8),
+    /// One of several: value and words.
+    Choice(Vec<(String, String)>),
 }
 
 /// What a page may be asked.
@@ -301,7 +359,9 @@ pub struct Frame {
     pub measure: String,
     /// The last day of complete data.
     pub through: String,
-    /// What no owner explains: always 0, or the proof is broken.
+    /// Pages that the reader may not see.
+    pub shut: Vec<&'static str>,
+    /// What no owner explains: always 0, or the proof is broken; empty for who does not see the whole bill.
     pub unexplained: String,
     /// What the proof says where it does not hold.
     pub broken: Option<String>,
@@ -337,6 +397,7 @@ fn collect<'p>(blocks: &'p [Block], found: &mut Vec<&'p Table>) {
         match block {
             Block::Chart(_, table) | Block::Table(table) => found.push(table),
             Block::Section { blocks, .. } => collect(blocks, found),
+            Block::Form(form) => found.extend(&form.choices),
             Block::Split(left, right) => {
                 collect(left, found);
                 collect(right, found);

@@ -60,14 +60,14 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
 
 fn facts(ground: &Ground, total: Money) -> Result<Vec<(String, Cell, String, String)>, Problem> {
     let currency = ground.currency.to_string();
-    let residual = if ground.under.is_some() { Exact::ZERO } else { ground.residual()? };
+    let residual = if ground.is_whole() { ground.residual()? } else { Exact::ZERO };
     let mut facts = vec![(
         "Owned by teams".to_owned(),
         Cell::Number((total - residual).to_string(), words::cents(total - residual)),
         currency.clone(),
         format!("{} of the bill", percent(share(total - residual, total))),
     )];
-    if ground.under.is_none() {
+    if ground.is_whole() {
         facts.push((
             "Residual".to_owned(),
             words::loose(residual, ground.to(&["coverage", "residual"], &[])),
@@ -75,12 +75,14 @@ fn facts(ground: &Ground, total: Money) -> Result<Vec<(String, Cell, String, Str
             "each reason has a steward".to_owned(),
         ));
     }
-    facts.push((
-        "Unexplained".to_owned(),
-        Cell::Link(Link::new(words::cents(ground.unexplained()?), ground.to(&["coverage"], &[]))),
-        currency,
-        "proved at every intake".to_owned(),
-    ));
+    if ground.view().reach().is_everything() {
+        facts.push((
+            "Unexplained".to_owned(),
+            Cell::Link(Link::new(words::cents(ground.unexplained()?), ground.to(&["coverage"], &[]))),
+            currency,
+            "proved at every intake".to_owned(),
+        ));
+    }
     for other in ground.currencies.iter().filter(|other| **other != ground.currency) {
         let rows = ground.spent_in_all("team", None, ground.under.as_ref(), ground.period)?;
         let sum = rows.1.get(other).copied().unwrap_or_default();
@@ -175,7 +177,7 @@ fn pareto(
         row.colour = Some("rest".to_owned());
         rows.push(row);
     }
-    if ground.under.is_none() {
+    if ground.is_whole() {
         let residual = ground.residual()?;
         let to = ground.to(&["coverage", "residual"], &[]);
         let mut row = line(Cell::Link(Link::new("Residual", to.clone())), residual, residual - residual_then, to);
@@ -223,7 +225,10 @@ fn pareto(
 fn needs(ground: &Ground) -> Result<Block, Problem> {
     let mut tasks = Vec::new();
     let open = crate::world::published(ground.home);
-    let pending = ground.view().pending(leap_terms::Period::ALWAYS, ground.basis, &open);
+    let pending = match ground.view().reach().is_everything() {
+        true => ground.view().pending(leap_terms::Period::ALWAYS, ground.basis, &open),
+        false => Ok(Vec::new()),
+    };
     for month in pending.map_err(|failure| super::failed(&failure))? {
         tasks.push(Task {
             what: Link::new(format!("{month} differs from its statement"), ground.to(&["periods"], &[])),
@@ -231,7 +236,7 @@ fn needs(ground: &Ground) -> Result<Block, Problem> {
             say: format!("What was learned since waits for an approval: leap period diff {month}"),
         });
     }
-    if ground.under.is_none() {
+    if ground.is_whole() {
         let (rows, _) = ground.spent("team", None, None, ground.period)?;
         for row in rows.iter().filter(|row| is_residual(row) && row.amount > Money::ZERO).take(5) {
             let owner = row.values[0].clone().unwrap_or_default();

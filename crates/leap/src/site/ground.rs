@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use leap_orient::reading::bridge::Bridge;
 use leap_orient::reading::filter::Filter;
 use leap_orient::reading::spend::{Basis, SpendRow};
-use leap_terms::{CostKind, Currency, Day, Exact, Money, Month, Period, TeamId};
+use leap_terms::{CostKind, Currency, Day, Exact, Money, Month, Period, Reach, TeamId};
 use leap_web::site::model::Frame;
-use leap_web::site::{Ask, Problem};
+use leap_web::site::{Ask, Person, Problem};
 use tokio::runtime::Handle;
 
 use super::words::{address, cents, delta, period_text, short};
@@ -89,6 +89,7 @@ pub(super) struct Ground<'g> {
     pub(super) home: &'g Home,
     pub(super) runtime: &'g Handle,
     pub(super) cached: &'g Cached,
+    pub(super) person: &'g Person,
     pub(super) ask: &'g Ask,
     /// The period in question.
     pub(super) period: Period,
@@ -108,6 +109,7 @@ impl<'g> Ground<'g> {
         home: &'g Home,
         runtime: &'g Handle,
         cached: &'g Cached,
+        person: &'g Person,
         ask: &'g Ask,
     ) -> Result<Ground<'g>, Problem> {
         let view = &cached.view;
@@ -140,7 +142,14 @@ impl<'g> Ground<'g> {
             None => None,
             Some(name) => {
                 let unit = spend::unit_named(view, name);
-                Some(unit.map_err(|failure| parameter(ask, "under", failure.message))?)
+                if view.reach().is_everything() {
+                    Some(unit.map_err(|failure| parameter(ask, "under", failure.message))?)
+                } else {
+                    // Who sees a part only is told the same of what is not theirs and of what does not exist.
+                    let unit = unit.ok().filter(|unit| view.sees_unit(unit, period.until().plus(-1)));
+                    let unknown = || parameter(ask, "under", format!("no unit that you may see is called '{name}'"));
+                    Some(unit.ok_or_else(unknown)?)
+                }
             }
         };
         let kept =
@@ -166,17 +175,23 @@ impl<'g> Ground<'g> {
                 }
             },
         };
-        Ok(Ground { home, runtime, cached, ask, period, default, cost, basis, under, currency, currencies })
+        Ok(Ground { home, runtime, cached, person, ask, period, default, cost, basis, under, currency, currencies })
     }
 
     pub(super) fn view(&self) -> &'g View {
         &self.cached.view
     }
 
+    /// True where the question is about the whole company, and the person sees it.
+    pub(super) fn is_whole(&self) -> bool {
+        self.under.is_none() && self.view().reach().is_everything()
+    }
+
     /// The unit's name, as it is called at the end of the period.
     pub(super) fn name(&self, owner: &str) -> String {
         let day = self.period.until().plus(-1);
-        match TeamId::new(owner).ok().and_then(|id| self.view().head().org.unit(&id)) {
+        let unit = TeamId::new(owner).ok().filter(|id| self.view().sees_unit(id, day));
+        match unit.and_then(|id| self.view().head().org.unit(&id)) {
             Some(unit) => unit.name_on(day).to_owned(),
             None => match owner.strip_prefix("residual:") {
                 None => owner.to_owned(),
@@ -401,7 +416,11 @@ impl<'g> Ground<'g> {
         let day = self.period.until().plus(-1);
         let roots = head.org.tree(day);
         let root = roots.roots().first().map(|root| (*root).clone());
-        let unit = self.under.clone().or(root);
+        let unit = match self.view().reach() {
+            Reach::Everything => self.under.clone().or(root),
+            Reach::Under(units) => self.under.clone().or_else(|| units.first().cloned()),
+        };
+        let sees_all = self.view().reach().is_everything();
         let empty = head.scopes.is_empty();
         let mut periods = Vec::new();
         if !empty {
@@ -414,7 +433,7 @@ impl<'g> Ground<'g> {
             let mut seen = std::collections::HashSet::new();
             periods.retain(|one| seen.insert(one.clone()));
         }
-        let residual = if empty { Exact::ZERO } else { self.residual()? };
+        let residual = if empty || !sees_all { Exact::ZERO } else { self.residual()? };
         Ok(Frame {
             unit: unit.as_ref().map_or_else(|| "Everybody".to_owned(), |unit| self.name(unit.as_str())),
             periods: periods.into_iter().map(|period| (period.clone(), period)).collect(),
@@ -422,7 +441,12 @@ impl<'g> Ground<'g> {
             measures: self.currencies.iter().map(|one| one.as_str().to_owned()).collect(),
             measure: self.currency.as_str().to_owned(),
             through: if empty { String::new() } else { through(self.view()).to_string() },
-            unexplained: format!("{} {}", cents(self.unexplained()?), self.currency),
+            shut: super::routes::shut(&self.person.rights),
+            unexplained: if sees_all {
+                format!("{} {}", cents(self.unexplained()?), self.currency)
+            } else {
+                String::new()
+            },
             broken: self.broken()?,
             current,
             team: unit.map_or_else(String::new, |unit| self.to(&["team", unit.as_str()], &[])),

@@ -11,20 +11,25 @@ mod latency;
 mod org;
 mod pools;
 mod resource;
+mod routes;
 mod search;
 mod start;
 mod team;
 mod words;
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use leap_web::site::{Answer, Ask, Problem, Site};
+use leap_terms::Reach;
+
+use leap_web::site::{Answer, Ask, Credential, Done, Entry, Person, Problem, Route, Site};
 use tokio::runtime::Handle;
 
 use crate::cli::{OrgArg, PoolsArg, ReadingArgs};
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
+use crate::people::Gate;
 use crate::view::View;
 use ground::{Cached, Ground};
 
@@ -35,6 +40,7 @@ const VIEWS: usize = 8;
 pub(crate) struct Pages {
     home: Arc<Home>,
     runtime: Handle,
+    gate: Gate,
     known: Mutex<Known>,
 }
 
@@ -43,17 +49,19 @@ pub(crate) struct Pages {
 struct Known {
     /// The newest snapshot, and how often a period was closed or opened.
     state: (i64, usize),
-    views: HashMap<String, Arc<Cached>>,
+    /// By how it is read, and whose cost is seen: no answer can be another person's.
+    views: HashMap<(String, Reach), Arc<Cached>>,
 }
 
 impl Pages {
     /// Pages of an opened home; to be made where tokio runs.
     pub(crate) fn new(home: Arc<Home>) -> Pages {
-        Pages { home, runtime: Handle::current(), known: Mutex::default() }
+        let gate = Gate::new(home.clone(), Handle::current());
+        Pages { home, runtime: Handle::current(), gate, known: Mutex::default() }
     }
 
     /// The view that a question is read through.
-    fn view(&self, ask: &Ask) -> Result<Arc<Cached>, Problem> {
+    fn view(&self, reach: &Reach, ask: &Ask) -> Result<Arc<Cached>, Problem> {
         let reading = reading(ask)?;
         let head =
             self.runtime.block_on(self.home.book.head()).map_err(|error| failed(&Failure::from_error(&error)))?;
@@ -67,17 +75,32 @@ impl Pages {
         if known.state != state {
             *known = Known { state, views: HashMap::new() };
         }
-        if let Some(view) = known.views.get(&key) {
+        if let Some(view) = known.views.get(&(key.clone(), reach.clone())) {
             return Ok(view.clone());
         }
-        // Held while it is read: a second reader would only read the same.
-        let view = self.runtime.block_on(View::open(&self.home, &reading)).map_err(|failure| failed(&failure))?;
-        let view = Arc::new(Cached::new(view));
-        if known.views.len() >= VIEWS {
-            known.views.clear();
+        let whole = match known.views.get(&(key.clone(), Reach::Everything)) {
+            Some(whole) => whole.clone(),
+            None => {
+                // Held while it is read: a second reader would only read the same.
+                let view =
+                    self.runtime.block_on(View::open(&self.home, &reading)).map_err(|failure| failed(&failure))?;
+                let view = Arc::new(Cached::new(view));
+                if known.views.len() >= VIEWS {
+                    known.views.clear();
+                }
+                known.views.insert((key.clone(), Reach::Everything), view.clone());
+                view
+            }
+        };
+        if reach.is_everything() {
+            return Ok(whole);
         }
-        known.views.insert(key, view.clone());
-        Ok(view)
+        let seen = Arc::new(Cached::new(whole.view.seen(reach.clone())));
+        if known.views.len() >= VIEWS {
+            known.views.retain(|(_, reach), _| reach.is_everything());
+        }
+        known.views.insert((key, reach.clone()), seen.clone());
+        Ok(seen)
     }
 }
 
@@ -102,31 +125,6 @@ fn reading(ask: &Ask) -> Result<ReadingArgs, Problem> {
     Ok(ReadingArgs { org, as_known_on, snapshot: None, pools, pending: false })
 }
 
-/// Refuses parameters that a page would ignore: who sends such a link means something by it. Explore and search check
-/// their own: any dimension is a parameter there.
-fn known_parameters(ask: &Ask) -> Result<(), Problem> {
-    let own: &[&str] = match ask.path.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["explore"] => return Ok(()),
-        [] => &["under"],
-        ["resource"] => &["id"],
-        ["latency"] => &["api", "quantile", "by"],
-        ["data"] => &["tab"],
-        ["data", "audit"] => &["after", "who", "what"],
-        ["search"] => &["q", "kind", "limit"],
-        _ => &[],
-    };
-    let every = ["period", "measure", "cost", "basis", "org", "as_known_on", "pools", "format"];
-    let unknown =
-        ask.parameters.iter().find(|(name, _)| !every.contains(&name.as_str()) && !own.contains(&name.as_str()));
-    match unknown {
-        None => Ok(()),
-        Some((name, _)) => {
-            let all: Vec<&str> = every.iter().chain(own).copied().collect();
-            Err(parameter(ask, name, format!("is none that this page knows: {}", all.join(", "))))
-        }
-    }
-}
-
 /// A parameter that is not understood.
 fn parameter(ask: &Ask, name: &str, message: impl Into<String>) -> Problem {
     let rest: Vec<(String, String)> = ask.parameters.iter().filter(|(key, _)| key != name).cloned().collect();
@@ -144,11 +142,31 @@ fn failed(failure: &Failure) -> Problem {
 }
 
 impl Site for Pages {
-    fn answer(&self, ask: &Ask) -> Result<Answer, Problem> {
-        let cached = self.view(ask)?;
-        let ground = Ground::new(&self.home, &self.runtime, &cached, ask)?;
+    fn routes(&self) -> &'static [Route] {
+        &routes::ROUTES
+    }
+
+    fn person(&self, credential: Credential<'_>) -> Result<Option<Person>, Problem> {
+        self.gate.person(credential).map_err(|failure| failed(&failure))
+    }
+
+    fn log_in(&self, name: &str, password: &str, from: IpAddr) -> Result<Entry, Problem> {
+        self.gate.log_in(name, password, from).map_err(|failure| failed(&failure))
+    }
+
+    fn log_out(&self, secret: &str) -> Result<(), Problem> {
+        self.gate.log_out(secret).map_err(|failure| failed(&failure))
+    }
+
+    fn act(&self, _person: &Person, _ask: &Ask) -> Result<Done, Problem> {
+        Err(Problem::NotFound("There is no form with this address.".into()))
+    }
+
+    fn answer(&self, person: &Person, ask: &Ask) -> Result<Answer, Problem> {
+        let cached = self.view(&person.rights.reach(), ask)?;
+        let ground = Ground::new(&self.home, &self.runtime, &cached, person, ask)?;
         let path: Vec<&str> = ask.path.iter().map(String::as_str).collect();
-        known_parameters(ask)?;
+        routes::known_parameters(ask)?;
         let empty = cached.view.head().scopes.is_empty();
         if empty && ask.get("as_known_on").is_some() {
             return Err(parameter(ask, "as_known_on", "no bill had been taken in by then"));
@@ -182,19 +200,19 @@ impl Site for Pages {
         Ok(Answer { page, frame })
     }
 
-    fn search(&self, ask: &Ask) -> Result<serde_json::Value, Problem> {
-        let cached = self.view(ask)?;
-        let ground = Ground::new(&self.home, &self.runtime, &cached, ask)?;
+    fn search(&self, person: &Person, ask: &Ask) -> Result<serde_json::Value, Problem> {
+        let cached = self.view(&person.rights.reach(), ask)?;
+        let ground = Ground::new(&self.home, &self.runtime, &cached, person, ask)?;
         search::items(&ground)
     }
 
     fn metrics(&self) -> Result<String, Problem> {
-        let cached = self.view(&Ask { path: vec![], parameters: vec![] })?;
+        let cached = self.view(&Reach::Everything, &Ask::default())?;
         Ok(data::metrics(&cached.view))
     }
 
     fn snapshot(&self) -> Result<String, Problem> {
-        let cached = self.view(&Ask { path: vec![], parameters: vec![] })?;
+        let cached = self.view(&Reach::Everything, &Ask::default())?;
         Ok(cached.view.head().digest_text())
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use leap_orient::org::Tree;
-use leap_terms::{Money, TeamId};
+use leap_terms::{Money, Reach, TeamId};
 use leap_web::site::Problem;
 use leap_web::site::model::{Block, Cell, Chart, Column, Link, Page, Row, Table};
 
@@ -16,7 +16,7 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
     let tree = org.tree(day);
     let mut page = Page {
         title: "Org".to_owned(),
-        sub: format!("{} units, as of {day}, with their cost in {}", tree.units().count(), ground.period),
+        sub: format!("Units as of {day}, with their cost in {}", ground.period),
         command: Some(format!("leap org show --as-of {day}")),
         ..Page::default()
     };
@@ -40,8 +40,22 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
         }
     }
     let mut lines = Vec::new();
-    for root in tree.roots() {
-        add(ground, &tree, root, None, 0, &sums, &mut lines);
+    match ground.view().reach() {
+        Reach::Everything => {
+            for root in tree.roots() {
+                add(ground, &tree, root, None, 0, &sums, &mut lines);
+            }
+        }
+        Reach::Under(units) => {
+            // Of two units inside of each other only the upper one begins a tree.
+            let is_top = |unit: &&TeamId| {
+                let path = org.path(unit, day);
+                path.iter().filter(|above| units.contains(&above.id)).count() == 1
+            };
+            for unit in units.iter().filter(is_top) {
+                add(ground, &tree, unit, None, 0, &sums, &mut lines);
+            }
+        }
     }
     let table = Table {
         id: "t-org".to_owned(),
@@ -88,6 +102,9 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
         },
         "t-org".to_owned(),
     ));
+    if !ground.view().reach().is_everything() {
+        return Ok(page);
+    }
     page.blocks.push(Block::Text(
         "leap org plan NEW.yaml --effective DAY    what a reorg would move\nleap org log                              reorgs so far\nleap org revert PLAN                      take one back".to_owned(),
     ));

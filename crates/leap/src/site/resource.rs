@@ -175,23 +175,22 @@ fn read(ground: &Ground, id: &str) -> Result<Found, Problem> {
         .filter(|(_, slice)| ground.basis.may_cover(ground.period, &slice.scope, slice.first_day, slice.last_day))
         .collect();
     let slices: Vec<_> = layered.iter().map(|(_, slice)| slice.clone()).collect();
+    let readers = view.readers();
     let owners = Owners::load(&slices, view.head().digest_text(), &open).map_err(problem)?;
     let mut more: Vec<String> = FACTS.iter().map(|(_, column)| (*column).to_owned()).collect();
     more.push("BillingCurrency".to_owned());
     more.extend(rows::lineage());
     more.extend(rows::cost_columns(ground.cost));
     let mut found = Found::default();
-    let read = rows::each_charge_batch(
-        &slices,
-        &owners,
-        Some(ground.period),
-        ground.basis,
-        &more,
-        &open,
-        |batch, owned, inside| {
+    for (layer, slice) in &layered {
+        let (one, asked) = (std::slice::from_ref(slice), Some(ground.period));
+        let read = rows::each_charge_batch(one, &owners, asked, ground.basis, &more, &open, |batch, owned, inside| {
             for row in (0..batch.num_rows()).filter(|row| inside[*row] && text(batch, "ResourceId", *row) == Some(id)) {
                 let who = &owned[row];
                 let day = rows::day(batch, row);
+                if !view.sees(&readers[*layer], &who.owner, day) {
+                    continue;
+                }
                 let currency = text(batch, "BillingCurrency", row).unwrap_or_default().to_owned();
                 let reason = (who.owner.to_string(), who.rule.clone(), who.evidence.clone(), currency);
                 let sum = found.reasons.entry(reason).or_insert((Money::ZERO, 0, day, day));
@@ -204,9 +203,9 @@ fn read(ground: &Ground, id: &str) -> Result<Found, Problem> {
                 }
             }
             Ok(())
-        },
-    );
-    read.map_err(problem)?;
+        });
+        read.map_err(problem)?;
+    }
     Ok(found)
 }
 

@@ -60,6 +60,9 @@ fn find(ground: &Ground, text: &str, kind: Option<&str>) -> Result<Vec<Hit>, Pro
     let org = &ground.view().head().org;
     if takes("unit") || takes("team") {
         for unit in org.units() {
+            if !ground.view().sees_unit(&unit.id, day) {
+                continue;
+            }
             let names = unit.spans.iter().flat_map(|span| std::iter::once(&span.name).chain(&span.aliases));
             let names = names.map(String::as_str).chain([unit.id.as_str()]);
             let Some(best) = names.filter_map(|name| rank(name, &wanted)).min() else { continue };
@@ -86,7 +89,8 @@ fn find(ground: &Ground, text: &str, kind: Option<&str>) -> Result<Vec<Hit>, Pro
         let rows = ground.spent_in_all(by, None, None, ground.period)?;
         hits.extend(rows.0.iter().filter_map(|row| named(ground, row, one, &wanted)));
     }
-    if takes("rule") {
+    let sees_all = ground.view().reach().is_everything();
+    if takes("rule") && sees_all {
         for rule in ground.view().head().rules.rules() {
             if let Some(rank) = rank(rule.id.as_str(), &wanted) {
                 hits.push(Hit {
@@ -100,10 +104,11 @@ fn find(ground: &Ground, text: &str, kind: Option<&str>) -> Result<Vec<Hit>, Pro
         }
     }
     if takes("page") {
-        for (title, path) in PAGES {
+        let shut = super::routes::shut(&ground.person.rights);
+        for (title, path) in PAGES.iter().filter(|(_, path)| path.first().is_none_or(|first| !shut.contains(first))) {
             if let Some(rank) = rank(title, &wanted) {
                 let href = ground.to(path, &[]);
-                hits.push(Hit { rank, kind: "page", title: title.to_owned(), hint: "page".to_owned(), href });
+                hits.push(Hit { rank, kind: "page", title: (*title).to_owned(), hint: "page".to_owned(), href });
             }
         }
     }
@@ -186,7 +191,7 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
     let hits = find(ground, text, chosen)?;
     page.sub = format!("\u{201c}{text}\u{201d}: {} of {} results", hits.len().min(SHOWN), hits.len());
     if hits.is_empty() {
-        let near = ground.view().head().org.nearest(text);
+        let near = ground.view().head().org.nearest(text).filter(|_| ground.view().reach().is_everything());
         let id = near.and_then(|near| TeamId::new(&near).ok());
         let next = id.map(|id| {
             Link::new(

@@ -24,6 +24,9 @@ pub(super) fn page(ground: &Ground, unit: &str) -> Result<Page, Problem> {
     let id = TeamId::new(unit).map_err(|_| not_found())?;
     let Some(known) = org.unit(&id) else { return Err(not_found()) };
     let day = ground.period.until().plus(-1);
+    if !ground.view().sees_unit(&id, day) {
+        return Err(not_found());
+    }
     let name = known.name_on(day).to_owned();
     let [before, year] = ground.compared();
     let under = Some(&id);

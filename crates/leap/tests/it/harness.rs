@@ -66,6 +66,17 @@ impl Home {
         ran(self.command(args).output().expect("leap starts"))
     }
 
+    /// With text on standard input.
+    #[track_caller]
+    pub(crate) fn told(&self, args: &[&str], input: &str) -> Ran {
+        use std::io::Write;
+        let mut command = self.command(args);
+        command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let mut child = command.stderr(std::process::Stdio::piped()).spawn().expect("leap starts");
+        child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("leap reads");
+        ran(child.wait_with_output().expect("leap ends"))
+    }
+
     /// Runs `leap`, which must succeed, and returns its standard output.
     #[track_caller]
     pub(crate) fn ok(&self, args: &[&str]) -> String {

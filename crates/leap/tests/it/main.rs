@@ -4,6 +4,7 @@
 //! - `intake`, `ownership`, `reading`: what people do every day
 //! - `complaints`: defects that users of other products reported, each with a test of its name
 //! - `staged`: real bills (skipped where they are absent)
+//! - `rights`: every address as everybody, with and without a login; what a part of the company sees
 //! - `restate`: ten deliveries of a bucket with restatements, in every order
 //! - `periods`: closed periods, and why they differ from their statements
 //! - `audited`: reorgs, dated rules, claims, pools, readings and statements, found again from raw files
@@ -44,6 +45,7 @@ mod random_worlds;
 mod reading;
 mod reorgs;
 mod restate;
+mod rights;
 mod serve;
 mod site;
 mod staged;

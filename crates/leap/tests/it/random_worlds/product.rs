@@ -23,7 +23,7 @@ use leap_orient::rules::{RuleSet, RulesVersion};
 use leap_sim::company::RandomWorld;
 use leap_terms::tables::{Table, base_key_columns};
 use leap_terms::{
-    CostKind, Costs, Currency, Day, Exact, Fault, Instant, Month, Period, ScopeKey, SourceId, TeamId, fault,
+    CostKind, Costs, Currency, Day, Exact, Fault, Instant, Month, Period, Reach, ScopeKey, SourceId, TeamId, fault,
 };
 
 /// Bytes that the fold may hold.
@@ -285,7 +285,15 @@ type Answered = (Vec<(Option<String>, String, Exact)>, BTreeMap<Currency, Exact>
 /// The answer, by the first dimension.
 fn ask(scopes: &[Scope], reader: &Reader<'_>, question: &Question<'_>) -> Answered {
     let Question { by, cost, filter, under, shared } = *question;
-    let mut spend = Spend::new(SpendQuery { by, period: Period::ALWAYS, basis: Basis::Incurred, cost, filter, under });
+    let mut spend = Spend::new(SpendQuery {
+        by,
+        period: Period::ALWAYS,
+        basis: Basis::Incurred,
+        cost,
+        filter,
+        under,
+        reach: &Reach::Everything,
+    });
     for scope in scopes {
         let mut state = spend.scope(&scope.key);
         scope.keys.iter().for_each(|batch| spend.keys(&mut state, batch));

@@ -1,0 +1,274 @@
+//! `leap user …` and `leap token …`: who logs in, with which roles.
+//!
+//! ```text
+//! $ leap user add ana --shown "Ana Silva" --role team-lead@payments
+//! Password for ana:
+//! user ana added: team-lead@payments
+//! $ leap token add --user ana --for grafana --days 90
+//! leap_pat_6f0c…   (shown once; reads what ana reads, until 2027-02-25)
+//! ```
+//! Who runs these commands has the files of the home and could do anything; so they ask for no login. Everything is in the
+//! audit trail. As soon as there is one user, the site asks everybody to log in.
+
+mod gate;
+pub(crate) mod secret;
+
+use std::io::{BufRead, IsTerminal};
+use std::path::Path;
+
+use leap_book::{Account, BookError, Token};
+use leap_terms::{Grant, Instant, Role, TeamId};
+use serde_json::json;
+
+pub(crate) use gate::{Gate, local};
+
+use crate::cli::{OutputFormat, TokenCommand, UserAddArgs, UserCommand};
+use crate::clock;
+use crate::cycle::actor;
+use crate::failure::Failure;
+use crate::home::{Access, Home};
+use crate::output::{Answer, Cell, emit, print_json};
+use crate::world::World;
+
+/// Longest life of a token.
+const TOKEN_DAYS: u32 = 366;
+
+fn failed(error: BookError) -> Failure {
+    let message = error.to_string();
+    match error {
+        BookError::AccountName(_) | BookError::AccountExists(_) | BookError::NoAccount(_) | BookError::NoToken(_) => {
+            Failure::usage(message)
+        }
+        BookError::LastAdministrator(_) => Failure::not_allowed(message),
+        error => Failure::from_error(&error),
+    }
+}
+
+/// `leap user …`.
+pub(crate) async fn user(root: &Path, command: &UserCommand) -> Result<(), Failure> {
+    match command {
+        UserCommand::Add(args) => add(root, args).await,
+        UserCommand::List(args) => list(root, args.format.format).await,
+        UserCommand::Grant(args) => role(root, &args.name, &args.role, true).await,
+        UserCommand::Revoke(args) => role(root, &args.name, &args.role, false).await,
+        UserCommand::Password(args) => {
+            let home = Home::open(root, Access::Read).await?;
+            if home.book.account(&args.name).await.map_err(failed)?.is_none() {
+                return Err(failed(BookError::NoAccount(args.name.clone())));
+            }
+            let hash = password(&args.name, args.password_stdin)?;
+            home.book.set_password(&args.name, &hash, &actor(), clock::now()).await.map_err(failed)?;
+            emit(&format!("the password of {} was set; its sessions have ended\n", args.name))
+        }
+        UserCommand::Disable(args) => shut(root, &args.name, true).await,
+        UserCommand::Enable(args) => shut(root, &args.name, false).await,
+    }
+}
+
+/// `leap token …`.
+pub(crate) async fn token(root: &Path, command: &TokenCommand) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Read).await?;
+    match command {
+        TokenCommand::Add(args) => {
+            if args.days == 0 || args.days > TOKEN_DAYS {
+                return Err(Failure::usage(format!("--days {}: a token lasts 1 to {TOKEN_DAYS} days", args.days)));
+            }
+            let unit = match &args.unit {
+                None => None,
+                Some(name) => Some(unit_named(&World::load(&home, None).await?, name)?),
+            };
+            let now = clock::now();
+            let secret = format!("{}{}", secret::TOKEN, secret::new()?);
+            let token = Token {
+                digest: secret::digest(&secret),
+                number: 0,
+                account: args.user.clone(),
+                label: args.purpose.clone(),
+                unit,
+                created_at: now,
+                expires_at: Instant::from_micros(now.micros() + i64::from(args.days) * 86_400_000_000),
+                used_at: None,
+                revoked_at: None,
+            };
+            let number = home.book.add_token(&token, &actor()).await.map_err(failed)?;
+            let what = token.unit.as_ref().map_or_else(String::new, |unit| format!(" of {unit}"));
+            eprintln!(
+                "token {number}, shown this once: it reads what {} reads{what}, until {}",
+                token.account,
+                token.expires_at.day()
+            );
+            emit(&format!("{secret}\n"))
+        }
+        TokenCommand::List(args) => {
+            let now = clock::now();
+            let mut answer = Answer::new("Tokens", &["token", "user", "for", "unit", "until", "last used", "state"]);
+            for token in home.book.tokens().await.map_err(failed)? {
+                let state = match (token.revoked_at, token.expires_at <= now) {
+                    (Some(_), _) => "revoked",
+                    (None, true) => "expired",
+                    (None, false) => "good",
+                };
+                answer.rows.push(vec![
+                    Cell::Text(token.number.to_string()),
+                    Cell::text(&token.account),
+                    Cell::text(&token.label),
+                    token.unit.as_ref().map_or(Cell::Empty, |unit| Cell::text(unit.as_str())),
+                    Cell::text(token.expires_at.day().to_string()),
+                    token.used_at.map_or(Cell::Empty, |at| Cell::text(at.day().to_string())),
+                    Cell::text(state),
+                ]);
+            }
+            answer.print(args.format.format)
+        }
+        TokenCommand::Revoke(args) => {
+            let ended = home.book.revoke_token(args.number, &actor(), clock::now()).await.map_err(failed)?;
+            emit(&format!("token {} {}\n", args.number, if ended { "ended" } else { "had ended already" }))
+        }
+    }
+}
+
+/// The unit that a person names, as of today.
+fn unit_named(world: &World, name: &str) -> Result<TeamId, Failure> {
+    use leap_orient::org::Resolved;
+    let shown = name.escape_debug();
+    match world.org.resolve(name, clock::now().day()) {
+        Resolved::Team(team) => Ok(team),
+        Resolved::Ambiguous(teams) => {
+            let teams: Vec<&str> = teams.iter().map(TeamId::as_str).collect();
+            Err(Failure::usage(format!("'{shown}' means several units: {}; name one by its id", teams.join(", "))))
+        }
+        Resolved::Unknown => {
+            let hint = world.org.nearest(name).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+            Err(Failure::usage(format!("no unit of today's org is called '{shown}'{hint}")))
+        }
+    }
+}
+
+/// A role as it is typed; its unit is one of the org.
+fn grant(world: &World, text: &str) -> Result<Grant, Failure> {
+    let grant: Grant = text.parse().map_err(|error: String| Failure::usage(format!("--role {text}: {error}")))?;
+    match grant.unit {
+        None => Ok(grant),
+        Some(unit) => Ok(Grant { unit: Some(unit_named(world, unit.as_str())?), ..grant }),
+    }
+}
+
+async fn add(root: &Path, args: &UserAddArgs) -> Result<(), Failure> {
+    // A new home is made: people may be added before the first bill.
+    let home = match Home::open(root, Access::Read).await {
+        Ok(home) => home,
+        Err(_) => Home::open(root, Access::Write).await?,
+    };
+    let world = World::load(&home, None).await?;
+    let grants = args.roles.iter().map(|text| grant(&world, text)).collect::<Result<Vec<_>, _>>()?;
+    let is_first = !home.book.has_accounts().await.map_err(failed)?;
+    if is_first && !grants.iter().any(|grant| grant.role == Role::Administrator) {
+        return Err(Failure::usage(
+            "the first user has to be an administrator, or nobody could be shown who may do what: add --role administrator",
+        ));
+    }
+    if home.book.account(&args.name).await.map_err(failed)?.is_some() {
+        return Err(failed(BookError::AccountExists(args.name.clone())));
+    }
+    let account = Account {
+        name: args.name.clone(),
+        shown: args.shown.clone().unwrap_or_else(|| args.name.clone()),
+        password: Some(password(&args.name, args.password_stdin)?),
+        identity: None,
+        created_at: clock::now(),
+        disabled_at: None,
+        grants,
+    };
+    home.book.add_account(&account, &actor()).await.map_err(failed)?;
+    let roles: Vec<String> = account.grants.iter().map(ToString::to_string).collect();
+    if is_first {
+        eprintln!("leap: from now on the site asks everybody to log in");
+    }
+    emit(&format!("user {} added: {}\n", account.name, roles.join(", ")))
+}
+
+/// Asks for a password, twice on a terminal; from standard input its first line.
+fn password(name: &str, from_stdin: bool) -> Result<String, Failure> {
+    let broken = |error: std::io::Error| Failure::failed(format!("no password could be read: {error}"));
+    let password = if from_stdin {
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line).map_err(broken)?;
+        line.trim_end_matches(['\n', '\r']).to_owned()
+    } else if std::io::stdin().is_terminal() {
+        let first = rpassword::prompt_password(format!("Password for {name}: ")).map_err(broken)?;
+        let second = rpassword::prompt_password("Again: ").map_err(broken)?;
+        if first != second {
+            return Err(Failure::usage("the two passwords differ; nothing was changed"));
+        }
+        first
+    } else {
+        return Err(Failure::usage("there is no terminal to ask for a password; send it with --password-stdin"));
+    };
+    secret::check(&password, name)?;
+    secret::hashed(&password)
+}
+
+async fn list(root: &Path, format: OutputFormat) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Read).await?;
+    let accounts = home.book.accounts().await.map_err(failed)?;
+    let roles = |account: &Account| account.grants.iter().map(ToString::to_string).collect::<Vec<_>>();
+    if format == OutputFormat::Json {
+        let rows: Vec<_> = accounts
+            .iter()
+            .map(|account| {
+                json!({
+                    "name": account.name,
+                    "shown": account.shown,
+                    "roles": roles(account),
+                    "since": account.created_at.day().to_string(),
+                    "disabled": account.disabled_at.map(|at| at.day().to_string()),
+                })
+            })
+            .collect();
+        return print_json(&json!({ "rows": rows }));
+    }
+    let mut answer = Answer::new("Users", &["user", "shown", "roles", "since", "state"]);
+    for account in &accounts {
+        let state = account.disabled_at.map_or_else(|| "good".to_owned(), |at| format!("shut out since {}", at.day()));
+        answer.rows.push(vec![
+            Cell::text(&account.name),
+            Cell::text(&account.shown),
+            Cell::text(roles(account).join(", ")),
+            Cell::text(account.created_at.day().to_string()),
+            Cell::text(state),
+        ]);
+    }
+    if accounts.is_empty() && format == OutputFormat::Table {
+        return emit(
+            "nobody has a login, so the site is for one person on this machine: leap user add NAME --role …\n",
+        );
+    }
+    answer.print(format)
+}
+
+async fn role(root: &Path, name: &str, text: &str, given: bool) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Read).await?;
+    let grant = match given {
+        true => grant(&World::load(&home, None).await?, text)?,
+        // A unit that is gone since can still be taken away.
+        false => text.parse().map_err(|error: String| Failure::usage(format!("role {text}: {error}")))?,
+    };
+    let changed = home.book.set_role(name, &grant, given, &actor(), clock::now()).await.map_err(failed)?;
+    emit(&match (changed, given) {
+        (true, true) => format!("{name} is {grant}\n"),
+        (true, false) => format!("{name} is no longer {grant}; open sessions have ended\n"),
+        (false, true) => format!("{name} is {grant} already\n"),
+        (false, false) => format!("{name} is not {grant}\n"),
+    })
+}
+
+async fn shut(root: &Path, name: &str, shut: bool) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Read).await?;
+    let changed = home.book.set_disabled(name, shut, &actor(), clock::now()).await.map_err(failed)?;
+    emit(&match (changed, shut) {
+        (true, true) => format!("{name} is shut out; sessions and tokens have ended\n"),
+        (true, false) => format!("{name} may log in again\n"),
+        (false, true) => format!("{name} is shut out already\n"),
+        (false, false) => format!("{name} may log in\n"),
+    })
+}
