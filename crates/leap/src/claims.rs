@@ -9,8 +9,8 @@
 //! nobody to ask, and a claim holds at once. Reading order: this file (what people say), `settlement` (what that does to
 //! the charges), `escalation` (when nobody answers), `listing`, `fit` (whether another org still has the teams).
 //!
-//! Answers are recorded with the person who gave them. Whether that person speaks for the team is not checked: rights come
-//! with logins.
+//! Answers are recorded with the person who gave them. Whether that person speaks for the team the site checks, where people log
+//! in; who runs these commands has the files anyhow.
 
 mod escalation;
 mod fit;
@@ -23,7 +23,7 @@ use std::path::Path;
 use leap_book::{BookError, Claim, ClaimFilter, ClaimKind, ClaimState, ClaimStep, NewClaim, NewClaimEvent, Snapshot};
 use leap_orient::org::Resolved;
 use leap_orient::predicate::{Fields, Predicate};
-use leap_terms::{Day, Fault, Instant, Owner, Period, ResidualReason, TeamId};
+use leap_terms::{Day, Digest, Fault, Instant, Owner, Period, ResidualReason, TeamId};
 
 use crate::cli::{ClaimAnswerArgs, ClaimArgs, ClaimSubject, ClaimsCommand, DisputeArgs, OutputFormat};
 use crate::clock;
@@ -35,8 +35,8 @@ use crate::ownership::Touched;
 use crate::world::World;
 
 pub(crate) use fit::fits;
-use listing::Moves;
-pub(crate) use listing::behind;
+pub(crate) use listing::Moves;
+pub(crate) use listing::{behind, state};
 use settlement::{Prospect, Settled, in_force, rule_id};
 
 fn problem(error: impl std::error::Error + 'static) -> Failure {
@@ -50,8 +50,8 @@ fn answer_by(home: &Home, now: Instant) -> Instant {
 }
 
 /// Who has to agree before something changes hands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Consent {
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Consent {
     /// The teams that give something away; without any it is settled at once.
     Givers,
     /// The team that gets it.
@@ -145,15 +145,16 @@ fn wanted(world: &World, subject: &ClaimSubject, team: &str, today: Day) -> Resu
 }
 
 /// What came of a command: the claim, what it moves, and what was published.
-struct Outcome<'o> {
-    claim: &'o Claim,
-    moves: &'o Moves,
-    published: Option<&'o (Snapshot, Touched)>,
+pub(crate) struct Outcome {
+    /// The claim as it stands then.
+    pub(crate) claim: Claim,
+    moves: Moves,
+    published: Option<(Snapshot, Touched)>,
     /// One line for people.
-    words: String,
+    pub(crate) words: String,
 }
 
-impl Outcome<'_> {
+impl Outcome {
     fn print(&self, format: OutputFormat) -> Result<(), Failure> {
         if format == OutputFormat::Json {
             let asked = (self.claim.state() == ClaimState::Open).then(|| self.claim.due().to_string());
@@ -167,9 +168,9 @@ impl Outcome<'_> {
                 "state": self.claim.state().word(),
                 "answer_by": asked,
                 "moves": self.moves.answer("").json_rows(),
-                "snapshot": self.published.map(|(snapshot, _)| snapshot.digest.to_string()),
-                "keys_examined": self.published.map(|(_, touched)| touched.examined),
-                "keys_changed": self.published.map(|(_, touched)| touched.changed),
+                "snapshot": self.published.as_ref().map(|(snapshot, _)| snapshot.digest.to_string()),
+                "keys_examined": self.published.as_ref().map(|(_, touched)| touched.examined),
+                "keys_changed": self.published.as_ref().map(|(_, touched)| touched.changed),
             }));
         }
         if !self.moves.is_empty() || format != OutputFormat::Table {
@@ -180,7 +181,7 @@ impl Outcome<'_> {
             return Ok(());
         }
         emit(&format!("{}\n", self.words))?;
-        if let Some((snapshot, touched)) = self.published {
+        if let Some((snapshot, touched)) = &self.published {
             emit(&format!(
                 "snapshot {} published; {} keys examined, {} changed, {} of {} scopes rewritten\n",
                 snapshot.digest.short(),
@@ -203,61 +204,146 @@ async fn begin(
     format: OutputFormat,
 ) -> Result<(), Failure> {
     let home = Home::open(root, Access::Write).await?;
-    let world = World::load(&home, None).await?;
-    let now = clock::now();
-    let mut wanted = wanted(&world, subject, team, now.day())?;
-    let known = home.book.claims(&ClaimFilter::default()).await.map_err(problem)?;
-    not_open_already(&known, &wanted, consent)?;
-    // The number that the book will give: this process alone may write.
-    wanted.number = known.last().map_or(0, |claim| claim.number) + 1;
-    let mut settled = vec![wanted.clone()];
-    settled.extend(in_force(&known));
-    let prospect = Prospect::of(&home, &world, &settled, wanted.number)?;
-    check(&wanted, &prospect, consent)?;
-    let (givers, mut sources) = (prospect.givers(), prospect.sources());
-    if sources.is_empty() {
-        sources.insert(Owner::Team(wanted.owner.clone()));
-    }
-    let new = NewClaim {
-        kind: match consent {
-            Consent::Givers | Consent::Steward => ClaimKind::Claim,
-            Consent::Receiver => ClaimKind::Dispute,
-        },
-        subject: wanted.subject.clone(),
-        from_owner: if sources.len() == 1 { sources.into_iter().next() } else { None },
-        to_team: wanted.owner.clone(),
-        actor: actor(),
-        reason: wanted.reason.clone(),
-        evidence: wanted.evidence.clone(),
-        at: now,
-        effective: wanted.effective,
-        expires: wanted.expires,
-        answer_by: answer_by(&home, now),
-    };
-    let claim = home.book.open_claim(&new).await.map_err(problem)?;
-    let moves = Moves::of(&prospect);
-    let asked = match consent {
-        Consent::Givers => givers.iter().map(TeamId::as_str).collect::<Vec<_>>().join(", "),
-        Consent::Receiver => wanted.owner.to_string(),
-        Consent::Steward => String::new(),
-    };
-    if !asked.is_empty() {
-        let number = claim.number;
-        let words = format!(
-            "{} {number} is open: {asked} must answer by {}: leap claims accept {number}, or leap claims decline {number}",
-            claim.kind.word(),
-            claim.due()
-        );
-        return Outcome { claim: &claim, moves: &moves, published: None, words }.print(format);
-    }
-    let note = match consent {
-        Consent::Givers | Consent::Receiver if moves.is_empty() => "it was its own already".to_owned(),
-        Consent::Givers | Consent::Receiver => "nobody had it: there was nobody to ask".to_owned(),
-        Consent::Steward => {
-            format!("assigned in the name of the steward, {}", world.rules.steward(&ResidualReason::NoRule))
+    let draft = Draft::of(&home, subject, team, consent).await?;
+    draft.make(&home).await?.print(format)
+}
+
+/// A claim that was worked out, and is not made yet.
+pub(crate) struct Draft {
+    world: World,
+    now: Instant,
+    wanted: Settled,
+    consent: Consent,
+    prospect: Prospect,
+}
+
+impl Draft {
+    /// Works out what a claim would move. Changes nothing.
+    ///
+    /// # Errors
+    /// What cannot be meant, or is open already.
+    pub(crate) async fn of(
+        home: &Home,
+        subject: &ClaimSubject,
+        team: &str,
+        consent: Consent,
+    ) -> Result<Draft, Failure> {
+        let world = World::load(home, None).await?;
+        let now = clock::now();
+        let mut wanted = wanted(&world, subject, team, now.day())?;
+        let known = home.book.claims(&ClaimFilter::default()).await.map_err(problem)?;
+        not_open_already(&known, &wanted, consent)?;
+        // The number that the book will give, while this process alone may write.
+        wanted.number = known.last().map_or(0, |claim| claim.number) + 1;
+        let mut settled = vec![wanted.clone()];
+        settled.extend(in_force(&known));
+        let prospect = Prospect::of(home, &world, &settled, wanted.number)?;
+        match check(&wanted, &prospect, consent) {
+            Ok(()) => Ok(Draft { world, now, wanted, consent, prospect }),
+            Err(failure) => {
+                prospect.discard()?;
+                Err(failure)
+            }
         }
-    };
-    settle(&home, &world, &claim, prospect, ClaimStep::Accepted, Some(note), format).await
+    }
+
+    /// Whose it shall be.
+    pub(crate) fn team(&self) -> &TeamId {
+        &self.wanted.owner
+    }
+
+    /// The condition.
+    pub(crate) fn subject(&self) -> &str {
+        &self.wanted.subject
+    }
+
+    /// From when on it shall hold.
+    pub(crate) fn effective(&self) -> Day {
+        self.wanted.effective
+    }
+
+    /// What changes hands.
+    pub(crate) fn moves(&self) -> Moves {
+        Moves::of(&self.prospect)
+    }
+
+    /// Who has to agree first; nobody where it holds at once.
+    pub(crate) fn asked(&self) -> BTreeSet<TeamId> {
+        match self.consent {
+            Consent::Givers => self.prospect.givers(),
+            Consent::Receiver => BTreeSet::from([self.wanted.owner.clone()]),
+            Consent::Steward => BTreeSet::new(),
+        }
+    }
+
+    /// What somebody agrees to who saw this: the world, the claim and what it moves.
+    pub(crate) fn digest(&self) -> Digest {
+        let one = &self.wanted;
+        let text = format!(
+            "{}|{}|{}|{:?}|{}|{:?}|{:?}",
+            self.world.digest_text(),
+            one.subject,
+            one.owner,
+            self.consent,
+            one.effective,
+            one.expires,
+            self.moves(),
+        );
+        Digest::of(text.as_bytes())
+    }
+
+    /// Makes it. The process has to hold the lock for writing since before it was worked out.
+    pub(crate) async fn make(self, home: &Home) -> Result<Outcome, Failure> {
+        let asked = self.asked();
+        let Draft { world, now, wanted, consent, prospect } = self;
+        let mut sources = prospect.sources();
+        if sources.is_empty() {
+            sources.insert(Owner::Team(wanted.owner.clone()));
+        }
+        let new = NewClaim {
+            kind: match consent {
+                Consent::Givers | Consent::Steward => ClaimKind::Claim,
+                Consent::Receiver => ClaimKind::Dispute,
+            },
+            subject: wanted.subject.clone(),
+            from_owner: if sources.len() == 1 { sources.into_iter().next() } else { None },
+            to_team: wanted.owner.clone(),
+            actor: actor(),
+            reason: wanted.reason.clone(),
+            evidence: wanted.evidence.clone(),
+            at: now,
+            effective: wanted.effective,
+            expires: wanted.expires,
+            answer_by: answer_by(home, now),
+        };
+        let claim = home.book.open_claim(&new).await.map_err(problem)?;
+        let moves = Moves::of(&prospect);
+        if !asked.is_empty() {
+            prospect.discard()?;
+            let number = claim.number;
+            let asked = asked.iter().map(TeamId::as_str).collect::<Vec<_>>().join(", ");
+            let words = format!(
+                "{} {number} is open: {asked} must answer by {}: leap claims accept {number}, or leap claims decline \
+                 {number}",
+                claim.kind.word(),
+                claim.due()
+            );
+            return Ok(Outcome { claim, moves, published: None, words });
+        }
+        let note = match consent {
+            Consent::Givers | Consent::Receiver if moves.is_empty() => "it was its own already".to_owned(),
+            Consent::Givers | Consent::Receiver => "nobody had it: there was nobody to ask".to_owned(),
+            Consent::Steward => {
+                format!("assigned in the name of the steward, {}", world.rules.steward(&ResidualReason::NoRule))
+            }
+        };
+        settle(home, &world, &claim, prospect, ClaimStep::Accepted, Some(note)).await
+    }
+
+    /// Leaves it.
+    pub(crate) fn discard(self) -> Result<(), Failure> {
+        self.prospect.discard()
+    }
 }
 
 /// A condition without what makes no difference: blanks and the case of letters outside quotes.
@@ -351,8 +437,7 @@ async fn settle(
     prospect: Prospect,
     step: ClaimStep,
     note: Option<String>,
-    format: OutputFormat,
-) -> Result<(), Failure> {
+) -> Result<Outcome, Failure> {
     let (moves, number) = (Moves::of(&prospect), claim.number);
     let words = format!("{} {number} {}", claim.kind.word(), step.word());
     let cause = format!("{words}: {} to {}", claim.subject, claim.to_team);
@@ -366,7 +451,7 @@ async fn settle(
         }
         ClaimState::Open | ClaimState::Declined | ClaimState::Withdrawn | ClaimState::Expired => String::new(),
     };
-    Outcome { claim: &claim, moves: &moves, published: Some(&published), words: format!("{words}{rule}") }.print(format)
+    Ok(Outcome { claim, moves, published: Some(published), words: format!("{words}{rule}") })
 }
 
 /// The same refusal as the book's, before anything is worked out.
@@ -389,23 +474,47 @@ fn over(claim: &Claim, today: Day) -> bool {
 /// `leap claims accept`.
 async fn accept(root: &Path, args: &ClaimAnswerArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Write).await?;
-    let claim = home.book.claim(args.number).await.map_err(problem)?;
-    must_be_open(&claim, &ClaimStep::Accepted)?;
-    let world = World::load(&home, None).await?;
-    let mut settled = vec![Settled::from(&claim)];
-    let known = home.book.claims(&ClaimFilter::default()).await.map_err(problem)?;
-    settled.extend(in_force(&known));
-    if let Some(day) = claim.expires.filter(|_| over(&claim, clock::now().day())) {
-        return Err(Failure::failed(format!(
-            "{} {} was to hold until {day}, which is over, and nobody answered; nothing was changed: make a new one for other days",
-            claim.kind.word(),
-            claim.number
-        )));
-    }
-    let prospect = Prospect::of(&home, &world, &settled, claim.number)?;
-    if claim.kind == ClaimKind::Claim {
-        let asked = asked(&home, &claim, &known).await?;
-        if let Some(giver) = prospect.givers().into_iter().find(|giver| !asked.contains(giver)) {
+    let acceptance = Acceptance::of(&home, args.number).await?;
+    acceptance.make(&home, args.note.clone()).await?.print(args.format.format)
+}
+
+/// The acceptance of a claim, worked out and not recorded yet.
+pub(crate) struct Acceptance {
+    world: World,
+    /// The claim.
+    pub(crate) claim: Claim,
+    /// Who may accept it: those who give something away, or who gets it.
+    pub(crate) asked: BTreeSet<TeamId>,
+    prospect: Prospect,
+}
+
+impl Acceptance {
+    /// Works out what it would move. Changes nothing.
+    ///
+    /// # Errors
+    /// A claim that is not open, that is over, or that takes now from a team that was not asked.
+    pub(crate) async fn of(home: &Home, number: i64) -> Result<Acceptance, Failure> {
+        let claim = home.book.claim(number).await.map_err(problem)?;
+        must_be_open(&claim, &ClaimStep::Accepted)?;
+        let world = World::load(home, None).await?;
+        let mut settled = vec![Settled::from(&claim)];
+        let known = home.book.claims(&ClaimFilter::default()).await.map_err(problem)?;
+        settled.extend(in_force(&known));
+        if let Some(day) = claim.expires.filter(|_| over(&claim, clock::now().day())) {
+            return Err(Failure::failed(format!(
+                "{} {} was to hold until {day}, which is over, and nobody answered; nothing was changed: make a new one for other days",
+                claim.kind.word(),
+                claim.number
+            )));
+        }
+        let prospect = Prospect::of(home, &world, &settled, claim.number)?;
+        let asked = match claim.kind {
+            ClaimKind::Claim => asked(home, &claim, &known).await?,
+            ClaimKind::Dispute => BTreeSet::from([claim.to_team.clone()]),
+        };
+        let others = prospect.givers().into_iter().find(|giver| !asked.contains(giver));
+        if let Some(giver) = others.filter(|_| claim.kind == ClaimKind::Claim) {
+            prospect.discard()?;
             let asked: Vec<&str> = asked.iter().map(TeamId::as_str).collect();
             return Err(Failure::try_again(format!(
                 "claim {} was asked of {}, and takes from {giver} now, which was not asked; nothing was changed: withdraw it \
@@ -414,8 +523,29 @@ async fn accept(root: &Path, args: &ClaimAnswerArgs) -> Result<(), Failure> {
                 asked.join(", ")
             )));
         }
+        Ok(Acceptance { world, claim, asked, prospect })
     }
-    settle(&home, &world, &claim, prospect, ClaimStep::Accepted, args.note.clone(), args.format.format).await
+
+    /// What changes hands.
+    pub(crate) fn moves(&self) -> Moves {
+        Moves::of(&self.prospect)
+    }
+
+    /// What somebody agrees to who saw this.
+    pub(crate) fn digest(&self) -> Digest {
+        let text = format!("{}|{}|{:?}", self.world.digest_text(), self.claim.number, self.moves());
+        Digest::of(text.as_bytes())
+    }
+
+    /// Records and publishes it. The process has to hold the lock for writing since before it was worked out.
+    pub(crate) async fn make(self, home: &Home, note: Option<String>) -> Result<Outcome, Failure> {
+        settle(home, &self.world, &self.claim, self.prospect, ClaimStep::Accepted, note).await
+    }
+
+    /// Leaves it.
+    pub(crate) fn discard(self) -> Result<(), Failure> {
+        self.prospect.discard()
+    }
 }
 
 /// The teams that were asked when a claim was made: those from which it would have taken then.
@@ -434,31 +564,41 @@ async fn asked(home: &Home, claim: &Claim, known: &[Claim]) -> Result<BTreeSet<T
 }
 
 /// Records an answer that changes no charge.
-async fn record(home: &Home, args: &ClaimAnswerArgs, step: ClaimStep) -> Result<(), Failure> {
-    let event = NewClaimEvent { claim: args.number, at: clock::now(), actor: actor(), step, note: args.note.clone() };
+async fn record(home: &Home, number: i64, note: Option<String>, step: ClaimStep) -> Result<Outcome, Failure> {
+    let event = NewClaimEvent { claim: number, at: clock::now(), actor: actor(), step, note };
     let claim = home.book.add_claim_event(&event).await.map_err(problem)?;
     let words = format!("{} {} {}; nothing else changes", claim.kind.word(), claim.number, claim.state().word());
-    Outcome { claim: &claim, moves: &Moves::default(), published: None, words }.print(args.format.format)
+    Ok(Outcome { claim, moves: Moves::default(), published: None, words })
 }
 
 /// `leap claims decline`.
 async fn decline(root: &Path, args: &ClaimAnswerArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Write).await?;
-    record(&home, args, ClaimStep::Declined).await
+    declined(&home, args.number, args.note.clone()).await?.print(args.format.format)
 }
 
-/// `leap claims withdraw`: one that was accepted takes its rule with it.
+/// Records that a claim was declined.
+pub(crate) async fn declined(home: &Home, number: i64, note: Option<String>) -> Result<Outcome, Failure> {
+    record(home, number, note, ClaimStep::Declined).await
+}
+
+/// `leap claims withdraw`.
 async fn withdraw(root: &Path, args: &ClaimAnswerArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Write).await?;
-    let claim = home.book.claim(args.number).await.map_err(problem)?;
+    withdrawn(&home, args.number, args.note.clone()).await?.print(args.format.format)
+}
+
+/// Withdraws a claim: one that was accepted takes its rule with it.
+pub(crate) async fn withdrawn(home: &Home, number: i64, note: Option<String>) -> Result<Outcome, Failure> {
+    let claim = home.book.claim(number).await.map_err(problem)?;
     match claim.state() {
         ClaimState::Accepted => {}
         // The book says what is wrong with the last three.
         ClaimState::Open | ClaimState::Declined | ClaimState::Withdrawn | ClaimState::Expired => {
-            return record(&home, args, ClaimStep::Withdrawn).await;
+            return record(home, number, note, ClaimStep::Withdrawn).await;
         }
     }
-    let world = World::load(&home, None).await?;
+    let world = World::load(home, None).await?;
     let others: Vec<Claim> = home
         .book
         .claims(&ClaimFilter::default())
@@ -467,6 +607,6 @@ async fn withdraw(root: &Path, args: &ClaimAnswerArgs) -> Result<(), Failure> {
         .into_iter()
         .filter(|other| other.number != claim.number)
         .collect();
-    let prospect = Prospect::of(&home, &world, &in_force(&others), claim.number)?;
-    settle(&home, &world, &claim, prospect, ClaimStep::Withdrawn, args.note.clone(), args.format.format).await
+    let prospect = Prospect::of(home, &world, &in_force(&others), claim.number)?;
+    settle(home, &world, &claim, prospect, ClaimStep::Withdrawn, note).await
 }

@@ -25,12 +25,13 @@ impl Default for Display {
     }
 }
 
-const RAIL: [(&str, &str, &str); 9] = [
+const RAIL: [(&str, &str, &str); 10] = [
     ("charter", "Charter", "/"),
     ("team", "Team", ""),
     ("explore", "Explore", "/explore"),
     ("latency", "Latency", "/latency"),
     ("coverage", "Coverage", "/coverage"),
+    ("claims", "Claims", "/claims"),
     ("pools", "Pools", "/pools"),
     ("org", "Org", "/org"),
     ("periods", "Periods", "/periods"),
@@ -160,7 +161,7 @@ pub fn login_form(name: &str, to: &str, said: Option<&str>, display: Display) ->
                 main #main { div.sheet {
                     h1 { "Log in" }
                     @if let Some(said) = said { p.notice.bad role="alert" { (said) } }
-                    form.stack method="post" action="/login" {
+                    form.form method="post" action="/login" {
                         input type="hidden" name="to" value=(to);
                         div.field {
                             label for="name" { "Name" }
@@ -172,7 +173,7 @@ pub fn login_form(name: &str, to: &str, said: Option<&str>, display: Display) ->
                             input #password name="password" type="password" autocomplete="current-password" required
                                 autofocus[!name.is_empty()];
                         }
-                        button.btn { "Log in" }
+                        button.btn.primary { "Log in" }
                     }
                     p.dim.small {
                         "No login, or the password is lost? An administrator makes one on the machine where leap runs: "
@@ -434,11 +435,11 @@ fn filters(form: &Filters) -> Markup {
 /// A form that changes something, or shows first what it would change.
 fn post_form(form: &PostForm) -> Markup {
     html! {
-        form.stack.act method="post" action=(form.to) aria-label=(form.label) {
+        form.form method="post" action=(form.to) aria-label=(form.label) {
             @for (name, value) in &form.hidden { input type="hidden" name=(name) value=(value); }
             @for input in &form.inputs { (input_of(&form.to, input)) }
             @if let Some(table) = &form.choices { (self::table(table)) }
-            p.buttons { button class={ "btn" (if form.is_grave { " grave" } else { "" }) } { (form.button) }
+            p { button class={ "btn " (if form.is_grave { "danger" } else { "primary" }) } { (form.button) }
                 @if let Some(back) = &form.back { " " (link(back)) } }
         }
     }
@@ -465,7 +466,7 @@ fn input_of(to: &str, input: &Input) -> Markup {
                     @for (value, words) in choices { option value=(value) selected[*value == input.value] { (words) } }
                 },
             }
-            @if !input.say.is_empty() { p.dim.small id=(say) { (input.say) } }
+            @if !input.say.is_empty() { p.hint id=(say) { (input.say) } }
         }
     }
 }

@@ -18,12 +18,22 @@ use super::settlement::{Prospect, rule_id};
 
 /// Cost that changes hands.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(super) struct Moves(BTreeMap<(Owner, Owner, Currency), Folded>);
+pub(crate) struct Moves(BTreeMap<(Owner, Owner, Currency), Folded>);
 
 impl Moves {
     /// What a settlement moves.
     pub(super) fn of(prospect: &Prospect) -> Moves {
         Moves(prospect.moved.clone())
+    }
+
+    /// Owner before, owner after, currency and what changes hands; the largest first.
+    pub(crate) fn rows(&self) -> Vec<(&(Owner, Owner, Currency), &Folded)> {
+        let mut rows: Vec<_> = self.0.iter().collect();
+        rows.sort_by(|a, b| {
+            let size = |folded: &Folded| folded.costs.effective.abs();
+            size(b.1).cmp(&size(a.1)).then_with(|| a.0.cmp(b.0))
+        });
+        rows
     }
 
     /// True when everything stays where it is.
@@ -34,12 +44,7 @@ impl Moves {
     /// The largest amounts first.
     pub(super) fn answer(&self, title: &str) -> Answer {
         let mut answer = Answer::new(title, &["from", "to", "charges", "currency", "amount"]);
-        let mut rows: Vec<_> = self.0.iter().collect();
-        rows.sort_by(|a, b| {
-            let size = |folded: &Folded| folded.costs.effective.abs();
-            size(b.1).cmp(&size(a.1)).then_with(|| a.0.cmp(b.0))
-        });
-        for ((from, to, currency), folded) in rows {
+        for ((from, to, currency), folded) in self.rows() {
             answer.rows.push(vec![
                 Cell::text(from.to_string()),
                 Cell::text(to.to_string()),
@@ -53,7 +58,7 @@ impl Moves {
 }
 
 /// Where a claim stands, in a word: one that was accepted ends with its last day.
-fn state(claim: &Claim, today: Day) -> &'static str {
+pub(crate) fn state(claim: &Claim, today: Day) -> &'static str {
     match claim.state() {
         ClaimState::Accepted if claim.expires.is_some_and(|day| day <= today) => ClaimState::Expired.word(),
         state @ (ClaimState::Open

@@ -218,6 +218,11 @@ impl Prospect {
         Ok(Prospect { rules, files, fresh, touched, staging, moved, named })
     }
 
+    /// Leaves it: what was staged goes.
+    pub(super) fn discard(self) -> Result<(), Failure> {
+        self.staging.discard().map_err(problem)
+    }
+
     /// The teams that would give something away.
     pub(super) fn givers(&self) -> BTreeSet<TeamId> {
         self.moved

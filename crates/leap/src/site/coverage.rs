@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use leap_orient::reading::spend::SpendRow;
-use leap_terms::{Money, Owner};
+use leap_terms::{Deed, Money, Owner};
 use leap_web::site::Problem;
-use leap_web::site::model::{Block, Cell, Chart, Column, Figure, Link, Page, Row, Table, Tone};
+use leap_web::site::model::{
+    Block, Cell, Chart, Column, Figure, Input, InputKind, Link, Page, PostForm, Row, Table, Tone,
+};
 
 use super::failed;
 use super::ground::{Ground, NONE, is_residual};
@@ -292,13 +294,109 @@ pub(super) fn residual(ground: &Ground) -> Result<Page, Problem> {
         ..Table::default()
     }));
     page.blocks.push(months(ground)?);
+    if let Some(block) = ticks(ground, &rows)? {
+        page.blocks.push(block);
+    }
     page.blocks.push(Block::Notice(
         Tone::Info,
-        "Claim what is yours with leap claim; find rules by money with leap rules suggest.".to_owned(),
+        "A rule owns more than a claim, and what is to come too: leap rules suggest finds rules by money.".to_owned(),
         None,
     ));
     Ok(page)
 }
+
+/// The largest resources without a team, to be ticked and claimed together.
+fn ticks(ground: &Ground, owners: &[SpendRow]) -> Result<Option<Block>, Problem> {
+    if !ground.person.rights.may_somewhere(Deed::Answer) {
+        return Ok(None);
+    }
+    // What a pool keeps is shared by its policy, not claimed.
+    let reasons: Vec<String> = owners
+        .iter()
+        .filter(|row| is_residual(row) && !row.amount.is_zero())
+        .filter_map(|row| row.values[0].clone())
+        .filter(|owner| !owner.starts_with("residual:pool:"))
+        .collect();
+    if reasons.is_empty() {
+        return Ok(None);
+    }
+    let quoted: Vec<String> = reasons.iter().map(|owner| format!("'{}'", owner.replace('\'', "''"))).collect();
+    let filter = format!("team IN ({})", quoted.join(", "));
+    let (resources, _) = ground.spent("resource,service", Some(&filter), None, ground.period)?;
+    let named: Vec<&SpendRow> =
+        resources.iter().filter(|row| row.values[0].is_some() && !row.amount.is_zero()).collect();
+    if named.is_empty() {
+        return Ok(None);
+    }
+    let lines = named
+        .iter()
+        .take(TICKED)
+        .map(|row| {
+            let id = row.values[0].clone().unwrap_or_default();
+            let service = row.values[1].clone().unwrap_or_else(|| NONE.to_owned());
+            // A resource may be partly owned: only what no team owns of it is meant.
+            let mut all = vec![("resource", id.as_str()), ("service", service.as_str())];
+            all.extend(reasons.iter().map(|reason| ("team", reason.as_str())));
+            let rows = ground.rows(&all);
+            Row::new(vec![
+                Cell::Tick("resource", id.clone(), format!("Claim {id}")),
+                Cell::Id(Link::new(id.clone(), ground.to(&["resource"], &[("id", &id)]))),
+                Cell::Text(service),
+                Cell::Figure(Figure { exact: row.amount.to_string(), shown: words::cents(row.amount), href: rows }),
+            ])
+        })
+        .collect();
+    let mut kinds = vec![("claim".to_owned(), "It is ours".to_owned())];
+    if ground.person.may(Deed::Change, &[]) {
+        kinds.push(("assign".to_owned(), "As a steward: it is that team's".to_owned()));
+    }
+    let form = PostForm {
+        to: "/claims/new".to_owned(),
+        label: "Claim what is ticked".to_owned(),
+        inputs: vec![
+            Input { name: "kind", label: "How".to_owned(), kind: InputKind::Choice(kinds), ..Input::default() },
+            Input {
+                name: "team",
+                label: "Whose it is".to_owned(),
+                example: "payments",
+                is_required: true,
+                ..Input::default()
+            },
+            Input { name: "reason", label: "Why".to_owned(), is_required: true, ..Input::default() },
+            Input {
+                name: "effective",
+                label: "Since".to_owned(),
+                value: ground.period.from().to_string(),
+                kind: InputKind::Day,
+                is_required: true,
+                ..Input::default()
+            },
+        ],
+        choices: Some(Table {
+            id: "t-unowned".to_owned(),
+            caption: format!("The largest resources without a team, {}, {}", ground.period, ground.currency),
+            unit: ground.currency.as_str().to_owned(),
+            columns: vec![
+                Column::text("Claim"),
+                Column::text("Resource"),
+                Column::text("Service"),
+                Column::figure("Amount"),
+            ],
+            rows: lines,
+            ..Table::default()
+        }),
+        button: "Show what it would move".to_owned(),
+        ..PostForm::default()
+    };
+    Ok(Some(Block::Section {
+        title: "Claim what is yours".to_owned(),
+        say: format!("The {} largest of {} resources without a team.", named.len().min(TICKED), named.len()),
+        blocks: vec![Block::Form(form)],
+    }))
+}
+
+/// Resources that can be ticked at once.
+const TICKED: usize = 50;
 
 fn months(ground: &Ground) -> Result<Block, Problem> {
     let (rows, _) = ground.spent("team,month", None, None, ground.trend())?;

@@ -2,7 +2,9 @@
 //!
 //! Reading order: `ground` (what a question is about), `words` (figures and their addresses), then the pages.
 
+mod act;
 mod charter;
+mod claims;
 mod coverage;
 mod data;
 mod explore;
@@ -31,6 +33,7 @@ use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use crate::people::Gate;
 use crate::view::View;
+use act::Acting;
 use ground::{Cached, Ground};
 
 /// Ways to read that are kept ready.
@@ -158,8 +161,12 @@ impl Site for Pages {
         self.gate.log_out(secret).map_err(|failure| failed(&failure))
     }
 
-    fn act(&self, _person: &Person, _ask: &Ask) -> Result<Done, Problem> {
-        Err(Problem::NotFound("There is no form with this address.".into()))
+    fn act(&self, person: &Person, ask: &Ask) -> Result<Done, Problem> {
+        // A form's fields are no reading: it is the present that is changed.
+        let here = Ask { path: ask.path.iter().take(1).cloned().collect(), parameters: Vec::new() };
+        let cached = self.view(&person.rights.reach(), &here)?;
+        let ground = Ground::new(&self.home, &self.runtime, &cached, person, &here)?;
+        act::act(&Acting { ground: &ground, person, ask })
     }
 
     fn answer(&self, person: &Person, ask: &Ask) -> Result<Answer, Problem> {
@@ -184,6 +191,8 @@ impl Site for Pages {
             ["resource"] => ("explore", resource::page(&ground)?),
             ["coverage"] => ("coverage", coverage::ledger(&ground)?),
             ["coverage", "residual"] => ("coverage", coverage::residual(&ground)?),
+            ["claims"] => ("claims", claims::list(&ground)?),
+            ["claims", number] => ("claims", claims::page(&ground, number)?),
             ["latency"] => ("latency", latency::page(&ground)?),
             ["pools"] => ("pools", pools::page(&ground)?),
             ["org"] => ("org", org::page(&ground)?),

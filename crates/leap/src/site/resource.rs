@@ -106,11 +106,15 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
         }],
     ));
     page.blocks.push(daily(ground, id, &days, total));
-    page.blocks.push(Block::Section {
-        title: "Not yours?".to_owned(),
-        say: "Say whose it is; the other team is asked first, and nothing changes before it accepts.".to_owned(),
-        blocks: vec![Block::Text(format!("leap dispute {} --to TEAM --reason '…'", words::shell(id)))],
-    });
+    if let Some(form) = super::claims::form(ground, id) {
+        page.blocks.push(Block::Section {
+            title: "Whose is it?".to_owned(),
+            say: "Who has it, or gets it, is asked first, and nothing changes before they accept. What nobody owns is \
+                  yours at once."
+                .to_owned(),
+            blocks: vec![form],
+        });
+    }
     Ok(page)
 }
 

@@ -1,5 +1,6 @@
 //! The addresses of the pages and forms, who may ask them, and the parameters that they know.
 
+use leap_terms::Deed;
 use leap_web::site::{Ask, Needs, Problem, Route};
 
 use super::parameter;
@@ -11,14 +12,27 @@ const fn page(path: &'static str, about: &'static str, own: &'static [&'static s
     Route { method: "GET", path, about, every: EVERY, own, needs, is_page: true }
 }
 
+const fn form(path: &'static str, about: &'static str, own: &'static [&'static str], needs: Needs) -> Route {
+    Route { method: "POST", path, about, every: &["format"], own, needs, is_page: true }
+}
+
+/// Fields of a claim.
+const CLAIM: &[&str] = &["kind", "resource", "where", "team", "reason", "evidence", "effective", "expires", "expect"];
+
 /// All of them.
-pub(super) const ROUTES: [Route; 14] = [
+pub(super) const ROUTES: [Route; 20] = [
     page("/", "Charter: spend, its largest owners, what changed", &["under"], Needs::Person),
     page("/team/{unit}", "A unit: cost by service and month", &[], Needs::Person),
     page("/explore", "Cost by any dimensions, or the charges", EXPLORE, Needs::Person),
     page("/resource", "Why a resource belongs to whom", &["id"], Needs::Person),
     page("/coverage", "The ledger: bill = teams + residual", &[], Needs::Everything),
     page("/coverage/residual", "What no team owns, by reason", &[], Needs::Everything),
+    page("/claims", "Claims and disputes", &[], Needs::Person),
+    page("/claims/{number}", "One of them, and its answers", &[], Needs::Person),
+    form("/claims/new", "Say whose something is", CLAIM, Needs::Deed(Deed::Answer)),
+    form("/claims/{number}/accept", "Accept it", &["note", "expect"], Needs::Deed(Deed::Answer)),
+    form("/claims/{number}/decline", "Decline it", &["note"], Needs::Deed(Deed::Answer)),
+    form("/claims/{number}/withdraw", "Take it back", &["note"], Needs::Deed(Deed::Answer)),
     page("/latency", "Whose the slow requests are", &["api", "quantile", "by"], Needs::Everything),
     page("/pools", "Shared platforms", &[], Needs::Everything),
     page("/org", "Units with their cost", &[], Needs::Person),

@@ -17,11 +17,12 @@ const LISTED: usize = 12;
 
 const KINDS: [&str; 8] = ["unit", "team", "service", "resource", "rule", "pool", "source", "page"];
 
-const PAGES: [(&str, &[&str]); 9] = [
+const PAGES: [(&str, &[&str]); 10] = [
     ("Charter", &[]),
     ("Explore", &["explore"]),
     ("Coverage", &["coverage"]),
     ("Residual", &["coverage", "residual"]),
+    ("Claims", &["claims"]),
     ("Pools", &["pools"]),
     ("Org", &["org"]),
     ("Periods", &["periods"]),

@@ -179,7 +179,7 @@ fn every_address_answers_those_who_may_and_nobody_else() {
                 ("POST", "/preferences" | "/logout") => &[303],
                 ("POST", "/login") => &[401, 429],
                 ("POST", _) => &[404, 422],
-                (_, "/assets/{digest}/{file}") => &[404],
+                (_, "/assets/{digest}/{file}" | "/claims/{number}") => &[404],
                 _ => &[200],
             };
             if address.path != "/logout" {
@@ -196,8 +196,7 @@ fn every_address_answers_those_who_may_and_nobody_else() {
             if address.is_page {
                 let api = format!("/api/v1{own}");
                 let refused: &[u16] = if roles.is_none() { &[401] } else { &[403] };
-                let api_done: &[u16] = if address.method == "POST" { &[404, 422] } else { &[200] };
-                check(&address.method, &api, if allowed { api_done } else { refused });
+                check(&address.method, &api, if allowed { done } else { refused });
             }
             if address.path.contains("{unit}") && roles.is_some() {
                 let sees_all = roles.is_some_and(|roles| roles.iter().any(|role| !role.contains('@')));
@@ -264,7 +263,7 @@ fn who_sees_a_part_learns_nothing_of_the_rest() {
         }
     }
     // What is not theirs and what does not exist are told apart by nothing.
-    let of = |unit: &str| as_person(&site, "GET", &format!("/team/{unit}"), &part).body.replace(unit, "X");
+    let of = |unit: &str| as_person(&site, "GET", &format!("/team/{unit}"), &part).body.replace(&format!("\u{201c}{unit}\u{201d}"), "X");
     let without_request = |text: String| text.split("Request").next().unwrap_or_default().to_owned();
     assert_eq!(without_request(of("b")), without_request(of("zz")));
     // Their own is there, to the last digit.
@@ -385,4 +384,100 @@ fn beyond_this_machine_there_is_a_login_and_tls_or_nothing() {
     let (pem, key) = (home.path("empty.pem"), home.path("none.pem"));
     let (pem, key) = (pem.to_str().expect("a path"), key.to_str().expect("a path"));
     refused(&["--listen", "0.0.0.0:0", "--tls-cert", pem, "--tls-key", key], "holds no certificate");
+}
+
+/// Sends a form as a person.
+fn send(site: &Site, cookie: &str, path: &str, fields: &str) -> Answer {
+    let origin = format!("http://{}", site.address);
+    let headers =
+        [("Origin", origin.as_str()), ("Cookie", cookie), ("Content-Type", "application/x-www-form-urlencoded")];
+    site.ask("POST", path, &headers, fields)
+}
+
+/// The value of a hidden field of a page.
+fn hidden(page: &str, name: &str) -> String {
+    let mark = format!("name=\"{name}\" value=\"");
+    let at = page.find(&mark).unwrap_or_else(|| panic!("no {name} in {page}"));
+    page[at + mark.len()..].split('"').next().expect("a value").to_owned()
+}
+
+#[test]
+fn claims_are_previewed_agreed_to_and_answered_by_who_is_asked() {
+    let home = home();
+    for (name, roles) in [
+        ("eve", &["administrator"][..]),
+        ("lea-a", &["team-lead@a"]),
+        ("leo-b", &["team-lead@b"]),
+        ("val-a", &["viewer@a"]),
+        ("stu", &["steward"]),
+    ] {
+        assert_eq!(add(&home, name, roles).code, 0);
+    }
+    let site = Site::start(&home);
+    let [lea, leo, val, stu] = ["lea-a", "leo-b", "val-a", "stu"].map(|name| cookie(&site, name));
+    let before = home.digest();
+    // a claims what b has: b is asked, and a does not see what it costs b.
+    let claim = "kind=claim&resource=secret-b&team=a&reason=ours+since+July&effective=2026-07-01";
+    let preview = send(&site, &lea, "/claims/new", claim);
+    assert_eq!(preview.status, 200, "{}", preview.body);
+    assert!(
+        preview.body.contains("Nothing was changed yet") && preview.body.contains("do not see"),
+        "{}",
+        preview.body
+    );
+    assert!(!preview.body.contains("20.12") && !preview.body.contains("31.87"), "{}", preview.body);
+    assert_eq!(home.digest(), before, "a preview changes nothing");
+    assert!(site.ask("GET", "/claims", &[("Cookie", lea.as_str())], "").body.contains("Nobody has claimed"));
+    let expect = hidden(&preview.body, "expect");
+    let stale = send(&site, &lea, "/claims/new", &format!("{claim}&expect={}", "0".repeat(64)));
+    assert_eq!(stale.status, 409, "{}", stale.body);
+    // Not for another team, not as a viewer, not by a token.
+    assert_eq!(send(&site, &lea, "/claims/new", &claim.replace("team=a", "team=c")).status, 403);
+    assert_eq!(send(&site, &val, "/claims/new", claim).status, 403);
+    assert_eq!(send(&site, &lea, "/claims/new", "kind=claim&where=1%3D1&team=a&reason=x").status, 422);
+    let token = format!("Bearer {}", home.ok(&["token", "add", "--user", "lea-a", "--for", "x"]).trim());
+    assert_eq!(as_person(&site, "POST", "/claims/new", &token).status, 403);
+    let made = send(&site, &lea, "/claims/new", &format!("{claim}&expect={expect}"));
+    assert_eq!((made.status, made.header("location")), (303, "/claims/1"), "{}", made.body);
+    // Who is asked answers: not who made it, not somebody else.
+    assert_eq!(send(&site, &lea, "/claims/1/accept", "").status, 403);
+    assert_eq!(send(&site, &val, "/claims/1/accept", "").status, 403);
+    assert_eq!(send(&site, &lea, "/claims/1/decline", "").status, 403);
+    let preview = send(&site, &leo, "/claims/1/accept", "note=fair");
+    assert_eq!(preview.status, 200, "{}", preview.body);
+    assert!(preview.body.contains("31.88"), "what moves, to the cent: {}", preview.body);
+    let expect = hidden(&preview.body, "expect");
+    // The world changes before b agrees: what was seen is no longer what would happen.
+    let more = [("2026-09-01", "secret-b", "b", "5")];
+    home.ingest(&home.write("2026-09.csv", &bill("2026-09", &more)));
+    assert_eq!(send(&site, &leo, "/claims/1/accept", &format!("expect={expect}")).status, 409);
+    let preview = send(&site, &leo, "/claims/1/accept", "note=fair");
+    let expect = hidden(&preview.body, "expect");
+    let done = send(&site, &leo, "/claims/1/accept", &format!("note=fair&expect={expect}"));
+    assert_eq!((done.status, done.header("location")), (303, "/claims/1"), "{}", done.body);
+    let again = send(&site, &leo, "/claims/1/accept", &format!("expect={expect}"));
+    assert_eq!(again.status, 422, "it is answered once: {}", again.body);
+    let spent = home.spend("team", &["--period", "2026-08"]);
+    assert!(spent.contains(&("a".to_owned(), "120.875".to_owned())), "{spent:?}");
+    let trail = home.ok(&["audit", "list", "--format", "json"]);
+    assert!(trail.contains("\"lea-a\"") && trail.contains("\"leo-b\""), "the trail names who was logged in: {trail}");
+    // What nobody owns: a steward ticks and assigns it, and it holds at once.
+    let residual = site.ask("GET", "/coverage/residual", &[("Cookie", stu.as_str())], "").body;
+    assert!(residual.contains("type=\"checkbox\" name=\"resource\" value=\"secret-none\""), "{residual}");
+    let assign = "kind=assign&resource=secret-none&resource=i-none&team=c&reason=theirs&effective=2026-08-01";
+    assert_eq!(send(&site, &lea, "/claims/new", assign).status, 403);
+    let preview = send(&site, &stu, "/claims/new", assign);
+    assert!(preview.body.contains("holds at once") && preview.body.contains("3.38"), "{}", preview.body);
+    let expect = hidden(&preview.body, "expect");
+    let done = send(&site, &stu, "/claims/new", &format!("{assign}&expect={expect}"));
+    assert_eq!(done.status, 303, "{}", done.body);
+    let spent = home.spend("team", &["--period", "2026-08"]);
+    assert!(spent.contains(&("c".to_owned(), "3.375".to_owned())), "{spent:?}");
+    // Taken back, everything is as it was.
+    assert_eq!(send(&site, &lea, "/claims/2/withdraw", "").status, 404, "a claim of others is not there");
+    assert_eq!(send(&site, &stu, "/claims/2/withdraw", "").status, 303);
+    assert_eq!(send(&site, &lea, "/claims/1/withdraw", "note=we+were+wrong").status, 303);
+    let spent = home.spend("team", &["--period", "2026-08"]);
+    assert!(spent.contains(&("b".to_owned(), "20.125".to_owned())), "{spent:?}");
+    home.verified();
 }
