@@ -17,6 +17,7 @@ fn table(table: &Table) -> Value {
         "caption": table.caption,
         "unit": table.unit,
         "sum": table.sum.as_ref().map(|(sum, _)| sum),
+        "ratio": table.ratio.as_ref().map(|(over, under)| json!({ "over": over, "under": under })),
         "rows": rows(&table.rows),
         "next": table.next.as_ref().map(|next| &next.href),
     })
@@ -55,7 +56,7 @@ fn text(cell: &Cell) -> String {
         Cell::Empty | Cell::None | Cell::Why(..) | Cell::Tick(..) => String::new(),
         Cell::Text(text) | Cell::Badge(_, text) => text.clone(),
         Cell::Link(link) | Cell::Id(link) => link.text.clone(),
-        Cell::Figure(figure) => figure.exact.clone(),
+        Cell::Figure(figure) | Cell::Ratio(figure, _) => figure.exact.clone(),
         Cell::Number(exact, _) => exact.clone(),
     }
 }
@@ -73,7 +74,7 @@ pub fn csv(page: &Page) -> String {
             row.cells
                 .iter()
                 .map(|cell| match cell {
-                    Cell::Figure(_) | Cell::Number(..) => text(cell),
+                    Cell::Figure(_) | Cell::Ratio(..) | Cell::Number(..) => text(cell),
                     _ => field(&guarded(&text(cell))),
                 })
                 .collect(),

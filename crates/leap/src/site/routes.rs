@@ -12,7 +12,7 @@ const fn page(path: &'static str, about: &'static str, own: &'static [&'static s
 }
 
 /// All of them.
-pub(super) const ROUTES: [Route; 14] = [
+pub(super) const ROUTES: [Route; 16] = [
     page("/", "Charter: spend, its largest owners, what changed", &["under"], Needs::Person),
     page("/team/{unit}", "A unit: cost by service and month", &[], Needs::Person),
     page("/explore", "Cost by any dimensions, or the charges", EXPLORE, Needs::Person),
@@ -23,6 +23,13 @@ pub(super) const ROUTES: [Route; 14] = [
     page("/pools", "Shared platforms", &[], Needs::Everything),
     page("/org", "Units with their cost", &[], Needs::Person),
     page("/periods", "Billing periods and their statements", &[], Needs::Everything),
+    page(
+        "/volume",
+        "Business volume by day, and spend in basis points of it",
+        &["under", "metric"],
+        Needs::Person,
+    ),
+    page("/engineers", "Spend in engineers", &["under"], Needs::Person),
     page("/data", "Sources, deliveries, snapshots", &["tab"], Needs::Everything),
     page("/data/audit", "Who changed what", &["after", "who", "what"], Needs::Everything),
     page("/search", "Names", &["q", "kind", "limit"], Needs::Person),

@@ -17,7 +17,7 @@ const LISTED: usize = 12;
 
 const KINDS: [&str; 8] = ["unit", "team", "service", "resource", "rule", "pool", "source", "page"];
 
-const PAGES: [(&str, &[&str]); 9] = [
+const PAGES: [(&str, &[&str]); 10] = [
     ("Charter", &[]),
     ("Explore", &["explore"]),
     ("Coverage", &["coverage"]),
@@ -26,6 +26,7 @@ const PAGES: [(&str, &[&str]); 9] = [
     ("Org", &["org"]),
     ("Periods", &["periods"]),
     ("Data", &["data"]),
+    ("Business volume", &["volume"]),
     ("Audit trail", &["data", "audit"]),
 ];
 
