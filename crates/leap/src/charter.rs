@@ -312,10 +312,33 @@ pub(crate) fn parts(change: &BpsChange) -> Option<[Exact; 3]> {
     Some([cost, total - cost, total])
 }
 
-/// `+3.10 bps since 2026-08: cost +2.40, business volume +0.70.`
-pub(crate) fn sentence(change: &BpsChange, before: Period, text: impl Fn(Exact) -> String) -> Option<String> {
+/// What causes of a change of cost did to basis points, measured by the volume of before: largest first, adding up to what
+/// cost did as shown. The largest takes what rounding leaves; what shows as nothing is left out.
+pub(crate) fn caused<C: Copy>(change: &BpsChange, causes: &[(C, Money)], volume: Exact) -> Option<Vec<(C, Exact)>> {
+    let [cost, ..] = parts(change)?;
+    let mut shown = Vec::new();
+    for (cause, amount) in causes {
+        shown.push((*cause, bps(&Wide::from(*amount), volume)?.rounded(BPS_DECIMALS)?));
+    }
+    shown.sort_by_key(|(_, part)| std::cmp::Reverse(part.abs()));
+    let sum: Exact = shown.iter().map(|(_, part)| *part).sum();
+    shown.first_mut()?.1 += cost - sum;
+    shown.retain(|(_, part)| !part.is_zero());
+    Some(shown)
+}
+
+/// `+3.10 bps since 2026-08: cost +2.40 (usage +2.60, mix -0.20), business volume +0.70.`, with what cost is made of in
+/// brackets where that is known.
+pub(crate) fn sentence(
+    change: &BpsChange,
+    before: Period,
+    causes: &[(&str, Exact)],
+    text: impl Fn(Exact) -> String,
+) -> Option<String> {
     let [cost, volume, total] = parts(change)?;
-    Some(format!("{} bps since {before}: cost {}, business volume {}.", text(total), text(cost), text(volume)))
+    let causes: Vec<String> = causes.iter().map(|(word, part)| format!("{word} {}", text(*part))).collect();
+    let causes = if causes.is_empty() { String::new() } else { format!(" ({})", causes.join(", ")) };
+    Some(format!("{} bps since {before}: cost {}{causes}, business volume {}.", text(total), text(cost), text(volume)))
 }
 
 /// With so many decimals, a dot, and no grouping.
@@ -490,7 +513,7 @@ fn print(
         }
         for earlier in [then, last] {
             let Some(change) = now.bps_since(earlier) else { continue };
-            let said = sentence(&change, earlier.period, |amount| signed(amount, BPS_DECIMALS));
+            let said = sentence(&change, earlier.period, &[], |amount| signed(amount, BPS_DECIMALS));
             let (Some([cost, volume, total]), Some(said)) = (parts(&change), said) else { continue };
             sentences.push(format!("{currency}: {said}"));
             let fixed = |amount| fixed(amount, BPS_DECIMALS);
@@ -554,7 +577,7 @@ mod tests {
         let [cost, volume, total] = parts(&told).unwrap();
         assert_eq!(cost + volume, total);
         assert_eq!(
-            sentence(&told, "2026-08".parse().unwrap(), |amount| signed(amount, 2)).unwrap(),
+            sentence(&told, "2026-08".parse().unwrap(), &[], |amount| signed(amount, 2)).unwrap(),
             "+4.60 bps since 2026-08: cost +3.33, business volume +1.27."
         );
         for (a, b, c, d) in [("1", "3", "2", "7"), ("-5", "11", "5", "13"), ("0", "1", "0", "9"), ("7", "9", "7", "9")]
@@ -562,6 +585,20 @@ mod tests {
             let [cost, volume, total] = parts(&change((a, b), (c, d))).unwrap();
             assert_eq!(cost + volume, total, "{a}/{b} → {c}/{d}");
         }
+    }
+
+    #[test]
+    fn causes_of_cost_add_up_to_what_cost_did_as_shown() {
+        let money = |text: &str| text.parse::<Money>().unwrap();
+        let told = change(("100", "30000"), ("110", "29000"));
+        let causes = [("mix", money("-0.005")), ("usage", money("3.335")), ("price", money("6.67"))];
+        let caused = caused(&told, &causes, money("30000")).unwrap();
+        assert_eq!(caused.iter().map(|(_, part)| *part).sum::<Exact>(), parts(&told).unwrap()[0]);
+        assert_eq!(
+            sentence(&told, "2026-08".parse().unwrap(), &caused, |amount| signed(amount, 2)).unwrap(),
+            "+4.60 bps since 2026-08: cost +3.33 (price +2.22, usage +1.11), business volume +1.27."
+        );
+        assert_eq!(super::caused::<&str>(&told, &[], money("30000")), None);
     }
 
     #[test]

@@ -61,12 +61,15 @@ fn text(cell: &Cell) -> String {
     }
 }
 
-/// The table that adds up (else the first one) as CSV (RFC 4180), without its foot.
-pub fn csv(page: &Page) -> String {
+/// A table as CSV (RFC 4180), without its foot: the one with this id, or without one the table that adds up, else the first.
+/// `None` where no table has the id.
+pub fn csv(page: &Page, id: Option<&str>) -> Option<String> {
     let tables = page.tables();
-    let Some(table) = tables.iter().find(|table| table.sum.is_some()).or(tables.first()) else {
-        return String::new();
+    let table = match id {
+        Some(id) => Some(tables.iter().find(|table| table.id.trim_start_matches("t-") == id)?),
+        None => tables.iter().find(|table| table.sum.is_some()).or(tables.first()),
     };
+    let Some(table) = table else { return Some(String::new()) };
     let line = |cells: Vec<String>| cells.join(",") + "\r\n";
     let mut out = line(names(table).iter().map(|name| field(&guarded(name))).collect());
     for row in &table.rows {
@@ -80,7 +83,7 @@ pub fn csv(page: &Page) -> String {
                 .collect(),
         );
     }
-    out
+    Some(out)
 }
 
 /// A field of CSV, in quotes where it needs them (RFC 4180).
@@ -117,7 +120,7 @@ mod tests {
 
     #[test]
     fn csv_is_exact_and_no_formula_runs() {
-        assert_eq!(csv(&page()), "Team,Cost,Why\r\n\"'=cmd|' /C calc'!A0, \"\"x\"\"\",-12.5,\r\n");
+        assert_eq!(csv(&page(), None).unwrap(), "Team,Cost,Why\r\n\"'=cmd|' /C calc'!A0, \"\"x\"\"\",-12.5,\r\n");
     }
 
     #[test]
@@ -128,7 +131,8 @@ mod tests {
             table.rows[0].cells[2] = Cell::Number("7".into(), "7".into());
         }
         assert_eq!(json(&page, "")["tables"][0]["rows"][0]["Cost (2)"], "7");
-        assert!(csv(&page).starts_with("Team,Cost,Cost (2)\r\n"));
+        assert!(csv(&page, Some("team")).unwrap().starts_with("Team,Cost,Cost (2)\r\n"));
+        assert_eq!(csv(&page, Some("other")), None);
     }
 
     #[test]

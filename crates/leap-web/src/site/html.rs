@@ -6,8 +6,8 @@ use leap_terms::Rights;
 
 use super::assets;
 use super::model::{
-    Block, Cell, Chart, Column, Field, Figure, Filters, Frame, Input, InputKind, Link, Page, PostForm, RATIOS, Row, Table,
-    Tone,
+    Block, Cell, Chart, Column, Field, Figure, Filters, Frame, Input, InputKind, Link, Page, PostForm, RATIOS, Row,
+    Table, Tone,
 };
 use super::person::{Person, Proof};
 

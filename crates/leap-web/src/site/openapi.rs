@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::route::{Needs, OWN, Route};
 
 /// What parameters mean.
-const ABOUT: [(&str, &str); 19] = [
+const ABOUT: [(&str, &str); 20] = [
     ("period", "2026-09, 2026-07..2026-09, 2026, or days; default: the last complete billing period"),
     ("measure", "a currency, bps or engineers; default: the currency of most of the bill"),
     ("cost", "effective, billed, contracted or list"),
@@ -15,6 +15,7 @@ const ABOUT: [(&str, &str); 19] = [
     ("as_known_on", "a time: only what was known then"),
     ("pools", "shared or kept"),
     ("format", "json or csv"),
+    ("table", "of CSV: which table of the page; default: the one that adds up"),
     ("under", "a unit's id: it and what is below it"),
     ("by", "dimensions by comma"),
     ("where", "a SQL predicate over FOCUS columns"),

@@ -35,14 +35,14 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
     let delta = ground.deltas(total, earlier, last_year);
     let measured = Measured::of(ground, under, [(ground.period, total), (before, earlier), (year, last_year)])?;
     let why = bridge.as_ref().map_or_else(String::new, |bridge| sentence(bridge, before));
-    page.blocks.push(measured.headline(&why).unwrap_or_else(|| Block::Headline {
+    page.blocks.push(measured.headline(&why, bridge.as_ref()).unwrap_or_else(|| Block::Headline {
         figure: headline(total, ground.rows(&unit)),
         unit: format!("{} {}", ground.currency, ground.cost.word()),
         delta,
         say: why,
     }));
     page.blocks.push(Block::Facts(facts(ground, total)?));
-    page.blocks.push(measured.of_all());
+    page.blocks.push(measured.of_all(bridge.as_ref()));
     page.blocks.push(trend(ground, &measured)?);
     // Teams first, the residual last: it has no place among those who can act.
     let teams: Vec<(String, Money)> = now

@@ -34,7 +34,7 @@ pub(super) const MONTHS: i32 = 13;
 /// Parameters that every link carries on.
 const CARRIED: [&str; 6] = ["measure", "cost", "basis", "org", "as_known_on", "pools"];
 /// Parameters that are no dimension.
-const OWN: [&str; 16] = [
+const OWN: [&str; 17] = [
     "period",
     "under",
     "measure",
@@ -51,6 +51,7 @@ const OWN: [&str; 16] = [
     "rows",
     "chart",
     "format",
+    "table",
 ];
 
 type Rows = (Vec<SpendRow>, BTreeMap<Currency, Money>);
@@ -504,7 +505,7 @@ impl<'g> Ground<'g> {
 
     /// Parameters of this page that its forms keep, but for the period and the measure.
     fn hidden(&self) -> Vec<(String, String)> {
-        let own = |name: &str| matches!(name, "period" | "measure" | "after" | "format");
+        let own = |name: &str| matches!(name, "period" | "measure" | "after" | "format" | "table");
         self.ask.parameters.iter().filter(|(name, value)| !own(name) && !value.is_empty()).cloned().collect()
     }
 

@@ -2,6 +2,7 @@
 //! headline in the one that was chosen (`measure=`). The figures are those of `leap charter`.
 
 use leap_orient::currency::Wide;
+use leap_orient::reading::bridge::{Bridge, Cause};
 use leap_terms::{Currency, Exact, Money, Period, TeamId};
 use leap_web::site::model::{Block, Cell, Chart, Column, Figure, Row, Table, Tone};
 use leap_web::site::{Ask, Problem};
@@ -122,13 +123,25 @@ impl<'m> Measured<'m> {
         Some(quotient(&shown, self.to("engineers", reading.period)))
     }
 
-    /// What changed of basis points, in words; nothing where it is not known.
-    pub(super) fn sentence(&self) -> Option<String> {
-        sentence(&self.now.bps_since(&self.before)?, self.before.period, |amount| with_sign(amount, BPS_DECIMALS))
+    /// What changed of basis points, in words, with the causes of what cost did where cost is not converted; nothing where it
+    /// is not known.
+    fn sentence(&self, bridge: Option<&Bridge>) -> Option<String> {
+        let change = self.now.bps_since(&self.before)?;
+        let of = self.ground.measures.volume.as_ref().ok()?;
+        let before = self.before.bps.as_ref().ok()?.volume;
+        let own = |bridge: &&Bridge| {
+            of.currency == self.ground.currency && bridge.change() == self.now.cost - self.before.cost
+        };
+        let causes = bridge.filter(own).and_then(|bridge| {
+            let causes = Cause::ALL.map(|cause| (cause.word(), bridge.total(cause)));
+            charter::caused(&change, &causes, before)
+        });
+        let text = |amount: Exact| with_sign(amount, BPS_DECIMALS);
+        sentence(&change, self.before.period, &causes.unwrap_or_default(), text)
     }
 
     /// The headline in basis points or engineers; `None` for money, and where there is no such figure.
-    pub(super) fn headline(&self, why: &str) -> Option<Block> {
+    pub(super) fn headline(&self, why: &str, bridge: Option<&Bridge>) -> Option<Block> {
         let ground = self.ground;
         let against = |change: Option<String>, earlier: &Reading| {
             change.map(|change| format!("{change} against {}", period_text(earlier.period)))
@@ -147,7 +160,7 @@ impl<'m> Measured<'m> {
                     figure: self.bps(&self.now)?,
                     unit: format!("bps of {} ({} {})", of.name, ground.currency, ground.cost.word()),
                     delta: earlier.iter().filter_map(|one| against(change(one), one)).collect(),
-                    say: self.sentence().unwrap_or_default(),
+                    say: self.sentence(bridge).unwrap_or_default(),
                 })
             }
             Measure::Engineers => {
@@ -165,17 +178,17 @@ impl<'m> Measured<'m> {
 
     /// All measures in one table, with the sentence and with what a reader should know of the days; on the page of a team only
     /// where there is something besides money.
-    pub(super) fn of_team(&self) -> Option<Block> {
+    pub(super) fn of_team(&self, bridge: Option<&Bridge>) -> Option<Block> {
         let measures = &self.ground.measures;
-        (measures.volume.is_ok() || measures.engineer.is_ok()).then(|| self.block(Vec::new()))
+        (measures.volume.is_ok() || measures.engineer.is_ok()).then(|| self.block(bridge, Vec::new()))
     }
 
     /// The same, with what is missing.
-    pub(super) fn of_all(&self) -> Block {
-        self.block(self.ground.measures.missing())
+    pub(super) fn of_all(&self, bridge: Option<&Bridge>) -> Block {
+        self.block(bridge, self.ground.measures.missing())
     }
 
-    fn block(&self, missing: Vec<String>) -> Block {
+    fn block(&self, bridge: Option<&Bridge>, missing: Vec<String>) -> Block {
         let ground = self.ground;
         let [now, before, year] = [&self.now, &self.before, &self.year];
         let mut rows = vec![self.money()];
@@ -235,7 +248,11 @@ impl<'m> Measured<'m> {
         for note in ground.measures.notes(&[now, before, year]).into_iter().chain(missing) {
             blocks.push(Block::Notice(Tone::Info, format!("{}.", capital(&note)), None));
         }
-        Block::Section { title: "Against the business".to_owned(), say: self.sentence().unwrap_or_default(), blocks }
+        Block::Section {
+            title: "Against the business".to_owned(),
+            say: self.sentence(bridge).unwrap_or_default(),
+            blocks,
+        }
     }
 
     fn money(&self) -> Row {

@@ -5,7 +5,7 @@ use leap_web::site::{Ask, Needs, Problem, Route};
 use super::parameter;
 
 /// Parameters of every page.
-const EVERY: &[&str] = &["period", "measure", "cost", "basis", "org", "as_known_on", "pools", "format"];
+const EVERY: &[&str] = &["period", "measure", "cost", "basis", "org", "as_known_on", "pools", "format", "table"];
 
 const fn page(path: &'static str, about: &'static str, own: &'static [&'static str], needs: Needs) -> Route {
     Route { method: "GET", path, about, every: EVERY, own, needs, is_page: true }
@@ -23,12 +23,7 @@ pub(super) const ROUTES: [Route; 16] = [
     page("/pools", "Shared platforms", &[], Needs::Everything),
     page("/org", "Units with their cost", &[], Needs::Person),
     page("/periods", "Billing periods and their statements", &[], Needs::Everything),
-    page(
-        "/volume",
-        "Business volume by day, and spend in basis points of it",
-        &["under", "metric"],
-        Needs::Person,
-    ),
+    page("/volume", "Business volume by day, and spend in basis points of it", &["under", "metric"], Needs::Person),
     page("/engineers", "Spend in engineers", &["under"], Needs::Person),
     page("/data", "Sources, deliveries, snapshots", &["tab"], Needs::Everything),
     page("/data/audit", "Who changed what", &["after", "who", "what"], Needs::Everything),

@@ -51,7 +51,7 @@ pub(super) fn page(ground: &Ground, unit: &str) -> Result<Page, Problem> {
     let delta = ground.deltas(total, earlier, last_year);
     let measured = Measured::of(ground, under, [(ground.period, total), (before, earlier), (year, last_year)])?;
     let why = bridge.as_ref().map_or_else(String::new, |bridge| sentence(bridge, before));
-    page.blocks.push(measured.headline(&why).unwrap_or_else(|| Block::Headline {
+    page.blocks.push(measured.headline(&why, bridge.as_ref()).unwrap_or_else(|| Block::Headline {
         figure: headline(total, rows(&[])),
         unit: format!("{} {}", ground.currency, ground.cost.word()),
         delta,
@@ -91,7 +91,7 @@ pub(super) fn page(ground: &Ground, unit: &str) -> Result<Page, Problem> {
         ));
     }
     page.blocks.push(Block::Facts(facts));
-    page.blocks.extend(measured.of_team());
+    page.blocks.extend(measured.of_team(bridge.as_ref()));
     if let Some(children) = children(ground, &id, total)? {
         page.blocks.push(Block::Section {
             title: "Units below".to_owned(),

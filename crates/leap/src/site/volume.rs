@@ -77,7 +77,7 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
     };
     let ratio = reading.as_ref().and_then(|reading| reading.bps.as_ref().ok());
     if let Some(bps) = ratio {
-        page.blocks.push(Block::Facts(facts(ground, bps)));
+        page.blocks.push(Block::Facts(facts(ground, bps)?));
     }
     if let Some(reading) = &reading {
         for note in ground.measures.notes(&[reading]).into_iter().filter(|note| !note.starts_with("no engineers")) {
@@ -119,20 +119,19 @@ fn last(ground: &Ground, name: &str, span: Period) -> Link {
     Link::new(format!("It is known of {span}"), ground.to(&["volume"], &[("metric", name), ("period", &month)]))
 }
 
-fn facts(ground: &Ground, bps: &Bps) -> Vec<(String, Cell, String, String)> {
+fn facts(ground: &Ground, bps: &Bps) -> Result<Vec<(String, Cell, String, String)>, Problem> {
     let text = period_text(bps.days);
     let volume = ground.measures.volume.as_ref().ok();
     let converted = volume.filter(|of| of.currency != ground.currency);
     let below = |words: &str| if bps.days == ground.period { words.to_owned() } else { format!("{words} {text}") };
-    let cost: Exact = bps.cost.rounded().unwrap_or_default();
     let spend = match converted {
-        None => loose(cost, ground.rows(&of(ground, &text))),
-        Some(_) => Cell::Number(cost.to_string(), cents(cost)),
+        None => loose(ground.spent("team", None, ground.under.as_ref(), bps.days)?.1, ground.rows(&of(ground, &text))),
+        Some(_) => Cell::Number(bps.cost.to_string(), cents(bps.cost.rounded().unwrap_or_default())),
     };
     let currency = volume.map_or_else(String::new, |of| of.currency.to_string());
     let by_rate = if converted.is_some() { "by the rates of each month" } else { "of the days with both" };
     let shown = bps.shown().unwrap_or_default();
-    vec![
+    Ok(vec![
         ("Spend".to_owned(), spend, currency.clone(), below(by_rate)),
         (
             "Business volume".to_owned(),
@@ -146,7 +145,7 @@ fn facts(ground: &Ground, bps: &Bps) -> Vec<(String, Cell, String, String)> {
             "bps".to_owned(),
             "spend · 10,000 ÷ business volume".to_owned(),
         ),
-    ]
+    ])
 }
 
 /// All metrics, each with a link to its days.
