@@ -46,12 +46,12 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
         Some(name) => Some(name),
         None => counted.map(|of| of.name.as_str()).or_else(|| volume.metrics().next().map(|(name, _)| name)),
     };
-    let mut page = Page {
-        title: "Business volume".to_owned(),
-        crumbs: vec![Link::new("Data", ground.to(&["data"], &[])), Link::new("Business volume", "")],
-        tabs: data::tabs(ground, "volume"),
-        ..Page::default()
-    };
+    let mut page = Page { title: "Business volume".to_owned(), ..Page::default() };
+    // The other views of data are not for who sees a part of the company.
+    if ground.view().reach().is_everything() {
+        page.crumbs = vec![Link::new("Data", ground.to(&["data"], &[])), Link::new("Business volume", "")];
+        page.tabs = data::tabs(ground, "volume");
+    }
     let Some((name, metric)) = name.and_then(|name| Some((name, volume.metric(name)?))) else {
         page.sub = "What the business did, by day".to_owned();
         page.blocks.push(Block::Nothing(

@@ -92,7 +92,7 @@ fn volume_is_taken_in_restated_and_known_as_it_was() {
         text(&answer["rows"][0]["value"])
     };
     assert_eq!(shown(&[]), "1240.000000000000000001");
-    assert_eq!(shown(&["--as-known-on", &text(&first["recorded_at"])]), "1240");
+    assert_eq!(shown(&["--as-known-on", &text(&first["recorded"])]), "1240");
     assert_eq!(shown(&["--snapshot", &text(&first["id"])]), "1240");
     let list = home.json(&["volume", "list"]);
     let told: Vec<_> = ["metric", "currency", "first day", "last day", "days", "total"]
@@ -144,7 +144,7 @@ fn a_file_with_a_wrong_row_is_refused_whole_and_says_what_to_do() {
     home.write("folder/2026-09.csv", &bill("2026-09", &[("2026-09-01", "i-1", "a", "1")]));
     home.write("folder/volume.csv", "date,metric,value\n2026-09-01,payment_volume,3\n");
     let formats: Vec<String> = home.ingest(&home.path("folder")).iter().map(|one| text(&one["format"])).collect();
-    assert_eq!(formats, ["business volume", "FOCUS"]);
+    assert_eq!(formats, ["business volume", "focus"]);
 }
 
 #[test]
@@ -184,10 +184,9 @@ fn basis_points_and_engineers_are_what_a_hand_computes() {
     assert_eq!(changes[2..].iter().map(|(_, change)| change.as_str()).collect::<Vec<_>>(), ["-4.37", "0.1"]);
     let of_a = rows(&site, "/team/a?period=2026-08", "measures", "Measure", "2026-08");
     assert_eq!(of_a[2].1, "28.62");
-    assert!(
-        site.page("/?period=2026-08")
-            .contains("\u{2212}4.37 bps since 2026-07: cost +3.87, business volume \u{2212}8.24.")
-    );
+    let charter = site.page("/?period=2026-08");
+    let said = "\u{2212}4.37 bps since 2026-07: cost +3.87 (price +3.87), business volume \u{2212}8.24.";
+    assert!(charter.contains(said), "{charter}");
     let headline = site.page("/?period=2026-08&measure=bps");
     assert!(headline.contains("data-v=\"34.34\" data-u=\"bps\" data-k=\"ratio\">34.34</a>"), "{headline}");
     assert!(site.page("/team/a?period=2026-08&measure=engineers").contains("data-v=\"1.1\" data-u=\"engineers\""));
