@@ -26,7 +26,7 @@ pub enum FindingKind {
     ReferenceBroken,
     /// The snapshots are no chain.
     SnapshotChainBroken,
-    /// A snapshot names a version of rules, org, pools, rates or claims that is missing, or a version is damaged.
+    /// A snapshot names a version of rules, org, pools, rates, claims or volume that is missing, or one is damaged.
     ConfigBroken,
     /// A live file belongs to no current delivery.
     FileWithoutScope,

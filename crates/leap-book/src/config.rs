@@ -1,4 +1,4 @@
-//! The rule sets, orgs, pools, rates and claims that were ever applied, with their files to the byte.
+//! The rule sets, orgs, pools, rates, claims and business volumes that were ever applied, with their files.
 //!
 //! ```text
 //! snapshot 12   rules 3   org 1   pools 2   rates 1   claims none
@@ -32,12 +32,20 @@ pub enum ConfigKind {
     Rates,
     /// Accepted claims, as rules above all rules.
     Claims,
+    /// Business volume per metric and day.
+    Volume,
 }
 
 impl ConfigKind {
     /// All kinds.
-    pub const ALL: [ConfigKind; 5] =
-        [ConfigKind::Rules, ConfigKind::Org, ConfigKind::Pools, ConfigKind::Rates, ConfigKind::Claims];
+    pub const ALL: [ConfigKind; 6] = [
+        ConfigKind::Rules,
+        ConfigKind::Org,
+        ConfigKind::Pools,
+        ConfigKind::Rates,
+        ConfigKind::Claims,
+        ConfigKind::Volume,
+    ];
 
     /// The word in the database and in messages.
     pub fn word(self) -> &'static str {
@@ -47,6 +55,7 @@ impl ConfigKind {
             ConfigKind::Pools => "pools",
             ConfigKind::Rates => "rates",
             ConfigKind::Claims => "claims",
+            ConfigKind::Volume => "volume",
         }
     }
 
@@ -58,6 +67,7 @@ impl ConfigKind {
             ConfigKind::Pools => "pools_version",
             ConfigKind::Rates => "rates_version",
             ConfigKind::Claims => "claims_version",
+            ConfigKind::Volume => "volume_version",
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::rows::{self, Cell};
 use crate::snapshot::{self, Snapshot};
 use crate::{files, quarantine, scope};
 
-const SNAPSHOT_COLUMNS: [&str; 12] = [
+const SNAPSHOT_COLUMNS: [&str; 13] = [
     "id",
     "parent",
     "digest",
@@ -38,6 +38,7 @@ const SNAPSHOT_COLUMNS: [&str; 12] = [
     ConfigKind::ALL[2].column(),
     ConfigKind::ALL[3].column(),
     ConfigKind::ALL[4].column(),
+    ConfigKind::ALL[5].column(),
 ];
 
 /// A delivery to be published.
@@ -73,8 +74,8 @@ pub struct Publish {
     pub rules: Option<ConfigFiles>,
     /// A new org, when it changes; without files it takes the present one out of force.
     pub org: Option<ConfigFiles>,
-    /// New pools, rates, claims, where they change (rules and org may stand here too, instead of in their fields);
-    /// without files an entry takes the present ones out of force.
+    /// New pools, rates, claims, business volume, where they change (rules and org may stand here too, instead of in
+    /// their fields); without files an entry takes the present ones out of force.
     pub configs: BTreeMap<ConfigKind, ConfigFiles>,
     /// A reorg that this snapshot applies.
     pub reorg: Option<NewReorg>,
@@ -131,7 +132,7 @@ impl Publish {
         let own = match kind {
             ConfigKind::Rules => self.rules.as_ref(),
             ConfigKind::Org => self.org.as_ref(),
-            ConfigKind::Pools | ConfigKind::Rates | ConfigKind::Claims => None,
+            ConfigKind::Pools | ConfigKind::Rates | ConfigKind::Claims | ConfigKind::Volume => None,
         };
         match (own, self.configs.get(&kind)) {
             (Some(_), Some(_)) => Err(BookError::ConfigGivenTwice { kind: kind.word() }),
@@ -272,6 +273,7 @@ impl Book {
             pools_version: versions[&ConfigKind::Pools],
             rates_version: versions[&ConfigKind::Rates],
             claims_version: versions[&ConfigKind::Claims],
+            volume_version: versions[&ConfigKind::Volume],
             table_versions,
         };
         let mut row = vec![

@@ -41,6 +41,8 @@ pub struct Snapshot {
     pub rates_version: Option<i64>,
     /// The accepted claims in force; `None` where there are none.
     pub claims_version: Option<i64>,
+    /// The business volume in force; `None` where there is none.
+    pub volume_version: Option<i64>,
     /// The version of each table's log in the lake.
     pub table_versions: BTreeMap<Table, i64>,
 }
@@ -54,6 +56,7 @@ impl Snapshot {
             ConfigKind::Pools => self.pools_version,
             ConfigKind::Rates => self.rates_version,
             ConfigKind::Claims => self.claims_version,
+            ConfigKind::Volume => self.volume_version,
         }
     }
 
@@ -87,6 +90,7 @@ impl Snapshot {
             pools_version: record.maybe_int(ConfigKind::Pools.column())?,
             rates_version: record.maybe_int(ConfigKind::Rates.column())?,
             claims_version: record.maybe_int(ConfigKind::Claims.column())?,
+            volume_version: record.maybe_int(ConfigKind::Volume.column())?,
             table_versions,
         })
     }

@@ -4,7 +4,8 @@
 //! Reading order: [`org`] (who there is), [`predicate`] (SQL conditions), [`rules`] (who owns what, as people write it),
 //! [`attribute`] (rules over facts), [`check`] (what rules do to the money, and which rule is missing), [`proof`],
 //! [`pool`] (shared costs), [`currency`] (rates), [`reading`] (spend and explain), [`period`] (statements), [`tail`] (quantiles of
-//! latency, what they are made of, and evidence), [`pareto`] (the few who make most of it).
+//! latency, what they are made of, and evidence), [`pareto`] (the few who make most of it), [`charter`] (spend against business
+//! volume).
 //!
 //! What is absent on purpose: files, network, clock, randomness, and the book. Batches of the lake and contents of files are arguments.
 
@@ -13,6 +14,7 @@
 #![allow(clippy::result_large_err)]
 
 pub mod attribute;
+pub mod charter;
 pub mod check;
 pub mod currency;
 mod interner;

@@ -1,10 +1,12 @@
 //! What may be typed. Nothing here does anything; `main.rs` says what each command means.
 
+mod charter;
 mod latency;
 mod people;
 
 use std::path::PathBuf;
 
+pub(crate) use charter::*;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use latency::*;
 use leap_terms::{CostKind, Currency, Day, Instant, Month, Period, SourceId, TeamId};
@@ -34,7 +36,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Make a home: leap.toml with every setting and its meaning.
     Init,
-    /// Take in bills: files, folders, bucket layouts, or - for standard input. Formats are told from the content.
+    /// Take in bills, traces and business volume: files, folders, bucket layouts, or - for standard input. Formats are
+    /// told from the content.
     Ingest(IngestArgs),
     /// Spend by team, service, account, any FOCUS column or level of the org.
     Spend(SpendArgs),
@@ -44,6 +47,8 @@ pub(crate) enum Command {
     Pareto(Box<ParetoArgs>),
     /// Say why cost changed between two periods: ownership, price, usage, mix and shared platforms, adding up exactly.
     Bridge(BridgeArgs),
+    /// Spend in money, in basis points of business volume and in engineers, against the period before and last year.
+    Charter(Box<CharterArgs>),
     /// Take in traces that OpenTelemetry sends, over HTTP and gRPC, until SIGINT or SIGTERM.
     Serve(ServeArgs),
     /// Why a team, a resource or a charge costs what it costs: down to rule, evidence and source rows.
@@ -75,6 +80,9 @@ pub(crate) enum Command {
     /// Currency rates per month.
     #[command(subcommand)]
     Rates(RatesCommand),
+    /// Business volume per metric and day, as `leap ingest` took it in.
+    #[command(subcommand)]
+    Volume(VolumeCommand),
     /// Deliveries of each source, and their states.
     Deliveries(ListArgs),
     /// Rows that could not be read.

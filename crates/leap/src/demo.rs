@@ -27,6 +27,14 @@ use crate::verify::verify;
 use crate::view::View;
 use crate::world::{World, published};
 
+/// The settings of the sample company's home.
+const SETTINGS: &str = "# The sample company: what spend is measured by besides money.
+[charter]
+volume = \"payment_volume\"
+engineer_month = \"25000\"
+engineer_currency = \"USD\"
+";
+
 /// Runs the demo.
 pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
     let folder = folder(args)?;
@@ -55,6 +63,10 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
     let made = seconds(started);
 
     let root = folder.join("home");
+    let settings = root.join("leap.toml");
+    std::fs::create_dir_all(&root)
+        .and_then(|()| std::fs::write(&settings, SETTINGS))
+        .map_err(|error| failed("write", &settings, &error))?;
     let quiet = |path: &Path| (path.to_owned(), FormatArg { format: OutputFormat::Json });
     let (file, format) = quiet(&company.org);
     apply_org(&root, &OrgApplyArgs { file, effective: None, format }, None, false).await?;
@@ -82,9 +94,11 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
     );
     let began = clock::now();
     let home = Home::open(&root, Access::Write).await?;
-    let paths: Vec<PathBuf> = company.deliveries.iter().map(|delivery| delivery.path.clone()).collect();
+    let mut paths: Vec<PathBuf> = company.deliveries.iter().map(|delivery| delivery.path.clone()).collect();
+    paths.push(company.volume.clone());
     let options = Options { source: None, again: false, dry_run: false, period: None, replay_of: None };
     let reports = take_paths(&home, &paths, &options, &Bar::new(), &Arc::new(AtomicBool::new(false))).await?;
+    let deliveries = reports.len() - 1;
     let refused = reports.iter().filter(|report| report.status == Status::Refused).count();
     let took = seconds(began);
     let began = clock::now();
@@ -99,7 +113,7 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
         company.teams,
         company.accounts,
         company.resources,
-        reports.len(),
+        deliveries,
         refused,
         totals.values().map(|folded| folded.charges()).sum::<u64>(),
         company.rows_delivered,
@@ -129,7 +143,7 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
     let last = world.last_period(Basis::Incurred)?.from().month();
     let first = last.plus(-i32::try_from(args.months.clamp(1, 3) - 1).unwrap_or(0));
     emit(&format!(
-        "\ntry next:\n  leap --home {dir} spend --by team --period {last} --top 10\n  leap --home {dir} spend --by division,service --period {first}..{last}\n  leap --home {dir} explain residual:no-rule --period {last}\n  leap --home {dir} rules suggest\n  leap --home {dir} sql \"SELECT \\\"x_LeapOwner\\\", SUM(\\\"BilledCost\\\") FROM charges GROUP BY 1 ORDER BY 2 DESC LIMIT 5\"\n  leap --home {dir} pool list\n  leap demo --story reorg\n  leap demo --story latency\n"
+        "\ntry next:\n  leap --home {dir} spend --by team --period {last} --top 10\n  leap --home {dir} spend --by division,service --period {first}..{last}\n  leap --home {dir} explain residual:no-rule --period {last}\n  leap --home {dir} rules suggest\n  leap --home {dir} sql \"SELECT \\\"x_LeapOwner\\\", SUM(\\\"BilledCost\\\") FROM charges GROUP BY 1 ORDER BY 2 DESC LIMIT 5\"\n  leap --home {dir} charter --period {last}\n  leap --home {dir} pool list\n  leap demo --story reorg\n  leap demo --story latency\n"
     ))?;
     if !proof.ok() {
         return Err(Failure::quality("the demo's proof does not hold"));

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use leap_book::Book;
 use leap_lake::Lake;
-use leap_terms::SpanKind;
+use leap_terms::{Currency, Exact, SpanKind};
 use serde::Deserialize;
 
 use crate::failure::Failure;
@@ -37,6 +37,22 @@ pub(crate) struct Settings {
     pub(crate) latency: LatencySettings,
     /// `leap serve`.
     pub(crate) serve: ServeSettings,
+    /// Spend against the business.
+    pub(crate) charter: CharterSettings,
+}
+
+/// `[charter]`: what spend is measured by besides money.
+#[derive(Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct CharterSettings {
+    /// The metric of business volume whose basis points are shown; the only one where there is one.
+    pub(crate) volume: Option<String>,
+    /// Its currency, where its file does not say it.
+    pub(crate) volume_currency: Option<Currency>,
+    /// What an engineer costs in a month, fully loaded.
+    pub(crate) engineer_month: Option<Exact>,
+    /// Its currency; USD without it.
+    pub(crate) engineer_currency: Option<Currency>,
 }
 
 /// `[latency]`.
@@ -271,6 +287,16 @@ const SETTINGS_TEXT: &str = "\
 [claims]
 # Days in which a claim or dispute is to be answered before `leap claims escalate` asks the unit above.
 # answer_days = 14
+
+# What spend is measured by besides money:
+#     [charter]
+# The metric of business volume (`leap ingest volume.csv`) whose basis points are shown; it may be left out where there is
+# one metric. Its currency, where the file has no column currency.
+#     volume = \"payment_volume\"
+#     volume_currency = \"USD\"
+# What an engineer costs in a month, fully loaded (salary, taxes, benefits, equipment, office), to show spend in engineers.
+#     engineer_month = \"25000\"
+#     engineer_currency = \"USD\"
 
 [backstage]
 # The environment variable that holds the token for `leap org plan https://backstage.example/api/catalog`.

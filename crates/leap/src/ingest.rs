@@ -33,6 +33,7 @@ use crate::ownership::extra_key_columns;
 use crate::progress::Bar;
 use crate::sink::StagedSink;
 use crate::traces::{self, TracesTaken, found_below};
+use crate::volume::{self, VolumeTaken};
 use crate::world::World;
 use print::show;
 use replaced::{Replaced, closed};
@@ -65,6 +66,8 @@ pub(crate) struct Report {
     reason: Option<String>,
     /// What it is where it holds traces and no bill.
     traces: Option<Box<TracesTaken>>,
+    /// What it is where it holds business volume and no bill.
+    volume: Option<Box<VolumeTaken>>,
     /// What it took, or would take, the place of.
     replaced: Vec<Replaced>,
     /// Closed billing periods that it has charges of, or took charges from.
@@ -125,7 +128,11 @@ pub(crate) async fn take_paths(
             }
             reports.push(take_traces(home, file, options).await?);
         }
-        if traces.len() == 1 && traces[0] == *path {
+        let volumes = volume::found_below(path);
+        for file in &volumes {
+            reports.push(take_volume(home, file, options).await?);
+        }
+        if traces.first().or(volumes.first()) == Some(path) {
             continue;
         }
         let found = match discover(std::slice::from_ref(path), &DiscoverOptions::default()) {
@@ -141,8 +148,8 @@ pub(crate) async fn take_paths(
             tracing::info!("passed over {}: {reason}", path.display());
         }
         for candidate in &found.candidates {
-            let of_traces = |part: &CandidatePart| traces.contains(&part.path);
-            if !traces.is_empty() && candidate.parts.iter().all(of_traces) {
+            let no_bill = |part: &CandidatePart| traces.contains(&part.path) || volumes.contains(&part.path);
+            if !(traces.is_empty() && volumes.is_empty()) && candidate.parts.iter().all(no_bill) {
                 continue;
             }
             if cancelled.load(Ordering::Relaxed) {
@@ -165,7 +172,29 @@ fn refusal(path: String, reason: String) -> Report {
         format: None,
         reason: Some(reason),
         traces: None,
+        volume: None,
     }
+}
+
+/// Takes a file of business volume.
+async fn take_volume(home: &Home, file: &Path, options: &Options) -> Result<Report, Failure> {
+    let path = file.display().to_string();
+    let report = match volume::take_file(home, file, options.dry_run).await {
+        Err(Err(failure)) => return Err(failure),
+        Err(Ok(reason)) => refusal(path, reason),
+        Ok(taken) => {
+            let (status, reason) = match (taken.unchanged, options.dry_run) {
+                (true, _) => (Status::Unchanged, Some("all its values are in already".to_owned())),
+                (false, true) => (Status::Accepted, Some("dry run: nothing was changed".to_owned())),
+                (false, false) => (Status::Accepted, None),
+            };
+            Report { status, reason, volume: Some(Box::new(taken)), ..refusal(path, String::new()) }
+        }
+    };
+    if report.status != Status::Accepted {
+        record(home, &report, &[], options).await?;
+    }
+    Ok(report)
 }
 
 /// Takes a file of traces.
@@ -191,6 +220,7 @@ async fn take_traces(home: &Home, file: &Path, options: &Options) -> Result<Repo
         format: None,
         reason,
         traces,
+        volume: None,
         replaced: Vec::new(),
         closed: Vec::new(),
     })
@@ -298,6 +328,7 @@ async fn take_one(
             replaced: Vec::new(),
             closed: Vec::new(),
             traces: None,
+            volume: None,
             path: candidate.path.clone(),
             status: Status::Unchanged,
             source: known.source,
@@ -391,6 +422,7 @@ async fn read(
         replaced: Vec::new(),
         closed: Vec::new(),
         traces: None,
+        volume: None,
         path: candidate.path.clone(),
         status,
         source: Some(delivery.source.clone()),

@@ -7,6 +7,7 @@ mod agreement;
 mod annotate;
 mod bridge;
 mod catalog;
+mod charter;
 mod claims;
 mod cli;
 mod clock;
@@ -44,6 +45,7 @@ mod trail;
 mod verify;
 mod versions;
 mod view;
+mod volume;
 mod world;
 
 use std::process::ExitCode;
@@ -52,6 +54,7 @@ use clap::Parser;
 
 use crate::cli::{
     AuditCommand, Cli, Command, ExportCommand, OrgCommand, PoolCommand, QuarantineCommand, RatesCommand, RulesCommand,
+    VolumeCommand,
 };
 use crate::failure::{Exit, Failure};
 
@@ -114,6 +117,7 @@ pub(crate) async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Serve(args) => serve::run(home, args).await,
         Command::Pareto(args) => pareto::run(home, args).await,
         Command::Bridge(args) => bridge::run(home, args).await,
+        Command::Charter(args) => charter::run(home, args).await,
         Command::Explain(args) => explain::run(home, args).await,
         Command::Verify(args) => verify::run(home, args).await,
         Command::Rules(RulesCommand::Check(args)) => ownership::check_rules(home, args).await,
@@ -129,6 +133,8 @@ pub(crate) async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Org(OrgCommand::Diff(args)) => reorg::diff(home, args).await,
         Command::Rates(RatesCommand::Apply(args)) => rates::apply(home, args).await,
         Command::Rates(RatesCommand::Show(args)) => rates::show(home, args.format.format).await,
+        Command::Volume(VolumeCommand::List(args)) => volume::list(home, args).await,
+        Command::Volume(VolumeCommand::Show(args)) => volume::show(home, args).await,
         Command::Pool(PoolCommand::Apply(args)) => pools::apply(home, args, true).await,
         Command::Pool(PoolCommand::Check(args)) => pools::check(home, args).await,
         Command::Pool(PoolCommand::List(args)) => pools::list(home, args).await,

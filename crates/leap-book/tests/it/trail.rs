@@ -112,6 +112,7 @@ pub(crate) async fn tampering_is_found(database: &Database<'_>) {
         "recorded_at = 0",
         "rules_version = 1",
         "pools_version = 1",
+        "volume_version = 1",
     ] {
         let edit = edit.replace("'00'", &format!("'{}'", "0".repeat(64)));
         let broken = found(database, &format!("UPDATE snapshot SET {edit} WHERE id = 1")).await;

@@ -34,6 +34,11 @@ impl Wide {
         Wide(&self.0 / BigInt::from(leap_terms::exact::COARSE_PER_WHOLE) * BigInt::from(rate.coarse()))
     }
 
+    /// This number so many times.
+    pub fn repeated(&self, times: u64) -> Wide {
+        Wide(&self.0 * times)
+    }
+
     /// Rounded half to even to 18 decimals; `None` where it is too large for an [`Exact`].
     pub fn rounded(&self) -> Option<Exact> {
         let unit = BigInt::from(10_u8).pow(30);

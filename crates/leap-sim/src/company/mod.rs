@@ -4,7 +4,7 @@
 //! make(&CompanyOptions { seed: 7, ..CompanyOptions::default() }, "demo")
 //! demo/deliveries/001-aws-2025-04-final/BILLING_PERIOD=2025-04/{Manifest.json,export-00001.csv.gz,…}
 //! demo/org.yaml  demo/org-before-reorg.yaml  demo/org-next.yaml  demo/rules.yaml  demo/owners.csv  demo/accounts.csv
-//! demo/pools.yaml  demo/drivers.csv  demo/truth/…
+//! demo/pools.yaml  demo/drivers.csv  demo/volume.csv  demo/truth/…
 //! ```
 //!
 //! Reading order: `organisation`, `evidence` and `world` (owners first, evidence afterwards, then prices), `month`
@@ -30,6 +30,7 @@ mod rules;
 mod sharing;
 pub mod traces;
 mod truth;
+mod volume;
 mod words;
 mod world;
 
@@ -114,6 +115,8 @@ pub struct Company {
     pub rules: PathBuf,
     /// How platforms are shared; `drivers.csv` lies beside it.
     pub pools: PathBuf,
+    /// Business volume: what the company does on each day of the bills.
+    pub volume: PathBuf,
     /// The truth, for auditors only.
     pub truth: PathBuf,
     /// The deliveries, in the order in which they arrive.
@@ -237,6 +240,8 @@ pub fn make(options: &CompanyOptions, dir: &Path) -> io::Result<Company> {
     fs::write(&pools, sharing::pools_yaml(&shared))?;
     let drivers = sharing::drivers_csv(&world.org, plan.seed, &shared, options.first_month, months);
     fs::write(dir.join(sharing::DRIVERS), drivers)?;
+    let volume = dir.join("volume.csv");
+    fs::write(&volume, volume::volume_csv(plan.seed, options.first_month, months, current.totals().effective))?;
     let pool_count = shared.len();
     let made: Vec<DeliveryMade> = written.into_iter().map(|(_, one)| one.made).collect();
     Ok(Company {
@@ -246,6 +251,7 @@ pub fn make(options: &CompanyOptions, dir: &Path) -> io::Result<Company> {
         org_next,
         rules,
         pools,
+        volume,
         truth,
         teams: world.org.teams.len(),
         units: world.org.unit_count(),

@@ -17,6 +17,7 @@ fn table(table: &Table) -> Value {
         "caption": table.caption,
         "unit": table.unit,
         "sum": table.sum.as_ref().map(|(sum, _)| sum),
+        "ratio": table.ratio.as_ref().map(|(over, under)| json!({ "over": over, "under": under })),
         "rows": rows(&table.rows),
         "next": table.next.as_ref().map(|next| &next.href),
     })
@@ -55,17 +56,20 @@ fn text(cell: &Cell) -> String {
         Cell::Empty | Cell::None | Cell::Why(..) | Cell::Tick(..) => String::new(),
         Cell::Text(text) | Cell::Badge(_, text) => text.clone(),
         Cell::Link(link) | Cell::Id(link) => link.text.clone(),
-        Cell::Figure(figure) => figure.exact.clone(),
+        Cell::Figure(figure) | Cell::Ratio(figure, _) => figure.exact.clone(),
         Cell::Number(exact, _) => exact.clone(),
     }
 }
 
-/// The table that adds up (else the first one) as CSV (RFC 4180), without its foot.
-pub fn csv(page: &Page) -> String {
+/// A table as CSV (RFC 4180), without its foot: the one with this id, or without one the table that adds up, else the first.
+/// `None` where no table has the id.
+pub fn csv(page: &Page, id: Option<&str>) -> Option<String> {
     let tables = page.tables();
-    let Some(table) = tables.iter().find(|table| table.sum.is_some()).or(tables.first()) else {
-        return String::new();
+    let table = match id {
+        Some(id) => Some(tables.iter().find(|table| table.id.trim_start_matches("t-") == id)?),
+        None => tables.iter().find(|table| table.sum.is_some()).or(tables.first()),
     };
+    let Some(table) = table else { return Some(String::new()) };
     let line = |cells: Vec<String>| cells.join(",") + "\r\n";
     let mut out = line(names(table).iter().map(|name| field(&guarded(name))).collect());
     for row in &table.rows {
@@ -73,13 +77,13 @@ pub fn csv(page: &Page) -> String {
             row.cells
                 .iter()
                 .map(|cell| match cell {
-                    Cell::Figure(_) | Cell::Number(..) => text(cell),
+                    Cell::Figure(_) | Cell::Ratio(..) | Cell::Number(..) => text(cell),
                     _ => field(&guarded(&text(cell))),
                 })
                 .collect(),
         );
     }
-    out
+    Some(out)
 }
 
 /// A field of CSV, in quotes where it needs them (RFC 4180).
@@ -116,7 +120,7 @@ mod tests {
 
     #[test]
     fn csv_is_exact_and_no_formula_runs() {
-        assert_eq!(csv(&page()), "Team,Cost,Why\r\n\"'=cmd|' /C calc'!A0, \"\"x\"\"\",-12.5,\r\n");
+        assert_eq!(csv(&page(), None).unwrap(), "Team,Cost,Why\r\n\"'=cmd|' /C calc'!A0, \"\"x\"\"\",-12.5,\r\n");
     }
 
     #[test]
@@ -127,7 +131,8 @@ mod tests {
             table.rows[0].cells[2] = Cell::Number("7".into(), "7".into());
         }
         assert_eq!(json(&page, "")["tables"][0]["rows"][0]["Cost (2)"], "7");
-        assert!(csv(&page).starts_with("Team,Cost,Cost (2)\r\n"));
+        assert!(csv(&page, Some("team")).unwrap().starts_with("Team,Cost,Cost (2)\r\n"));
+        assert_eq!(csv(&page, Some("other")), None);
     }
 
     #[test]

@@ -6,7 +6,8 @@ use leap_terms::Rights;
 
 use super::assets;
 use super::model::{
-    Block, Cell, Chart, Column, Field, Figure, Filters, Frame, Input, InputKind, Link, Page, PostForm, Row, Table, Tone,
+    Block, Cell, Chart, Column, Field, Figure, Filters, Frame, Input, InputKind, Link, Page, PostForm, RATIOS, Row,
+    Table, Tone,
 };
 use super::person::{Person, Proof};
 
@@ -381,7 +382,8 @@ fn figure_link(figure: &Figure, unit: Option<&str>) -> Markup {
     if figure.href.is_empty() {
         return html! { (figure.shown) };
     }
-    html! { a.fig href=(figure.href) data-v=(figure.exact) data-u=[unit] { (figure.shown) } }
+    let kind = unit.filter(|unit| RATIOS.contains(unit)).map(|_| "ratio");
+    html! { a.fig href=(figure.href) data-v=(figure.exact) data-u=[unit] data-k=[kind] { (figure.shown) } }
 }
 
 /// A cell's content outside a table.
@@ -402,6 +404,9 @@ fn content(cell: &Cell) -> Markup {
         Cell::Id(to) => html! { a.id href=(to.href) { (to.text) } },
         Cell::Figure(figure) if figure.href.is_empty() => html! { (figure.shown) },
         Cell::Figure(figure) => html! { a.fig href=(figure.href) { (figure.shown) } },
+        Cell::Ratio(figure, unit) => html! {
+            a.fig href=(figure.href) data-k="ratio" data-u=(unit) { (figure.shown) }
+        },
         Cell::Number(_, shown) => html! { (shown) },
         Cell::Why(of, to) => html! { a href=(to.href) { (to.text) span.hush { " " (of) } } },
         Cell::Badge(tone, text) => html! { span class={ "badge " (word(*tone)) } { (text) } },
@@ -524,7 +529,8 @@ fn table(table: &Table) -> Markup {
     html! {
         div.scroll role="region" aria-label=(table.caption) tabindex="0" {
             table class=(classes) id=(table.id) data-sort=[table.next.is_none().then_some("whole")]
-                data-sum=[table.sum.as_ref().map(|sum| &sum.0)] data-adds=[table.sum.as_ref().map(|sum| sum.1)] {
+                data-sum=[table.sum.as_ref().map(|sum| &sum.0)] data-adds=[table.sum.as_ref().map(|sum| sum.1)]
+                data-num=[table.ratio.as_ref().map(|ratio| &ratio.0)] data-den=[table.ratio.as_ref().map(|ratio| &ratio.1)] {
                 caption { (table.caption) }
                 thead { tr { @for column in &table.columns { (column_head(column)) } } }
                 tbody { @for row in &table.rows { (self::row(table, row)) } }
@@ -563,7 +569,7 @@ fn row(table: &Table, row: &Row) -> Markup {
 
 fn data_cell(column: Option<&Column>, cards: bool, cell: &Cell) -> Markup {
     let exact = match cell {
-        Cell::Figure(figure) => Some(&figure.exact),
+        Cell::Figure(figure) | Cell::Ratio(figure, _) => Some(&figure.exact),
         Cell::Number(exact, _) => Some(exact),
         _ => None,
     };

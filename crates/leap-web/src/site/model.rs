@@ -48,6 +48,9 @@ pub struct Figure {
     pub href: String,
 }
 
+/// Units of quotients: a figure in one of them leads to a table with [`Table::ratio`].
+pub const RATIOS: [&str; 2] = ["bps", "engineers"];
+
 /// One cell of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cell {
@@ -63,6 +66,8 @@ pub enum Cell {
     Id(Link),
     /// A figure.
     Figure(Figure),
+    /// A quotient and its unit ([`RATIOS`]); its two sides are where it leads.
+    Ratio(Figure, &'static str),
     /// A number that leads nowhere, such as a share: exact, shown.
     Number(String, String),
     /// "Why?" of a named thing.
@@ -171,6 +176,8 @@ pub struct Table {
     pub foot: Vec<Row>,
     /// The exact sum over all pages, and which column adds up to it.
     pub sum: Option<(String, usize)>,
+    /// The two sides of the quotient that this table explains: exact, above and below.
+    pub ratio: Option<(String, String)>,
     /// The next page.
     pub next: Option<Link>,
     /// Words more than figures: rows become cards on narrow windows.

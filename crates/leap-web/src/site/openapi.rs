@@ -6,15 +6,16 @@ use serde_json::{Map, Value, json};
 use super::route::{Needs, OWN, Route};
 
 /// What parameters mean.
-const ABOUT: [(&str, &str); 18] = [
+const ABOUT: [(&str, &str); 20] = [
     ("period", "2026-09, 2026-07..2026-09, 2026, or days; default: the last complete billing period"),
-    ("measure", "a currency; default: that of most of the bill"),
+    ("measure", "a currency, bps or engineers; default: the currency of most of the bill"),
     ("cost", "effective, billed, contracted or list"),
     ("basis", "incurred (by the charges' days) or invoiced (by billing period)"),
     ("org", "as-was, as-is, or a day through whose org cost is read"),
     ("as_known_on", "a time: only what was known then"),
     ("pools", "shared or kept"),
     ("format", "json or csv"),
+    ("table", "of CSV: which table of the page; default: the one that adds up"),
     ("under", "a unit's id: it and what is below it"),
     ("by", "dimensions by comma"),
     ("where", "a SQL predicate over FOCUS columns"),
@@ -23,6 +24,7 @@ const ABOUT: [(&str, &str); 18] = [
     ("q", "a name"),
     ("kind", "unit, team, service, resource, rule, pool, source or page"),
     ("tab", "which part"),
+    ("metric", "a metric of business volume"),
     ("after", "where the next page begins"),
     ("expect", "the digest of the preview that is agreed to; without it nothing is changed"),
 ];
@@ -105,6 +107,8 @@ pub(super) fn document(routes: &[Route]) -> Value {
                     "tables": { "type": "array", "items": { "type": "object", "required": ["id", "rows"], "properties": {
                         "id": { "type": "string" }, "caption": { "type": "string" }, "unit": { "type": "string" },
                         "sum": { "type": ["string", "null"], "description": "over all pages" },
+                        "ratio": { "type": ["object", "null"], "description": "the two sides of a quotient",
+                            "properties": { "over": { "type": "string" }, "under": { "type": "string" } } },
                         "rows": { "type": "array", "items": { "type": "object",
                             "additionalProperties": { "type": ["string", "null"] } } },
                         "next": { "type": ["string", "null"], "description": "the next page" } } } } } },

@@ -28,7 +28,7 @@ use tokio::sync::Semaphore;
 use super::door::{Names, Peer};
 use super::html::{Display, bare, document};
 use super::login;
-use super::model::Link;
+use super::model::{Link, Page};
 use super::person::{Credential, Person, Proof};
 use super::respond::{Form, allowed, bytes, html, json, plain, problem, see_other, takes_gzip};
 use super::route::{OWN, Route};
@@ -324,7 +324,10 @@ fn shown(answer: &Answer, asked: &Asked, person: &Person) -> Response<Body> {
             html(StatusCode::OK, document(&answer.page, &answer.frame, person, asked.display), &asked.headers)
         }
         Form::Json => json(StatusCode::OK, &export::json(&answer.page, &answer.frame.snapshot.0), Some(&asked.headers)),
-        Form::Csv => bytes(StatusCode::OK, "text/csv; charset=utf-8", export::csv(&answer.page).into(), &asked.headers),
+        Form::Csv => match export::csv(&answer.page, asked.ask.get("table")) {
+            Some(text) => bytes(StatusCode::OK, "text/csv; charset=utf-8", text.into(), &asked.headers),
+            None => asked.problem(&no_table(&answer.page)),
+        },
     }
 }
 
@@ -376,6 +379,13 @@ async fn fields(headers: &HeaderMap, body: Body) -> Result<Vec<(String, String)>
         return Err(wrong(format!("has more than {FIELDS} fields")));
     }
     Ok(fields)
+}
+
+/// There is no table with that id on the page.
+fn no_table(page: &Page) -> Problem {
+    let known: Vec<&str> = page.tables().iter().map(|table| table.id.trim_start_matches("t-")).collect();
+    let message = format!("is none of the tables of this page: {}", known.join(", "));
+    Problem::Parameter { name: "table".into(), message, without: None }
 }
 
 fn ask(path: &str, query: Option<&str>) -> Option<Ask> {

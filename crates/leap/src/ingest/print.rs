@@ -60,6 +60,9 @@ pub(super) fn show(format: OutputFormat, explain: bool, reports: &[Report]) -> R
         if let Some(taken) = report.traces.as_ref().filter(|taken| !taken.unchanged) {
             line += &format!("\n          {}", traces_shown(taken));
         }
+        if let Some(taken) = &report.volume {
+            line += &format!("\n          {}", taken.shown());
+        }
         for assumption in report.delivery.iter().flat_map(|delivery| &delivery.assumptions) {
             if assumption.what.starts_with("mandatory FOCUS column") {
                 let column = assumption.column.as_deref().unwrap_or_default();
@@ -199,6 +202,10 @@ fn as_json(report: &Report, explain: bool) -> Value {
             "requests_replaced": taken.stored.replaced,
             "requests_known": taken.stored.known,
         });
+    }
+    if let Some(taken) = &report.volume {
+        json["format"] = json!("business volume");
+        json["volume"] = taken.json();
     }
     if explain && let Some(delivery) = &report.delivery {
         json["version"] = json!(delivery.version);

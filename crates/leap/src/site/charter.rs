@@ -5,6 +5,7 @@ use leap_web::site::Problem;
 use leap_web::site::model::{Block, Cell, Chart, Column, Figure, Link, Page, Row, Table, Task};
 
 use super::ground::{Ground, is_residual};
+use super::measures::Measured;
 use super::team::{changed, sentence};
 use super::words::{self, amount, capital, headline, percent, share};
 
@@ -32,21 +33,24 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
     let compares = ground.whole(ground.period) && ground.whole(before);
     let bridge = if compares { ground.bridge(before, under)? } else { None };
     let delta = ground.deltas(total, earlier, last_year);
-    page.blocks.push(Block::Headline {
+    let measured = Measured::of(ground, under, [(ground.period, total), (before, earlier), (year, last_year)])?;
+    let why = bridge.as_ref().map_or_else(String::new, |bridge| sentence(bridge, before));
+    page.blocks.push(measured.headline(&why, bridge.as_ref()).unwrap_or_else(|| Block::Headline {
         figure: headline(total, ground.rows(&unit)),
         unit: format!("{} {}", ground.currency, ground.cost.word()),
         delta,
-        say: bridge.as_ref().map_or_else(String::new, |bridge| sentence(bridge, before)),
-    });
+        say: why,
+    }));
     page.blocks.push(Block::Facts(facts(ground, total)?));
-    page.blocks.push(trend(ground)?);
+    page.blocks.push(measured.of_all(bridge.as_ref()));
+    page.blocks.push(trend(ground, &measured)?);
     // Teams first, the residual last: it has no place among those who can act.
     let teams: Vec<(String, Money)> = now
         .iter()
         .filter(|row| !is_residual(row) && !row.amount.is_zero())
         .map(|row| (row.values[0].clone().unwrap_or_default(), row.amount))
         .collect();
-    page.blocks.push(pareto(ground, &teams, &then, total, earlier)?);
+    page.blocks.push(pareto(ground, (&teams, total), (&then, earlier), &measured)?);
     if let Some(bridge) = &bridge {
         page.blocks.push(changed(ground, bridge, before, under.map(leap_terms::TeamId::as_str)));
     }
@@ -96,10 +100,15 @@ fn facts(ground: &Ground, total: Money) -> Result<Vec<(String, Cell, String, Str
     Ok(facts)
 }
 
-fn trend(ground: &Ground) -> Result<Block, Problem> {
+fn trend(ground: &Ground, measured: &Measured) -> Result<Block, Problem> {
     let trend = ground.trend();
     let (mut rows, _) = ground.spent("month", None, ground.under.as_ref(), trend)?;
     rows.sort_by(|a, b| a.values.cmp(&b.values));
+    let months: Vec<(String, Money)> =
+        rows.iter().map(|row| (row.values[0].clone().unwrap_or_default(), row.amount)).collect();
+    if let Some(block) = measured.trend(&months)? {
+        return Ok(block);
+    }
     let unit: Vec<(&str, &str)> = ground.under.iter().map(|unit| ("under", unit.as_str())).collect();
     let lines = rows
         .iter()
@@ -131,23 +140,26 @@ fn trend(ground: &Ground) -> Result<Block, Problem> {
 
 fn pareto(
     ground: &Ground,
-    teams: &[(String, Money)],
-    then: &[leap_orient::reading::spend::SpendRow],
-    total: Money,
-    earlier: Money,
+    (teams, total): (&[(String, Money)], Money),
+    (then, earlier): (&[leap_orient::reading::spend::SpendRow], Money),
+    measured: &Measured,
 ) -> Result<Block, Problem> {
+    let by_measure = measured.column();
+    let more = |sum: Money| by_measure.as_ref().map(|(_, cell)| cell(sum));
     let was = |owner: &str| -> Money {
         then.iter().filter(|row| row.values[0].as_deref() == Some(owner)).map(|row| row.amount).sum()
     };
     let mut running = Money::ZERO;
     let mut line = |name: Cell, sum: Money, change: Money, href: String| {
         running += sum;
-        Row::new(vec![
+        let mut cells = vec![
             name,
             amount(sum, href),
             words::change(change),
             Cell::Number(words::hundredths(share(running, total)), percent(share(running, total))),
-        ])
+        ];
+        cells.extend(more(sum));
+        Row::new(cells)
     };
     let mut rows = Vec::new();
     for (team, sum) in teams.iter().take(NAMED) {
@@ -186,27 +198,27 @@ fn pareto(
         row.colour = Some("residual".to_owned());
         rows.push(row);
     }
+    let mut columns =
+        vec![Column::text("Team"), Column::figure("Cost"), Column::undrawn("Change"), Column::undrawn("Running")];
+    columns.extend(by_measure.as_ref().map(|(name, _)| Column::undrawn(*name)));
+    let mut bill = vec![
+        Cell::Text("Bill".to_owned()),
+        Cell::Figure(Figure {
+            exact: total.to_string(),
+            shown: words::short(total),
+            href: ground.to(&["coverage"], &[]),
+        }),
+        words::change(total - earlier),
+        Cell::Empty,
+    ];
+    bill.extend(more(total));
     let table = Table {
         id: "t-pareto".to_owned(),
         caption: format!("{} cost by team, {}, {}", capital(ground.cost.word()), ground.period, ground.currency),
         unit: ground.currency.as_str().to_owned(),
-        columns: vec![
-            Column::text("Team"),
-            Column::figure("Cost"),
-            Column::undrawn("Change"),
-            Column::undrawn("Running"),
-        ],
+        columns,
         rows,
-        foot: vec![Row::new(vec![
-            Cell::Text("Bill".to_owned()),
-            Cell::Figure(Figure {
-                exact: total.to_string(),
-                shown: words::short(total),
-                href: ground.to(&["coverage"], &[]),
-            }),
-            words::change(total - earlier),
-            Cell::Empty,
-        ])],
+        foot: vec![Row::new(bill)],
         sum: Some((total.to_string(), 1)),
         ..Table::default()
     };

@@ -33,7 +33,8 @@ fn book<T>(result: Result<T, BookError>) -> Result<T, Problem> {
     result.map_err(|error| failed(&Failure::from_error(&error)))
 }
 
-fn tabs(ground: &Ground, here: &str) -> Vec<(Link, bool)> {
+/// The views of data; `here` is the one that is shown.
+pub(super) fn tabs(ground: &Ground, here: &str) -> Vec<(Link, bool)> {
     let mut tabs: Vec<(Link, bool)> = TABS
         .iter()
         .map(|(name, words)| {
@@ -41,6 +42,7 @@ fn tabs(ground: &Ground, here: &str) -> Vec<(Link, bool)> {
             (Link::new(*words, ground.to(&["data"], &[("tab", tab)])), *name == here)
         })
         .collect();
+    tabs.push((Link::new("Business volume", ground.to(&["volume"], &[])), here == "volume"));
     tabs.push((Link::new("Audit trail", ground.to(&["data", "audit"], &[])), here == "audit"));
     tabs
 }

@@ -11,8 +11,10 @@ use leap_web::site::model::Frame;
 use leap_web::site::{Ask, Person, Problem};
 use tokio::runtime::Handle;
 
+use super::measures::Measure;
 use super::words::{address, cents, delta, period_text, short};
 use super::{failed, parameter};
+use crate::charter::Measures;
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use crate::spend::{self, Words};
@@ -32,7 +34,7 @@ pub(super) const MONTHS: i32 = 13;
 /// Parameters that every link carries on.
 const CARRIED: [&str; 6] = ["measure", "cost", "basis", "org", "as_known_on", "pools"];
 /// Parameters that are no dimension.
-const OWN: [&str; 16] = [
+const OWN: [&str; 17] = [
     "period",
     "under",
     "measure",
@@ -49,6 +51,7 @@ const OWN: [&str; 16] = [
     "rows",
     "chart",
     "format",
+    "table",
 ];
 
 type Rows = (Vec<SpendRow>, BTreeMap<Currency, Money>);
@@ -61,6 +64,7 @@ pub(super) struct Cached {
     bridges: Mutex<HashMap<String, Arc<BTreeMap<Currency, Bridge>>>>,
     currencies: Mutex<HashMap<bool, Vec<Currency>>>,
     proved: Mutex<Option<Proved>>,
+    measures: Mutex<Option<Arc<Measures>>>,
 }
 
 /// What the proofs of a view's snapshot say.
@@ -80,7 +84,18 @@ impl Cached {
             bridges: Mutex::default(),
             currencies: Mutex::default(),
             proved: Mutex::default(),
+            measures: Mutex::default(),
         }
+    }
+
+    /// What spend can be measured by besides money.
+    fn measures(&self, home: &Home) -> Result<Arc<Measures>, Problem> {
+        let mut kept = self.measures.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = &*kept {
+            return Ok(known.clone());
+        }
+        let made = Measures::of(&home.settings.charter, self.view.head()).map_err(|failure| failed(&failure))?;
+        Ok(kept.insert(Arc::new(made)).clone())
     }
 }
 
@@ -102,6 +117,10 @@ pub(super) struct Ground<'g> {
     pub(super) currency: Currency,
     /// All currencies of the bills; that of most charges first.
     pub(super) currencies: Vec<Currency>,
+    /// What Charter and Team show spend in.
+    pub(super) measure: Measure,
+    /// What there is to measure by.
+    pub(super) measures: Arc<Measures>,
 }
 
 impl<'g> Ground<'g> {
@@ -164,18 +183,37 @@ impl<'g> Ground<'g> {
             }
         };
         let first = currencies.first().cloned().unwrap_or_else(|| Currency::new("USD").expect("USD is a currency"));
-        let currency = match ask.get("measure") {
+        let measures = cached.measures(home)?;
+        let measure = Measure::asked(ask, &measures)?;
+        let currency = match ask.get("measure").filter(|_| measure == Measure::Money) {
             None => first,
             Some(text) => match currencies.iter().find(|one| one.as_str() == text) {
                 Some(one) => one.clone(),
                 None => {
                     let known: Vec<&str> = currencies.iter().map(Currency::as_str).collect();
-                    let message = format!("'{text}' is none of the currencies that were billed: {}", known.join(", "));
+                    let known = known.join(", ");
+                    let message =
+                        format!("'{text}' is none of the currencies that were billed ({known}), bps, engineers");
                     return Err(parameter(ask, "measure", message));
                 }
             },
         };
-        Ok(Ground { home, runtime, cached, person, ask, period, default, cost, basis, under, currency, currencies })
+        Ok(Ground {
+            home,
+            runtime,
+            cached,
+            person,
+            ask,
+            period,
+            default,
+            cost,
+            basis,
+            under,
+            currency,
+            currencies,
+            measure,
+            measures,
+        })
     }
 
     pub(super) fn view(&self) -> &'g View {
@@ -438,8 +476,8 @@ impl<'g> Ground<'g> {
             unit: unit.as_ref().map_or_else(|| "Everybody".to_owned(), |unit| self.name(unit.as_str())),
             periods: periods.into_iter().map(|period| (period.clone(), period)).collect(),
             period: period_text(self.period),
-            measures: self.currencies.iter().map(|one| one.as_str().to_owned()).collect(),
-            measure: self.currency.as_str().to_owned(),
+            measures: super::measures::offered(self, current),
+            measure: super::measures::chosen(self, current),
             through: if empty { String::new() } else { through(self.view()).to_string() },
             shut: super::routes::shut(&self.person.rights),
             unexplained: if sees_all {
@@ -467,7 +505,7 @@ impl<'g> Ground<'g> {
 
     /// Parameters of this page that its forms keep, but for the period and the measure.
     fn hidden(&self) -> Vec<(String, String)> {
-        let own = |name: &str| matches!(name, "period" | "measure" | "after" | "format");
+        let own = |name: &str| matches!(name, "period" | "measure" | "after" | "format" | "table");
         self.ask.parameters.iter().filter(|(name, value)| !own(name) && !value.is_empty()).cloned().collect()
     }
 

@@ -10,6 +10,7 @@ mod data;
 mod explore;
 mod ground;
 mod latency;
+mod measures;
 mod org;
 mod pools;
 mod resource;
@@ -17,6 +18,7 @@ mod routes;
 mod search;
 mod start;
 mod team;
+mod volume;
 mod words;
 
 use std::collections::HashMap;
@@ -178,7 +180,7 @@ impl Site for Pages {
         if empty && ask.get("as_known_on").is_some() {
             return Err(parameter(ask, "as_known_on", "no bill had been taken in by then"));
         }
-        if empty && !matches!(path.as_slice(), ["start" | "data" | "latency", ..]) {
+        if empty && !matches!(path.as_slice(), ["start" | "data" | "latency" | "volume", ..]) {
             return Err(Problem::Nothing(
                 "No bill has been taken in yet. Take one in with: leap ingest PATH\nThen this page shows whose it is."
                     .into(),
@@ -199,6 +201,8 @@ impl Site for Pages {
             ["periods"] => ("periods", data::periods(&ground)?),
             ["data"] => ("data", data::page(&ground)?),
             ["data", "audit"] => ("data", data::audit(&ground)?),
+            ["volume"] => ("data", volume::page(&ground)?),
+            ["engineers"] => ("", volume::engineers(&ground)?),
             ["search"] => ("", search::page(&ground)?),
             ["start"] => ("", start::page(&ground)),
             _ => {

@@ -6,7 +6,7 @@ use leap_web::site::{Ask, Needs, Problem, Route};
 use super::parameter;
 
 /// Parameters of every page.
-const EVERY: &[&str] = &["period", "measure", "cost", "basis", "org", "as_known_on", "pools", "format"];
+const EVERY: &[&str] = &["period", "measure", "cost", "basis", "org", "as_known_on", "pools", "format", "table"];
 
 const fn page(path: &'static str, about: &'static str, own: &'static [&'static str], needs: Needs) -> Route {
     Route { method: "GET", path, about, every: EVERY, own, needs, is_page: true }
@@ -20,7 +20,7 @@ const fn form(path: &'static str, about: &'static str, own: &'static [&'static s
 const CLAIM: &[&str] = &["kind", "resource", "where", "team", "reason", "evidence", "effective", "expires", "expect"];
 
 /// All of them.
-pub(super) const ROUTES: [Route; 20] = [
+pub(super) const ROUTES: [Route; 22] = [
     page("/", "Charter: spend, its largest owners, what changed", &["under"], Needs::Person),
     page("/team/{unit}", "A unit: cost by service and month", &[], Needs::Person),
     page("/explore", "Cost by any dimensions, or the charges", EXPLORE, Needs::Person),
@@ -37,6 +37,8 @@ pub(super) const ROUTES: [Route; 20] = [
     page("/pools", "Shared platforms", &[], Needs::Everything),
     page("/org", "Units with their cost", &[], Needs::Person),
     page("/periods", "Billing periods and their statements", &[], Needs::Everything),
+    page("/volume", "Business volume by day, and spend in basis points of it", &["under", "metric"], Needs::Person),
+    page("/engineers", "Spend in engineers", &["under"], Needs::Person),
     page("/data", "Sources, deliveries, snapshots", &["tab"], Needs::Everything),
     page("/data/audit", "Who changed what", &["after", "who", "what"], Needs::Everything),
     page("/search", "Names", &["q", "kind", "limit"], Needs::Person),

@@ -27,6 +27,7 @@ const PAGES: [(&str, &[&str]); 10] = [
     ("Org", &["org"]),
     ("Periods", &["periods"]),
     ("Data", &["data"]),
+    ("Business volume", &["volume"]),
     ("Audit trail", &["data", "audit"]),
 ];
 

@@ -9,6 +9,7 @@ use leap_web::site::Problem;
 use leap_web::site::model::{Block, Cell, Chart, Column, Link, Page, Row, Table};
 
 use super::ground::{Ground, NONE};
+use super::measures::Measured;
 use super::words::{self, amount, capital, cents, headline, share_cell, short, signed};
 
 /// Series of a chart that have a name.
@@ -48,12 +49,14 @@ pub(super) fn page(ground: &Ground, unit: &str) -> Result<Page, Problem> {
     let compares = ground.whole(ground.period) && ground.whole(before) && !(earlier.is_zero() && total.is_zero());
     let bridge = if compares { ground.bridge(before, under)? } else { None };
     let delta = ground.deltas(total, earlier, last_year);
-    page.blocks.push(Block::Headline {
+    let measured = Measured::of(ground, under, [(ground.period, total), (before, earlier), (year, last_year)])?;
+    let why = bridge.as_ref().map_or_else(String::new, |bridge| sentence(bridge, before));
+    page.blocks.push(measured.headline(&why, bridge.as_ref()).unwrap_or_else(|| Block::Headline {
         figure: headline(total, rows(&[])),
         unit: format!("{} {}", ground.currency, ground.cost.word()),
         delta,
-        say: bridge.as_ref().map_or_else(String::new, |bridge| sentence(bridge, before)),
-    });
+        say: why,
+    }));
     if total.is_zero() && earlier.is_zero() {
         page.blocks.push(Block::Nothing(
             format!("{name} owns nothing in {}.", ground.period),
@@ -88,6 +91,7 @@ pub(super) fn page(ground: &Ground, unit: &str) -> Result<Page, Problem> {
         ));
     }
     page.blocks.push(Block::Facts(facts));
+    page.blocks.extend(measured.of_team(bridge.as_ref()));
     if let Some(children) = children(ground, &id, total)? {
         page.blocks.push(Block::Section {
             title: "Units below".to_owned(),
@@ -95,7 +99,7 @@ pub(super) fn page(ground: &Ground, unit: &str) -> Result<Page, Problem> {
             blocks: vec![Block::Table(children)],
         });
     }
-    let (services, chart) = services(ground, &id, total)?;
+    let (services, chart) = services(ground, &id, total, &measured)?;
     page.blocks.push(chart);
     page.blocks.push(Block::Section {
         title: format!("By service, {}", ground.period),
@@ -244,7 +248,9 @@ fn children(ground: &Ground, id: &TeamId, total: Money) -> Result<Option<Table>,
 }
 
 /// The table by service, which adds up to the headline, and the chart of 13 months.
-fn services(ground: &Ground, id: &TeamId, total: Money) -> Result<(Table, Block), Problem> {
+fn services(ground: &Ground, id: &TeamId, total: Money, measured: &Measured) -> Result<(Table, Block), Problem> {
+    let by_measure = measured.column();
+    let more = |sum: Money| by_measure.as_ref().map(|(_, cell)| cell(sum));
     let (now, _) = ground.spent("service", None, Some(id), ground.period)?;
     let [before, _] = ground.compared();
     let (earlier, _) = ground.spent("service", None, Some(id), before)?;
@@ -270,7 +276,7 @@ fn services(ground: &Ground, id: &TeamId, total: Money) -> Result<(Table, Block)
             earlier.push(("period", &before_text));
             let mut deeper = of.clone();
             deeper.push(("by", "resource,day"));
-            Row::new(vec![
+            let mut cells = vec![
                 Cell::Link(Link::new(
                     if service == NONE { "no service (pools, taxes)" } else { service },
                     ground.to(&["explore"], &deeper),
@@ -279,7 +285,9 @@ fn services(ground: &Ground, id: &TeamId, total: Money) -> Result<(Table, Block)
                 amount(*then, ground.rows(&earlier)),
                 words::change(*sum - *then),
                 share_cell(*sum, total),
-            ])
+            ];
+            cells.extend(more(*sum));
+            Row::new(cells)
         })
         .collect();
     if order.len() > named {
@@ -293,20 +301,23 @@ fn services(ground: &Ground, id: &TeamId, total: Money) -> Result<(Table, Block)
             words::change(sum - then),
             share_cell(sum, total),
         ]);
+        row.cells.extend(more(sum));
         row.is_rest = true;
         rows.push(row);
     }
+    let mut columns = vec![
+        Column::text("Service"),
+        Column::figure(ground.period.to_string()),
+        Column::undrawn(before_text.clone()),
+        Column::undrawn("Change"),
+        Column::undrawn("Share"),
+    ];
+    columns.extend(by_measure.as_ref().map(|(name, _)| Column::undrawn(*name)));
     let table = Table {
         id: "t-service".to_owned(),
         caption: format!("{} cost by service, {}, {}", capital(ground.cost.word()), ground.period, ground.currency),
         unit: ground.currency.as_str().to_owned(),
-        columns: vec![
-            Column::text("Service"),
-            Column::figure(ground.period.to_string()),
-            Column::undrawn(before_text.clone()),
-            Column::undrawn("Change"),
-            Column::undrawn("Share"),
-        ],
+        columns,
         rows,
         sum: Some((total.to_string(), 1)),
         ..Table::default()

@@ -20,6 +20,7 @@
 //! - `serve`: traces over the network, by the command `leap serve`
 //! - `stream`: the same under kills, late spans, used up memory and a damaged spool; OpenTelemetry's own exporter
 //! - `bridge`: why cost changed between two periods
+//! - `volume`: spend against the business: volume in, restated, in basis points and engineers
 //! - `versions`: rules and pools that follow each other in time
 //! - `gateway`: what SQL must not do
 //! - `crash`: the process killed at every write, sync and rename of an ingest
@@ -53,4 +54,5 @@ mod stream;
 mod traces;
 mod trees;
 mod versions;
+mod volume;
 mod worlds;

@@ -85,7 +85,7 @@ impl Site {
 
     /// A page, which must be there.
     #[track_caller]
-    fn page(&self, path: &str) -> String {
+    pub(crate) fn page(&self, path: &str) -> String {
         let answer = self.get(path);
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);
         assert!(answer.header("content-type").starts_with("text/html"), "{path}: {}", answer.head);
@@ -124,7 +124,7 @@ fn home() -> Home {
     home
 }
 
-const PAGES: [&str; 20] = [
+const PAGES: [&str; 22] = [
     "/",
     "/team/acme",
     "/team/a",
@@ -145,10 +145,12 @@ const PAGES: [&str; 20] = [
     "/search?q=team",
     "/start",
     "/latency",
+    "/volume",
+    "/engineers",
 ];
 
 /// The rows of a page's table by its first column, as the API gives them.
-fn rows(site: &Site, path: &str, table: &str, name: &str, value: &str) -> Vec<(String, String)> {
+pub(crate) fn rows(site: &Site, path: &str, table: &str, name: &str, value: &str) -> Vec<(String, String)> {
     let answer = site.get(&format!("/api/v1{path}"));
     assert_eq!(answer.status, 200, "{path}: {}", answer.body);
     let json = answer.json();
@@ -246,6 +248,9 @@ fn what_is_not_understood_is_named_with_what_it_may_be() {
         ("/?period=0001-01", "Parameter period"),
         ("/?period=9999-12-31", "Parameter period"),
         ("/resource", "Parameter id"),
+        ("/?measure=bps", "Parameter measure: there is no business volume yet"),
+        ("/team/a?measure=engineers", "Parameter measure: leap.toml does not say"),
+        ("/volume?metric=orders", "Parameter metric"),
     ] {
         let answer = site.get(path);
         assert_eq!(answer.status, 422, "{path}: {}", answer.body);
