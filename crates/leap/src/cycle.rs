@@ -271,7 +271,7 @@ async fn publish(
     let add: Vec<&FileRecord> = staged_now.iter().filter(|file| !known.contains(&file.path)).collect();
     live.extend(&add);
     let versions = world.snapshot.as_ref().map(|snapshot| snapshot.table_versions.clone()).unwrap_or_default();
-    let before = Before { files: &world.files, versions };
+    let before = Before { files: &world.files, versions, part: false };
     let info = PublishInfo { snapshot: Some(digest), operation: change.cause.clone(), at: now, before };
     // Where no file is written and none goes, the lake stays as it is. One that is written again replaces what lies there,
     // which may be damaged.

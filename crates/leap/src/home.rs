@@ -45,6 +45,8 @@ pub(crate) struct Settings {
 pub(crate) struct LatencySettings {
     /// Periods with more requests are answered from packed days, within 0.4 %, unless exactness is asked for.
     pub(crate) exact_requests: u64,
+    /// Days for which files of the stream are kept that were merged or replaced: `--as-known-on` reaches as far back.
+    pub(crate) replaced_days: u64,
     /// `[[latency.apis]]`: requests inside of other requests that count as requests of their own.
     pub(crate) apis: Vec<ApiSettings>,
     /// Traces over the network.
@@ -53,7 +55,12 @@ pub(crate) struct LatencySettings {
 
 impl Default for LatencySettings {
     fn default() -> LatencySettings {
-        LatencySettings { exact_requests: 1_000_000, apis: Vec::new(), stream: StreamSettings::default() }
+        LatencySettings {
+            exact_requests: 1_000_000,
+            replaced_days: 7,
+            apis: Vec::new(),
+            stream: StreamSettings::default(),
+        }
     }
 }
 
@@ -281,6 +288,9 @@ const SETTINGS_TEXT: &str = "\
 [latency]
 # Periods with more requests are answered from packed days, within 0.4 %, unless `leap latency --exact` asks for every request.
 # exact_requests = 1000000
+# Days for which files of requests over the network are kept that were merged or replaced since; `--as-known-on` reaches as
+# far back. Files of `leap ingest` are always kept.
+# replaced_days = 7
 
 [latency.stream]
 # Memory of traces in flight, in MiB; when it is used up, senders wait and the oldest traces are closed as incomplete.

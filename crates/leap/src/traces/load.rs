@@ -1,5 +1,7 @@
 //! Requests back from the lake.
 
+use std::collections::HashMap;
+
 use leap_book::TraceFile;
 use leap_lake::LakeError;
 use leap_orient::latency::{Example, Requests, RowsError};
@@ -54,11 +56,11 @@ pub(crate) fn read_pair(
 /// The pairs of files that belong together: same delivery and month, `requests` and `slices`.
 pub(crate) fn pairs(files: &[TraceFile]) -> Result<Vec<(&TraceFile, &TraceFile)>, Failure> {
     let of = |table: Table| files.iter().filter(move |file| file.record.table == table);
+    let named = |file: &'_ TraceFile| (file.record.delivery.clone(), file.record.scope.clone());
+    let slices: HashMap<_, &TraceFile> = of(Table::Slices).map(|file| (named(file), file)).collect();
     let mut pairs = Vec::new();
     for request in of(Table::Requests) {
-        let (delivery, scope) = (&request.record.delivery, &request.record.scope);
-        let slices = of(Table::Slices).find(|file| (&file.record.delivery, &file.record.scope) == (delivery, scope));
-        let slices = slices.ok_or_else(|| {
+        let slices = slices.get(&named(request)).copied().ok_or_else(|| {
             Failure::quality(format!("{} has no slices beside it; restore a backup", request.record.path))
         })?;
         pairs.push((request, slices));

@@ -15,7 +15,7 @@ mod take;
 
 pub(crate) use gather::{EXAMPLES, Gathered};
 pub(crate) use load::{Examples, examples_of, load, pairs, read_examples, read_pair};
-pub(crate) use merge::merge;
+pub(crate) use merge::{forget_replaced, merge};
 pub(crate) use store::{Delivered, Origin, STREAM, Stored, store, universal};
 pub(crate) use tails::{differences, load_tails, merge_tails};
 pub(crate) use take::{TracesTaken, apis, facts, found_below, take_file};

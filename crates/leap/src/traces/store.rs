@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use arrow::array::{Array, AsArray, BooleanArray};
 use arrow::datatypes::Int64Type;
-use leap_book::{NewTraces, TraceDelivery, TraceFile};
+use leap_book::{NewTraces, TraceDelivery, TraceFile, TraceHead};
 use leap_lake::{LakeError, PublishInfo, Staging};
 use leap_orient::latency::{Requests, SpanRows, day_of};
 use leap_terms::tables::Table;
@@ -96,6 +96,11 @@ impl Times {
             }
         }
         Times(disjoint)
+    }
+
+    /// From the first to the last; `None` where there are none.
+    pub(super) fn reach(&self) -> Option<(u64, u64)> {
+        Some((self.0.first()?.0, self.0.last()?.1))
     }
 
     /// True where one of them touches `[first, last]`.
@@ -221,10 +226,9 @@ pub(crate) async fn store(
     now: Instant,
     dry: bool,
 ) -> Result<Stored, Failure> {
-    let book = |error: leap_book::BookError| Failure::from_error(&error);
-    let (parent, live) = home.book.trace_files(0, u64::MAX, None).await.map_err(book)?;
+    let Known { head, live, whole } = Known::around(home, &delivered.times()).await?;
     let (staging, mut add, mut remove) =
-        (home.lake.stage(&format!("traces-{}", parent + 1)).map_err(problem)?, vec![], vec![]);
+        (home.lake.stage(&format!("traces-{}", head.change + 1)).map_err(problem)?, vec![], vec![]);
 
     // What came before: the wholer version of a request stays.
     let pairs = pairs(&live)?;
@@ -295,7 +299,8 @@ pub(crate) async fn store(
         staging.discard().map_err(problem)?;
         return Ok(stored);
     }
-    let change = Change { parent, live: &live, add, remove, deliveries: delivered.delivery.iter().cloned().collect() };
+    let deliveries = delivered.delivery.iter().cloned().collect();
+    let change = Change { head: &head, live: &live, whole, add, remove, deliveries };
     if change.is_nothing() {
         staging.discard().map_err(problem)?;
         return Ok(stored);
@@ -304,12 +309,37 @@ pub(crate) async fn store(
     Ok(stored)
 }
 
+/// What is there already.
+struct Known {
+    head: TraceHead,
+    live: Vec<TraceFile>,
+    /// False where `live` are only the files of requests that began around some times.
+    whole: bool,
+}
+
+impl Known {
+    /// The live files around some times; all of them where a home may have requests, but no packed days yet.
+    async fn around(home: &Home, times: &Times) -> Result<Known, Failure> {
+        let book = |error: leap_book::BookError| Failure::from_error(&error);
+        let head = home.book.trace_head().await.map_err(book)?;
+        let (first, last) = times.reach().unwrap_or_default();
+        let (_, live) = home.book.trace_files(first, last.saturating_add(1), None).await.map_err(book)?;
+        if live.iter().any(|file| file.record.table == Table::Tails) {
+            return Ok(Known { head, live, whole: false });
+        }
+        let (_, live) = home.book.trace_files(0, u64::MAX, None).await.map_err(book)?;
+        Ok(Known { head, live, whole: true })
+    }
+}
+
 /// What a publish changes.
 pub(super) struct Change<'a> {
     /// The change that it was worked out from.
-    pub(super) parent: i64,
+    pub(super) head: &'a TraceHead,
     /// Files live then.
     pub(super) live: &'a [TraceFile],
+    /// False where `live` are only those among which something changes.
+    pub(super) whole: bool,
     /// Files that become live.
     pub(super) add: Vec<TraceFile>,
     /// Paths that cease to be.
@@ -332,22 +362,36 @@ pub(super) async fn publish(
     cause: &str,
     now: Instant,
 ) -> Result<(), Failure> {
-    let removed: BTreeSet<&str> = change.remove.iter().map(String::as_str).collect();
-    let kept = change.live.iter().map(|file| &file.record).filter(|file| !removed.contains(file.path.as_str()));
-    let all: Vec<&FileRecord> = kept.chain(change.add.iter().map(|file| &file.record)).collect();
-    let info =
-        PublishInfo { snapshot: None, operation: "traces".to_owned(), at: now, before: leap_lake::Before::default() };
-    home.lake.publish(staging, &Table::LATENCY, &all, &info).await.map_err(problem)?;
+    let book = |error: leap_book::BookError| Failure::from_error(&error);
+    let Change { head, live, whole, add, remove, deliveries } = change;
+    let mut all = None;
+    let part = !whole && home.lake.in_step(&Table::LATENCY, &head.table_versions).await.map_err(problem)?;
+    if !whole && !part {
+        // The first publish of a process reads the logs, and needs to know all that they should hold.
+        all = Some(home.book.trace_files(0, u64::MAX, None).await.map_err(book)?.1);
+    }
+    let before: Vec<FileRecord> = all.as_deref().unwrap_or(live).iter().map(|file| file.record.clone()).collect();
+    let removed: BTreeSet<&str> = remove.iter().map(String::as_str).collect();
+    let kept = before.iter().filter(|file| !removed.contains(file.path.as_str()));
+    let after: Vec<&FileRecord> = kept.chain(add.iter().map(|file| &file.record)).collect();
+    let info = PublishInfo {
+        snapshot: None,
+        operation: "traces".to_owned(),
+        at: now,
+        before: leap_lake::Before { files: &before, versions: head.table_versions.clone(), part },
+    };
+    let table_versions = home.lake.publish(staging, &Table::LATENCY, &after, &info).await.map_err(problem)?;
     let new = NewTraces {
         at: now,
         actor: crate::cycle::actor(),
         cause: cause.to_owned(),
-        parent: change.parent,
-        deliveries: change.deliveries,
-        add: change.add,
-        remove: change.remove,
+        parent: head.change,
+        deliveries,
+        add,
+        remove,
+        table_versions,
     };
-    home.book.publish_traces(&new).await.map_err(|error| Failure::from_error(&error))?;
+    home.book.publish_traces(&new).await.map_err(book)?;
     Ok(())
 }
 

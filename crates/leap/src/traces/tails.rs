@@ -108,16 +108,18 @@ impl Days {
 
 /// Puts files of packed days together where enough of one level are there. Returns how many became one.
 pub(crate) async fn merge_tails(home: &Home, now: Instant) -> Result<usize, Failure> {
-    let (parent, live) = home.book.trace_files(0, u64::MAX, None).await.map_err(|error| Failure::from_error(&error))?;
+    let book = |error: leap_book::BookError| Failure::from_error(&error);
+    let head = home.book.trace_head().await.map_err(book)?;
+    let live = home.book.trace_files_of(Table::Tails, 0, u64::MAX, None).await.map_err(book)?;
     let mut levels = BTreeMap::<(&ScopeKey, u32), Vec<&TraceFile>>::new();
-    for file in live.iter().filter(|file| file.record.table == Table::Tails) {
+    for file in &live {
         levels.entry((&file.record.scope, change_of(&file.record))).or_default().push(file);
     }
     let Some(((scope, level), mut files)) = levels.into_iter().find(|(_, files)| files.len() >= TOGETHER) else {
         return Ok(0);
     };
     files.truncate(TOGETHER);
-    let staging = home.lake.stage(&format!("tails-{}", parent + 1)).map_err(problem)?;
+    let staging = home.lake.stage(&format!("tails-{}", head.change + 1)).map_err(problem)?;
     let paths: Vec<String> = files.iter().map(|file| file.record.path.clone()).collect();
     // Named by what it is made of.
     let delivery = DeliveryId::new(&Digest::of(paths.concat().as_bytes()).short()).expect("16 digits");
@@ -152,7 +154,7 @@ pub(crate) async fn merge_tails(home: &Home, now: Instant) -> Result<usize, Fail
         add.push(TraceFile { record: writer.finish().map_err(problem)?, first_ns, last_ns });
     }
     let merged = paths.len();
-    let change = Change { parent, live: &live, add, remove: paths, deliveries: Vec::new() };
+    let change = Change { head: &head, live: &live, whole: false, add, remove: paths, deliveries: Vec::new() };
     publish(home, staging, change, &format!("merge of {merged} files of packed days"), now).await?;
     Ok(merged)
 }
