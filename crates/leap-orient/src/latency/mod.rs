@@ -3,6 +3,7 @@
 //! [`lcp`] divides one request, [`replay`] says what it would have taken had some services been faster; `crate::tail` adds requests up to the tail of an API. [`rows`] and [`spans`] are how both are kept, [`tails`] how many of them are read fast.
 
 pub mod lcp;
+mod order;
 pub mod replay;
 pub mod rows;
 pub mod spans;
