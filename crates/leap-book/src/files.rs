@@ -170,6 +170,7 @@ pub(crate) async fn live(
             columns: record.json("columns")?,
             fine: record.flag("fine")?,
             index: None,
+            foot: None,
         });
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));

@@ -6,8 +6,8 @@
 //!   files      + requests/…, slices/…, spans/…    − those that hold a request that came again, whole
 //!   services   ledger  namespace money  version 2.3.1  team payments
 //! ```
-//! Apart from the snapshots: [`Book::publish_traces`] is the one commit point of latency. What was live at a time is what
-//! the changes recorded until then left.
+//! Apart from the snapshots: [`Book::publish_traces`] is the one commit point of latency. What was live at a time is
+//! what the changes recorded until then left.
 
 use std::collections::BTreeMap;
 
@@ -24,6 +24,8 @@ use crate::snapshot::{Snapshot, table_versions};
 
 /// Paths in one statement.
 const PATHS: usize = 500;
+/// Days for which a series of metrics is remembered that is told no more.
+const SERIES_DAYS: i64 = 90;
 
 /// A delivery of traces.
 #[derive(Clone, PartialEq, Debug)]
@@ -74,6 +76,15 @@ pub struct TraceFile {
     pub last_ns: u64,
 }
 
+/// What was counted of one sender's histogram.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SeriesState {
+    /// Which: a digest of its attributes.
+    pub id: String,
+    /// What was counted, as a JSON text of its owner's.
+    pub state: String,
+}
+
 /// Where the changes of traces stand.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct TraceHead {
@@ -102,6 +113,8 @@ pub struct NewTraces {
     pub remove: Vec<String>,
     /// The version of each table's log in the lake; tables that are not named keep their parent's.
     pub table_versions: BTreeMap<Table, i64>,
+    /// What was counted of histograms, from now on.
+    pub series: Vec<SeriesState>,
 }
 
 /// A delivery of traces as it was recorded.
@@ -137,8 +150,8 @@ impl Book {
     /// Commits deliveries of traces; returns the change's number.
     ///
     /// # Errors
-    /// [`BookError::TracesStale`] when another change was committed since `parent`, [`BookError::FileNotLive`] for a path that is
-    /// not live; else the database's. Nothing is recorded then.
+    /// [`BookError::TracesStale`] when another change was committed since `parent`, [`BookError::FileNotLive`] for a
+    /// path that is not live; else the database's. Nothing is recorded then.
     pub async fn publish_traces(&self, new: &NewTraces) -> Result<i64, BookError> {
         let doing = "record traces";
         let failed = self.failed(doing);
@@ -222,6 +235,9 @@ impl Book {
             files.row(&mut transaction, row).await.map_err(&failed)?;
         }
         files.end(&mut transaction).await.map_err(&failed)?;
+        if !new.series.is_empty() {
+            self.record_series(&mut transaction, new).await.map_err(&failed)?;
+        }
         let entry = AuditEntry {
             at: new.at,
             actor: new.actor.clone(),
@@ -237,6 +253,45 @@ impl Book {
         audit::append(&mut transaction, &self.place, &entry, None).await?;
         self.commit(transaction, doing).await?;
         Ok(change)
+    }
+
+    async fn record_series(&self, connection: &mut AnyConnection, new: &NewTraces) -> Result<(), sqlx::Error> {
+        let mut series =
+            Insert::into("metric_series", &["id", "seen_at", "state"]).or_replace("id", &["seen_at", "state"]);
+        for one in &new.series {
+            let row = vec![Cell::text(&one.id), Cell::at(new.at), Cell::text(&one.state)];
+            series.row(connection, row).await?;
+        }
+        series.end(connection).await?;
+        // Senders come and go; of those that are gone for long nothing comes again.
+        sqlx::query("DELETE FROM metric_series WHERE seen_at < $1")
+            .bind(new.at.micros().saturating_sub(SERIES_DAYS * 86_400_000_000))
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
+
+    /// What was counted of some series, by id; nothing for those that are not known.
+    ///
+    /// # Errors
+    /// [`BookError`] when the book cannot be read.
+    pub async fn metric_series(&self, ids: &[&str]) -> Result<BTreeMap<String, String>, BookError> {
+        let failed = self.failed("read the series of metrics");
+        let mut connection = self.connection().await?;
+        let mut states = BTreeMap::new();
+        for chunk in ids.chunks(PATHS) {
+            let sql =
+                format!("SELECT id, state FROM metric_series WHERE id IN ({})", rows::placeholders(1, chunk.len()));
+            let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+            for id in chunk {
+                query = query.bind(*id);
+            }
+            for row in query.fetch_all(&mut *connection).await.map_err(&failed)? {
+                let record = Record { row: &row, of: "metric_series", place: &self.place };
+                states.insert(record.text("id")?, record.text("state")?);
+            }
+        }
+        Ok(states)
     }
 
     /// The newest change of traces.
@@ -326,8 +381,8 @@ impl Book {
         Ok(files)
     }
 
-    /// Takes files of a source out of those that are kept, which were replaced before an instant: at most so many, oldest
-    /// first. Returns them, for the lake to let them go: once this is recorded nobody reads them any more.
+    /// Takes files of a source out of those that are kept, which were replaced before an instant: at most so many,
+    /// oldest first. Returns them, for the lake to let them go: once this is recorded nobody reads them any more.
     ///
     /// # Errors
     /// [`BookError`] when the book cannot be written; then nothing is recorded.

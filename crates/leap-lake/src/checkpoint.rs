@@ -1,15 +1,18 @@
-//! Logs of tables that change every half minute: what they hold stays in memory, and a checkpoint is written from there.
+//! Logs of tables that change every half minute: what they hold stays in memory, and a checkpoint is written from
+//! there.
 //!
 //! ```text
 //! version 39   entry of the flush   1 add                       whatever came before, nothing of it is read
 //! version 40   entry of the flush   checkpoint of 40: 212 live files; entries up to the checkpoint before it go
 //! ```
-//! Reading a log of thousands of flushes for each checkpoint, with a tombstone for each file that was ever merged away, would
-//! make each flush slower than the one before. So these checkpoints name live files alone: tombstones serve those who delete
-//! files by the log, which is not for others to do here (the table's properties tell them to keep files for ten years; leap
-//! lets replaced ones go by its book). Checkpoints get rarer as the table grows, so that their cost per flush stays the same.
+//! Reading a log of thousands of flushes for each checkpoint, with a tombstone for each file that was ever merged away,
+//! would make each flush slower than the one before. So these checkpoints name live files alone: tombstones serve those
+//! who delete files by the log, which is not for others to do here (the table's properties tell them to keep files for
+//! ten years; leap lets replaced ones go by its book). Checkpoints get rarer as the table grows, so that their cost per
+//! flush stays the same.
 //!
-//! The last two checkpoints and what follows the older one are kept: whoever finds the newer one torn reads the older one.
+//! The last two checkpoints and what follows the older one are kept: whoever finds the newer one torn reads the older
+//! one.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -102,8 +105,8 @@ impl Remembered {
         }
     }
 
-    /// Writes a checkpoint where one is due, and lets go what nobody needs to read any more. A failure costs other engines some
-    /// time to open the table, and nothing else.
+    /// Writes a checkpoint where one is due, and lets go what nobody needs to read any more. A failure costs other
+    /// engines some time to open the table, and nothing else.
     pub(crate) fn checkpoint_if_due(&mut self, table: Table, log: &Path) {
         let interval = INTERVAL.max(i64::try_from(self.files.len() / FILES_PER_VERSION).unwrap_or(i64::MAX));
         if self.version - self.checkpoint < interval {

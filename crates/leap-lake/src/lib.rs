@@ -13,7 +13,8 @@
 //! place and writes the Delta logs, and nothing of it is visible to leap until the book commits.
 //!
 //! Reading order: `layout` (names of folders and files), `writer` and `sums` (a file and its control sums), `stage`,
-//! `publish`, `log` and `checkpoint` (Delta), `read` (verified reading), `indexed` (a few rows of a large file), `orphans`, then `sql` (the gateway).
+//! `publish`, `log` and `checkpoint` (Delta), `read` (verified reading), `indexed` (a few rows of a large file),
+//! `orphans`, then `sql` (the gateway).
 //!
 //! What is absent on purpose: rules, owners, the clock (instants are arguments), and any way to change a file.
 

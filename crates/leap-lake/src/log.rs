@@ -45,16 +45,16 @@ pub struct PublishInfo<'f> {
     pub before: Before<'f>,
 }
 
-/// What the logs held at the snapshot that a publish is made from. Where the newest entry of a log is the one that the book
-/// recorded, its files are those of the book, and the log need not be read to add to it.
+/// What the logs held at the snapshot that a publish is made from. Where the newest entry of a log is the one that the
+/// book recorded, its files are those of the book, and the log need not be read to add to it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Before<'f> {
     /// Live files.
     pub files: &'f [FileRecord],
     /// The version of each log.
     pub versions: BTreeMap<Table, i64>,
-    /// True where `files`, and the live files of the publish, are only those among which something may change: the others
-    /// stay as they are. Only where [`crate::Lake::in_step`] holds.
+    /// True where `files`, and the live files of the publish, are only those among which something may change: the
+    /// others stay as they are. Only where [`crate::Lake::in_step`] holds.
     pub part: bool,
 }
 
@@ -137,8 +137,8 @@ pub(crate) struct Logs {
 }
 
 impl Logs {
-    /// True where a log can be added to by those who know only what changes: it ends where the book says, and what it holds is
-    /// in memory; or it is not there, as the book says.
+    /// True where a log can be added to by those who know only what changes: it ends where the book says, and what it
+    /// holds is in memory; or it is not there, as the book says.
     pub(crate) fn in_step(&self, root: &Path, table: Table, version: Option<i64>) -> Result<bool, LakeError> {
         let log = root.join(table.name()).join(DELTA_LOG);
         Ok(match (version, self.remembered.get(&table)) {
@@ -183,8 +183,8 @@ pub(crate) enum Unread {
     Added(i64),
 }
 
-/// Adds to a log whose newest entry is the one that the book recorded, without reading it. One of latency must be in memory,
-/// too: read once by each process, it is brought to the columns that the table has by now.
+/// Adds to a log whose newest entry is the one that the book recorded, without reading it. One of latency must be in
+/// memory, too: read once by each process, it is brought to the columns that the table has by now.
 pub(crate) fn add_unread(
     root: &Path,
     table: Table,
@@ -266,7 +266,8 @@ fn delta(operation: &'static str, table: Table) -> impl FnOnce(DeltaTableError) 
 async fn load(table: Table, folder: &Path) -> Result<DeltaTable, LakeError> {
     match load_once(table, folder).await {
         Ok(state) => Ok(state),
-        // Checkpoints only repeat what the entries say, and entries go when two checkpoints hold them: a torn one can go.
+        // Checkpoints only repeat what the entries say, and entries go when two checkpoints hold them: a torn one can
+        // go.
         Err(_) if drop_torn_checkpoints(&folder.join(DELTA_LOG))? => load_once(table, folder).await,
         Err(fault) => Err(fault),
     }

@@ -27,8 +27,8 @@ pub type TableVersions = BTreeMap<Table, i64>;
 
 impl Lake {
     /// Moves the staged files into place and brings the Delta logs of `tables` to `live`: all their files in the state
-    /// about to be committed, new ones included. Staged files that are not live are removed. `tables` are those of money
-    /// or those of latency: the two are committed apart.
+    /// about to be committed, new ones included. Staged files that are not live are removed. `tables` are those of
+    /// money or those of latency: the two are committed apart.
     ///
     /// # Errors
     /// [`LakeError::Damaged`] when a live file is missing or has another size; else the disk's fault. After any error
@@ -57,8 +57,8 @@ impl Lake {
         self.bring_logs_to(tables, &live, info).await
     }
 
-    /// True where a publish to these tables need only know what changes ([`crate::Before::part`]): their logs end where the
-    /// book says, and what they hold is in memory.
+    /// True where a publish to these tables need only know what changes ([`crate::Before::part`]): their logs end where
+    /// the book says, and what they hold is in memory.
     ///
     /// # Errors
     /// [`LakeError::Io`] when a log cannot be looked at.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use leap_book::{Book, BookError, NewTraces, ServiceFact, TraceDelivery, TraceFile, TraceHead};
+use leap_book::{Book, BookError, NewTraces, SeriesState, ServiceFact, TraceDelivery, TraceFile, TraceHead};
 use leap_terms::tables::Table;
 use leap_terms::{DeliveryId, Digest, FileRecord, Instant, SourceId};
 use serde_json::json;
@@ -27,6 +27,7 @@ fn file(table: Table, source: &str, name: &str, hour: u64) -> TraceFile {
             columns: Vec::new(),
             fine: false,
             index: None,
+            foot: None,
         },
         first_ns: hour * HOUR,
         last_ns: hour * HOUR + 1,
@@ -43,6 +44,7 @@ fn change(parent: i64, minute: i64, add: &[TraceFile], remove: &[&TraceFile]) ->
         add: add.to_vec(),
         remove: remove.iter().map(|file| file.record.path.clone()).collect(),
         table_versions: [(Table::Requests, parent)].into(),
+        series: Vec::new(),
     }
 }
 
@@ -95,6 +97,27 @@ pub(crate) async fn traces_are_live_until_replaced_and_their_logs_are_remembered
     let found = book.trace_delivery_of(Digest::of(b"first")).await.unwrap();
     assert_eq!(found.as_ref().map(DeliveryId::as_str), Some("0123456789abcdef"));
     assert_eq!(book.check().await.unwrap(), []);
+}
+
+pub(crate) async fn series_of_metrics_are_replaced_and_forgotten(database: &Database<'_>) {
+    let book = Book::open(&database.url().await).await.unwrap();
+    let state = |id: &str, state: &str| SeriesState { id: id.to_owned(), state: state.to_owned() };
+    let mut first = change(0, 1, &[], &[]);
+    first.series = vec![state("a", "{\"times\":[1]}"), state("b", "{}")];
+    book.publish_traces(&first).await.unwrap();
+    let mut second = change(1, 2, &[], &[]);
+    second.series = vec![state("a", "{\"times\":[1,2]}"), state("c", "{}")];
+    book.publish_traces(&second).await.unwrap();
+    let known = book.metric_series(&["a", "b", "unheard of"]).await.unwrap();
+    let expected = [("a", "{\"times\":[1,2]}"), ("b", "{}")];
+    assert_eq!(known.iter().map(|(id, state)| (&**id, &**state)).collect::<Vec<_>>(), expected);
+    // Ninety days later nobody sends the same again.
+    let day = 24 * 60;
+    let mut third = change(2, 90 * day + 2, &[], &[]);
+    third.series = vec![state("d", "{}")];
+    book.publish_traces(&third).await.unwrap();
+    let known = book.metric_series(&["a", "b", "c", "d"]).await.unwrap();
+    assert_eq!(known.into_keys().collect::<Vec<_>>(), ["a", "c", "d"]);
 }
 
 pub(crate) async fn replaced_files_of_a_stream_are_forgotten_after_their_time(database: &Database<'_>) {

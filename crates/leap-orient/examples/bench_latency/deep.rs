@@ -1,4 +1,5 @@
-//! The two shapes that break recursion and quadratic scans: a chain of a million spans, a fan-out of a hundred thousand.
+//! The two shapes that break recursion and quadratic scans: a chain of a million spans, a fan-out of a hundred
+//! thousand.
 
 use std::hint::black_box;
 use std::time::Instant;

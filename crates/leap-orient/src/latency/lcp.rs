@@ -5,11 +5,11 @@
 //!   B [10, 40)  ledger                   B   30 self
 //!   C [50, 90)  fraud                    C   40 self            30 + 30 + 40 = 100, the latency
 //! ```
-//! The definition is normative in the issue's reference; in short: a tree of blocking edges (N1), remote children that start
-//! before their parent are shifted (N2), children are clipped to their parent (N3), overlaps of siblings within
-//! min(1 % of the parent, 1 ms) are snapped (N4), and a backwards sweep gives each instant to the last finisher (N5).
-//! A CLIENT span with one remote child gives its own time to that child's service (the edge: network, pool, remote queue); one
-//! without children to the peer that it names.
+//! The definition is normative in the issue's reference; in short: a tree of blocking edges (N1), remote children that
+//! start before their parent are shifted (N2), children are clipped to their parent (N3), overlaps of siblings within
+//! min(1 % of the parent, 1 ms) are snapped (N4), and a backwards sweep gives each instant to the last finisher (N5). A
+//! CLIENT span with one remote child gives its own time to that child's service (the edge: network, pool, remote
+//! queue); one without children to the peer that it names.
 //!
 //! Integers only, no recursion, n log n in the number of spans. Memory is kept between traces.
 

@@ -1,5 +1,5 @@
-//! Large traces whose spans lie about in no order are brought into order of their starts, so that parents and children lie
-//! beside each other.
+//! Large traces whose spans lie about in no order are brought into order of their starts, so that parents and children
+//! lie beside each other.
 //!
 //! ```text
 //! a chain of a million spans, each somewhere: every step waits for memory    900 ms

@@ -18,7 +18,7 @@ use super::stream::{Part, name_of};
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::home::{Access, Home};
-use crate::traces::{Delivered, Stored, forget_replaced, merge, merge_tails, store};
+use crate::traces::{Delivered, Stored, forget_replaced, merge, merge_levels, store};
 
 /// Between two tries.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -87,8 +87,8 @@ impl Flusher {
                     }
                 }
             }
-            if let Err(failure) = merge_tails(home, clock::now()).await {
-                tracing::warn!("files of packed days were not put together: {}", failure.message);
+            if let Err(failure) = merge_levels(home, clock::now()).await {
+                tracing::warn!("files of packed days or histograms were not put together: {}", failure.message);
             }
             if let Err(failure) = forget_replaced(home, clock::now()).await {
                 tracing::warn!("replaced files of traces were not let go: {}", failure.message);

@@ -11,7 +11,7 @@ use super::super::flush::publish;
 use super::*;
 use crate::clock;
 use crate::home::{Access, Home};
-use crate::traces::{EXAMPLES, differences, forget_replaced, load, merge, merge_tails};
+use crate::traces::{EXAMPLES, differences, forget_replaced, load, merge, merge_levels};
 
 const SECOND: u64 = 1_000_000_000;
 /// 2026-08-17T00:00:00Z.
@@ -90,7 +90,7 @@ async fn day_of(folder: &std::path::Path, parts: u64, requests: u64) -> Day {
         let stored = publish(&day.home, delivered).await.unwrap();
         assert_eq!(stored.known, 0, "part {number}: {stored:?}");
         while merge(&day.home, &delivered.times(), clock::now()).await.unwrap() > 0 {}
-        while merge_tails(&day.home, clock::now()).await.unwrap() > 0 {}
+        while merge_levels(&day.home, clock::now()).await.unwrap() > 0 {}
         day.compared += stored.compared;
         day.most_compared = day.most_compared.max(stored.compared);
         let (_, live) = day.home.book.trace_files(0, u64::MAX, None).await.unwrap();
@@ -131,7 +131,7 @@ async fn a_long_stream_leaves_few_files_compares_with_few_and_keeps_every_reques
 
     // However many parts there were: no log was read again, and none has more than a few entries.
     assert!(day.home.lake.log_reads().await <= 4, "{} logs read", day.home.lake.log_reads().await);
-    for table in Table::LATENCY {
+    for table in [Table::Requests, Table::Slices, Table::Spans, Table::Tails] {
         let log = day.home.lake.root().join(table.name()).join("_delta_log");
         let entries = std::fs::read_dir(&log).unwrap().count();
         assert!(entries <= 25, "{} has {entries} files", log.display());

@@ -88,6 +88,27 @@ pub(crate) async fn load(
     Ok(all)
 }
 
+/// As [`load`], without what the requests are made of: what can be counted of them.
+pub(crate) async fn load_counted(
+    home: &Home,
+    (from_ns, until_ns): (u64, u64),
+    known_on: Option<Instant>,
+) -> Result<Requests, Failure> {
+    let files = home.book.trace_files_of(Table::Requests, from_ns, until_ns, known_on).await;
+    let mut all = Requests::new();
+    for file in files.map_err(|error| Failure::from_error(&error))? {
+        let record = &file.record;
+        for batch in home.lake.scan(record, Some(&Requests::request_columns(false))).map_err(problem)? {
+            all.read_requests(&batch.map_err(problem)?).map_err(damaged(record))?;
+        }
+        all.forget_parts();
+    }
+    if all.rows().iter().any(|row| row.start_ns < from_ns || row.start_ns >= until_ns) {
+        all.retain(|_, row| row.start_ns >= from_ns && row.start_ns < until_ns);
+    }
+    Ok(all)
+}
+
 /// Traces that are kept whole, those whose ids `wanted` chooses.
 pub(crate) async fn examples_of(
     home: &Home,

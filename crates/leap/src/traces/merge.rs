@@ -5,10 +5,10 @@
 //! └── neighbours of one size ──┘                 four of them become one of the next size
 //! ```
 //! As in a log-structured merge tree: files are only merged with neighbours of their size, so that a request is written
-//! anew about as often as its file grows fourfold. Files that the last delivery may have touched stay as they are: the next
-//! one is compared with them. Nothing is known otherwise after a merge than before; it is a publish like any other, and the
-//! files that it replaces stay for whoever reads as it was known then, for as many days as `latency.replaced_days` says
-//! ([`forget_replaced`]).
+//! anew about as often as its file grows fourfold. Files that the last delivery may have touched stay as they are: the
+//! next one is compared with them. Nothing is known otherwise after a merge than before; it is a publish like any
+//! other, and the files that it replaces stay for whoever reads as it was known then, for as many days as
+//! `latency.replaced_days` says ([`forget_replaced`]).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -43,7 +43,8 @@ fn size_of(requests: u64) -> u32 {
     size
 }
 
-/// The first run of neighbours that are to be merged, given the rows of files in order of time; `None` where there is none.
+/// The first run of neighbours that are to be merged, given the rows of files in order of time; `None` where there is
+/// none.
 fn run_of(rows: &[u64]) -> Option<std::ops::Range<usize>> {
     let mut from = 0;
     while from < rows.len() {
@@ -112,12 +113,13 @@ async fn merge_run(
     write_requests(&staging, &all, (&first.scope.source, &first.delivery), &mut add)?;
     let slowest = slowest(&all);
     add.extend(copy_spans(home, &staging, &spans, &first.delivery, &|id| slowest.contains(id))?);
-    let change = Change { head, live, whole: false, add, remove, deliveries: Vec::new() };
+    let change = Change { add, remove, ..Change::of(head, live) };
     publish(home, staging, change, &format!("merge of {} files", run.len()), now).await
 }
 
-/// Lets files of the stream go that were replaced so long ago that nobody may ask for them any more, some at a time. Returns how
-/// many. The book says so first: a crash in between leaves files that it does not name, which `leap doctor --collect` removes.
+/// Lets files of the stream go that were replaced so long ago that nobody may ask for them any more, some at a time.
+/// Returns how many. The book says so first: a crash in between leaves files that it does not name, which `leap doctor
+/// --collect` removes.
 pub(crate) async fn forget_replaced(home: &Home, now: Instant) -> Result<usize, Failure> {
     let days = i64::try_from(home.settings.latency.replaced_days).unwrap_or(i64::MAX);
     let before = Instant::from_micros(now.micros().saturating_sub(days.saturating_mul(86_400_000_000)));
