@@ -5,9 +5,9 @@
 //! taken in                         401,000 spans/s     aim 350,000   met
 //! answered, 99 of 100 within           121 ms          aim 250       met
 //! ```
-//! Bodies are made before; between two sends only trace ids and times are changed in the compressed stream (`gzip`), so that
-//! the sender takes little of the two cores. A trace comes in two bodies. In the end all requests are counted in the lake: as
-//! many as traces were acknowledged.
+//! Bodies are made before; between two sends only trace ids and times are changed in the compressed stream (`gzip`), so
+//! that the sender takes little of the two cores. A trace comes in two bodies. In the end all requests are counted in
+//! the lake: as many as traces were acknowledged.
 
 mod bodies;
 mod gzip;
@@ -41,15 +41,21 @@ struct Sent {
     waits: Vec<Duration>,
 }
 
-/// `cargo xtask bench server [SECONDS [SPANS_A_SECOND]]`: as fast as it goes, or at a pace.
+/// `cargo xtask bench server [SECONDS [SPANS_A_SECOND]] [--release]`: as fast as it goes, or at a pace. The development
+/// build optimises what is hot, and is there already; a release build of DataFusion takes half an hour of two cores.
 pub(crate) fn server(rest: &[&str]) -> Result<(), String> {
+    let release = rest.contains(&"--release");
+    let rest: Vec<&str> = rest.iter().copied().filter(|word| *word != "--release").collect();
     let number = |place: usize, default: u64| match rest.get(place) {
         None => Ok(default),
         Some(text) => text.parse::<u64>().map_err(|_| format!("'{text}' is no number")),
     };
     let (seconds, pace) = (number(0, 60)?, number(1, 0)?);
-    run(&mut cargo(&["build", "--locked", "--release", "--package", "leap"]))?;
-    let leap = root().join("target/release/leap");
+    let build = ["build", "--locked", "--package", "leap", "--release"];
+    run(&mut cargo(&build[..if release { 5 } else { 4 }]))?;
+    let profile = if release { "release" } else { "debug" };
+    println!("{} build", if release { "release" } else { "development" });
+    let leap = root().join("target").join(profile).join("leap");
     let home = root().join("target/bench/server");
     if home.exists() {
         std::fs::remove_dir_all(&home).map_err(|error| format!("could not clear {}: {error}", home.display()))?;

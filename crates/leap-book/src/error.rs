@@ -126,6 +126,17 @@ pub enum BookError {
         /// The newest change.
         newest: i64,
     },
+    /// Files of requests that were live then were replaced, and are kept no more.
+    #[error(
+        "requests cannot be shown as they were known at change {change}: {path} was replaced since and is kept no more; \
+         ask without --as-known-on, or keep replaced files longer (latency.replaced_days in leap.toml)"
+    )]
+    TracesGone {
+        /// The change that was asked for.
+        change: i64,
+        /// One of the files.
+        path: String,
+    },
     /// There is no snapshot of that number.
     #[error("there is no snapshot {0}")]
     NoSnapshot(i64),

@@ -170,6 +170,7 @@ pub(crate) async fn live(
             columns: record.json("columns")?,
             fine: record.flag("fine")?,
             index: None,
+            foot: None,
         });
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -185,12 +186,12 @@ impl Book {
         live(&mut *self.connection().await?, &self.place, snapshot).await
     }
 
-    /// Every path ever recorded: a file of the lake that is not among them is an orphan.
+    /// Every path ever recorded whose file is still kept: a file of the lake that is not among them is an orphan.
     ///
     /// # Errors
     /// [`BookError`] when the book cannot be read.
     pub async fn all_paths(&self) -> Result<BTreeSet<String>, BookError> {
-        let rows = sqlx::query("SELECT path FROM file UNION SELECT path FROM trace_file")
+        let rows = sqlx::query("SELECT path FROM file UNION SELECT path FROM trace_file WHERE gone_at IS NULL")
             .fetch_all(&mut *self.connection().await?)
             .await
             .map_err(self.failed("read the paths of all files"))?;

@@ -65,4 +65,4 @@ pub use schema::SCHEMA_VERSION;
 pub use scope::{CurrentScope, KnownSource};
 pub use snapshot::Snapshot;
 pub use statement::{NewStatement, Reopening, Statement, StatementCause, second_person};
-pub use traces::{NewTraces, RecordedTraces, ServiceFact, TraceDelivery, TraceFile};
+pub use traces::{NewTraces, RecordedTraces, SeriesState, ServiceFact, TraceDelivery, TraceFile, TraceHead};

@@ -12,8 +12,8 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use crate::error::BookError;
 use crate::place::Place;
 
-/// Placeholders in one statement. SQLite takes 32,766 and PostgreSQL 65,535, but SQLite looks each numbered one up by its
-/// name: with 30,000 of them that took a quarter of an ingest.
+/// Placeholders in one statement. SQLite takes 32,766 and PostgreSQL 65,535, but SQLite looks each numbered one up by
+/// its name: with 30,000 of them that took a quarter of an ingest.
 const PLACEHOLDERS: usize = 600;
 /// Placeholders in one statement that looks for rows.
 const SOUGHT: usize = 240;
@@ -104,19 +104,25 @@ pub(crate) async fn insert(
 pub(crate) struct Insert {
     table: &'static str,
     columns: &'static [&'static str],
-    after: &'static str,
+    after: String,
     batch: Vec<Vec<Cell>>,
     bytes: usize,
 }
 
 impl Insert {
     pub(crate) fn into(table: &'static str, columns: &'static [&'static str]) -> Insert {
-        Insert { table, columns, after: "", batch: Vec::new(), bytes: 0 }
+        Insert { table, columns, after: String::new(), batch: Vec::new(), bytes: 0 }
     }
 
     /// Rows whose key is there already are passed over.
     pub(crate) fn or_keep(self) -> Insert {
-        Insert { after: " ON CONFLICT DO NOTHING", ..self }
+        Insert { after: " ON CONFLICT DO NOTHING".to_owned(), ..self }
+    }
+
+    /// Of rows whose key is there already these columns are replaced.
+    pub(crate) fn or_replace(self, key: &'static str, columns: &[&'static str]) -> Insert {
+        let set: Vec<String> = columns.iter().map(|column| format!("{column} = excluded.{column}")).collect();
+        Insert { after: format!(" ON CONFLICT ({key}) DO UPDATE SET {}", set.join(", ")), ..self }
     }
 
     /// Takes one row; now and then writes those taken.
@@ -134,7 +140,7 @@ impl Insert {
 
     async fn write(&mut self, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
         self.bytes = 0;
-        insert_batch(connection, self.table, self.columns, std::mem::take(&mut self.batch), self.after).await
+        insert_batch(connection, self.table, self.columns, std::mem::take(&mut self.batch), &self.after).await
     }
 }
 
@@ -172,8 +178,8 @@ pub(crate) fn placeholders(first: usize, values: usize) -> String {
     (first..first + values).map(|number| format!("${number}")).collect::<Vec<_>>().join(", ")
 }
 
-/// `(source = $2 AND owner = $3 OR source = $4 AND owner = $5)` for the first number 2 and two rows of two values: one statement
-/// then does for many rows what one each would do, and finds each by its index.
+/// `(source = $2 AND owner = $3 OR source = $4 AND owner = $5)` for the first number 2 and two rows of two values: one
+/// statement then does for many rows what one each would do, and finds each by its index.
 pub(crate) fn any_of(first: usize, rows: usize, columns: &[&str]) -> String {
     let row = |at: usize| {
         let first = first + at * columns.len();

@@ -17,13 +17,15 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 6] = [
+const MIGRATIONS: [Migration; 8] = [
     Migration { version: 1, name: "book", sql: include_str!("../migrations/0001_book.sql") },
     Migration { version: 2, name: "history", sql: include_str!("../migrations/0002_history.sql") },
     Migration { version: 3, name: "one total", sql: include_str!("../migrations/0003_one_total.sql") },
     Migration { version: 4, name: "traces", sql: include_str!("../migrations/0004_traces.sql") },
     Migration { version: 5, name: "accounts", sql: include_str!("../migrations/0005_accounts.sql") },
     Migration { version: 6, name: "volume", sql: include_str!("../migrations/0006_volume.sql") },
+    Migration { version: 7, name: "logs of traces", sql: include_str!("../migrations/0007_trace_logs.sql") },
+    Migration { version: 8, name: "metric series", sql: include_str!("../migrations/0008_metric_series.sql") },
 ];
 
 /// The newest schema that this leap knows.

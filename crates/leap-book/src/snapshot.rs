@@ -67,17 +67,7 @@ impl Snapshot {
 
     fn from_row(row: &AnyRow, place: &Place) -> Result<Snapshot, BookError> {
         let record = Record { row, of: "snapshot", place };
-        let named: BTreeMap<String, i64> = record.json("table_versions")?;
-        let table_versions = named
-            .into_iter()
-            .map(|(name, version)| match Table::from_name(&name) {
-                Some(table) => Ok((table, version)),
-                None => Err(BookError::Damaged {
-                    place: place.shown().to_owned(),
-                    fault: format!("table_versions of a snapshot: '{name}' is no table of the lake"),
-                }),
-            })
-            .collect::<Result<_, _>>()?;
+        let table_versions = table_versions(&record)?;
         Ok(Snapshot {
             id: record.int("id")?,
             parent: record.maybe_int("parent")?,
@@ -94,6 +84,19 @@ impl Snapshot {
             table_versions,
         })
     }
+}
+
+/// The column `table_versions` of a row.
+pub(crate) fn table_versions(record: &Record<'_>) -> Result<BTreeMap<Table, i64>, BookError> {
+    let named: BTreeMap<String, i64> = record.json("table_versions")?;
+    let table = |(name, version): (String, i64)| match Table::from_name(&name) {
+        Some(table) => Ok((table, version)),
+        None => Err(BookError::Damaged {
+            place: record.place.shown().to_owned(),
+            fault: format!("table_versions of a {}: '{name}' is no table of the lake", record.of),
+        }),
+    };
+    named.into_iter().map(table).collect()
 }
 
 pub(crate) async fn head(connection: &mut AnyConnection, place: &Place) -> Result<Option<Snapshot>, BookError> {

@@ -3,13 +3,13 @@
 //! ```text
 //! record.index ── digest of all rows' index columns ── digest of each row's bytes ── the row
 //! ```
-//! Digesting a month of packed compositions takes longer than answering from it. So the record of such a file also holds the
-//! digest of its index columns, one of which is the digest of each row's other columns: whoever reads a row and compares
-//! that digest has checked it against the book.
+//! Digesting a month of packed compositions takes longer than answering from it. So the record of such a file also
+//! holds the digest of its index columns, one of which is the digest of each row's other columns: whoever reads a row
+//! and compares that digest has checked it against the book.
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Date32Type, Int64Type};
-use leap_terms::tables::TAILS_INDEX;
+use leap_terms::tables::index_of;
 use leap_terms::{Digest, FileRecord};
 
 use crate::layout::locate;
@@ -23,20 +23,25 @@ pub struct Indexed {
 }
 
 impl Lake {
-    /// Opens a file of `tails` and reads the columns of its index.
+    /// Opens a file of a table with an index and reads the columns of that. A file that was recorded before feet were
+    /// is checked in full.
     ///
     /// # Errors
-    /// [`LakeError::Damaged`] when the file has another size, or its index is not as recorded.
+    /// [`LakeError::Damaged`] when the file has another size, or its foot or index is not as recorded.
     pub fn indexed(&self, file: &FileRecord) -> Result<Indexed, LakeError> {
         let place = locate(self.root(), file)?;
         seal_of(&place, file)?;
-        let opened = Opened::on_disk(place, file)?;
+        let opened = match file.foot {
+            Some(_) => Opened::of_index(place, file)?,
+            None => Opened::on_disk(self.verify(file)?, file)?,
+        };
+        let columns = index_of(file.table);
         let mut hasher = blake3::Hasher::new();
         let mut index = Vec::new();
-        for batch in opened.scan(Some(&TAILS_INDEX))? {
+        for batch in opened.scan(Some(columns))? {
             let batch = batch?;
             let other = |column| LakeError::damaged(&file.path, format!("column {column} is of another type"));
-            digest_rows(&mut hasher, &batch).map_err(other)?;
+            digest_rows(&mut hasher, columns, &batch).map_err(other)?;
             index.push(batch);
         }
         if file.index != Some(Digest::from_bytes(*hasher.finalize().as_bytes())) {
@@ -47,7 +52,7 @@ impl Lake {
 }
 
 impl Indexed {
-    /// The index: all rows of the file in their order, columns of [`TAILS_INDEX`].
+    /// The index: all rows of the file in their order, columns of [`index_of`] its table.
     pub fn index(&self) -> &[RecordBatch] {
         &self.index
     }
@@ -61,12 +66,16 @@ impl Indexed {
     }
 }
 
-/// Adds the index columns of rows, row by row: how rows are cut into batches changes nothing. `Err` names a column that is
-/// missing or of a type that no index has.
-pub(crate) fn digest_rows(hasher: &mut blake3::Hasher, batch: &RecordBatch) -> Result<(), &'static str> {
-    let mut columns = Vec::with_capacity(TAILS_INDEX.len());
-    for name in TAILS_INDEX {
-        columns.push((name, batch.column_by_name(name).ok_or(name)?));
+/// Adds the index columns of rows, row by row: how rows are cut into batches changes nothing. `Err` names a column that
+/// is missing or of a type that no index has.
+pub(crate) fn digest_rows(
+    hasher: &mut blake3::Hasher,
+    names: &[&'static str],
+    batch: &RecordBatch,
+) -> Result<(), &'static str> {
+    let mut columns = Vec::with_capacity(names.len());
+    for name in names {
+        columns.push((*name, batch.column_by_name(name).ok_or(*name)?));
     }
     let mut bytes = Vec::new();
     for row in 0..batch.num_rows() {

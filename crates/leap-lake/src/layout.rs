@@ -36,10 +36,12 @@ pub fn file_schema(table: Table, columns: &[String]) -> SchemaRef {
         Table::Slices => tables::slices(),
         Table::Spans => tables::spans(),
         Table::Tails => tables::tails(),
+        Table::Histograms => tables::histograms(),
     }
 }
 
-/// Path of a file relative to the lake's root, with `/`; `change` tells apart files of changes that happen to be the same.
+/// Path of a file relative to the lake's root, with `/`; `change` tells apart files of changes that happen to be the
+/// same.
 pub(crate) fn path_of(table: Table, scope: &ScopeKey, delivery: &DeliveryId, change: u32, digest: Digest) -> String {
     let digits = digest.to_string();
     let change = if change == 0 { String::new() } else { format!("-c{change}") };

@@ -1,4 +1,4 @@
-//! The lake: immutable Parquet files in five Delta tables, and read-only SQL over one snapshot of them.
+//! The lake: immutable Parquet files in Delta tables, and read-only SQL over one snapshot of them.
 //!
 //! ```text
 //! lake/
@@ -13,10 +13,12 @@
 //! place and writes the Delta logs, and nothing of it is visible to leap until the book commits.
 //!
 //! Reading order: `layout` (names of folders and files), `writer` and `sums` (a file and its control sums), `stage`,
-//! `publish` and `log` (Delta), `read` (verified reading), `indexed` (a few rows of a large file), `orphans`, then `sql` (the gateway).
+//! `publish`, `log` and `checkpoint` (Delta), `read` (verified reading), `indexed` (a few rows of a large file),
+//! `orphans`, then `sql` (the gateway).
 //!
 //! What is absent on purpose: rules, owners, the clock (instants are arguments), and any way to change a file.
 
+mod checkpoint;
 mod durable;
 mod error;
 mod indexed;
@@ -33,11 +35,8 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-use leap_terms::tables::Table;
 
 pub use error::LakeError;
 pub use indexed::Indexed;
@@ -55,7 +54,7 @@ pub use writer::FileWriter;
 pub struct Lake {
     root: Arc<PathBuf>,
     verified: Arc<read::Verified>,
-    logs: Arc<tokio::sync::Mutex<BTreeMap<Table, deltalake_core::DeltaTable>>>,
+    logs: Arc<tokio::sync::Mutex<log::Logs>>,
 }
 
 impl Lake {

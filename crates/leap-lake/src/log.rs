@@ -7,6 +7,8 @@
 //! The actions are those of `deltalake-core`; the entry itself is written here, since its local store does not sync: a
 //! temporary file is written and synced, linked under the next version's name (which fails when another writer was
 //! first), and the folder is synced. So a log entry is either whole or absent, also after a power cut.
+//!
+//! Logs of money are kept for ever; those of latency, which grow every half minute, are in `checkpoint`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Write;
@@ -21,6 +23,7 @@ use leap_terms::tables::{BILLING_PERIOD, SOURCE, Table};
 use leap_terms::{Digest, FileRecord, Instant};
 use serde_json::{Value, json};
 
+use crate::checkpoint::Remembered;
 use crate::layout::{DELTA_LOG, file_schema, path_in_table};
 use crate::{LakeError, durable};
 
@@ -42,28 +45,37 @@ pub struct PublishInfo<'f> {
     pub before: Before<'f>,
 }
 
-/// What the logs held at the snapshot that a publish is made from. Where the newest entry of a log is the one that the book
-/// recorded, its files are those of the book, and the log need not be read to add to it.
+/// What the logs held at the snapshot that a publish is made from. Where the newest entry of a log is the one that the
+/// book recorded, its files are those of the book, and the log need not be read to add to it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Before<'f> {
     /// Live files.
     pub files: &'f [FileRecord],
     /// The version of each log.
     pub versions: BTreeMap<Table, i64>,
+    /// True where `files`, and the live files of the publish, are only those among which something may change: the
+    /// others stay as they are. Only where [`crate::Lake::in_step`] holds.
+    pub part: bool,
 }
 
 /// Brings the log of a table to `live`; the table's version afterwards, or `None` while the table does not exist.
 ///
-/// `known` is the state that an earlier call left: reading what was added since is cheaper than reading all.
+/// `known` is what an earlier call left: reading what was added since is cheaper than reading all.
 pub(crate) async fn bring_to(
     root: &Path,
     table: Table,
     live: &[&FileRecord],
     info: &PublishInfo<'_>,
-    known: &mut Option<DeltaTable>,
+    logs: &mut Logs,
 ) -> Result<Option<i64>, LakeError> {
     let folder = root.join(table.name());
     let log = folder.join(DELTA_LOG);
+    if info.before.part && log_exists(&log)? {
+        // To bring a log to a part of its files would take the others out of it.
+        return Err(LakeError::Busy { table: table.name() });
+    }
+    let mut known = logs.read.remove(&table);
+    logs.remembered.remove(&table);
     for _ in 0..ATTEMPTS {
         let mut state = if log_exists(&log)? { known.take() } else { None };
         if let Some(earlier) = &mut state
@@ -71,7 +83,9 @@ pub(crate) async fn bring_to(
         {
             state = None;
         }
+        logs.reads += u64::from(state.is_some());
         if state.is_none() && log_exists(&log)? {
+            logs.reads += 1;
             state = Some(load(table, &folder).await?);
         }
         if state.is_none() && live.is_empty() {
@@ -82,17 +96,80 @@ pub(crate) async fn bring_to(
             None => -1,
         };
         let actions = difference(table, state.as_ref(), live, info)?;
-        *known = state;
-        if actions.is_empty() {
-            return Ok(Some(version));
+        let metadata = actions.iter().find_map(|action| match action {
+            Action::Metadata(metadata) => Some(metadata.clone()),
+            _ => None,
+        });
+        let (next, changes) = (version + 1, !actions.is_empty());
+        if changes && !write_entry(root, table, &log, next, actions, info)? {
+            known = state;
+            continue;
         }
-        let next = version + 1;
-        if write_entry(root, table, &log, next, actions, info)? {
-            checkpoint_if_due(root, table, next).await;
-            return Ok(Some(next));
+        let reached = if changes { next } else { version };
+        if Table::LATENCY.contains(&table) {
+            let of_state = state.as_ref().and_then(|state| state.snapshot().ok()).map(|read| read.metadata().clone());
+            if let Some(metadata) = metadata.or(of_state) {
+                let now_ms = info.at.micros() / 1_000;
+                let mut held = Remembered::new(&log, reached, metadata, live, (state.as_ref(), now_ms));
+                held.checkpoint_if_due(table, &log);
+                logs.remembered.insert(table, held);
+            }
+        } else {
+            if changes {
+                checkpoint_if_due(root, table, next).await;
+            }
+            logs.read.extend(state.map(|state| (table, state)));
         }
+        return Ok(Some(reached));
     }
     Err(LakeError::Busy { table: table.name() })
+}
+
+/// What is known of logs without reading them.
+#[derive(Debug, Default)]
+pub(crate) struct Logs {
+    /// Of money: as they were read last.
+    read: BTreeMap<Table, DeltaTable>,
+    /// Of latency: what they hold.
+    remembered: BTreeMap<Table, Remembered>,
+    /// How often one was read, in whole or what was added to it.
+    pub(crate) reads: u64,
+}
+
+impl Logs {
+    /// True where a log can be added to by those who know only what changes: it ends where the book says, and what it
+    /// holds is in memory; or it is not there, as the book says.
+    pub(crate) fn in_step(&self, root: &Path, table: Table, version: Option<i64>) -> Result<bool, LakeError> {
+        let log = root.join(table.name()).join(DELTA_LOG);
+        Ok(match (version, self.remembered.get(&table)) {
+            (Some(version), Some(held)) => held.version() == version && ends_at(&log, version),
+            (Some(_), None) => false,
+            (None, _) => !log_exists(&log)?,
+        })
+    }
+
+    /// Follows an entry that was added to a log without reading it.
+    pub(crate) async fn turn(
+        &mut self,
+        root: &Path,
+        table: Table,
+        version: i64,
+        live: &[&FileRecord],
+        info: &PublishInfo<'_>,
+    ) {
+        if !Table::LATENCY.contains(&table) {
+            return checkpoint_if_due(root, table, version).await;
+        }
+        if let Some(held) = self.remembered.get_mut(&table) {
+            let before: Vec<&FileRecord> = info.before.files.iter().filter(|file| file.table == table).collect();
+            held.turn(version, &before, live, info.at.micros() / 1_000);
+            held.checkpoint_if_due(table, &root.join(table.name()).join(DELTA_LOG));
+        }
+    }
+}
+
+fn ends_at(log: &Path, version: i64) -> bool {
+    log.join(entry_name(version)).is_file() && !log.join(entry_name(version + 1)).exists()
 }
 
 /// What became of a log that was not read.
@@ -106,16 +183,18 @@ pub(crate) enum Unread {
     Added(i64),
 }
 
-/// Adds to a log whose newest entry is the one that the book recorded, without reading it.
+/// Adds to a log whose newest entry is the one that the book recorded, without reading it. One of latency must be in
+/// memory, too: read once by each process, it is brought to the columns that the table has by now.
 pub(crate) fn add_unread(
     root: &Path,
     table: Table,
     live: &[&FileRecord],
     info: &PublishInfo<'_>,
+    logs: &Logs,
 ) -> Result<Unread, LakeError> {
     let log = root.join(table.name()).join(DELTA_LOG);
     let Some(version) = info.before.versions.get(&table).copied() else { return Ok(Unread::MustBeRead) };
-    if !log.join(entry_name(version)).is_file() || log.join(entry_name(version + 1)).exists() {
+    if !ends_at(&log, version) || (Table::LATENCY.contains(&table) && !logs.in_step(root, table, Some(version))?) {
         return Ok(Unread::MustBeRead);
     }
     let mut old: BTreeMap<&str, &FileRecord> =
@@ -187,7 +266,8 @@ fn delta(operation: &'static str, table: Table) -> impl FnOnce(DeltaTableError) 
 async fn load(table: Table, folder: &Path) -> Result<DeltaTable, LakeError> {
     match load_once(table, folder).await {
         Ok(state) => Ok(state),
-        // Checkpoints only repeat what the entries say, and the entries are never removed: a torn one can go.
+        // Checkpoints only repeat what the entries say, and entries go when two checkpoints hold them: a torn one can
+        // go.
         Err(_) if drop_torn_checkpoints(&folder.join(DELTA_LOG))? => load_once(table, folder).await,
         Err(fault) => Err(fault),
     }

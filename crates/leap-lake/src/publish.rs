@@ -27,8 +27,8 @@ pub type TableVersions = BTreeMap<Table, i64>;
 
 impl Lake {
     /// Moves the staged files into place and brings the Delta logs of `tables` to `live`: all their files in the state
-    /// about to be committed, new ones included. Staged files that are not live are removed. `tables` are those of money
-    /// or those of latency: the two are committed apart.
+    /// about to be committed, new ones included. Staged files that are not live are removed. `tables` are those of
+    /// money or those of latency: the two are committed apart.
     ///
     /// # Errors
     /// [`LakeError::Damaged`] when a live file is missing or has another size; else the disk's fault. After any error
@@ -55,6 +55,40 @@ impl Lake {
         staging.remove()?;
         self.lie_there(live.iter().copied().filter(|file| new.contains(file.path.as_str())))?;
         self.bring_logs_to(tables, &live, info).await
+    }
+
+    /// True where a publish to these tables need only know what changes ([`crate::Before::part`]): their logs end where
+    /// the book says, and what they hold is in memory.
+    ///
+    /// # Errors
+    /// [`LakeError::Io`] when a log cannot be looked at.
+    pub async fn in_step(&self, tables: &[Table], versions: &TableVersions) -> Result<bool, LakeError> {
+        let logs = self.logs.lock().await;
+        for table in tables {
+            if !logs.in_step(self.root(), *table, versions.get(table).copied())? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// How often a log was read to publish since the lake was opened: it does not grow with the number of publishes.
+    pub async fn log_reads(&self) -> u64 {
+        self.logs.lock().await.reads
+    }
+
+    /// Lets a file go that nobody reads any more, as the book says.
+    ///
+    /// # Errors
+    /// [`LakeError::Damaged`] for a path that leads elsewhere, [`LakeError::Io`].
+    pub fn let_go(&self, file: &FileRecord) -> Result<(), LakeError> {
+        let place = layout::locate(self.root(), file)?;
+        match std::fs::remove_file(&place) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(LakeError::io("remove", &place, source))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// Brings the Delta logs of all tables to `live` without new files: after a crash between the logs and the book.
@@ -140,7 +174,8 @@ impl Lake {
         let files =
             |table: Table| live.iter().copied().filter(|file| file.table == table).collect::<Vec<&FileRecord>>();
         // Most logs end where the book says. They are added to side by side; the others are read first.
-        let unread = |table: Table| log::add_unread(self.root(), table, &files(table), info);
+        let known: &log::Logs = &logs;
+        let unread = |table: Table| log::add_unread(self.root(), table, &files(table), info, known);
         let added: Vec<Unread> = std::thread::scope(|scope| {
             let adding: Vec<_> = tables.iter().map(|table| scope.spawn(move || unread(*table))).collect();
             let joined =
@@ -155,16 +190,12 @@ impl Lake {
                     continue;
                 }
                 Unread::Added(version) => {
-                    log::checkpoint_if_due(self.root(), table, version).await;
+                    logs.turn(self.root(), table, version, &files(table), info).await;
                     versions.insert(table, version);
                     continue;
                 }
             }
-            let mut known = logs.remove(&table);
-            let version = log::bring_to(self.root(), table, &files(table), info, &mut known).await?;
-            if let Some(known) = known {
-                logs.insert(table, known);
-            }
+            let version = log::bring_to(self.root(), table, &files(table), info, &mut logs).await?;
             versions.extend(version.map(|version| (table, version)));
         }
         Ok(versions)

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ use parquet::file::reader::ChunkReader;
 
 use crate::layout::{file_schema, locate};
 use crate::sums::ControlSums;
-use crate::writer::TAILS_ROWS;
+use crate::writer::{INDEXED_ROWS, has_index};
 use crate::{Lake, LakeError};
 
 /// Rows of one batch that a scan yields at most.
@@ -204,6 +204,22 @@ impl Opened {
         Ok(Opened { place, bytes: None, metadata, file: file.clone() })
     }
 
+    /// A file of which only the foot, the index and some rows will be compared with what was recorded.
+    pub(crate) fn of_index(place: PathBuf, file: &FileRecord) -> Result<Opened, LakeError> {
+        if let Some(foot) = file.foot {
+            let mut open = File::open(&place).map_err(|source| LakeError::io("open", &place, source))?;
+            let mut bytes = Vec::new();
+            let from = file.bytes.saturating_sub(foot.bytes);
+            open.seek(SeekFrom::Start(from))
+                .and_then(|_| open.read_to_end(&mut bytes))
+                .map_err(|source| LakeError::io("read", &place, source))?;
+            if Digest::of(&bytes) != foot.digest {
+                return Err(LakeError::damaged(&file.path, "its foot is not as recorded"));
+            }
+        }
+        Opened::on_disk(place, file)
+    }
+
     /// A file that was written just now.
     pub(crate) fn staged(place: PathBuf, file: &FileRecord) -> Result<Opened, LakeError> {
         if file.bytes > READ_AT_ONCE_BYTES {
@@ -235,8 +251,8 @@ impl Opened {
         self.batches(&self.metadata, columns, None, None)
     }
 
-    /// Reads some columns of it, texts as dictionaries (`Dictionary(Int32, Utf8)`): who asks something of each text asks once
-    /// for many rows. A column that the file lacks comes back as texts that are all null.
+    /// Reads some columns of it, texts as dictionaries (`Dictionary(Int32, Utf8)`): who asks something of each text
+    /// asks once for many rows. A column that the file lacks comes back as texts that are all null.
     ///
     /// # Errors
     /// As [`Lake::scan`].
@@ -330,7 +346,7 @@ impl Opened {
         let stores = |name: &str| stored.field_with_name(name).is_ok();
         let wanted: Vec<&str> = fields.iter().map(|field| field.name().as_str()).filter(|name| stores(name)).collect();
         let mask = ProjectionMask::columns(builder.parquet_schema(), wanted.iter().copied());
-        let size = if file.table == Table::Tails { TAILS_ROWS } else { BATCH_ROWS };
+        let size = if has_index(file.table) { INDEXED_ROWS } else { BATCH_ROWS };
         let mut builder = builder.with_projection(mask).with_batch_size(size);
         if let Some(groups) = groups {
             builder = builder.with_row_groups(groups);

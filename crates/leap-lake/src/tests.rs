@@ -2,6 +2,7 @@
 
 mod bill;
 mod damage;
+mod flushes;
 mod gateway;
 mod log;
 mod round_trip;

@@ -13,7 +13,7 @@ use arrow::compute::BatchCoalescer;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use leap_terms::tables::{self, Table};
-use leap_terms::{DeliveryId, Digest, FileRecord, ScopeKey};
+use leap_terms::{DeliveryId, Digest, FileFoot, FileRecord, ScopeKey};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::basic::{Compression, ZstdLevel};
@@ -27,28 +27,38 @@ use crate::sums::ControlSums;
 
 /// Rows of one batch as the encoder sees them.
 const BATCH_ROWS: usize = 8_192;
-/// A file of so many bytes is synced as soon as it ends, while others are still made; smaller ones wait for the publish, which
-/// syncs many at a time.
+/// A file of so many bytes is synced as soon as it ends, while others are still made; smaller ones wait for the
+/// publish, which syncs many at a time.
 const SYNCED_AT_ONCE_BYTES: u64 = 1 << 20;
 /// Rows of one row group: few enough to prune and to keep memory low, many enough for the dictionary to pay.
 const ROW_GROUP_ROWS: usize = 262_144;
 
-/// Rows of a batch and of a row group of `tails`: one API's month is read without much beside it.
-pub(crate) const TAILS_ROWS: usize = 256;
+/// Rows of a batch and of a row group of tables with an index: one API's month is read without much beside it.
+pub(crate) const INDEXED_ROWS: usize = 256;
 /// Rows of a page of packed compositions.
-const TAILS_PAGE_ROWS: usize = 16;
+const INDEXED_PAGE_ROWS: usize = 16;
+
+/// True for tables of which single rows are read.
+pub(crate) fn has_index(table: Table) -> bool {
+    !tables::index_of(table).is_empty()
+}
 
 /// What passes to the file is counted and digested.
 struct DigestingFile {
     file: BufWriter<File>,
     hasher: blake3::Hasher,
     bytes: u64,
+    /// Digest of what comes after the rows, and where it begins.
+    foot: Option<(u64, blake3::Hasher)>,
 }
 
 impl Write for DigestingFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file.write_all(bytes)?;
         self.hasher.update(bytes);
+        if let Some((_, foot)) = &mut self.foot {
+            foot.update(bytes);
+        }
         self.bytes += bytes.len() as u64;
         Ok(bytes.len())
     }
@@ -87,8 +97,12 @@ impl FileWriter {
     ) -> Result<FileWriter, LakeError> {
         let schema = file_schema(table, columns);
         let file = File::create_new(&staged).map_err(|source| LakeError::io("create", &staged, source))?;
-        let file =
-            DigestingFile { file: BufWriter::with_capacity(1 << 20, file), hasher: blake3::Hasher::new(), bytes: 0 };
+        let file = DigestingFile {
+            file: BufWriter::with_capacity(1 << 20, file),
+            hasher: blake3::Hasher::new(),
+            bytes: 0,
+            foot: None,
+        };
         let level = ZstdLevel::try_new(1).expect("1 is a level of zstd");
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(level))
@@ -97,13 +111,13 @@ impl FileWriter {
             .set_statistics_enabled(EnabledStatistics::Chunk);
         let properties = match (table, change) {
             // Packed already; pages and row groups are small, since few rows of many are read.
-            (Table::Tails, _) => {
-                let packed = ColumnPath::from("composition");
+            (Table::Tails | Table::Histograms, _) => {
+                let packed = ColumnPath::from(if table == Table::Tails { "composition" } else { "sketch" });
                 let digest = ColumnPath::from("digest");
                 properties
-                    .set_max_row_group_row_count(Some(TAILS_ROWS))
-                    .set_write_batch_size(TAILS_PAGE_ROWS)
-                    .set_data_page_row_count_limit(TAILS_PAGE_ROWS)
+                    .set_max_row_group_row_count(Some(INDEXED_ROWS))
+                    .set_write_batch_size(INDEXED_PAGE_ROWS)
+                    .set_data_page_row_count_limit(INDEXED_PAGE_ROWS)
                     .set_column_dictionary_enabled(packed.clone(), false)
                     .set_column_compression(packed.clone(), Compression::UNCOMPRESSED)
                     .set_column_statistics_enabled(packed, EnabledStatistics::None)
@@ -133,14 +147,14 @@ impl FileWriter {
             scope: scope.clone(),
             delivery: delivery.clone(),
             columns: columns.to_vec(),
-            coalescer: BatchCoalescer::new(schema.clone(), if table == Table::Tails { TAILS_ROWS } else { BATCH_ROWS }),
+            coalescer: BatchCoalescer::new(schema.clone(), if has_index(table) { INDEXED_ROWS } else { BATCH_ROWS }),
             sums: ControlSums::new(&schema),
             schema,
             staged,
             parquet,
             rows: 0,
             change,
-            index: (table == Table::Tails).then(blake3::Hasher::new),
+            index: has_index(table).then(blake3::Hasher::new),
             shelf,
         })
     }
@@ -160,7 +174,7 @@ impl FileWriter {
         self.sums.add(&batch);
         self.rows += batch.num_rows() as u64;
         if let Some(index) = &mut self.index {
-            crate::indexed::digest_rows(index, &batch).map_err(|column| {
+            crate::indexed::digest_rows(index, tables::index_of(self.table), &batch).map_err(|column| {
                 LakeError::misuse(self.table, format!("column '{column}' cannot be part of an index"))
             })?;
         }
@@ -208,6 +222,12 @@ impl FileWriter {
     pub fn finish(mut self) -> Result<FileRecord, LakeError> {
         self.coalescer.finish_buffered_batch().map_err(|source: ArrowError| self.failed(source.into()))?;
         self.drain()?;
+        if self.index.is_some() {
+            self.parquet.flush().map_err(|source| LakeError::parquet("write", &self.staged, source))?;
+            self.parquet.sync().map_err(|source| LakeError::io("write", &self.staged, source))?;
+            let written = self.parquet.inner_mut();
+            written.foot = Some((written.bytes, blake3::Hasher::new()));
+        }
         let mut written =
             self.parquet.into_inner().map_err(|source| LakeError::parquet("end", &self.staged, source))?;
         written.flush().map_err(|source| LakeError::io("write", &self.staged, source))?;
@@ -228,6 +248,10 @@ impl FileWriter {
             columns: self.columns,
             fine: self.sums.fine(),
             index: self.index.map(|index| Digest::from_bytes(*index.finalize().as_bytes())),
+            foot: written.foot.map(|(from, foot)| FileFoot {
+                bytes: written.bytes - from,
+                digest: Digest::from_bytes(*foot.finalize().as_bytes()),
+            }),
         };
         self.shelf.put(Staged { record: record.clone(), place: self.staged, synced })?;
         Ok(record)

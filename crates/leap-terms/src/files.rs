@@ -33,9 +33,21 @@ pub struct FileRecord {
     pub columns: Vec<String>,
     /// True when a fine column has a value: engines must then add it.
     pub fine: bool,
-    /// Digest of the columns of [`crate::tables::TAILS_INDEX`]; of `tails` alone.
+    /// Digest of the columns of [`crate::tables::index_of`]; of tables that have an index alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub index: Option<Digest>,
+    /// The foot of a file that has an index: it is compared before it is read, as the rest of the file is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foot: Option<FileFoot>,
+}
+
+/// The last bytes of a file, which say where everything else is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FileFoot {
+    /// How many bytes.
+    pub bytes: u64,
+    /// Their digest.
+    pub digest: Digest,
 }
 
 mod table_name {

@@ -31,7 +31,7 @@ pub use delivery::{Delivery, ScopeFacts};
 pub use digest::{Digest, RowsDigest};
 pub use exact::{Exact, ExactError};
 pub use fault::Fault;
-pub use files::FileRecord;
+pub use files::{FileFoot, FileRecord};
 pub use invariant::Invariant;
 pub use owner::{Owner, ResidualReason, RuleId, TeamId};
 pub use rights::{Deed, Grant, Reach, Rights, Role};

@@ -16,9 +16,10 @@
 //! | `slices` | one service's time in one request, by kind and caller | whose the latency is, under the org of any day |
 //! | `spans` | one span of a request that is kept as an example | critical paths of the tail, what-if |
 //! | `tails` | one API's day of requests, packed | quantiles with their composition over months |
+//! | `histograms` | one API's hour of latencies as its service measured them, all of them | quantiles where traces are a sample |
 //!
-//! The last four are latency: times are whole nanoseconds, the source is `traces` or `otlp`, and the month is that in which
-//! the request began. They are published on their own (`Table::LATENCY`), the others together (`Table::MONEY`).
+//! The last five are latency: times are whole nanoseconds, the source is `traces` or `otlp`, and the month is that in
+//! which the request began. They are published on their own (`Table::LATENCY`), the others together (`Table::MONEY`).
 //!
 //! Decimals take two columns: `C` counts 10⁻¹⁸ (Decimal128(38, 18); costs of single charges (30, 18)) and
 //! `x_LeapFineC` the digits 19 to 30 (Decimal128(38, 30), in [0, 10⁻¹⁸), null when zero). The exact value is their sum.
@@ -76,6 +77,8 @@ pub enum Table {
     Spans,
     /// Requests of an API and day, packed.
     Tails,
+    /// Latencies of an API and hour as its service measured them.
+    Histograms,
 }
 
 impl Table {
@@ -83,9 +86,9 @@ impl Table {
     pub const MONEY: [Table; 6] =
         [Table::Charges, Table::Keys, Table::Resources, Table::Cube, Table::Attribution, Table::Daily];
     /// The tables of latency, in the order in which a publish writes them.
-    pub const LATENCY: [Table; 4] = [Table::Requests, Table::Slices, Table::Spans, Table::Tails];
+    pub const LATENCY: [Table; 5] = [Table::Requests, Table::Slices, Table::Spans, Table::Tails, Table::Histograms];
     /// All tables.
-    pub const ALL: [Table; 10] = [
+    pub const ALL: [Table; 11] = [
         Table::Charges,
         Table::Keys,
         Table::Resources,
@@ -96,6 +99,7 @@ impl Table {
         Table::Slices,
         Table::Spans,
         Table::Tails,
+        Table::Histograms,
     ];
 
     /// The folder's name.
@@ -111,6 +115,7 @@ impl Table {
             Table::Slices => "slices",
             Table::Spans => "spans",
             Table::Tails => "tails",
+            Table::Histograms => "histograms",
         }
     }
 
@@ -218,9 +223,9 @@ pub fn attribution() -> SchemaRef {
     ]))
 }
 
-/// `daily`: the cube folded to what pools, reorgs and reports by owner need: day, owner, rule, the commitment and whether it
-/// was used (null where the charge is covered by none), currency, coarse and fine sums of the four costs, number of charges.
-/// Sorted by all of these, so that the same content has the same bytes.
+/// `daily`: the cube folded to what pools, reorgs and reports by owner need: day, owner, rule, the commitment and
+/// whether it was used (null where the charge is covered by none), currency, coarse and fine sums of the four costs,
+/// number of charges. Sorted by all of these, so that the same content has the same bytes.
 pub fn daily() -> SchemaRef {
     let mut fields = vec![
         Field::new(DAY, DataType::Date32, false),
@@ -273,9 +278,9 @@ pub fn requests() -> SchemaRef {
     ]))
 }
 
-/// `slices`: the time of one service in one request, in the order of `requests`. `service` owns the time (LCP-1E: the callee of
-/// an edge, the peer of an external call); `caller` is the service whose span it was where that is another one; `kind` is
-/// `self`, `edge`, `external` or `retry`; `ns` is above 0.
+/// `slices`: the time of one service in one request, in the order of `requests`. `service` owns the time (LCP-1E: the
+/// callee of an edge, the peer of an external call); `caller` is the service whose span it was where that is another
+/// one; `kind` is `self`, `edge`, `external` or `retry`; `ns` is above 0.
 pub fn slices() -> SchemaRef {
     Arc::new(Schema::new(vec![
         Field::new(DAY, DataType::Date32, false),
@@ -306,13 +311,26 @@ pub fn spans() -> SchemaRef {
     ]))
 }
 
-/// Columns of `tails` that say which rows are wanted; the digest of all their values is part of the file's record, so that
-/// few rows of a large file can be read and still be checked.
+/// Columns of `tails` that say which rows are wanted; the digest of all their values is part of the file's record, so
+/// that few rows of a large file can be read and still be checked.
 pub const TAILS_INDEX: [&str; 9] =
     ["service", "operation", "api", DAY, "taken_back", "requests", "unknown", "weighted", "digest"];
 
-/// `tails`: requests of one API that began on one day, sorted by service, operation, API and day. Rows of several files add
-/// up; what another delivery replaced is there once more with `taken_back`.
+/// Columns of `histograms` that say which rows are wanted, as [`TAILS_INDEX`].
+pub const HISTOGRAMS_INDEX: [&str; 8] =
+    ["service", "operation", "metric", DAY, "start_ns", "requests", "error_ppm", "digest"];
+
+/// The columns of a table's index; none where its rows are not read one by one.
+pub fn index_of(table: Table) -> &'static [&'static str] {
+    match table {
+        Table::Tails => &TAILS_INDEX,
+        Table::Histograms => &HISTOGRAMS_INDEX,
+        _ => &[],
+    }
+}
+
+/// `tails`: requests of one API that began on one day, sorted by service, operation, API and day. Rows of several files
+/// add up; what another delivery replaced is there once more with `taken_back`.
 ///
 /// | column | meaning |
 /// |---|---|
@@ -341,6 +359,33 @@ pub fn tails() -> SchemaRef {
     ]))
 }
 
+/// `histograms`: what services measured of one operation in one hour, sorted by service, operation, metric and hour.
+/// Rows of several files add up.
+///
+/// | column | meaning |
+/// |---|---|
+/// | `service`, `operation` | as in `requests`: the operation as its spans are named |
+/// | `metric` | the metric's name: two metrics of one operation count the same requests |
+/// | `day` | UTC day of the hour |
+/// | `start_ns` | when the hour begins in which the sender told the measurements |
+/// | `requests` | how many measurements |
+/// | `error_ppm` | the largest relative error of a quantile, in millionths |
+/// | `digest` | of `sketch`, 16 bytes |
+/// | `sketch` | measurements by bucket of latency (`tail::pack`) |
+pub fn histograms() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("service", DataType::Utf8, false),
+        Field::new("operation", DataType::Utf8, false),
+        Field::new("metric", DataType::Utf8, false),
+        Field::new(DAY, DataType::Date32, false),
+        Field::new("start_ns", DataType::Int64, false),
+        Field::new("requests", DataType::Int64, false),
+        Field::new("error_ppm", DataType::Int64, false),
+        Field::new("digest", DataType::Binary, false),
+        Field::new("sketch", DataType::Binary, false),
+    ]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -358,6 +403,7 @@ mod tests {
             slices(),
             spans(),
             tails(),
+            histograms(),
         ] {
             let mut names: Vec<_> = schema.fields().iter().map(|field| field.name().clone()).collect();
             let count = names.len();

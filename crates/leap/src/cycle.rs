@@ -6,7 +6,8 @@
 //! prove     four sums that must be one
 //! publish   files into place, then one row in the book
 //! ```
-//! Read this first; everything else is a detail of one of these lines. Deciding and acting join with later capabilities.
+//! Read this first; everything else is a detail of one of these lines. Deciding and acting join with later
+//! capabilities.
 
 mod stored;
 
@@ -207,7 +208,8 @@ async fn publish(
     let touched: BTreeSet<ScopeKey> =
         totals.keys().chain(superseded.iter().map(|(scope, _)| *scope)).cloned().collect();
 
-    // What stays: answers of untouched slices in touched scopes are added up again; other scopes keep the book's figures.
+    // What stays: answers of untouched slices in touched scopes are added up again; other scopes keep the book's
+    // figures.
     let mut facts: BTreeMap<Name<'_>, &ScopeFacts> =
         fresh.iter().map(|fresh| (fresh.slice.name(), &fresh.facts)).collect();
     let stays = |name: &Name<'_>| !superseded.contains(name) && (small.contains(name) || !replaced.contains(name));
@@ -271,10 +273,10 @@ async fn publish(
     let add: Vec<&FileRecord> = staged_now.iter().filter(|file| !known.contains(&file.path)).collect();
     live.extend(&add);
     let versions = world.snapshot.as_ref().map(|snapshot| snapshot.table_versions.clone()).unwrap_or_default();
-    let before = Before { files: &world.files, versions };
+    let before = Before { files: &world.files, versions, part: false };
     let info = PublishInfo { snapshot: Some(digest), operation: change.cause.clone(), at: now, before };
-    // Where no file is written and none goes, the lake stays as it is. One that is written again replaces what lies there,
-    // which may be damaged.
+    // Where no file is written and none goes, the lake stays as it is. One that is written again replaces what lies
+    // there, which may be damaged.
     let table_versions = if staged_now.is_empty() && remove.is_empty() {
         BTreeMap::new()
     } else {
@@ -359,7 +361,8 @@ async fn owner_changes(
     Ok(after)
 }
 
-/// Does the same to each of some things, on all cores; results in their order, the first failure of them where there is one.
+/// Does the same to each of some things, on all cores; results in their order, the first failure of them where there is
+/// one.
 pub(crate) fn side_by_side<T: Sync, R: Send>(
     things: &[T],
     act: impl Fn(&T) -> Result<R, Failure> + Sync,

@@ -61,6 +61,10 @@ pub(crate) struct CharterSettings {
 pub(crate) struct LatencySettings {
     /// Periods with more requests are answered from packed days, within 0.4 %, unless exactness is asked for.
     pub(crate) exact_requests: u64,
+    /// Days for which files of the stream are kept that were merged or replaced: `--as-known-on` reaches as far back.
+    pub(crate) replaced_days: u64,
+    /// Metrics whose exponential histograms count requests, the most trusted first.
+    pub(crate) metrics: Vec<String>,
     /// `[[latency.apis]]`: requests inside of other requests that count as requests of their own.
     pub(crate) apis: Vec<ApiSettings>,
     /// Traces over the network.
@@ -69,15 +73,32 @@ pub(crate) struct LatencySettings {
 
 impl Default for LatencySettings {
     fn default() -> LatencySettings {
-        LatencySettings { exact_requests: 1_000_000, apis: Vec::new(), stream: StreamSettings::default() }
+        LatencySettings {
+            exact_requests: 1_000_000,
+            replaced_days: 7,
+            metrics: METRICS.map(str::to_owned).to_vec(),
+            apis: Vec::new(),
+            stream: StreamSettings::default(),
+        }
     }
 }
+
+/// Metrics of requests as OpenTelemetry's conventions, its collector's span metrics and Prometheus name them.
+const METRICS: [&str; 6] = [
+    "http.server.request.duration",
+    "rpc.server.call.duration",
+    "rpc.server.duration",
+    "traces.span.metrics.duration",
+    "http_server_request_duration_seconds",
+    "traces_span_metrics_duration_milliseconds",
+];
 
 /// `[latency.stream]`: how `leap serve` puts traces together.
 #[derive(Deserialize, Clone, Debug, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct StreamSettings {
-    /// Memory of traces in flight, in MiB; when it is used up, senders wait and the oldest traces are closed as incomplete.
+    /// Memory of traces in flight, in MiB; when it is used up, senders wait and the oldest traces are closed as
+    /// incomplete.
     pub(crate) memory_mib: usize,
     /// With its root, a trace is complete after so many seconds without a span.
     pub(crate) quiet_seconds: u64,
@@ -307,6 +328,12 @@ const SETTINGS_TEXT: &str = "\
 [latency]
 # Periods with more requests are answered from packed days, within 0.4 %, unless `leap latency --exact` asks for every request.
 # exact_requests = 1000000
+# Days for which files of requests over the network are kept that were merged or replaced since; `--as-known-on` reaches as
+# far back. Files of `leap ingest` are always kept.
+# replaced_days = 7
+# Metrics whose exponential (or native) histograms count every request, the most trusted first: where traces are a sample, the
+# quantile is read there, and traces say whose it is.
+# metrics = [\"http.server.request.duration\", \"rpc.server.call.duration\", \"rpc.server.duration\", \"traces.span.metrics.duration\", \"http_server_request_duration_seconds\", \"traces_span_metrics_duration_milliseconds\"]
 
 [latency.stream]
 # Memory of traces in flight, in MiB; when it is used up, senders wait and the oldest traces are closed as incomplete.

@@ -10,6 +10,7 @@ mod postgres;
 mod samples;
 mod statements;
 mod stories;
+mod traces;
 mod trail;
 
 use database::Database;
@@ -73,6 +74,9 @@ stories![
     statements::of_two_closers_one_wins,
     statements::a_restatement_needs_a_reason_and_a_second_person,
     statements::a_statement_comes_back_to_the_byte,
+    traces::traces_are_live_until_replaced_and_their_logs_are_remembered,
+    traces::series_of_metrics_are_replaced_and_forgotten,
+    traces::replaced_files_of_a_stream_are_forgotten_after_their_time,
     damage::a_newer_schema_is_refused,
     damage::another_editions_schema_is_refused,
     damage::a_database_of_something_else_is_refused,

@@ -100,6 +100,7 @@ pub(crate) fn file(table: Table, delivery: &Delivery, name: &str) -> FileRecord 
         columns: vec!["x_Discounts".to_owned()],
         fine: table == Table::Charges,
         index: None,
+        foot: None,
     }
 }
 

@@ -136,7 +136,7 @@ async fn a_log_that_ends_where_the_book_says_is_added_to_without_being_read() {
     for month in ["2026-10", "2026-11"] {
         let staging = lake.stage(month).unwrap();
         let known = live.clone();
-        let before = crate::Before { files: &known, versions: versions.clone() };
+        let before = crate::Before { files: &known, versions: versions.clone(), part: false };
         let file = stage_charges(&staging, &scope("focus:aws/1", month), DELIVERY, &["5"], &[]);
         // The month that came last time is replaced.
         live.retain(|old| old.scope.billing_period.to_string() != "2026-10");
@@ -152,7 +152,7 @@ async fn a_log_that_ends_where_the_book_says_is_added_to_without_being_read() {
     assert_eq!(removes.len(), 1, "the entry that was written unread removes as one that was read would");
     assert_eq!(removes[0]["partitionValues"]["x_LeapBillingPeriod"], "2026-10");
     // A book that is behind the log must not be believed.
-    let behind = crate::Before { files: &[], versions: [(Table::Charges, 0)].into() };
+    let behind = crate::Before { files: &[], versions: [(Table::Charges, 0)].into(), part: false };
     lake.heal(&live, &crate::PublishInfo { before: behind, ..info("heal") }).await.unwrap();
     assert!(lake.log_differences(&live).await.unwrap().is_empty());
 }

@@ -6,12 +6,12 @@
 //!                 ├ jaeger     │   (names in a Vocabulary)
 //!                 └ zipkin     ┘
 //! ```
-//! Reading order: [`read`] (any accepted bytes to a batch), [`mod@detect`], the four parsers, [`vocabulary`] (names, facts of
-//! services), [`assemble`]; beside them [`otlp_metrics`] (exponential histograms, the unsampled truth for quantiles) and
-//! [`otlp_write`] (the way back, for tests, benches and the sample company).
+//! Reading order: [`read`] (any accepted bytes to a batch), [`mod@detect`], the four parsers, [`vocabulary`] (names,
+//! facts of services), [`assemble`]; beside them [`otlp_metrics`] and [`prometheus`] (histograms, the unsampled truth
+//! for quantiles) and [`otlp_write`] (the way back, for tests, benches and the sample company).
 //!
-//! What is absent on purpose: sockets and files, the clock (times are arguments), threads, attribution (`leap-orient`), teams.
-//! A parser takes a body whole or not at all; single spans that cannot be used are counted in [`Rejected`].
+//! What is absent on purpose: sockets and files, the clock (times are arguments), threads, attribution (`leap-orient`),
+//! teams. A parser takes a body whole or not at all; single spans that cannot be used are counted in [`Rejected`].
 
 use std::borrow::Cow;
 use std::fmt;
@@ -29,6 +29,7 @@ pub mod otlp_json;
 pub mod otlp_metrics;
 pub mod otlp_proto;
 pub mod otlp_write;
+pub mod prometheus;
 pub mod trial;
 pub mod vocabulary;
 mod wire;

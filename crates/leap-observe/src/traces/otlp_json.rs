@@ -3,8 +3,8 @@
 //! ```text
 //! {"resourceSpans":[{"resource":{…},"scopeSpans":[{"spans":[{"traceId":"5b8e…","spanId":"eee1…","kind":2,…}]}]}]}
 //! ```
-//! Ids are hexadecimal; 64-bit numbers come as texts or numbers, enums as numbers or names, fields in lowerCamelCase or with
-//! underscores; unknown fields are passed. Texts are borrowed from the body.
+//! Ids are hexadecimal; 64-bit numbers come as texts or numbers, enums as numbers or names, fields in lowerCamelCase or
+//! with underscores; unknown fields are passed. Texts are borrowed from the body.
 
 use leap_terms::{NameId, Span, SpanId, SpanKind, TraceId, Weight};
 use serde::Deserialize;
@@ -21,6 +21,13 @@ use super::{Arrival, Batch, Rejection, ScanLimits, TraceError, Vocabulary, clean
 pub(super) struct Attributes<'a> {
     #[serde(borrow, default, deserialize_with = "few::<1000, _, _>")]
     attributes: Vec<KeyValue<'a>>,
+}
+
+impl Attributes<'_> {
+    /// Keys and values, as texts.
+    pub(super) fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.attributes.iter().map(|one| (one.key.as_str(), one.value.0.as_str()))
+    }
 }
 
 #[derive(Deserialize)]

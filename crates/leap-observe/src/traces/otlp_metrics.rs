@@ -3,14 +3,19 @@
 //! ```text
 //! traces.span.metrics.duration {service.name: charge-api, span.name: POST /v1/charges}, scale 5, offset 120, counts […]
 //! ```
-//! Bucket i of scale s holds values in (b^(offset + i), b^(offset + i + 1)] with b = 2^(2^-s), in the metric's unit; negative
-//! buckets, sums and exemplars are left out: latencies are not negative, and quantiles need counts alone.
+//! Bucket i of scale s holds values in (b^(offset + i), b^(offset + i + 1)] with b = 2^(2^-s), in the metric's unit;
+//! negative buckets, sums and exemplars are left out: latencies are not negative, and quantiles need counts alone. A
+//! point whose counts do not add up to its `count`, as with negative measurements, is rejected.
+//!
+//! Who tells a histogram again and again is told by [`HistogramPoint::series`]: a digest of all attributes of resource
+//! and data point, in any order, with the metric's name, unit and temporality.
 
 use std::borrow::Cow;
 
 use leap_terms::{NameId, SpanKind};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, MapAccess};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::json::{Each, KeyValue, Many, Members, One, Stop, Text, Whole, documents, few, or_default, stop_with};
 use super::otlp_json::{Attributes, kind_of, resolve};
@@ -26,6 +31,10 @@ pub const POINTS: usize = 200_000;
 pub const ALL_BUCKETS: usize = 8 << 20;
 /// Attributes of a data point that name its operation, the first present wins.
 const OPERATION: [&str; 5] = ["span.name", "operation", "http.route", "rpc.method", "url.template"];
+/// Of these, those before which a span's name has the method: `GET /v1/charges/{id}`.
+const WITHOUT_METHOD: [&str; 2] = ["http.route", "url.template"];
+/// Attributes that hold the method.
+const METHOD: [&str; 2] = ["http.request.method", "http.method"];
 
 /// How the counts of one data point follow those of the one before.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -68,6 +77,30 @@ pub struct HistogramPoint {
     pub counts: Vec<u64>,
     /// How counts follow each other.
     pub temporality: Temporality,
+    /// Which of the senders' histograms it is.
+    pub series: u128,
+}
+
+/// What one attribute adds to the name of a series: added up, their order does not matter.
+pub(super) fn mark(key: &[u8], value: &str) -> u128 {
+    let mut hasher = Xxh3::new();
+    hasher.update(&(key.len() as u64).to_le_bytes());
+    hasher.update(key);
+    hasher.update(value.as_bytes());
+    hasher.digest128()
+}
+
+/// What metric, unit and temporality add to the name of a series.
+fn mark_of_metric(name: &str, unit: &str, temporality: Temporality) -> u128 {
+    let word = match temporality {
+        Temporality::Unspecified => "unspecified",
+        Temporality::Delta => "delta",
+        Temporality::Cumulative => "cumulative",
+    };
+    // No attribute has these keys.
+    [("\0metric", name), ("\0unit", unit), ("\0temporality", word)]
+        .into_iter()
+        .fold(0, |sum, (key, value)| sum.wrapping_add(mark(key.as_bytes(), value)))
 }
 
 /// What a body holds.
@@ -77,7 +110,7 @@ pub struct MetricsBatch {
     pub points: Vec<HistogramPoint>,
     /// Metrics of other types.
     pub other: u64,
-    /// Data points that could not be used: no time, more than [`BUCKETS`] buckets.
+    /// Data points that could not be used: no time, more than [`BUCKETS`] buckets, counts that do not add up.
     pub rejected: u64,
     buckets: usize,
 }
@@ -94,8 +127,9 @@ pub fn read_metrics(bytes: &[u8], vocabulary: &mut Vocabulary) -> Result<Metrics
 }
 
 impl MetricsBatch {
-    fn take(&mut self, point: HistogramPoint) -> Result<(), TraceError> {
-        if point.time == 0 || point.counts.len() > BUCKETS {
+    pub(super) fn take(&mut self, point: HistogramPoint) -> Result<(), TraceError> {
+        let counted: u128 = point.counts.iter().chain([&point.zero_count]).map(|count| u128::from(*count)).sum();
+        if point.time == 0 || point.counts.len() > BUCKETS || counted != u128::from(point.count) {
             self.rejected += 1;
             return Ok(());
         }
@@ -117,14 +151,18 @@ impl MetricsBatch {
 struct Labels<'a> {
     service: Option<Cow<'a, str>>,
     operation: Option<(usize, Cow<'a, str>)>,
+    method: Option<Cow<'a, str>>,
     kind: SpanKind,
+    series: u128,
 }
 
 impl<'a> Labels<'a> {
     fn take(&mut self, key: &str, value: Cow<'a, str>) {
+        self.series = self.series.wrapping_add(mark(key.as_bytes(), &value));
         match key {
             "service.name" => self.service = Some(value),
             "span.kind" => self.kind = kind_of(&value),
+            key if METHOD.contains(&key) => self.method = Some(value),
             key => {
                 if let Some(rank) = OPERATION.iter().position(|wanted| *wanted == key)
                     && self.operation.as_ref().is_none_or(|(taken, _)| rank < *taken)
@@ -139,10 +177,15 @@ impl<'a> Labels<'a> {
         if let Some(service) = self.service {
             point.service = vocabulary.name(&service);
         }
-        if let Some((_, operation)) = self.operation {
-            point.operation = vocabulary.name(&operation);
+        if let Some((rank, operation)) = self.operation {
+            let method = self.method.filter(|_| WITHOUT_METHOD.contains(&OPERATION[rank]));
+            point.operation = match method {
+                Some(method) => vocabulary.name(&format!("{method} {operation}")),
+                None => vocabulary.name(&operation),
+            };
         }
         point.kind = self.kind;
+        point.series = point.series.wrapping_add(self.series);
     }
 }
 
@@ -158,13 +201,14 @@ pub fn scan(body: &[u8], vocabulary: &mut Vocabulary) -> Result<MetricsBatch, Tr
             0x0a => {
                 let mut group = wire.message()?;
                 let service = resource(group, 0x0a, vocabulary)?.service;
+                let sender = sender(group)?;
                 while !group.is_done() {
                     match group.key()? {
                         0x12 => {
                             let mut scope = group.message()?;
                             while !scope.is_done() {
                                 match scope.key()? {
-                                    0x12 => metric(scope.message()?, service, vocabulary, &mut batch)?,
+                                    0x12 => metric(scope.message()?, (service, sender), vocabulary, &mut batch)?,
                                     other => scope.skip(other)?,
                                 }
                             }
@@ -179,18 +223,41 @@ pub fn scan(body: &[u8], vocabulary: &mut Vocabulary) -> Result<MetricsBatch, Tr
     Ok(batch)
 }
 
+/// What the attributes of the resource add to the name of a series.
+fn sender(mut group: Wire<'_>) -> Result<u128, WireError> {
+    let mut series = 0_u128;
+    while !group.is_done() {
+        match group.key()? {
+            0x0a => {
+                let mut resource = group.message()?;
+                while !resource.is_done() {
+                    match resource.key()? {
+                        0x0a => {
+                            let (key, value) = key_value(resource.message()?)?;
+                            series = series.wrapping_add(mark(key, &value.text().unwrap_or_default()));
+                        }
+                        other => resource.skip(other)?,
+                    }
+                }
+            }
+            other => group.skip(other)?,
+        }
+    }
+    Ok(series)
+}
+
 fn metric(
     mut wire: Wire<'_>,
-    service: NameId,
+    (service, sender): (NameId, u128),
     vocabulary: &mut Vocabulary,
     batch: &mut MetricsBatch,
 ) -> Result<(), TraceError> {
-    let (mut name, mut unit): (&[u8], &[u8]) = (&[], &[]);
+    let (mut name, mut unit_text): (&[u8], &[u8]) = (&[], &[]);
     let mut histogram = None;
     while !wire.is_done() {
         match wire.key()? {
             0x0a => name = wire.bytes()?,
-            0x1a => unit = wire.bytes()?,
+            0x1a => unit_text = wire.bytes()?,
             0x52 => histogram = Some(wire.message()?),
             other => wire.skip(other)?,
         }
@@ -199,7 +266,7 @@ fn metric(
         batch.other += 1;
         return Ok(());
     };
-    let (metric, unit) = (vocabulary.name_of_bytes(name), vocabulary.name_of_bytes(unit));
+    let (metric, unit) = (vocabulary.name_of_bytes(name), vocabulary.name_of_bytes(unit_text));
     // The temporality may stand behind the data points.
     let mut temporality = Temporality::Unspecified;
     let mut fields = histogram;
@@ -209,12 +276,16 @@ fn metric(
             other => fields.skip(other)?,
         }
     }
+    let of_metric = mark_of_metric(&String::from_utf8_lossy(name), &String::from_utf8_lossy(unit_text), temporality);
+    let series = sender.wrapping_add(of_metric);
     let mut fields = histogram;
     while !fields.is_done() {
         match fields.key()? {
             0x0a => {
-                let known = HistogramPoint { metric, unit, service, temporality, ..HistogramPoint::default() };
-                batch.take(point(fields.message()?, known, vocabulary)?)?;
+                let known = HistogramPoint { metric, unit, service, temporality, series, ..HistogramPoint::default() };
+                if let Some(point) = point(fields.message()?, known, vocabulary)? {
+                    batch.take(point)?;
+                }
             }
             other => fields.skip(other)?,
         }
@@ -234,8 +305,8 @@ fn point(
     mut wire: Wire<'_>,
     mut point: HistogramPoint,
     vocabulary: &mut Vocabulary,
-) -> Result<HistogramPoint, WireError> {
-    let mut labels = Labels::default();
+) -> Result<Option<HistogramPoint>, WireError> {
+    let (mut labels, mut recorded) = (Labels::default(), true);
     while !wire.is_done() {
         match wire.key()? {
             0x0a => {
@@ -249,6 +320,8 @@ fn point(
             0x21 => point.count = wire.fixed64()?,
             0x30 => point.scale = zigzag(wire.varint()?),
             0x39 => point.zero_count = wire.fixed64()?,
+            // Nothing was recorded: it counts nothing, and is no new beginning.
+            0x50 => recorded = wire.varint()? & 1 == 0,
             0x42 => {
                 let mut buckets = wire.message()?;
                 while !buckets.is_done() {
@@ -269,7 +342,7 @@ fn point(
         }
     }
     labels.put(&mut point, vocabulary);
-    Ok(point)
+    Ok(recorded.then_some(point))
 }
 
 /// One more than allowed is enough to be refused.
@@ -294,6 +367,8 @@ struct Point<'a> {
     time: Whole,
     #[serde(default)]
     count: Whole,
+    #[serde(default)]
+    flags: Whole,
     #[serde(default)]
     scale: i32,
     #[serde(default, rename = "zeroCount", alias = "zero_count")]
@@ -363,8 +438,11 @@ impl<'de: 'a, 'a> Members<'de> for Group<'_, '_, 'a> {
     }
 
     fn end(&mut self) {
-        let service = resolve(&std::mem::take(&mut self.resource), self.reader.vocabulary).service;
+        let resource = std::mem::take(&mut self.resource);
+        let sender = resource.texts().fold(0_u128, |sum, (key, value)| sum.wrapping_add(mark(key.as_bytes(), value)));
+        let service = resolve(&resource, self.reader.vocabulary).service;
         for point in &mut self.reader.batch.points[self.from..] {
+            point.series = point.series.wrapping_add(sender);
             if point.service == NameId::NONE {
                 point.service = service;
             }
@@ -421,8 +499,10 @@ impl<'de: 'a, 'a> Members<'de> for Metric<'_, '_, 'a> {
             None => batch.other += 1,
             Some(temporality) => {
                 let metric = self.reader.vocabulary.name(name.as_str());
+                let of_metric = mark_of_metric(name.as_str(), unit.as_str(), temporality);
                 let unit = self.reader.vocabulary.name(unit.as_str());
                 for point in &mut batch.points[self.from..] {
+                    point.series = point.series.wrapping_add(of_metric);
                     (point.metric, point.unit, point.temporality) = (metric, unit, temporality);
                 }
             }
@@ -449,8 +529,9 @@ impl<'de> Members<'de> for Histogram<'_, '_> {
             "dataPoints" | "data_points" => {
                 let Reader { vocabulary, batch, stop } = &mut *self.reader;
                 map.next_value_seed(Each::new(&mut |json: Point<'de>| {
+                    let recorded = json.flags.0.unwrap_or_default() & 1 == 0;
                     let point = json.point(vocabulary);
-                    stop_with(stop, batch.take(point))
+                    stop_with(stop, if recorded { batch.take(point) } else { Ok(()) })
                 }))?;
             }
             _ => return Ok(false),

@@ -5,15 +5,17 @@
 //!   B [10, 40)  ledger                   B   30 self
 //!   C [50, 90)  fraud                    C   40 self            30 + 30 + 40 = 100, the latency
 //! ```
-//! The definition is normative in the issue's reference; in short: a tree of blocking edges (N1), remote children that start
-//! before their parent are shifted (N2), children are clipped to their parent (N3), overlaps of siblings within
-//! min(1 % of the parent, 1 ms) are snapped (N4), and a backwards sweep gives each instant to the last finisher (N5).
-//! A CLIENT span with one remote child gives its own time to that child's service (the edge: network, pool, remote queue); one
-//! without children to the peer that it names.
+//! The definition is normative in the issue's reference; in short: a tree of blocking edges (N1), remote children that
+//! start before their parent are shifted (N2), children are clipped to their parent (N3), overlaps of siblings within
+//! min(1 % of the parent, 1 ms) are snapped (N4), and a backwards sweep gives each instant to the last finisher (N5). A
+//! CLIENT span with one remote child gives its own time to that child's service (the edge: network, pool, remote
+//! queue); one without children to the peer that it names.
 //!
 //! Integers only, no recursion, n log n in the number of spans. Memory is kept between traces.
 
 use leap_terms::{NameId, Names, Span, SpanId, SpanKind, Trace, TraceId, Weight};
+
+use super::order::{Order, is_scattered};
 
 /// No parent.
 const NONE: u32 = u32::MAX;
@@ -239,6 +241,7 @@ pub struct Workspace {
     tops: Vec<u64>,
     parts: Vec<Part>,
     services: Vec<(NameId, u64)>,
+    order: Order,
 }
 
 fn mixed(id: SpanId) -> u64 {
@@ -257,8 +260,7 @@ impl Workspace {
     }
 
     /// Links spans with their parents and finds what hangs below roots.
-    fn link(&mut self, trace: &Trace, stats: &mut Stats) {
-        let spans = &trace.spans;
+    fn link(&mut self, spans: &[Span], stats: &mut Stats) {
         let count = spans.len();
         self.slots.clear();
         self.parents.clear();
@@ -367,7 +369,7 @@ impl Workspace {
     }
 
     /// The spans at which requests start.
-    fn choose(&mut self, trace: &Trace, selector: &Selector, names: &Names) {
+    fn choose(&mut self, spans: &[Span], selector: &Selector, names: &Names) {
         self.roots.clear();
         if selector.is_any() {
             self.roots.extend_from_slice(&self.heads);
@@ -378,7 +380,7 @@ impl Workspace {
             let span = self.reached[at] as usize;
             let parent = self.parents[span];
             let below = parent != NONE && !self.seen[parent as usize];
-            let chosen = !below && selector.matches(&trace.spans[span], names);
+            let chosen = !below && selector.matches(&spans[span], names);
             if chosen {
                 self.roots.push(span as u32);
             }
@@ -400,13 +402,23 @@ impl Workspace {
         mut give: impl FnMut(&Attributed<'_>),
     ) {
         let mut common = Stats { duplicate_span_id: trace.duplicates, ..Stats::default() };
-        self.link(trace, &mut common);
-        self.choose(trace, selector, names);
+        let mut order = std::mem::take(&mut self.order);
+        let scattered = is_scattered(&trace.spans);
+        if scattered {
+            order.take(&trace.spans);
+        }
+        let spans = if scattered { order.spans() } else { &trace.spans };
+        self.link(spans, &mut common);
+        self.choose(spans, selector, names);
+        if scattered {
+            // Requests are given in the order in which their spans came.
+            self.roots.sort_unstable_by_key(|root| order.came_at(*root));
+        }
         for number in 0..self.roots.len() {
             let root = self.roots[number];
             let mut stats = common;
-            self.request(trace, root, peers, &mut stats, &mut |_, _, _| {});
-            let span = &trace.spans[root as usize];
+            self.request(spans, root, peers, &mut stats, &mut |_, _, _| {});
+            let span = &spans[root as usize];
             give(&Attributed {
                 trace: trace.id,
                 root: span.id,
@@ -422,13 +434,14 @@ impl Workspace {
                 stats,
             });
         }
+        self.order = order;
     }
 
     /// The slices of one request in order of time: the critical path.
     pub fn slices(&mut self, trace: &Trace, root: SpanId, peers: &impl Peers) -> Vec<Slice> {
         let mut slices = Vec::new();
         let Some(root) = self.find(trace, root) else { return slices };
-        self.request(trace, root, peers, &mut Stats::default(), &mut |open, kids, (owner, kind)| {
+        self.request(&trace.spans, root, peers, &mut Stats::default(), &mut |open, kids, (owner, kind)| {
             let mut t = open.until;
             let mut emit = |from: u64, until: u64| {
                 if from < until {
@@ -451,13 +464,12 @@ impl Workspace {
     /// children in order, and whose its own time is.
     fn request(
         &mut self,
-        trace: &Trace,
+        spans: &[Span],
         root: u32,
         peers: &impl Peers,
         stats: &mut Stats,
         show: &mut impl FnMut(&Open, &[Kid], (NameId, SliceKind)),
     ) {
-        let spans = &trace.spans;
         self.parts.clear();
         self.services.clear();
         self.open.clear();
@@ -558,7 +570,7 @@ impl Workspace {
 
     /// The span of that id, where it hangs below a root; links the trace.
     pub(super) fn find(&mut self, trace: &Trace, id: SpanId) -> Option<u32> {
-        self.link(trace, &mut Stats::default());
+        self.link(&trace.spans, &mut Stats::default());
         self.reached.iter().copied().find(|at| trace.spans[*at as usize].id == id)
     }
 

@@ -6,8 +6,9 @@
 //!           payments  self                    1,400,000,000 ns
 //!           charge-api  self                    112,000,000 ns      together the latency, to the nanosecond
 //! ```
-//! Kept is what was known when the trace came; teams are not. So a reorg reads no trace again. Slices of a request are sorted
-//! by service, kind and caller, as names; requests by start, trace and root: the same requests give the same bytes.
+//! Kept is what was known when the trace came; teams are not. So a reorg reads no trace again. Slices of a request are
+//! sorted by service, kind and caller, as names; requests by start, trace and root: the same requests give the same
+//! bytes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -144,8 +145,9 @@ impl Requests {
         self.ids.get(at).map(|(trace, root)| (&**trace, &**root))
     }
 
-    /// Adds an attributed request; `names` are those that it refers to, `api` the API of a request inside another. False
-    /// where it began after the year 2262 or took longer than 292 years, which no column holds: then it is not added.
+    /// Adds an attributed request; `names` are those that it refers to, `api` the API of a request inside another.
+    /// False where it began after the year 2262 or took longer than 292 years, which no column holds: then it is not
+    /// added.
     pub fn add(
         &mut self,
         request: &Attributed<'_>,
@@ -200,6 +202,14 @@ impl Requests {
             row.first = first;
             self.rows.push(row);
             self.ids.extend(ids);
+        }
+    }
+
+    /// Forgets what requests are made of: for who counts them, and read no slices.
+    pub fn forget_parts(&mut self) {
+        self.parts.clear();
+        for row in &mut self.rows {
+            (row.first, row.count) = (0, 0);
         }
     }
 

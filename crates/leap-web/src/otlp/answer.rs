@@ -31,7 +31,7 @@ pub(super) fn response(signal: Signal, encoding: Encoding, taken: &Taken) -> Byt
         Encoding::Json if partial => {
             let field = match signal {
                 Signal::Traces => "rejectedSpans",
-                Signal::Metrics => "rejectedDataPoints",
+                Signal::Metrics | Signal::RemoteWrite => "rejectedDataPoints",
             };
             let rejected = taken.rejected.min(i64::MAX as u64).to_string();
             Bytes::from(json!({"partialSuccess": {field: rejected, "errorMessage": taken.message}}).to_string())

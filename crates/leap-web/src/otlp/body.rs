@@ -136,6 +136,7 @@ impl Room {
                     let reader = flate2::bufread::MultiGzDecoder::new(&received[..]);
                     read_within(reader, "gzip", received.len(), limit, held)
                 }
+                Compression::Snappy => unsnap(&received, limit, held),
                 Compression::Zstd => {
                     let mut reader = zstd::stream::read::Decoder::with_buffer(&received[..])
                         .map_err(|error| Problem::new(Kind::Down, format!("no Zstandard decoder: {error}")))?;
@@ -189,6 +190,21 @@ fn read_within(
         let more = (2 * plain.capacity()).min(limit + 1).max(plain.len() + 1);
         make_room(&mut plain, more, &mut held)?;
     }
+}
+
+/// A block of Snappy, which says how long it is.
+fn unsnap(received: &[u8], limit: usize, mut held: Held) -> Result<(Bytes, Held), Problem> {
+    let broken =
+        |error: snap::Error| Problem::new(Kind::Invalid, format!("the body is not Snappy as it says: {error}"));
+    let length = snap::raw::decompress_len(received).map_err(broken)?;
+    if length > limit {
+        return Err(Problem::new(Kind::TooLarge, ""));
+    }
+    if !held.grow_to(length) {
+        return Err(no_room());
+    }
+    let plain = snap::raw::Decoder::new().decompress_vec(received).map_err(broken)?;
+    Ok((Bytes::from(plain), held))
 }
 
 /// Holds `room` bytes, then reserves them.

@@ -75,7 +75,7 @@ async fn take<I: Intake>(gate: &Gate<I>, signal: Signal, request: Request) -> Re
     let compression = match (frame[0], named) {
         (0, _) => Compression::None,
         (1, Compression::Gzip | Compression::Zstd) => named,
-        (1, Compression::None) => {
+        (1, Compression::None | Compression::Snappy) => {
             return Err(Problem::new(Kind::Invalid, "the message is compressed and grpc-encoding does not say how"));
         }
         (flag, _) => return Err(Problem::new(Kind::Invalid, format!("a frame begins with 0 or 1, not with {flag}"))),

@@ -1,4 +1,5 @@
-//! OTLP/HTTP: `POST /v1/traces` and `POST /v1/metrics`, and `/healthz` and `/readyz` for those who watch `leap`.
+//! OTLP/HTTP: `POST /v1/traces` and `POST /v1/metrics`; `POST /api/v1/write` for Prometheus' remote write; and
+//! `/healthz` and `/readyz` for those who watch `leap`.
 //!
 //! ```sh
 //! curl -i -H 'Content-Type: application/json' --data-binary @traces.json http://127.0.0.1:4318/v1/traces
@@ -34,6 +35,7 @@ pub(super) fn routes<I: Intake>(gate: Gate<I>) -> Router {
     Router::new()
         .route("/v1/traces", any(|State(gate), request| export::<I>(gate, Signal::Traces, request)))
         .route("/v1/metrics", any(|State(gate), request| export::<I>(gate, Signal::Metrics, request)))
+        .route("/api/v1/write", any(|State(gate), request| export::<I>(gate, Signal::RemoteWrite, request)))
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(ready::<I>))
         .fallback(elsewhere::<I>)
@@ -61,6 +63,8 @@ async fn elsewhere<I: Intake>(State(gate): State<Gate<I>>, request: Request) -> 
 async fn export<I: Intake>(gate: Gate<I>, signal: Signal, request: Request) -> Response {
     let answered_in = encoding(request.headers()).unwrap_or(Encoding::Json);
     match take(&gate, signal, request).await {
+        // Remote write reads no body; what was passed over stands in the log.
+        Ok(_) if signal == Signal::RemoteWrite => StatusCode::NO_CONTENT.into_response(),
         Ok(taken) => {
             let message = answer::response(signal, answered_in, &taken);
             ([(header::CONTENT_TYPE, content_type(answered_in))], message).into_response()
@@ -73,7 +77,7 @@ async fn take<I: Intake>(gate: &Gate<I>, signal: Signal, request: Request) -> Re
     let (length, limit) = (length(request.headers()), gate.room.limits.body);
     let checked = if request.method() == axum::http::Method::POST {
         encoding(request.headers())
-            .and_then(|encoding| compression(request.headers()).map(|compression| (encoding, compression)))
+            .and_then(|encoding| compression(signal, request.headers()).map(|compression| (encoding, compression)))
             .and_then(|checked| gate.room.admit(length, limit).map(|()| checked))
     } else {
         Err(Problem::new(Kind::Method, format!("{} is not how OTLP is sent; use POST", request.method())))
@@ -126,7 +130,7 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
     }
 }
 
-fn compression(headers: &HeaderMap) -> Result<Compression, Problem> {
+fn compression(signal: Signal, headers: &HeaderMap) -> Result<Compression, Problem> {
     let mut all = headers.get_all(header::CONTENT_ENCODING).iter();
     let (first, second) = (all.next(), all.next());
     let named = first.map_or("identity".into(), |value| String::from_utf8_lossy(value.as_bytes()));
@@ -135,6 +139,7 @@ fn compression(headers: &HeaderMap) -> Result<Compression, Problem> {
         "identity" | "" => Ok(Compression::None),
         "gzip" | "x-gzip" => Ok(Compression::Gzip),
         "zstd" => Ok(Compression::Zstd),
+        "snappy" if signal == Signal::RemoteWrite => Ok(Compression::Snappy),
         _ => Err(Problem::new(Kind::Type, format!("Content-Encoding is {named}; send gzip, zstd or identity"))),
     }
 }

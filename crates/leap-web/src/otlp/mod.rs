@@ -1,4 +1,5 @@
-//! Receivers of OTLP 1.x: traces and metrics over HTTP (usually port 4318) and gRPC (usually 4317).
+//! Receivers of OTLP 1.x: traces and metrics over HTTP (usually port 4318) and gRPC (usually 4317); and of Prometheus'
+//! remote write on the HTTP port.
 //!
 //! ```no_run
 //! # use std::sync::Arc;
@@ -59,6 +60,8 @@ pub enum Signal {
     Traces,
     /// An `ExportMetricsServiceRequest`.
     Metrics,
+    /// A `WriteRequest` of Prometheus' remote write 1.0, in protobuf alone.
+    RemoteWrite,
 }
 
 /// How a request's message is written.
@@ -79,6 +82,8 @@ pub enum Compression {
     Gzip,
     /// Zstandard, of one or more frames.
     Zstd,
+    /// One block of Snappy, as remote write has it.
+    Snappy,
 }
 
 /// A request's message, as it came and as it reads. Not decoded.

@@ -41,6 +41,9 @@ pub(crate) struct LatencyReportArgs {
     /// When the requests began. Default: all of them.
     #[arg(long, value_name = "PERIOD")]
     pub(crate) period: Option<Period>,
+    /// Only requests that began in these hours of their days, UTC, such as 8..12; every request is read then.
+    #[arg(long, value_parser = crate::latency::hours, value_name = "FROM..UNTIL")]
+    pub(crate) hours: Option<crate::latency::Hours>,
     /// Divide as requests whose rank is within this much of the quantile, such as 0.0005. Default: half of what lies
     /// beyond the quantile, widened until it holds 50 requests.
     #[arg(long, value_parser = crate::latency::fraction, value_name = "HALF-WIDTH")]

@@ -94,6 +94,24 @@ pub(super) fn show(format: OutputFormat, explain: bool, reports: &[Report]) -> R
 /// What a file of traces held, for people.
 fn traces_shown(taken: &TracesTaken) -> String {
     let count = |name: &str| taken.counts[name].as_u64().unwrap_or(0);
+    if taken.counts.get("histograms").is_some() {
+        let mut line = format!("{}, {} histograms of requests", taken.format, count("histograms"));
+        if taken.stored.histograms_known > 0 {
+            line += &format!(", {} of them known already, or without a beginning", taken.stored.histograms_known);
+        }
+        for (name, what) in [
+            (
+                "metrics_passed",
+                "other metrics were passed over (latency.metrics in leap.toml names those that count requests)",
+            ),
+            ("histograms_refused", "histograms could not be used"),
+        ] {
+            if count(name) > 0 {
+                line += &format!("\n          {} {what}", count(name));
+            }
+        }
+        return line;
+    }
     let days = taken.days.as_ref().map_or_else(String::new, |days| format!(", {days}"));
     let mut line = format!(
         "{}, {} requests from {} traces of {} spans{days}",

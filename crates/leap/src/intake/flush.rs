@@ -1,7 +1,7 @@
 //! Parts of a stream into lake and book, one after the other, on a thread of their own.
 //!
 //! ```text
-//! part → writer's lock → store → merge of small files → segments of the spool go → lock free
+//! part → writer's lock → store → merge of small files → old replaced files go → segments of the spool go → lock free
 //! ```
 //! The home's lock is only held meanwhile, so that other commands can write between two parts. What cannot be stored is
 //! tried again until it can: the spool has it, and senders are told to wait once too much waits here.
@@ -18,7 +18,7 @@ use super::stream::{Part, name_of};
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::home::{Access, Home};
-use crate::traces::{Delivered, Stored, merge, merge_tails, store};
+use crate::traces::{Delivered, Stored, forget_replaced, merge, merge_levels, store};
 
 /// Between two tries.
 const AGAIN: Duration = Duration::from_millis(200);
@@ -87,8 +87,11 @@ impl Flusher {
                     }
                 }
             }
-            if let Err(failure) = merge_tails(home, clock::now()).await {
-                tracing::warn!("files of packed days were not put together: {}", failure.message);
+            if let Err(failure) = merge_levels(home, clock::now()).await {
+                tracing::warn!("files of packed days or histograms were not put together: {}", failure.message);
+            }
+            if let Err(failure) = forget_replaced(home, clock::now()).await {
+                tracing::warn!("replaced files of traces were not let go: {}", failure.message);
             }
             self.segments.release(part.needed_from)?;
         } else {
@@ -116,7 +119,7 @@ async fn open(root: &Path) -> Result<Home, Failure> {
 /// Stores requests under a name that no others have.
 pub(super) async fn publish(home: &Home, delivered: &mut Delivered) -> Result<Stored, Failure> {
     let now = clock::now();
-    let (change, _) = home.book.trace_files(0, 0, None).await.map_err(|error| Failure::from_error(&error))?;
+    let change = home.book.trace_head().await.map_err(|error| Failure::from_error(&error))?.change;
     let (digest, id) = name_of(format!("OTLP stream, change {change}, {now}").as_bytes());
     if let Some(delivery) = &mut delivered.delivery {
         (delivery.digest, delivery.id) = (digest, id.clone());

@@ -1,14 +1,14 @@
-//! Traces over the network: durable first, then answered, then requests in lake and book.
+//! Traces and histograms over the network: durable first, then answered, then requests in lake and book.
 //!
 //! ```text
 //! body ─ worker: scan, room?, spool, assemble ─ syncer: one fdatasync for all that wait ─ answer
 //!                       │ complete traces, attributed
 //!                       └ every half minute: flusher: store, merge small files, let segments of the spool go
 //! ```
-//! A body that was answered survives the process and a power cut: it lies in the [`spool`] until everything made of it is in
-//! the lake. A restart reads the spool again; what was stored before is known by its trace and number of spans, so nothing
-//! counts twice. Memory is bounded by [`StreamSettings::memory_mib`]: when it fills up, senders are told to wait, and if that
-//! does not help the oldest traces are closed as incomplete.
+//! A body that was answered survives the process and a power cut: it lies in the [`spool`] until everything made of it
+//! is in the lake. A restart reads the spool again; what was stored before is known by its trace and number of spans,
+//! so nothing counts twice. Memory is bounded by [`StreamSettings::memory_mib`]: when it fills up, senders are told to
+//! wait, and if that does not help the oldest traces are closed as incomplete.
 //!
 //! Reading order: [`spool`], [`stream`] (pure), [`worker`], [`flush`].
 
@@ -24,9 +24,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
-use leap_observe::traces::otlp_metrics::read_metrics;
-use leap_observe::traces::{AssemblyLimits, Vocabulary};
-use leap_web::otlp::{Body, Intake, Refused, Signal, Taken};
+use leap_observe::traces::AssemblyLimits;
+use leap_web::otlp::{Body, Intake, Refused, Taken};
 use tokio::sync::{Semaphore, oneshot};
 
 pub(crate) use spool::{Waiting, waiting};
@@ -100,6 +99,8 @@ impl Shared {
         all.replaced += stored.replaced;
         all.known += stored.known;
         all.compared += stored.compared;
+        all.histograms += stored.histograms;
+        all.histograms_known += stored.histograms_known;
     }
 
     fn counted(&self, counts: Counts) {
@@ -131,14 +132,15 @@ impl Traces {
     /// Another process has the spool open; settings or spool cannot be read.
     pub(crate) async fn start(root: &Path, settings: &StreamSettings) -> Result<Traces, Failure> {
         std::fs::create_dir_all(root).map_err(|error| crate::home::failed("make", root, &error))?;
-        let apis = crate::traces::apis(&Home::settings(root)?);
+        let home = Home::settings(root)?;
+        let apis = crate::traces::apis(&home);
         let spool = spool::Spool::open(&spool_folder(root), settings.segment_mib.max(1) << 20)?;
         let shared = Arc::new(Shared::default());
         let (jobs, todo) = crossbeam_channel::unbounded();
         let (written, to_sync) = crossbeam_channel::unbounded();
         let (parts, to_store) = crossbeam_channel::unbounded();
         let segments = spool.segments();
-        let stream = stream::Stream::new(limits(settings), apis);
+        let stream = stream::Stream::new(limits(settings), apis).measuring(home.latency.metrics);
         let flusher = Flusher { root: root.to_owned(), parts: to_store, segments, shared: shared.clone() };
         let syncer = Syncer { written: to_sync, shared: shared.clone() };
         let worker = Worker::new(settings, stream, spool, (todo, written, parts), shared.clone());
@@ -177,9 +179,6 @@ impl Traces {
 
 impl Intake for Traces {
     async fn take(&self, body: Body) -> Result<Taken, Refused> {
-        if body.signal == Signal::Metrics {
-            return metrics(body).await;
-        }
         let stopped = || {
             let broke =
                 "the thread that takes traces in broke off; restart leap serve, which takes in what was acknowledged";
@@ -202,16 +201,6 @@ impl Intake for Traces {
         let state = self.shared.lock();
         state.broken.as_ref().or(state.unstored.as_ref()).map_or(Ok(()), |why| Err(why.clone()))
     }
-}
-
-/// Metrics have no place yet: they are read, so that the sender learns of damage, and all refused.
-async fn metrics(body: Body) -> Result<Taken, Refused> {
-    let read = tokio::task::spawn_blocking(move || read_metrics(&body.plain, &mut Vocabulary::default()));
-    let read = read.await.map_err(|error| Refused::Down(error.to_string()))?;
-    let batch = read.map_err(|error| Refused::Invalid(error.to_string()))?;
-    let rejected = batch.points.len() as u64 + batch.other + batch.rejected;
-    let message = if rejected == 0 { "" } else { "leap does not keep metrics yet; send it traces alone" };
-    Ok(Taken { rejected, message: message.to_owned() })
 }
 
 fn limits(settings: &StreamSettings) -> AssemblyLimits {

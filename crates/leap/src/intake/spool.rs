@@ -5,11 +5,11 @@
 //! HOME/spool/traces/000007.log    LTR1 | length | kind | time received | checksum | bytes    LTR1 | …
 //! HOME/spool/traces/000003.damaged-4711    bytes that could not be read back, set aside for people
 //! ```
-//! A record is durable when its file is synced after it was written; nothing is answered before. A torn record at the end was
-//! never answered: it is cut off. A damaged one before others is set aside and named, and the rest is read.
+//! A record is durable when its file is synced after it was written; nothing is answered before. A torn record at the
+//! end was never answered: it is cut off. A damaged one before others is set aside and named, and the rest is read.
 //!
-//! Segments are never written again once a process begins: each begins one of its own. They go when nothing is made of them
-//! any more that is not in the lake, see [`Segments::release`].
+//! Segments are never written again once a process begins: each begins one of its own. They go when nothing is made of
+//! them any more that is not in the lake, see [`Segments::release`].
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
@@ -70,8 +70,8 @@ impl Segments {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Removes the segments whose records all came before `before_ns`. Those of a spool go in order, so that what is left is
-    /// always the newest.
+    /// Removes the segments whose records all came before `before_ns`. Those of a spool go in order, so that what is
+    /// left is always the newest.
     pub(crate) fn release(&self, before_ns: u64) -> Result<usize, Failure> {
         let mut sealed = self.lock();
         let count = sealed.iter().take_while(|segment| segment.last_ns < before_ns).count();
@@ -181,8 +181,8 @@ impl Spool {
         Ok(replayed)
     }
 
-    /// Writes a record, and returns the file that has to be synced before it may be answered. After an error nothing of it is
-    /// left.
+    /// Writes a record, and returns the file that has to be synced before it may be answered. After an error nothing of
+    /// it is left.
     pub(crate) fn append(&mut self, kind: u32, time_ns: u64, bytes: &[u8]) -> io::Result<Arc<File>> {
         let length = u32::try_from(bytes.len()).ok().filter(|length| *length <= LONGEST);
         let length = length.ok_or_else(|| io::Error::other("a body of more than 256 MiB"))?;

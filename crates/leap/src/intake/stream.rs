@@ -8,6 +8,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use leap_book::{ServiceFact, TraceDelivery};
+use leap_observe::traces::otlp_metrics::read_metrics;
+use leap_observe::traces::prometheus::write_request;
 use leap_observe::traces::{
     Assembler, AssemblyCounts, AssemblyLimits, Batch, Full, Given, IdTexts, Kind, Rejected, ScanLimits, TraceError,
     Vocabulary, VocabularyLimits, read_as,
@@ -16,7 +18,7 @@ use leap_orient::latency::{Selector, day_of};
 use leap_terms::{DeliveryId, Digest, Trace};
 use serde_json::{Map, Value, json};
 
-use crate::traces::{Delivered, Gathered, Origin, facts};
+use crate::traces::{Chosen, Delivered, Gathered, Origin, Point, choose, facts};
 
 const HOUR_NS: u64 = 3_600_000_000_000;
 
@@ -28,6 +30,15 @@ pub(super) struct Stream {
     vocabulary: Vocabulary,
     assembler: Assembler,
     batch: Batch,
+    /// Metrics that are histograms of requests.
+    metrics: Vec<String>,
+    /// Of the body of metrics that was read last.
+    chosen: Chosen,
+    /// Histograms that wait to be handed over.
+    points: Vec<Point>,
+    histograms: u64,
+    histograms_passed: u64,
+    histograms_refused: u64,
     gathered: Taking,
     bodies: u64,
     rejected: Rejected,
@@ -85,6 +96,12 @@ impl Stream {
             vocabulary: Vocabulary::new(["team", "service.owner"], VocabularyLimits::default()),
             assembler: Assembler::new(limits),
             batch: Batch::default(),
+            metrics: Vec::new(),
+            chosen: Chosen::default(),
+            points: Vec::new(),
+            histograms: 0,
+            histograms_passed: 0,
+            histograms_refused: 0,
             gathered: Taking { gathered: Gathered::of_stream(apis), reach: Vec::new(), late_traces: 0 },
             bodies: 0,
             rejected: Rejected::default(),
@@ -98,11 +115,35 @@ impl Stream {
         }
     }
 
-    /// Reads a decompressed body. Its spans wait for [`Stream::push`]; a body that was read before and not pushed is dropped.
+    /// The same, which takes histograms of these metrics.
+    pub(super) fn measuring(self, metrics: Vec<String>) -> Stream {
+        Stream { metrics, ..self }
+    }
+
+    /// Reads a decompressed body of metrics. What it holds for us waits for [`Stream::push`].
+    pub(super) fn measure(&mut self, plain: &[u8], remote_write: bool) -> Result<&Chosen, TraceError> {
+        self.batch.clear();
+        self.chosen = Chosen::default();
+        let batch = match remote_write {
+            true => write_request(plain, &mut self.vocabulary)?,
+            false => read_metrics(plain, &mut self.vocabulary)?,
+        };
+        self.chosen = choose(batch, &self.vocabulary, &self.metrics);
+        Ok(&self.chosen)
+    }
+
+    /// Reads a decompressed body. Its spans wait for [`Stream::push`]; a body that was read before and not pushed is
+    /// dropped.
     pub(super) fn scan(&mut self, kind: Kind, plain: &[u8]) -> Result<(usize, Rejected), TraceError> {
         self.batch.clear();
+        self.chosen = Chosen::default();
         read_as(kind, plain, &ScanLimits::BODY, &mut self.vocabulary, &mut self.batch)?;
         Ok((self.batch.spans.len(), self.batch.rejected))
+    }
+
+    /// True where the body that was read last holds histograms of requests.
+    pub(super) fn has_measured(&self) -> bool {
+        !self.chosen.points.is_empty()
     }
 
     /// Whether so many spans can be taken now.
@@ -110,7 +151,7 @@ impl Stream {
         self.assembler.room(spans, now)
     }
 
-    /// Takes the spans of the body that was read last.
+    /// Takes the spans or histograms of the body that was read last.
     pub(super) fn push(&mut self, now: u64) {
         self.bodies += 1;
         let seen = self.batch.rejected;
@@ -118,6 +159,11 @@ impl Stream {
         self.rejected.span_id += seen.span_id;
         self.rejected.parent_id += seen.parent_id;
         self.rejected.times += seen.times;
+        let chosen = std::mem::take(&mut self.chosen);
+        self.histograms += chosen.points.len() as u64;
+        self.histograms_passed += chosen.passed;
+        self.histograms_refused += chosen.refused;
+        self.points.extend(chosen.points);
         let Stream { assembler, batch, gathered, vocabulary, .. } = self;
         assembler.push_all(&batch.spans, now, &mut |given| gathered.give(given, vocabulary));
         batch.clear();
@@ -129,9 +175,9 @@ impl Stream {
         assembler.tick(now, &mut |given| gathered.give(given, vocabulary));
     }
 
-    /// Requests that wait to be handed over.
+    /// Requests and histograms that wait to be handed over.
     pub(super) fn waiting(&self) -> usize {
-        self.gathered.gathered.requests.rows().len()
+        self.gathered.gathered.requests.rows().len() + self.points.len()
     }
 
     /// Traces in flight, given or not.
@@ -139,8 +185,8 @@ impl Stream {
         self.assembler.traces()
     }
 
-    /// When the oldest body came that traces in flight have spans of: with it and those after it, everything could be made
-    /// again that was not handed over. `now` where there are none.
+    /// When the oldest body came that traces in flight have spans of: with it and those after it, everything could be
+    /// made again that was not handed over. `now` where there are none.
     pub(super) fn needed_from(&self, now: u64) -> u64 {
         self.assembler.oldest().unwrap_or(now)
     }
@@ -167,14 +213,17 @@ impl Stream {
             ("rejected_span_id", self.rejected.span_id),
             ("rejected_parent_id", self.rejected.parent_id),
             ("rejected_times", self.rejected.times + self.out_of_time + gathered.out_of_time),
+            ("histograms", self.histograms),
+            ("metrics_passed", self.histograms_passed),
+            ("histograms_refused", self.histograms_refused),
             ("names_cut", self.vocabulary.cut),
             ("names_beyond_limit", self.vocabulary.others),
         ]);
         counts
     }
 
-    /// What came since the part before. `last` is the last one of the process. The book is told counts and services once an
-    /// hour, and at once where a service says something new.
+    /// What came since the part before. `last` is the last one of the process. The book is told counts and services
+    /// once an hour, and at once where a service says something new.
     pub(super) fn part(&mut self, now: u64, last: bool) -> Part {
         let part = self.gathered.gathered.part();
         self.requests += part.requests.rows().len() as u64;
@@ -201,17 +250,18 @@ impl Stream {
         if delivery.is_some() {
             (self.told, self.told_at) = (counts, now);
         }
-        if part.requests.rows().is_empty() && delivery.is_none() {
+        let points = std::mem::take(&mut self.points);
+        if part.requests.rows().is_empty() && delivery.is_none() && points.is_empty() {
             return Part { delivered: None, needed_from };
         }
         let examples = part.examples(&self.vocabulary, &IdTexts::default());
         let origin = Origin::Stream { reach };
-        let delivered = Delivered { id, origin, delivery, requests: part.requests, examples };
+        let delivered = Delivered { id, origin, delivery, requests: part.requests, examples, points };
         Part { delivered: Some(delivered), needed_from }
     }
 
-    /// What services said that the book does not know yet: combinations that are new, or seen on a new day; with `all` also
-    /// how many spans came since.
+    /// What services said that the book does not know yet: combinations that are new, or seen on a new day; with `all`
+    /// also how many spans came since.
     fn new_facts(&mut self, all: bool) -> Vec<ServiceFact> {
         let mut new = Vec::new();
         for mut fact in facts(&self.vocabulary) {

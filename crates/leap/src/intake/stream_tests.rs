@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use leap_observe::traces::otlp_write::write_traces;
 use leap_observe::traces::{AssemblyLimits, Kind};
 use leap_terms::tables::Table;
-use leap_terms::{NameId, Names, Span, SpanId, SpanKind, Trace, TraceId, Weight};
+use leap_terms::{Instant, NameId, Names, Span, SpanId, SpanKind, Trace, TraceId, Weight};
 
 use super::super::flush::publish;
 use super::*;
 use crate::clock;
 use crate::home::{Access, Home};
-use crate::traces::{EXAMPLES, differences, load, merge, merge_tails};
+use crate::traces::{EXAMPLES, differences, forget_replaced, load, merge, merge_levels};
 
 const SECOND: u64 = 1_000_000_000;
 /// 2026-08-17T00:00:00Z.
@@ -90,7 +90,7 @@ async fn day_of(folder: &std::path::Path, parts: u64, requests: u64) -> Day {
         let stored = publish(&day.home, delivered).await.unwrap();
         assert_eq!(stored.known, 0, "part {number}: {stored:?}");
         while merge(&day.home, &delivered.times(), clock::now()).await.unwrap() > 0 {}
-        while merge_tails(&day.home, clock::now()).await.unwrap() > 0 {}
+        while merge_levels(&day.home, clock::now()).await.unwrap() > 0 {}
         day.compared += stored.compared;
         day.most_compared = day.most_compared.max(stored.compared);
         let (_, live) = day.home.book.trace_files(0, u64::MAX, None).await.unwrap();
@@ -128,6 +128,31 @@ async fn a_long_stream_leaves_few_files_compares_with_few_and_keeps_every_reques
     let mut fewer = all.clone();
     fewer.retain(|at, _| at != 7);
     assert_eq!(differences(&day.home, &live, &fewer).unwrap().len(), 1);
+
+    // However many parts there were: no log was read again, and none has more than a few entries.
+    assert!(day.home.lake.log_reads().await <= 4, "{} logs read", day.home.lake.log_reads().await);
+    for table in [Table::Requests, Table::Slices, Table::Spans, Table::Tails] {
+        let log = day.home.lake.root().join(table.name()).join("_delta_log");
+        let entries = std::fs::read_dir(&log).unwrap().count();
+        assert!(entries <= 25, "{} has {entries} files", log.display());
+    }
+    let records: Vec<_> = live.iter().map(|file| file.record.clone()).collect();
+    assert_eq!(day.home.lake.log_differences(&records).await.unwrap(), Vec::<String>::new());
+
+    // What was merged away goes in its time; what is there stays the same.
+    let on_disk = |home: &Home| {
+        let found = home.lake.orphans(&|_| false, Instant::from_micros(i64::MAX)).unwrap();
+        found.into_iter().map(|file| file.path).filter(|path| path.ends_with(".parquet")).count()
+    };
+    let before = on_disk(&day.home);
+    assert!(before > 2 * live.len(), "{before} files, {} live", live.len());
+    assert_eq!(forget_replaced(&day.home, clock::now()).await.unwrap(), 0, "for seven days nothing goes");
+    let later = Instant::from_micros(clock::now().micros() + 8 * 86_400_000_000);
+    assert_eq!(forget_replaced(&day.home, later).await.unwrap(), before - live.len());
+    assert_eq!(on_disk(&day.home), live.len());
+    let again = load(&day.home, (0, u64::MAX), None, true).await.unwrap();
+    assert_eq!(again.rows().iter().map(|row| row.latency_ns).sum::<u64>(), truth);
+    assert_eq!(day.home.book.trace_files(0, u64::MAX, None).await.unwrap().1, live);
 
     // Of each hour the slowest are kept whole, and hardly any others.
     let examples = crate::traces::examples_of(&day.home, (0, u64::MAX), None, |_| true).await.unwrap();

@@ -1,15 +1,16 @@
 //! The worker: one thread that reads bodies in the order in which they come, and one that syncs what it wrote.
 //!
-//! Order is the point: names get their numbers, records their times and traces their spans one after the other, so that a
-//! restart, which reads the records again, makes the same of them.
+//! Order is the point: names get their numbers, records their times and traces their spans one after the other, so that
+//! a restart, which reads the records again, makes the same of them.
 
 use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use leap_observe::traces::prometheus::unsnapped;
 use leap_observe::traces::{Kind, ScanLimits, decompress};
-use leap_web::otlp::{Body, Compression, Encoding, Refused, Taken};
+use leap_web::otlp::{Body, Compression, Encoding, Refused, Signal, Taken};
 use tokio::sync::oneshot;
 
 use super::spool::{Record, Spool};
@@ -18,6 +19,7 @@ use super::{Shared, wait};
 use crate::clock::{self, Running};
 use crate::failure::Failure;
 use crate::home::StreamSettings;
+use crate::traces::Chosen;
 
 const SECOND: u64 = 1_000_000_000;
 /// How often complete traces are looked for.
@@ -158,10 +160,21 @@ impl Worker {
             let message = "requests wait to be stored; leap is behind".to_owned();
             return Err(Refused::Busy { retry_after: BEHIND, message });
         }
-        let scanned = self.stream.scan(kind_of(body.encoding), &body.plain);
-        let (spans, rejected) = scanned.map_err(|error| Refused::Invalid(error.to_string()))?;
-        let taken = Taken { rejected: rejected.total(), message: rejected.to_string() };
-        if spans == 0 {
+        let (spans, taken) = match body.signal {
+            Signal::Traces => {
+                let scanned = self.stream.scan(kind_of(body.encoding), &body.plain);
+                let (spans, rejected) = scanned.map_err(|error| Refused::Invalid(error.to_string()))?;
+                (spans, Taken { rejected: rejected.total(), message: rejected.to_string() })
+            }
+            signal @ (Signal::Metrics | Signal::RemoteWrite) => {
+                let chosen = self
+                    .stream
+                    .measure(&body.plain, signal == Signal::RemoteWrite)
+                    .map_err(|error| Refused::Invalid(error.to_string()))?;
+                (0, told(chosen))
+            }
+        };
+        if spans == 0 && !self.stream.has_measured() {
             return Ok((taken, None));
         }
         if let Err(full) = self.stream.room(spans, now) {
@@ -203,14 +216,19 @@ impl Worker {
 /// Takes a record of an earlier process in.
 fn again(stream: &mut Stream, record: Record<'_>, now: u64) -> Result<(), Failure> {
     let kind = if record.kind >> 8 & 0xff == 1 { Kind::OtlpJson } else { Kind::OtlpProto };
+    let signal = record.kind >> 16 & 0xff;
     let plain = match record.kind & 0xff {
         0 => Ok(record.bytes.into()),
+        3 => unsnapped(record.bytes, ScanLimits::BODY.bytes).map(std::borrow::Cow::Owned),
         _ => decompress(record.bytes, ScanLimits::BODY.bytes),
     };
     // It was read before it was written, by this program or an older one.
-    let read = plain.and_then(|plain| stream.scan(kind, &plain));
+    let read = plain.and_then(|plain| match signal {
+        0 => stream.scan(kind, &plain).map(|_| ()),
+        _ => stream.measure(&plain, signal == 2).map(|_| ()),
+    });
     match read {
-        Ok(_) => stream.push(now),
+        Ok(()) => stream.push(now),
         Err(error) => tracing::error!("a body in the spool that was acknowledged can no longer be read: {error}"),
     }
     Ok(())
@@ -223,7 +241,20 @@ fn kind_of(encoding: Encoding) -> Kind {
     }
 }
 
-/// What a body's bytes are, for the spool: encoding and compression, a byte each.
+/// What a sender of metrics is told: other metrics than ours are no fault of theirs.
+fn told(chosen: &Chosen) -> Taken {
+    let message = match (&chosen.why, chosen.points.is_empty(), chosen.passed) {
+        (Some(why), _, _) => why.clone(),
+        (None, true, passed @ 1..) => format!(
+            "none of {passed} metrics is an exponential histogram of requests, by a name in latency.metrics of leap.toml; they \
+             were passed over"
+        ),
+        (None, _, _) => String::new(),
+    };
+    Taken { rejected: chosen.refused, message }
+}
+
+/// What a body's bytes are, for the spool: encoding, compression and signal, a byte each.
 fn number_of(body: &Body) -> u32 {
     let encoding = match body.encoding {
         Encoding::Protobuf => 0,
@@ -233,8 +264,14 @@ fn number_of(body: &Body) -> u32 {
         Compression::None => 0,
         Compression::Gzip => 1,
         Compression::Zstd => 2,
+        Compression::Snappy => 3,
     };
-    encoding << 8 | compression
+    let signal = match body.signal {
+        Signal::Traces => 0,
+        Signal::Metrics => 1,
+        Signal::RemoteWrite => 2,
+    };
+    signal << 16 | encoding << 8 | compression
 }
 
 /// Syncs what was written, all that waits at once, then answers.

@@ -4,8 +4,8 @@
 //! miss_started       2026-09-02T13:00:00Z
 //! incident_opened    2026-09-04T13:00:00Z   after 49 hours of missed p99.9
 //! ```
-//! Counted exactly: a window misses where more than 1 − p of its requests took longer than the objective. Nothing is opened
-//! here: this is what a contract would say of the requests that are there.
+//! Counted exactly: a window misses where more than 1 − p of its requests took longer than the objective. Nothing is
+//! opened here: this is what a contract would say of the requests that are there.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use leap_orient::tail::contract::{Class, Contract, Counters, Event, Machine, Sta
 use leap_terms::Instant;
 use serde_json::{Value, json};
 
-use super::question::{load, open};
+use super::question::{load_counted, open};
 use super::report::percent;
 use super::shown;
 use crate::cli::{LatencyContractArgs, OutputFormat};
@@ -37,7 +37,7 @@ fn state_word(state: State) -> &'static str {
 
 pub(super) async fn run(root: &Path, args: &LatencyContractArgs) -> Result<(), Failure> {
     let (home, view) = open(root, &args.reading).await?;
-    let loaded = load(&home, &view, args.api.as_deref(), args.period, false).await?;
+    let (requests, api) = load_counted(&home, &view, args.api.as_deref(), args.period).await?;
     let contract = Contract {
         quantile: args.quantile,
         breach_after: args.grace_hours,
@@ -46,7 +46,7 @@ pub(super) async fn run(root: &Path, args: &LatencyContractArgs) -> Result<(), F
         ..Contract::default()
     };
     let mut counters = Counters::default();
-    for row in loaded.requests.rows() {
+    for row in requests.rows() {
         counters.add(&(), row.start_ns, row.latency_ns, row.weight, &[args.objective]);
     }
     let hours: Vec<_> = counters.hours(&(), args.objective).collect();
@@ -66,8 +66,8 @@ pub(super) async fn run(root: &Path, args: &LatencyContractArgs) -> Result<(), F
         }] += 1;
         events.extend(said);
     }
-    let requests: u64 = hours.iter().map(|(_, counter)| counter.requests).sum();
-    let over = loaded.requests.rows().iter().filter(|row| row.latency_ns > args.objective).count();
+    let counted: u64 = hours.iter().map(|(_, counter)| counter.requests).sum();
+    let over = requests.rows().iter().filter(|row| row.latency_ns > args.objective).count();
     let words = ["met", "missed", "thin", "no_data"];
     if args.format.format == OutputFormat::Json {
         let events: Vec<Value> = events
@@ -84,9 +84,9 @@ pub(super) async fn run(root: &Path, args: &LatencyContractArgs) -> Result<(), F
         let windows: serde_json::Map<String, Value> =
             words.iter().zip(classes).map(|(word, count)| ((*word).to_owned(), json!(count))).collect();
         print_json(&json!({
-            "api": loaded.api.shown(),
+            "api": api.shown(),
             "objective_ns": args.objective,
-            "requests": requests,
+            "requests": counted,
             "over": over,
             "windows": windows,
             "state": state_word(machine.state()),
@@ -95,9 +95,9 @@ pub(super) async fn run(root: &Path, args: &LatencyContractArgs) -> Result<(), F
         }))?;
     } else {
         let title = format!(
-            "{} of {} within {}: now {}{}\n{requests} requests, {over} over; hours: {}",
+            "{} of {} within {}: now {}{}\n{counted} requests, {over} over; hours: {}",
             percent(args.quantile),
-            loaded.api.shown(),
+            api.shown(),
             shown(i128::from(args.objective)),
             state_word(machine.state()),
             if machine.clock() > 0 { format!(", for {} hours", machine.clock()) } else { String::new() },
@@ -123,7 +123,7 @@ pub(super) async fn run(root: &Path, args: &LatencyContractArgs) -> Result<(), F
         State::Breached => Err(Failure {
             message: format!(
                 "{} has missed {} for more than {} hours",
-                loaded.api.shown(),
+                api.shown(),
                 shown(i128::from(args.objective)),
                 args.grace_hours
             ),

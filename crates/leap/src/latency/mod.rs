@@ -3,10 +3,11 @@
 //! ```text
 //! requests of a period → an owner for each slice, by the org of its day → ranks → the quantile, divided
 //! ```
-//! Reading order: [`question`] (requests and owners), [`report`] (the quantile divided), [`packed`] (the same from packed days), [`whatif`] (what could be saved),
-//! [`requests`] (one line per request), [`explain`] (one critical path), [`diff`] (before and after), [`contract`] (an
-//! objective hour by hour).
+//! Reading order: [`question`] (requests and owners), [`report`] (the quantile divided), [`answer`] (from where),
+//! [`packed`] (from packed days), [`whatif`] (what could be saved), [`requests`] (one line per request), [`explain`]
+//! (one critical path), [`diff`] (before and after), [`contract`] (an objective hour by hour).
 
+mod answer;
 mod contract;
 mod diff;
 mod explain;
@@ -67,6 +68,36 @@ pub(crate) fn fraction(text: &str) -> Result<leap_orient::tail::Fraction, String
     quantile(text).map(leap_orient::tail::Quantile::level)
 }
 
+/// Hours of a day, UTC: from the first until before the last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Hours {
+    from: u64,
+    until: u64,
+}
+
+impl Hours {
+    /// True for an instant in one of them, ns since the epoch.
+    pub(crate) fn hold(self, ns: u64) -> bool {
+        let hour = ns / 3_600_000_000_000 % 24;
+        hour >= self.from && hour < self.until
+    }
+}
+
+impl std::fmt::Display for Hours {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{}..{}", self.from, self.until)
+    }
+}
+
+/// Hours as people write them: `8..12`.
+pub(crate) fn hours(text: &str) -> Result<Hours, String> {
+    let read = text.split_once("..").and_then(|(from, until)| Some((from.parse().ok()?, until.parse().ok()?)));
+    match read {
+        Some((from, until)) if from < until && until <= 24 => Ok(Hours { from, until }),
+        _ => Err(format!("'{text}' are no hours of a day such as 8..12 (until before 12)")),
+    }
+}
+
 /// A time as people write it: `3s`, `250ms`, `1.5 s`, in ns.
 pub(crate) fn duration(text: &str) -> Result<u64, String> {
     let refuse = || format!("'{text}' is no time such as 3s, 250ms, 1.5s or 800us");
@@ -102,6 +133,12 @@ mod tests {
             ["3s", "1.5 s", "250ms", "7ns", "0.25us"].map(|text| duration(text).unwrap()),
             [3_000_000_000, 1_500_000_000, 250_000_000, 7, 250]
         );
+        let morning = hours("8..12").unwrap();
+        let at = |hour: u64| morning.hold((40 * 24 + hour) * 3_600_000_000_000 + 1);
+        assert_eq!([7, 8, 11, 12].map(at), [false, true, true, false]);
+        for wrong in ["8", "12..8", "8..25", "a..b", "8..8"] {
+            assert!(hours(wrong).is_err(), "{wrong}");
+        }
         for wrong in ["3", "s", "1.2.3s", "-1s", "0s", "0.1ns"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }

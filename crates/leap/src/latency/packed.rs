@@ -3,9 +3,9 @@
 //! ```text
 //! index of the month's files → the API's days → buckets added → the band's parts → owners as of each day
 //! ```
-//! The quantile is within [`MAX_ERROR_PPM`] of the exact one, and the band takes whole buckets; what it is divided into is the
-//! exact composition of the requests of those. Who asks for less than [`LatencySettings::exact_requests`], for what-if or for
-//! blame gets the requests themselves.
+//! The quantile is within [`MAX_ERROR_PPM`] of the exact one, and the band takes whole buckets; what it is divided into
+//! is the exact composition of the requests of those. Who asks for less than [`LatencySettings::exact_requests`], for
+//! what-if or for blame gets the requests themselves.
 //!
 //! [`LatencySettings::exact_requests`]: crate::home::LatencySettings
 
@@ -13,19 +13,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use leap_orient::latency::{DayTail, PartName};
 use leap_orient::org::Reader;
-use leap_orient::tail::composition::stored::{answer, excess};
-use leap_orient::tail::composition::{Composition, Excess};
-use leap_orient::tail::evidence::ranks::{Interval, of_sketch, outside_95};
+use leap_orient::tail::composition::stored::{answer, answer_at_metric, excess, excess_at_metric};
+use leap_orient::tail::evidence::ranks::{of_sketch, outside_95};
 use leap_orient::tail::pack::{Packed, Unreadable};
 use leap_orient::tail::sketch::{MAX_ERROR_PPM, Tally};
 use leap_orient::tail::{Band, Quantile, TailError};
 use leap_terms::{Day, Period};
 
+use super::answer::{Found, Source};
 use super::question::{Api, By, Owners, span_of};
 use super::report::{Fine, broken};
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::traces;
+use crate::traces::{self, Measured};
 use crate::view::View;
 
 /// Packed days with the owners of their services.
@@ -34,25 +34,11 @@ pub(super) struct Days {
     owners: Owners,
 }
 
-/// What packed days answer.
-pub(super) struct Answer {
-    /// Values of the dimension, sorted.
-    pub(super) values: Vec<String>,
-    /// The quantile, the median and the difference.
-    pub(super) excess: Excess<u32>,
-    /// The quantile by value and kind.
-    pub(super) kinds: Composition<Fine>,
-    /// Between which the quantile lies; `None` where it is not known.
-    pub(super) interval: Option<Interval>,
-    /// Requests that do not say how they were sampled.
-    pub(super) unknown: u64,
-}
-
 /// How far off the quantile may be, in millionths.
 pub(super) const ERROR_PPM: u64 = MAX_ERROR_PPM;
 
-/// The days of an API; `None` where reading the requests is as fast, where there are no packed days, and where nothing was
-/// found: then the requests say why.
+/// The days of an API; `None` where reading the requests is as fast, where there are no packed days, and where nothing
+/// was found: then the requests say why.
 pub(super) async fn load(home: &Home, view: &View, api: &Api, period: Option<Period>) -> Result<Option<Days>, Failure> {
     let at_least = home.settings.latency.exact_requests.saturating_add(1);
     let wanted = |key: &leap_orient::latency::ApiDay| api.is(&key.api, &key.service, &key.operation);
@@ -65,20 +51,47 @@ pub(super) async fn load(home: &Home, view: &View, api: &Api, period: Option<Per
 }
 
 impl Days {
-    /// Divides the quantile by a dimension.
-    pub(super) fn answer(&self, by: &By, reader: &Reader<'_>, p: Quantile, band: Band) -> Result<Answer, Failure> {
+    /// Whether the traces are a sample, or may be one, and of which services and operations they are.
+    pub(super) fn sampled(&self) -> (bool, BTreeSet<(String, String)>) {
+        let sampled = self.rows.iter().any(|row| row.listed.unknown > 0 || row.listed.weighted > 0);
+        let apis = self.rows.iter().map(|row| &row.listed.key);
+        (sampled, apis.map(|key| (key.service.clone(), key.operation.clone())).collect())
+    }
+
+    /// Divides the quantile by a dimension; where traces are a sample, that of a metric that counted every request.
+    pub(super) fn answer(
+        &self,
+        by: &By,
+        reader: &Reader<'_>,
+        (p, band): (Quantile, Band),
+        metric: Option<&Measured>,
+    ) -> Result<Found, Failure> {
         let packed = self.rows.iter().map(DayTail::packed).collect::<Result<Vec<Packed<'_>>, TailError>>();
         let packed = packed.map_err(broken)?;
         let pieces: Vec<&Packed<'_>> = packed.iter().collect();
         let (values, labels) = self.labels(by, reader);
         let owner = |piece: usize, key: &u32| labels[piece][*key as usize];
+        let of = |count: fn(&leap_orient::latency::Listed) -> u64| self.rows.iter().map(|row| count(&row.listed)).sum();
+        let (weighted, unknown): (u64, u64) = (of(|listed| listed.weighted), of(|listed| listed.unknown));
+        let mut source = Source::PackedDays;
+        if let Some(measured) = metric {
+            let first = |piece, key: &u32| owner(piece, key).0;
+            let found = excess_at_metric(&pieces, measured.counts(), (p, band), first).map_err(broken)?;
+            if let Some(excess) = found {
+                let same = Band::Within(excess.tail.band.h);
+                let kinds = answer_at_metric(&pieces, measured.counts(), (p, same), owner).map_err(broken)?;
+                if let Some(kinds) = kinds {
+                    let (interval, source) = (measured.interval(p), measured.source());
+                    return Ok(Found { values, excess, kinds, interval, unknown, source });
+                }
+            }
+            source = Source::Unmatched(measured.metric.clone());
+        }
         let excess = excess(&pieces, p, band, |piece, key| owner(piece, key).0).map_err(broken)?;
         let nothing = || broken(TailError::Unreadable(Unreadable));
         let excess = excess.ok_or_else(nothing)?;
         let same = Band::Within(excess.tail.band.h);
         let kinds = answer(&pieces, p, same, owner).map_err(broken)?.ok_or_else(nothing)?;
-        let of = |count: fn(&leap_orient::latency::Listed) -> u64| self.rows.iter().map(|row| count(&row.listed)).sum();
-        let (weighted, unknown): (u64, u64) = (of(|listed| listed.weighted), of(|listed| listed.unknown));
         let mut tally = Tally::default();
         for piece in &packed {
             tally.absorb(&piece.sketch());
@@ -87,7 +100,7 @@ impl Days {
             0 => of_sketch(&tally.sketch(), excess.tail.requests, p, outside_95()),
             _ => None,
         };
-        Ok(Answer { values, excess, kinds, interval, unknown })
+        Ok(Found { values, excess, kinds, interval, unknown, source })
     }
 
     /// The values of a dimension, and for each row and number of its owners the value's place and the kind.

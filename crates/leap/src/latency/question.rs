@@ -1,6 +1,6 @@
 //! What is asked, and the requests and owners that answer it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use leap_book::ServiceFact;
 use leap_orient::attribute::{Engine, ServiceOwner, services};
@@ -9,6 +9,7 @@ use leap_orient::latency::{Requests, day_of, start_of};
 use leap_orient::org::Reader;
 use leap_terms::{Day, NameId, Owner, Period};
 
+use super::Hours;
 use crate::cli::ReadingArgs;
 use crate::failure::Failure;
 use crate::home::Home;
@@ -147,10 +148,38 @@ pub(crate) async fn load_any(
     period: Option<Period>,
     with_ids: bool,
 ) -> Result<Option<Loaded>, Failure> {
-    let mut requests = traces::load(home, span_of(period), view.known(), with_ids).await?;
+    let requests = traces::load(home, span_of(period), view.known(), with_ids).await?;
     if requests.rows().is_empty() {
         return Ok(None);
     }
+    let (requests, api) = of_api(requests, api)?;
+    let mentioned: HashSet<NameId> = requests
+        .rows()
+        .iter()
+        .flat_map(|row| requests.parts(row))
+        .flat_map(|part| [part.owner, part.caller])
+        .filter(|name| *name != NameId::NONE)
+        .collect();
+    let owners = Owners::of(home, view, mentioned.into_iter().map(|name| requests.text(name))).await?;
+    Ok(Some(Loaded { requests, api, owners }))
+}
+
+/// The requests of an API and period, to be counted: what they are made of is not read.
+pub(crate) async fn load_counted(
+    home: &Home,
+    view: &View,
+    api: Option<&str>,
+    period: Option<Period>,
+) -> Result<(Requests, Api), Failure> {
+    let requests = traces::load_counted(home, span_of(period), view.known()).await?;
+    if requests.rows().is_empty() {
+        return Err(Failure::failed(nothing(home, period).await?));
+    }
+    of_api(requests, api)
+}
+
+/// Those of an API; that there are none is a failure that says what there is.
+fn of_api(mut requests: Requests, api: Option<&str>) -> Result<(Requests, Api), Failure> {
     let api = Api::of(api);
     let known = apis(&requests);
     let names: Vec<(String, String, String)> = requests
@@ -166,15 +195,7 @@ pub(crate) async fn load_any(
         let known = known.join("\n  ");
         return Err(Failure::usage(format!("no request is of the API '{}'; there are\n  {known}", api.shown())));
     }
-    let mentioned: HashSet<NameId> = requests
-        .rows()
-        .iter()
-        .flat_map(|row| requests.parts(row))
-        .flat_map(|part| [part.owner, part.caller])
-        .filter(|name| *name != NameId::NONE)
-        .collect();
-    let owners = Owners::of(home, view, mentioned.into_iter().map(|name| requests.text(name))).await?;
-    Ok(Some(Loaded { requests, api, owners }))
+    Ok((requests, api))
 }
 
 /// The APIs of some requests, most requests first.
@@ -263,6 +284,23 @@ impl Owners {
 }
 
 impl Loaded {
+    /// Whether the traces are a sample, or may be one, and of which services and operations they are.
+    pub(crate) fn sampled(&self) -> (bool, BTreeSet<(String, String)>) {
+        let rows = self.requests.rows();
+        let sampled = rows.iter().any(|row| !row.weight_known || row.weight != leap_orient::tail::Units::ONE);
+        let apis: BTreeSet<(NameId, NameId)> = rows.iter().map(|row| (row.service, row.operation)).collect();
+        let text = |name| self.requests.text(name).to_owned();
+        (sampled, apis.into_iter().map(|(service, operation)| (text(service), text(operation))).collect())
+    }
+
+    /// Those that began in some hours of their days; `None` where none did.
+    pub(crate) fn only(mut self, hours: Option<Hours>) -> Option<Loaded> {
+        if let Some(hours) = hours {
+            self.requests.retain(|_, row| hours.hold(row.start_ns));
+        }
+        (!self.requests.rows().is_empty()).then_some(self)
+    }
+
     /// The value of a dimension for a slice, remembered per service and day.
     pub(crate) fn labels<'a>(&'a self, by: &'a By, reader: &'a Reader<'a>) -> Labels<'a> {
         Labels { loaded: self, by, reader, teams: HashMap::new() }

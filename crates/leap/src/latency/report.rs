@@ -1,7 +1,7 @@
 //! The quantile, divided among owners.
 //!
-//! Rows add up to the latency to the nanosecond: the parts of the dimension by largest remainder first (the definition's
-//! composition), then each part among its kinds.
+//! Rows add up to the latency to the nanosecond: the parts of the dimension by largest remainder first (the
+//! definition's composition), then each part among its kinds.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,13 +9,14 @@ use std::path::Path;
 use leap_orient::tail::apportion::apportion;
 use leap_orient::tail::blame::{Blame, Budgets};
 use leap_orient::tail::composition::Ranked;
-use leap_orient::tail::evidence::ranks::{Interval, of_sorted, outside_95};
+use leap_orient::tail::evidence::ranks::Interval;
 use leap_orient::tail::{Band, Composition, Quantile, Request, TailError};
 use leap_terms::{Day, Exact, Period};
 use serde_json::{Value, json};
 
-use super::question::{Api, By, Loaded, load, load_any, open, span_of};
-use super::{packed, shown, whatif};
+use super::answer::{Found, Source, best, of_requests};
+use super::question::{Api, By, Loaded, load, open, span_of};
+use super::{shown, whatif};
 use crate::cli::{LatencyReportArgs, OutputFormat};
 use crate::failure::Failure;
 use crate::home::Home;
@@ -27,6 +28,7 @@ use crate::view::View;
 pub(super) type Fine = (u32, u8);
 
 /// Requests with their parts by a dimension, values numbered in order of their texts.
+#[derive(Clone)]
 pub(super) struct Divided {
     /// Values of the dimension, sorted.
     pub(super) values: Vec<String>,
@@ -98,56 +100,32 @@ pub(super) async fn run(root: &Path, args: &LatencyReportArgs) -> Result<(), Fai
     let readers = view.readers();
     let band = args.band.map_or(Band::Default, Band::Within);
     let api = Api::of(args.api.as_deref());
+    let asked = (args.quantile, band);
     if !args.exact && !args.what_if && args.objective.is_none() {
-        let days = packed::load(&home, &view, &api, args.period).await?;
-        if let Some(days) = days {
-            let found = days.answer(&by, &readers[0], args.quantile, band)?;
-            let rows = rows_of(&found.excess.tail, &found.kinds, &found.values)?;
-            let (interval, unknown) = (found.interval, found.unknown);
-            let (values, excess) = (&*found.values, &found.excess);
-            let (savings, blame, exact) = (None, None, false);
-            return Report { args, by: &by, api: &api, values, rows, excess, interval, unknown, savings, blame, exact }
-                .print();
+        let of = (args.api.as_deref(), args.period, args.hours);
+        let found = best(&home, &view, of, (&by, &readers[0]), asked).await?;
+        if let Some(found) = found {
+            return Report { args, by: &by, api: &api, found, savings: None, blame: None }.print();
         }
     }
-    let loaded = load(&home, &view, args.api.as_deref(), args.period, true).await?;
+    let loaded = load(&home, &view, args.api.as_deref(), args.period, true).await?.only(args.hours);
+    let none = |hours| Failure::failed(format!("no request began in the hours {hours} of those days"));
+    let loaded = loaded.ok_or_else(|| args.hours.map_or_else(|| Failure::failed("no request"), none))?;
     let mut labels = loaded.labels(&by, &readers[0]);
     let divided = Divided::of(&loaded, |part, day| labels.of(part, day));
-    let coarse = ranked(&loaded, &divided.coarse)?;
-    let fine = ranked(&loaded, &divided.fine)?;
-    let excess = coarse.excess(args.quantile, band).map_err(broken)?.expect("there are requests");
-    let tail = &excess.tail;
-    let same = Band::Within(tail.band.h);
-    let kinds = fine.compose(args.quantile, same).map_err(broken)?.expect("there are requests");
-    let rows = rows_of(tail, &kinds, &divided.values)?;
-    let weighted = loaded.requests.rows().iter().any(|row| row.weight != leap_orient::tail::Units::ONE);
-    let sorted: Vec<u64> = coarse.requests().iter().map(|request| request.latency_ns).collect();
-    let interval = if weighted { None } else { of_sorted(&sorted, args.quantile, outside_95()) };
-    let unknown = loaded.requests.rows().iter().filter(|row| !row.weight_known).count() as u64;
     let ids: std::collections::HashSet<&str> =
         (0..loaded.requests.rows().len()).filter_map(|at| loaded.requests.ids(at)).map(|(trace, _)| trace).collect();
+    let found = of_requests(&loaded, divided.clone(), asked, None)?;
     let savings = match args.what_if {
         false => None,
         true => {
             let kept = traces::examples_of(&home, span_of(args.period), view.known(), |id| ids.contains(id)).await?;
-            Some(whatif::savings(&loaded, &divided, &excess, args.quantile, kept, &mut labels)?)
+            Some(whatif::savings(&loaded, &divided, &found.excess, args.quantile, kept, &mut labels)?)
         }
     };
-    let blame = args.objective.map(|objective| blamed(&divided, &loaded, &excess.median, objective)).transpose()?;
-    let answer = Report {
-        args,
-        by: &by,
-        api: &api,
-        values: &divided.values,
-        rows,
-        excess: &excess,
-        interval,
-        unknown,
-        savings,
-        blame,
-        exact: true,
-    };
-    answer.print()
+    let blame =
+        args.objective.map(|objective| blamed(&divided, &loaded, &found.excess.median, objective)).transpose()?;
+    Report { args, by: &by, api: &api, found, savings, blame }.print()
 }
 
 /// Rows that add up to the quantile.
@@ -171,6 +149,8 @@ pub(crate) struct Tail {
     pub(crate) requests: u64,
     /// Its composition by owner, ns; together the quantile.
     pub(crate) parts: BTreeMap<String, Exact>,
+    /// Where the quantile comes from, unless it is that of every request.
+    pub(crate) said: Option<String>,
 }
 
 /// The composition of a quantile by team or by a level of the org; `None` where no request began in the period.
@@ -181,20 +161,19 @@ pub(crate) async fn tail(
     quantile: Quantile,
     by: &str,
 ) -> Result<Option<Tail>, Failure> {
-    let Some(loaded) = load_any(home, view, api, period, false).await? else { return Ok(None) };
     let by = By::read(by, view)?;
     let readers = view.readers();
-    let mut labels = loaded.labels(&by, &readers[0]);
-    let divided = Divided::of(&loaded, |part, day| labels.of(part, day));
-    let composition = ranked(&loaded, &divided.coarse)?.tail(quantile).map_err(broken)?.expect("there are requests");
+    let asked = (quantile, Band::Default);
+    let Some(found) = best(home, view, (api, period, None), (&by, &readers[0]), asked).await? else { return Ok(None) };
+    let composition = found.excess.tail;
     let mut parts = BTreeMap::<String, Exact>::new();
     for (value, ns) in &composition.parts {
-        let value = &*divided.values[*value as usize];
+        let value = &*found.values[*value as usize];
         let ns = i64::try_from(*ns).map_err(|_| Failure::quality("a request took more than 292 years"))?;
         parts.insert(value.to_owned(), Exact::from_whole(ns));
     }
-    let api = loaded.api.in_words();
-    Ok(Some(Tail { api, latency_ns: composition.latency_ns, requests: composition.requests, parts }))
+    let (api, said) = (Api::of(api).in_words(), found.source.in_words());
+    Ok(Some(Tail { api, latency_ns: composition.latency_ns, requests: composition.requests, parts, said }))
 }
 
 /// The composition's parts, each divided among its kinds as the finer composition has them.
@@ -255,15 +234,9 @@ struct Report<'a> {
     args: &'a LatencyReportArgs,
     by: &'a By,
     api: &'a Api,
-    values: &'a [String],
-    rows: Vec<Row>,
-    excess: &'a leap_orient::tail::composition::Excess<u32>,
-    interval: Option<Interval>,
-    unknown: u64,
+    found: Found,
     savings: Option<whatif::Savings>,
     blame: Option<Blamed>,
-    /// False where the answer is from packed days.
-    exact: bool,
 }
 
 /// A fraction with all its decimals, at most nine of them: `0.999`, `99.9`.
@@ -292,17 +265,18 @@ fn level_number(p: Quantile) -> Value {
 
 impl Report<'_> {
     fn print(&self) -> Result<(), Failure> {
+        let rows = rows_of(&self.found.excess.tail, &self.found.kinds, &self.found.values)?;
         if self.args.format.format == OutputFormat::Json {
-            return print_json(&self.json());
+            return print_json(&self.json(&rows));
         }
-        let (tail, median) = (&self.excess.tail, &self.excess.median);
+        let (tail, median) = (&self.found.excess.tail, &self.found.excess.median);
         let columns = [self.by.word(), "kind", "latency", "ns", "share"];
         let mut answer = Answer::new(self.title(), &columns);
         let share = |ns: u64| {
             let bps = (u128::from(ns) * 10_000 + u128::from(tail.latency_ns / 2)) / u128::from(tail.latency_ns.max(1));
             format!("{}.{:02} %", bps / 100, bps % 100)
         };
-        for row in &self.rows {
+        for row in &rows {
             answer.rows.push(vec![
                 Cell::text(&*row.value),
                 Cell::text(row.kind),
@@ -331,11 +305,11 @@ impl Report<'_> {
             ),
             &[self.by.word(), "usually", "in the tail", "more"],
         );
-        let mut all: Vec<(u32, i128)> = self.excess.excess.clone();
+        let mut all: Vec<(u32, i128)> = self.found.excess.excess.clone();
         all.sort_by_key(|(value, ns)| (std::cmp::Reverse(*ns), *value));
         for (value, ns) in all.into_iter().take(10) {
             excess.rows.push(vec![
-                Cell::text(&*self.values[value as usize]),
+                Cell::text(&*self.found.values[value as usize]),
                 Cell::text(shown(i128::from(median.part(&value)))),
                 Cell::text(shown(i128::from(tail.part(&value)))),
                 Cell::text(shown(ns)),
@@ -345,7 +319,7 @@ impl Report<'_> {
         excess.print(OutputFormat::Table)?;
         if let Some(savings) = &self.savings {
             emit("\n")?;
-            savings.answer(self.by.word(), self.values, self.args.quantile).print(OutputFormat::Table)?;
+            savings.answer(self.by.word(), &self.found.values, self.args.quantile).print(OutputFormat::Table)?;
         }
         if let Some(blame) = &self.blame {
             emit("\n")?;
@@ -358,7 +332,7 @@ impl Report<'_> {
             let mut answer = Answer::new(title, &[self.by.word(), "budget", "blame"]);
             for (value, budget, ppm) in blame.rows.iter().take(10) {
                 answer.rows.push(vec![
-                    Cell::text(&*self.values[*value as usize]),
+                    Cell::text(&*self.found.values[*value as usize]),
                     Cell::text(shown(i128::from(*budget))),
                     Cell::text(format!("{}.{:02} %", ppm / 10_000, ppm % 10_000 / 100)),
                 ]);
@@ -369,16 +343,19 @@ impl Report<'_> {
     }
 
     fn title(&self) -> String {
-        let tail = &self.excess.tail;
+        let tail = &self.found.excess.tail;
         let api = self.api.in_words();
-        let period = self.args.period.map_or_else(String::new, |period| format!(", {period}"));
-        let mut title = format!(
-            "{} of {api}{period}: {} ({} requests)",
-            percent(self.args.quantile),
-            shown(i128::from(tail.latency_ns)),
-            tail.requests
-        );
-        match &self.interval {
+        let mut period = self.args.period.map_or_else(String::new, |period| format!(", {period}"));
+        if let Some(hours) = self.args.hours {
+            period += &format!(", hours {hours} UTC");
+        }
+        let of = match &self.found.source {
+            Source::Metric { requests, .. } => format!("{requests} requests, {} of them traced", tail.requests),
+            _ => format!("{} requests", tail.requests),
+        };
+        let (latency, quantile) = (shown(i128::from(tail.latency_ns)), percent(self.args.quantile));
+        let mut title = format!("{quantile} of {api}{period}: {latency} ({of})");
+        match &self.found.interval {
             Some(Interval { low_ns: Some(low), high_ns: Some(high), .. }) => {
                 title += &format!("; between {} and {} with 95 %", shown(i128::from(*low)), shown(i128::from(*high)));
             }
@@ -392,29 +369,31 @@ impl Report<'_> {
             shown(i128::from(tail.band.at_most_ns)),
             if tail.band.widened { ", a band widened to hold enough of them" } else { "" }
         );
-        if !self.exact {
-            title += "\nfrom packed days: the quantile is within 0.4 %, and the band takes whole buckets; --exact reads every request";
+        if let Some(said) = self.found.source.in_words() {
+            title += &format!("\n{said}");
         }
-        if self.unknown > 0 && self.args.format.format == OutputFormat::Table {
+        let unknown = self.found.unknown;
+        let of_traces = !matches!(self.found.source, Source::Metric { .. });
+        if unknown > 0 && of_traces && self.args.format.format == OutputFormat::Table {
             title += &format!(
-                "\n{} requests do not say how they were sampled: the quantile is that of what was sent",
-                self.unknown
+                "\n{unknown} requests do not say how they were sampled: the quantile is that of what was sent"
             );
         }
         title
     }
 
-    fn json(&self) -> Value {
-        let (tail, median) = (&self.excess.tail, &self.excess.median);
+    fn json(&self, parts: &[Row]) -> Value {
+        let (tail, median) = (&self.found.excess.tail, &self.found.excess.median);
         let rows: Vec<Value> =
-            self.rows.iter().map(|row| json!({ self.by.word(): row.value, "kind": row.kind, "ns": row.ns })).collect();
+            parts.iter().map(|row| json!({ self.by.word(): row.value, "kind": row.kind, "ns": row.ns })).collect();
         let excess: Vec<Value> = self
+            .found
             .excess
             .excess
             .iter()
             .map(|(value, ns)| {
                 json!({
-                    self.by.word(): self.values[*value as usize],
+                    self.by.word(): self.found.values[*value as usize],
                     "ns": ns.to_string().parse::<i64>().unwrap_or_default(),
                     "usual_ns": median.part(value),
                     "tail_ns": tail.part(value),
@@ -424,13 +403,14 @@ impl Report<'_> {
         let mut answer = json!({
             "api": self.api.shown(),
             "period": self.args.period.map(|period| period.to_string()),
+            "hours": self.args.hours.map(|hours| hours.to_string()),
             "quantile": level_number(self.args.quantile),
             "requests": tail.requests,
-            "requests_of_unknown_sampling": self.unknown,
+            "requests_of_unknown_sampling": self.found.unknown,
             "latency_ns": tail.latency_ns,
-            "exact": self.exact,
-            "error_ppm": if self.exact { 0 } else { packed::ERROR_PPM },
-            "interval_ns": self.interval.map(|interval| json!([interval.low_ns, interval.high_ns])),
+            "exact": matches!(self.found.source, Source::Requests | Source::Unmatched(_)),
+            "error_ppm": self.found.source.error_ppm(),
+            "interval_ns": self.found.interval.map(|interval| json!([interval.low_ns, interval.high_ns])),
             "band": {
                 "half_width": [tail.band.h.over(), tail.band.h.under()],
                 "widened": tail.band.widened,
@@ -440,19 +420,23 @@ impl Report<'_> {
             },
             "by": self.by.word(),
             "rows": rows,
-            "sum_ns": self.rows.iter().map(|row| row.ns).sum::<u64>(),
+            "sum_ns": parts.iter().map(|row| row.ns).sum::<u64>(),
             "median_ns": median.latency_ns,
             "excess": excess,
         });
+        if let Source::Metric { metric, requests, error_ppm } = &self.found.source {
+            let requests = u64::try_from(*requests).unwrap_or(u64::MAX);
+            answer["measured"] = json!({ "metric": metric, "requests": requests, "error_ppm": error_ppm });
+        }
         if let Some(savings) = &self.savings {
-            answer["what_if"] = savings.json(self.by.word(), self.values);
+            answer["what_if"] = savings.json(self.by.word(), &self.found.values);
         }
         if let Some(blame) = &self.blame {
             let rows: Vec<Value> = blame
                 .rows
                 .iter()
                 .map(|(value, budget, ppm)| {
-                    json!({ self.by.word(): self.values[*value as usize], "budget_ns": budget, "blame_ppm": ppm })
+                    json!({ self.by.word(): self.found.values[*value as usize], "budget_ns": budget, "blame_ppm": ppm })
                 })
                 .collect();
             answer["blame"] = json!({

@@ -69,7 +69,9 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
             href: here(ground, &question, text),
         },
         unit: format!("ns exact: {}", found.latency_ns),
-        delta: vec![format!("{} of {} requests to {}", text, found.requests, found.api)],
+        delta: std::iter::once(format!("{} of {} requests to {}", text, found.requests, found.api))
+            .chain(found.said.clone())
+            .collect(),
         say: largest.unwrap_or_default(),
     });
     let mut facts = Vec::new();

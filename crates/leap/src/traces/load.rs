@@ -1,5 +1,7 @@
 //! Requests back from the lake.
 
+use std::collections::HashMap;
+
 use leap_book::TraceFile;
 use leap_lake::LakeError;
 use leap_orient::latency::{Example, Requests, RowsError};
@@ -54,11 +56,11 @@ pub(crate) fn read_pair(
 /// The pairs of files that belong together: same delivery and month, `requests` and `slices`.
 pub(crate) fn pairs(files: &[TraceFile]) -> Result<Vec<(&TraceFile, &TraceFile)>, Failure> {
     let of = |table: Table| files.iter().filter(move |file| file.record.table == table);
+    let named = |file: &'_ TraceFile| (file.record.delivery.clone(), file.record.scope.clone());
+    let slices: HashMap<_, &TraceFile> = of(Table::Slices).map(|file| (named(file), file)).collect();
     let mut pairs = Vec::new();
     for request in of(Table::Requests) {
-        let (delivery, scope) = (&request.record.delivery, &request.record.scope);
-        let slices = of(Table::Slices).find(|file| (&file.record.delivery, &file.record.scope) == (delivery, scope));
-        let slices = slices.ok_or_else(|| {
+        let slices = slices.get(&named(request)).copied().ok_or_else(|| {
             Failure::quality(format!("{} has no slices beside it; restore a backup", request.record.path))
         })?;
         pairs.push((request, slices));
@@ -79,6 +81,27 @@ pub(crate) async fn load(
     let mut all = Requests::new();
     for (requests, slices) in pairs(&files)? {
         read_pair(&mut all, (&requests.record, &slices.record), with_ids, &open)?;
+    }
+    if all.rows().iter().any(|row| row.start_ns < from_ns || row.start_ns >= until_ns) {
+        all.retain(|_, row| row.start_ns >= from_ns && row.start_ns < until_ns);
+    }
+    Ok(all)
+}
+
+/// As [`load`], without what the requests are made of: what can be counted of them.
+pub(crate) async fn load_counted(
+    home: &Home,
+    (from_ns, until_ns): (u64, u64),
+    known_on: Option<Instant>,
+) -> Result<Requests, Failure> {
+    let files = home.book.trace_files_of(Table::Requests, from_ns, until_ns, known_on).await;
+    let mut all = Requests::new();
+    for file in files.map_err(|error| Failure::from_error(&error))? {
+        let record = &file.record;
+        for batch in home.lake.scan(record, Some(&Requests::request_columns(false))).map_err(problem)? {
+            all.read_requests(&batch.map_err(problem)?).map_err(damaged(record))?;
+        }
+        all.forget_parts();
     }
     if all.rows().iter().any(|row| row.start_ns < from_ns || row.start_ns >= until_ns) {
         all.retain(|_, row| row.start_ns >= from_ns && row.start_ns < until_ns);

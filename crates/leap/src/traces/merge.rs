@@ -5,15 +5,16 @@
 //! └── neighbours of one size ──┘                 four of them become one of the next size
 //! ```
 //! As in a log-structured merge tree: files are only merged with neighbours of their size, so that a request is written
-//! anew about as often as its file grows fourfold. Files that the last delivery may have touched stay as they are: the next
-//! one is compared with them. Nothing is known otherwise after a merge than before; it is a publish like any other, and the
-//! files that it replaces stay for whoever reads as it was known then.
+//! anew about as often as its file grows fourfold. Files that the last delivery may have touched stay as they are: the
+//! next one is compared with them. Nothing is known otherwise after a merge than before; it is a publish like any
+//! other, and the files that it replaces stay for whoever reads as it was known then, for as many days as
+//! `latency.replaced_days` says ([`forget_replaced`]).
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use leap_book::TraceFile;
+use leap_book::{TraceFile, TraceHead};
 use leap_orient::latency::Requests;
-use leap_terms::{FileRecord, Instant};
+use leap_terms::{FileRecord, Instant, SourceId};
 
 use super::gather::{EXAMPLES, HOUR_NS};
 use super::load::{pairs, read_pair};
@@ -28,6 +29,11 @@ const SMALLEST: u64 = 16;
 /// A merged file has at most so many requests: they are in memory while it is made.
 const LARGEST: u64 = 400_000;
 
+/// At most so many replaced files go at a time.
+const FORGOTTEN: u32 = 500;
+/// Files of so long before the last delivery are looked at, to be merged.
+const RECENT_NS: u64 = 40 * 24 * HOUR_NS;
+
 /// The size of a file: 0 for the smallest.
 fn size_of(requests: u64) -> u32 {
     let (mut size, mut bound) = (0, SMALLEST);
@@ -37,7 +43,8 @@ fn size_of(requests: u64) -> u32 {
     size
 }
 
-/// The first run of neighbours that are to be merged, given the rows of files in order of time; `None` where there is none.
+/// The first run of neighbours that are to be merged, given the rows of files in order of time; `None` where there is
+/// none.
 fn run_of(rows: &[u64]) -> Option<std::ops::Range<usize>> {
     let mut from = 0;
     while from < rows.len() {
@@ -61,7 +68,10 @@ fn run_of(rows: &[u64]) -> Option<std::ops::Range<usize>> {
 /// requests went into one.
 pub(crate) async fn merge(home: &Home, hot: &Times, now: Instant) -> Result<usize, Failure> {
     let book = |error: leap_book::BookError| Failure::from_error(&error);
-    let (parent, live) = home.book.trace_files(0, u64::MAX, None).await.map_err(book)?;
+    let head = home.book.trace_head().await.map_err(book)?;
+    // Older files have become as large as they will.
+    let from = hot.reach().map_or(0, |(first, _)| first.saturating_sub(RECENT_NS));
+    let (_, live) = home.book.trace_files(from, u64::MAX, None).await.map_err(book)?;
     let mut months = BTreeMap::<_, Vec<(&TraceFile, &TraceFile)>>::new();
     for pair in pairs(&live)? {
         let scope = &pair.0.record.scope;
@@ -74,7 +84,7 @@ pub(crate) async fn merge(home: &Home, hot: &Times, now: Instant) -> Result<usiz
         let rows: Vec<u64> = of_month.iter().map(|(file, _)| file.record.rows).collect();
         if let Some(run) = run_of(&rows) {
             let run = &of_month[run];
-            merge_run(home, (parent, &live), run, now).await?;
+            merge_run(home, (&head, &live), run, now).await?;
             return Ok(run.len());
         }
     }
@@ -83,11 +93,11 @@ pub(crate) async fn merge(home: &Home, hot: &Times, now: Instant) -> Result<usiz
 
 async fn merge_run(
     home: &Home,
-    (parent, live): (i64, &[TraceFile]),
+    (head, live): (&TraceHead, &[TraceFile]),
     run: &[(&TraceFile, &TraceFile)],
     now: Instant,
 ) -> Result<(), Failure> {
-    let staging = home.lake.stage(&format!("traces-{}", parent + 1)).map_err(problem)?;
+    let staging = home.lake.stage(&format!("traces-{}", head.change + 1)).map_err(problem)?;
     let open = |file: &FileRecord, columns: Option<&[&str]>| home.lake.scan(file, columns);
     let (mut all, mut add, mut remove, mut spans) = (Requests::new(), vec![], vec![], vec![]);
     for (requests, slices) in run {
@@ -103,8 +113,23 @@ async fn merge_run(
     write_requests(&staging, &all, (&first.scope.source, &first.delivery), &mut add)?;
     let slowest = slowest(&all);
     add.extend(copy_spans(home, &staging, &spans, &first.delivery, &|id| slowest.contains(id))?);
-    let change = Change { parent, live, add, remove, deliveries: Vec::new() };
+    let change = Change { add, remove, ..Change::of(head, live) };
     publish(home, staging, change, &format!("merge of {} files", run.len()), now).await
+}
+
+/// Lets files of the stream go that were replaced so long ago that nobody may ask for them any more, some at a time.
+/// Returns how many. The book says so first: a crash in between leaves files that it does not name, which `leap doctor
+/// --collect` removes.
+pub(crate) async fn forget_replaced(home: &Home, now: Instant) -> Result<usize, Failure> {
+    let days = i64::try_from(home.settings.latency.replaced_days).unwrap_or(i64::MAX);
+    let before = Instant::from_micros(now.micros().saturating_sub(days.saturating_mul(86_400_000_000)));
+    let source = SourceId::new(STREAM).expect("a plain word");
+    let gone = home.book.forget_trace_files(&source, (before, now), &crate::cycle::actor(), FORGOTTEN).await;
+    let gone = gone.map_err(|error| Failure::from_error(&error))?;
+    for file in &gone {
+        home.lake.let_go(file).map_err(problem)?;
+    }
+    Ok(gone.len())
 }
 
 /// Ids of the slowest traces of each API and hour.

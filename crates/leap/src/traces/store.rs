@@ -1,21 +1,22 @@
 //! Requests into the lake and the book: files first, then one row, so that a crash leaves nothing or everything.
 //!
-//! A trace counts once, however often it comes: its id and the id of its root are what it is. When it comes again with more
-//! spans, the earlier one's rows are taken out (its file is written anew without them); with as many or fewer, the earlier
-//! one stays. Ids that are no plain 16 or 32 hexadecimal digits mean something in their own file alone. Only files whose
-//! requests began when ours did are looked into, and of those only ids, before any is written anew.
+//! A trace counts once, however often it comes: its id and the id of its root are what it is. When it comes again with
+//! more spans, the earlier one's rows are taken out (its file is written anew without them); with as many or fewer, the
+//! earlier one stays. Ids that are no plain 16 or 32 hexadecimal digits mean something in their own file alone. Only
+//! files whose requests began when ours did are looked into, and of those only ids, before any is written anew.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use arrow::array::{Array, AsArray, BooleanArray};
 use arrow::datatypes::Int64Type;
-use leap_book::{NewTraces, TraceDelivery, TraceFile};
+use leap_book::{NewTraces, SeriesState, TraceDelivery, TraceFile, TraceHead};
 use leap_lake::{LakeError, PublishInfo, Staging};
 use leap_orient::latency::{Requests, SpanRows, day_of};
 use leap_terms::tables::Table;
 use leap_terms::{DeliveryId, FileRecord, Instant, Month, ScopeKey, SourceId};
 
 use super::load::{pairs, read_pair};
+use super::measure::{Point, fold, write_hours};
 use super::tails::Ledger;
 use crate::failure::Failure;
 use crate::home::Home;
@@ -51,6 +52,8 @@ pub(crate) struct Delivered {
     pub(crate) requests: Requests,
     /// Traces kept whole, by month of their request.
     pub(crate) examples: BTreeMap<Month, SpanRows>,
+    /// Histograms of latencies, as their senders told them.
+    pub(crate) points: Vec<Point>,
 }
 
 /// What became of a delivery's requests.
@@ -64,6 +67,10 @@ pub(crate) struct Stored {
     pub(crate) known: u64,
     /// Pairs of files that had to be looked into.
     pub(crate) compared: u64,
+    /// Histograms that counted something.
+    pub(crate) histograms: u64,
+    /// Histograms that were known already, or say nothing of when they were measured.
+    pub(crate) histograms_known: u64,
 }
 
 pub(super) fn problem(error: LakeError) -> Failure {
@@ -96,6 +103,11 @@ impl Times {
             }
         }
         Times(disjoint)
+    }
+
+    /// From the first to the last; `None` where there are none.
+    pub(super) fn reach(&self) -> Option<(u64, u64)> {
+        Some((self.0.first()?.0, self.0.last()?.1))
     }
 
     /// True where one of them touches `[first, last]`.
@@ -221,14 +233,14 @@ pub(crate) async fn store(
     now: Instant,
     dry: bool,
 ) -> Result<Stored, Failure> {
-    let book = |error: leap_book::BookError| Failure::from_error(&error);
-    let (parent, live) = home.book.trace_files(0, u64::MAX, None).await.map_err(book)?;
+    let Known { head, live, whole } = Known::around(home, &delivered.times()).await?;
     let (staging, mut add, mut remove) =
-        (home.lake.stage(&format!("traces-{}", parent + 1)).map_err(problem)?, vec![], vec![]);
+        (home.lake.stage(&format!("traces-{}", head.change + 1)).map_err(problem)?, vec![], vec![]);
 
     // What came before: the wholer version of a request stays.
     let pairs = pairs(&live)?;
     let packed = pairs.is_empty() || live.iter().any(|file| file.record.table == Table::Tails);
+    let folded = fold(home, &delivered.points).await?;
     let mut ledger = Ledger::default();
     let compared = compare(home, delivered, &pairs)?;
     let open = |file: &FileRecord, columns: Option<&[&str]>| home.lake.scan(file, columns);
@@ -265,6 +277,8 @@ pub(crate) async fn store(
         replaced: compared.replacing,
         known: compared.dropped.len() as u64,
         compared: compared.looked,
+        histograms: folded.counted.0,
+        histograms_known: folded.counted.1,
     };
 
     let source = SourceId::new(delivered.source()).expect("a plain word");
@@ -281,6 +295,7 @@ pub(crate) async fn store(
     }
     ledger.add(&requests, 0..requests.rows().len() as u32, false)?;
     ledger.write(&staging, (&source, &delivered.id), &mut add)?;
+    write_hours(&staging, folded.rows, (&source, &delivered.id), &mut add)?;
     let starts = || requests.rows().iter().map(|row| row.start_ns);
     let span = (starts().min().unwrap_or(0), starts().max().unwrap_or(0));
     for (month, spans) in &delivered.examples {
@@ -295,7 +310,8 @@ pub(crate) async fn store(
         staging.discard().map_err(problem)?;
         return Ok(stored);
     }
-    let change = Change { parent, live: &live, add, remove, deliveries: delivered.delivery.iter().cloned().collect() };
+    let deliveries = delivered.delivery.iter().cloned().collect();
+    let change = Change { whole, add, remove, deliveries, series: folded.series, ..Change::of(&head, &live) };
     if change.is_nothing() {
         staging.discard().map_err(problem)?;
         return Ok(stored);
@@ -304,23 +320,59 @@ pub(crate) async fn store(
     Ok(stored)
 }
 
+/// What is there already.
+struct Known {
+    head: TraceHead,
+    live: Vec<TraceFile>,
+    /// False where `live` are only the files of requests that began around some times.
+    whole: bool,
+}
+
+impl Known {
+    /// The live files around some times; all of them where a home may have requests, but no packed days yet.
+    async fn around(home: &Home, times: &Times) -> Result<Known, Failure> {
+        let book = |error: leap_book::BookError| Failure::from_error(&error);
+        let head = home.book.trace_head().await.map_err(book)?;
+        let Some((first, last)) = times.reach() else {
+            // Without requests nothing that is there matters.
+            return Ok(Known { head, live: Vec::new(), whole: false });
+        };
+        let (_, live) = home.book.trace_files(first, last.saturating_add(1), None).await.map_err(book)?;
+        if live.iter().any(|file| file.record.table == Table::Tails) {
+            return Ok(Known { head, live, whole: false });
+        }
+        let (_, live) = home.book.trace_files(0, u64::MAX, None).await.map_err(book)?;
+        Ok(Known { head, live, whole: true })
+    }
+}
+
 /// What a publish changes.
 pub(super) struct Change<'a> {
     /// The change that it was worked out from.
-    pub(super) parent: i64,
+    pub(super) head: &'a TraceHead,
     /// Files live then.
     pub(super) live: &'a [TraceFile],
+    /// False where `live` are only those among which something changes.
+    pub(super) whole: bool,
     /// Files that become live.
     pub(super) add: Vec<TraceFile>,
     /// Paths that cease to be.
     pub(super) remove: Vec<String>,
     /// Deliveries to be recorded.
     pub(super) deliveries: Vec<TraceDelivery>,
+    /// What was counted of histograms.
+    pub(super) series: Vec<SeriesState>,
 }
 
-impl Change<'_> {
+impl<'a> Change<'a> {
+    /// One that changes nothing, worked out from some of the live files.
+    pub(super) fn of(head: &'a TraceHead, live: &'a [TraceFile]) -> Change<'a> {
+        let (add, remove, deliveries, series) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Change { head, live, whole: false, add, remove, deliveries, series }
+    }
+
     fn is_nothing(&self) -> bool {
-        self.add.is_empty() && self.remove.is_empty() && self.deliveries.is_empty()
+        self.add.is_empty() && self.remove.is_empty() && self.deliveries.is_empty() && self.series.is_empty()
     }
 }
 
@@ -332,22 +384,37 @@ pub(super) async fn publish(
     cause: &str,
     now: Instant,
 ) -> Result<(), Failure> {
-    let removed: BTreeSet<&str> = change.remove.iter().map(String::as_str).collect();
-    let kept = change.live.iter().map(|file| &file.record).filter(|file| !removed.contains(file.path.as_str()));
-    let all: Vec<&FileRecord> = kept.chain(change.add.iter().map(|file| &file.record)).collect();
-    let info =
-        PublishInfo { snapshot: None, operation: "traces".to_owned(), at: now, before: leap_lake::Before::default() };
-    home.lake.publish(staging, &Table::LATENCY, &all, &info).await.map_err(problem)?;
+    let book = |error: leap_book::BookError| Failure::from_error(&error);
+    let Change { head, live, whole, add, remove, deliveries, series } = change;
+    let mut all = None;
+    let part = !whole && home.lake.in_step(&Table::LATENCY, &head.table_versions).await.map_err(problem)?;
+    if !whole && !part {
+        // The first publish of a process reads the logs, and needs to know all that they should hold.
+        all = Some(home.book.trace_files(0, u64::MAX, None).await.map_err(book)?.1);
+    }
+    let before: Vec<FileRecord> = all.as_deref().unwrap_or(live).iter().map(|file| file.record.clone()).collect();
+    let removed: BTreeSet<&str> = remove.iter().map(String::as_str).collect();
+    let kept = before.iter().filter(|file| !removed.contains(file.path.as_str()));
+    let after: Vec<&FileRecord> = kept.chain(add.iter().map(|file| &file.record)).collect();
+    let info = PublishInfo {
+        snapshot: None,
+        operation: "traces".to_owned(),
+        at: now,
+        before: leap_lake::Before { files: &before, versions: head.table_versions.clone(), part },
+    };
+    let table_versions = home.lake.publish(staging, &Table::LATENCY, &after, &info).await.map_err(problem)?;
     let new = NewTraces {
         at: now,
         actor: crate::cycle::actor(),
         cause: cause.to_owned(),
-        parent: change.parent,
-        deliveries: change.deliveries,
-        add: change.add,
-        remove: change.remove,
+        parent: head.change,
+        deliveries,
+        add,
+        remove,
+        table_versions,
+        series,
     };
-    home.book.publish_traces(&new).await.map_err(|error| Failure::from_error(&error))?;
+    home.book.publish_traces(&new).await.map_err(book)?;
     Ok(())
 }
 

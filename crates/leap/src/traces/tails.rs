@@ -2,32 +2,27 @@
 //!
 //! ```text
 //! flush    + its requests by API and day    − what they replace
-//! eight files of a level become one of the next    24 files of a month in which millions of deliveries came
 //! ```
-//! Merges of requests change no sum, so they leave these files alone. A home that had requests before it had packed days
-//! gets them all with its next delivery.
+//! Merges of requests change no sum, so they leave these files alone. A home that had requests before it had packed
+//! days gets them all with its next delivery.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use leap_book::TraceFile;
-use leap_lake::{Batches, Staging, change_of};
+use leap_lake::Staging;
 use leap_orient::latency::tails::{self, added_up, day_tails};
 use leap_orient::latency::{ApiDay, DayTail, Listed, Requests, start_of};
 use leap_orient::tail::TailError;
 use leap_terms::tables::Table;
-use leap_terms::{Day, DeliveryId, Digest, FileRecord, Instant, Month, ScopeKey, SourceId};
+use leap_terms::{DeliveryId, FileRecord, Instant, Month, ScopeKey, SourceId};
 
+use super::levels::{day_span, wider};
 use super::load::{pairs, read_pair};
-use super::store::{Change, problem, publish};
+use super::store::problem;
 use crate::failure::Failure;
 use crate::home::Home;
 
-/// So many files of a level are put together.
-const TOGETHER: usize = 8;
-/// Rows that are put together before they are written.
-const ROWS_AT_ONCE: usize = 256;
-
-fn too_large(error: TailError) -> Failure {
+pub(super) fn too_large(error: TailError) -> Failure {
     Failure::quality(format!("{error}; leap doctor says which file is damaged"))
 }
 
@@ -71,16 +66,16 @@ impl Ledger {
         for (month, rows) in self.0 {
             let mut keys = BTreeMap::<ApiDay, Vec<DayTail>>::new();
             rows.into_iter().for_each(|row| keys.entry(row.listed.key.clone()).or_default().push(row));
-            let mut days = Days::default();
+            let mut span = None;
             let scope = ScopeKey { source: source.clone(), billing_period: month };
             let mut writer = staging.writer(Table::Tails, &scope, delivery, &[]).map_err(problem)?;
             for rows in keys.values() {
                 let rows = added_up(rows).map_err(too_large)?;
-                days.take(&rows);
+                span = rows.iter().fold(span, |all, row| wider(all, day_span(row.listed.key.day)));
                 writer.write(&tails::batch(&rows)).map_err(problem)?;
             }
             // What was added and taken back at once leaves nothing to be kept: the file goes with the staging.
-            if let Some((first_ns, last_ns)) = days.span() {
+            if let Some((first_ns, last_ns)) = span {
                 add.push(TraceFile { record: writer.finish().map_err(problem)?, first_ns, last_ns });
             }
         }
@@ -88,109 +83,16 @@ impl Ledger {
     }
 }
 
-/// Which days rows are of.
-#[derive(Default)]
-struct Days(Option<(u64, u64)>);
-
-impl Days {
-    fn take(&mut self, rows: &[DayTail]) {
-        for row in rows {
-            let day = row.listed.key.day;
-            let (from, until) = (start_of(day), start_of(Day::from_days(day.days() + 1)) - 1);
-            self.0 = Some(self.0.map_or((from, until), |(first, last)| (first.min(from), last.max(until))));
-        }
-    }
-
-    fn span(&self) -> Option<(u64, u64)> {
-        self.0
-    }
-}
-
-/// Puts files of packed days together where enough of one level are there. Returns how many became one.
-pub(crate) async fn merge_tails(home: &Home, now: Instant) -> Result<usize, Failure> {
-    let (parent, live) = home.book.trace_files(0, u64::MAX, None).await.map_err(|error| Failure::from_error(&error))?;
-    let mut levels = BTreeMap::<(&ScopeKey, u32), Vec<&TraceFile>>::new();
-    for file in live.iter().filter(|file| file.record.table == Table::Tails) {
-        levels.entry((&file.record.scope, change_of(&file.record))).or_default().push(file);
-    }
-    let Some(((scope, level), mut files)) = levels.into_iter().find(|(_, files)| files.len() >= TOGETHER) else {
-        return Ok(0);
-    };
-    files.truncate(TOGETHER);
-    let staging = home.lake.stage(&format!("tails-{}", parent + 1)).map_err(problem)?;
-    let paths: Vec<String> = files.iter().map(|file| file.record.path.clone()).collect();
-    // Named by what it is made of.
-    let delivery = DeliveryId::new(&Digest::of(paths.concat().as_bytes()).short()).expect("16 digits");
-    let mut writer = staging.writer_of_change(Table::Tails, scope, &delivery, level + 1).map_err(problem)?;
-    let mut cursors = Vec::new();
-    for file in &files {
-        let batches = home.lake.scan(&file.record, None).map_err(problem)?;
-        cursors.push(Cursor { file: &file.record, batches, rows: Vec::new().into_iter(), next: None });
-    }
-    for cursor in &mut cursors {
-        cursor.advance()?;
-    }
-    let (mut waiting, mut days) = (Vec::new(), Days::default());
-    while let Some(key) = cursors.iter().filter_map(Cursor::key).min().cloned() {
-        let mut rows = Vec::new();
-        for cursor in &mut cursors {
-            while cursor.key() == Some(&key) {
-                rows.extend(cursor.next.take());
-                cursor.advance()?;
-            }
-        }
-        waiting.extend(if rows.len() > 1 { added_up(&rows).map_err(too_large)? } else { rows });
-        if waiting.len() >= ROWS_AT_ONCE {
-            days.take(&waiting);
-            writer.write(&tails::batch(&std::mem::take(&mut waiting))).map_err(problem)?;
-        }
-    }
-    days.take(&waiting);
-    writer.write(&tails::batch(&waiting)).map_err(problem)?;
-    let mut add = Vec::new();
-    if let Some((first_ns, last_ns)) = days.span() {
-        add.push(TraceFile { record: writer.finish().map_err(problem)?, first_ns, last_ns });
-    }
-    let merged = paths.len();
-    let change = Change { parent, live: &live, add, remove: paths, deliveries: Vec::new() };
-    publish(home, staging, change, &format!("merge of {merged} files of packed days"), now).await?;
-    Ok(merged)
-}
-
-/// Rows of a file, one after the other.
-struct Cursor<'a> {
-    file: &'a FileRecord,
-    batches: Batches,
-    rows: std::vec::IntoIter<DayTail>,
-    next: Option<DayTail>,
-}
-
-impl Cursor<'_> {
-    fn key(&self) -> Option<&ApiDay> {
-        self.next.as_ref().map(|row| &row.listed.key)
-    }
-
-    fn advance(&mut self) -> Result<(), Failure> {
-        loop {
-            self.next = self.rows.next();
-            if self.next.is_some() {
-                return Ok(());
-            }
-            let Some(batch) = self.batches.next() else { return Ok(()) };
-            self.rows = tails::read(&batch.map_err(problem)?).map_err(|error| damaged(self.file, &error))?.into_iter();
-        }
-    }
-}
-
-fn damaged(file: &FileRecord, error: &leap_orient::latency::RowsError) -> Failure {
+pub(super) fn damaged(file: &FileRecord, error: &leap_orient::latency::RowsError) -> Failure {
     Failure::quality(format!(
         "{error}, in {}: the file is damaged; leap doctor says more, and a backup has it whole",
         file.path
     ))
 }
 
-/// Packed days from `from_ns` until `until_ns` for which `wanted` holds, as they were known on an instant; `None` where a home
-/// has none, and where fewer than `at_least` requests are of the period: then reading those is as fast, and exact.
+/// Packed days from `from_ns` until `until_ns` for which `wanted` holds, as they were known on an instant; `None` where
+/// a home has none, and where fewer than `at_least` requests are of the period: then reading those is as fast, and
+/// exact.
 pub(crate) async fn load_tails(
     home: &Home,
     (from_ns, until_ns): (u64, u64),
@@ -247,7 +149,8 @@ pub(crate) async fn load_tails(
     Ok(Some(rows))
 }
 
-/// What differs between the packed days and those made of the requests; empty where nothing does, or where there are none.
+/// What differs between the packed days and those made of the requests; empty where nothing does, or where there are
+/// none.
 pub(crate) fn differences(home: &Home, live: &[TraceFile], requests: &Requests) -> Result<Vec<String>, Failure> {
     let files: Vec<&TraceFile> = live.iter().filter(|file| file.record.table == Table::Tails).collect();
     if files.is_empty() {

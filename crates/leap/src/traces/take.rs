@@ -1,4 +1,4 @@
-//! A file of traces, or all below a folder.
+//! A file of traces or of metrics, or all below a folder.
 
 use std::fs::File;
 use std::io::Read;
@@ -6,14 +6,18 @@ use std::path::{Path, PathBuf};
 
 use leap_book::{ServiceFact, TraceDelivery};
 use leap_observe::traces::detect::detect_start;
-use leap_observe::traces::{Assembler, AssemblyLimits, Batch, Kind, ScanLimits, Vocabulary, VocabularyLimits, read};
+use leap_observe::traces::otlp_metrics::read_metrics;
+use leap_observe::traces::{
+    Assembler, AssemblyLimits, Batch, Kind, ScanLimits, Vocabulary, VocabularyLimits, decompress, read,
+};
 use leap_orient::latency::Selector;
 use leap_terms::{DeliveryId, Digest, NameId, limits};
 use serde_json::{Map, Value, json};
 
 use super::gather::Gathered;
+use super::levels::merge_levels;
+use super::measure::choose;
 use super::store::{Delivered, Origin, Stored, days_of, store};
-use super::tails::merge_tails;
 use crate::clock;
 use crate::failure::Failure;
 use crate::home::{Home, Settings, failed};
@@ -37,11 +41,11 @@ pub(crate) struct TracesTaken {
     pub(crate) days: Option<String>,
 }
 
-/// The format of traces that a file begins like; `None` where it does not.
+/// The format of traces or metrics that a file begins like; `None` where it does not.
 pub(crate) fn is_traces(path: &Path) -> Option<Kind> {
     let mut start = Vec::new();
     File::open(path).and_then(|file| file.take(LOOKED_AT).read_to_end(&mut start)).ok()?;
-    detect_start(&start).ok().filter(|kind| kind.is_traces())
+    detect_start(&start).ok()
 }
 
 /// Files of traces at or below a path, in order of their paths.
@@ -79,10 +83,14 @@ pub(crate) async fn take_file(home: &Home, path: &Path, dry: bool) -> Result<Tra
     let known = home.book.trace_delivery_of(digest).await.map_err(|error| ours(Failure::from_error(&error)))?;
     let mut vocabulary = Vocabulary::new(["team", "service.owner"], VocabularyLimits::default());
     let mut batch = Batch::default();
-    let format = is_traces(path).map_or_else(String::new, |kind| kind.to_string());
+    let kind = is_traces(path);
+    let format = kind.map_or_else(String::new, |kind| kind.to_string());
     if known.is_some() {
         let (counts, stored) = (Value::Null, Stored::default());
         return Ok(TracesTaken { format, delivery: id, unchanged: true, counts, stored, days: None });
+    }
+    if kind.is_some_and(|kind| !kind.is_traces()) {
+        return take_metrics(home, (path, &bytes), (id, digest, format), dry).await;
     }
     read(&bytes, &ScanLimits::FILE, &mut vocabulary, &mut batch)
         .map_err(|error| Ok(format!("{}: {error}", path.display())))?;
@@ -130,12 +138,58 @@ pub(crate) async fn take_file(home: &Home, path: &Path, dry: bool) -> Result<Tra
         }),
         examples: gathered.examples(&vocabulary, &texts),
         requests: gathered.requests,
+        points: Vec::new(),
     };
     let days = days_of(&delivered.requests);
     let cause = format!("ingest {}", path.display());
     let stored = store(home, &delivered, &cause, clock::now(), dry).await.map_err(ours)?;
-    while !dry && merge_tails(home, clock::now()).await.map_err(ours)? > 0 {}
+    while !dry && merge_levels(home, clock::now()).await.map_err(ours)? > 0 {}
     Ok(TracesTaken { format, delivery: id, unchanged: false, counts: Value::Object(counts), stored, days })
+}
+
+/// Takes a file of metrics in: its histograms of requests.
+async fn take_metrics(
+    home: &Home,
+    (path, bytes): (&Path, &[u8]),
+    (id, digest, format): (DeliveryId, Digest, String),
+    dry: bool,
+) -> Result<TracesTaken, Result<String, Failure>> {
+    let refused = |error: leap_observe::traces::TraceError| Ok(format!("{}: {error}", path.display()));
+    let mut vocabulary = Vocabulary::default();
+    let plain = decompress(bytes, ScanLimits::FILE.bytes).map_err(refused)?;
+    let batch = read_metrics(&plain, &mut vocabulary).map_err(refused)?;
+    let chosen = choose(batch, &vocabulary, &home.settings.latency.metrics);
+    if let (Some(why), true) = (&chosen.why, chosen.points.is_empty()) {
+        return Err(Ok(format!("{}: {why}", path.display())));
+    }
+    let mut counts = Map::new();
+    for (name, count) in [
+        ("histograms", chosen.points.len() as u64),
+        ("metrics_passed", chosen.passed),
+        ("histograms_refused", chosen.refused),
+    ] {
+        counts.insert(name.to_owned(), json!(count));
+    }
+    let counts = Value::Object(counts);
+    let delivered = Delivered {
+        id: id.clone(),
+        origin: Origin::File,
+        delivery: Some(TraceDelivery {
+            id: id.clone(),
+            digest,
+            path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string(),
+            format: format.clone(),
+            counts: counts.clone(),
+            services: Vec::new(),
+        }),
+        examples: std::collections::BTreeMap::new(),
+        requests: leap_orient::latency::Requests::new(),
+        points: chosen.points,
+    };
+    let stored =
+        store(home, &delivered, &format!("ingest {}", path.display()), clock::now(), dry).await.map_err(Err)?;
+    while !dry && merge_levels(home, clock::now()).await.map_err(Err)? > 0 {}
+    Ok(TracesTaken { format, delivery: id, unchanged: false, counts, stored, days: None })
 }
 
 /// The APIs inside other requests that the settings name.

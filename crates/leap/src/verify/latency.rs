@@ -1,12 +1,13 @@
-//! Latency once more: requests of every delivery whose file can be read again, and those of every trace that is kept whole,
-//! divided by the auditor and compared with what is stored.
+//! Latency once more: requests of every delivery whose file can be read again, and those of every trace that is kept
+//! whole, divided by the auditor and compared with what is stored.
 //!
 //! ```text
 //! traces of a raw file  → auditor ┐
 //! traces kept whole     → auditor ┴→ = requests with slices in the lake, every nanosecond by service, kind and caller
 //! ```
-//! A trace counts once: where a wholer version of it came later, that one is stored, and must be what its own file says. What
-//! came over the network has no file; of that, the traces kept whole are divided again, and every request's slices add up.
+//! A trace counts once: where a wholer version of it came later, that one is stored, and must be what its own file
+//! says. What came over the network has no file; of that, the traces kept whole are divided again, and every request's
+//! slices add up.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -80,8 +81,8 @@ impl Held {
         Held { at, streamed, of_file: Witness::default(), of_kept: Witness::default() }
     }
 
-    /// What is wrong. Of files that hold the same trace differently and with as many spans the first was stored, and one that
-    /// agrees is enough.
+    /// What is wrong. Of files that hold the same trace differently and with as many spans the first was stored, and
+    /// one that agrees is enough.
     fn fault(&self) -> Option<&String> {
         let of_file = self.of_file.differs.as_ref().filter(|_| !self.of_file.equal);
         self.of_kept.differs.as_ref().or(of_file)
@@ -97,7 +98,9 @@ pub(super) async fn compare(home: &Home, damaged: &mut Vec<String>) -> Result<La
     let book = |error: leap_book::BookError| Failure::from_error(&error);
     let (_, files) = home.book.trace_files(0, u64::MAX, None).await.map_err(book)?;
     let recorded = home.book.trace_deliveries().await.map_err(book)?;
-    let streamed = |delivery: &TraceDelivery| delivery.format.ends_with("stream");
+    // What no file holds cannot be read again, and histograms hold no request.
+    let streamed =
+        |delivery: &TraceDelivery| delivery.format.ends_with("stream") || delivery.format.starts_with("OTLP metrics");
     let deliveries = recorded.into_iter().map(|recorded| recorded.delivery).filter(|delivery| !streamed(delivery));
     let deliveries: Vec<TraceDelivery> = deliveries.collect();
     let mut found = Latency { files: files.len(), deliveries: deliveries.len(), ..Latency::default() };

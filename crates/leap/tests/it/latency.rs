@@ -230,9 +230,8 @@ fn packed_days_answer_as_requests_do_within_the_error_that_they_state() {
     assert_eq!(home.json(&["verify"])["ok"], true);
     assert!(home.ok(&["doctor"]).starts_with("healthy"));
 
-    // Rows are compared with their digests, and those with the book, though no file is read as a whole: a damaged byte is
-    // told, or is none of those that the answer is made from. (In the file's foot it ends the program: ARCHITECTURE, known
-    // defects.)
+    // Rows are compared with their digests, and those with the book, though no file is read as a whole: a damaged byte
+    // is told, or is none of those that the answer is made from. In the file's foot it is always told.
     let truth = home.json(&["latency"]);
     let mut found = 0;
     for place in
@@ -240,12 +239,14 @@ fn packed_days_answer_as_requests_do_within_the_error_that_they_state() {
     {
         let place = place.unwrap().path();
         let whole = std::fs::read(&place).unwrap();
-        for eighth in 1..7 {
+        let eighths = (1..7).map(|eighth| (whole.len() * eighth / 8, false));
+        for (eighth, in_foot) in eighths.chain([9, 30, 100].map(|last| (whole.len() - last, true))) {
             let mut broken = whole.clone();
-            broken[whole.len() * eighth / 8] ^= 1;
+            broken[eighth] ^= 1;
             std::fs::write(&place, broken).unwrap();
             let ran = home.run(&["latency", "--format", "json"]);
             if ran.code == 0 {
+                assert!(!in_foot, "a damaged foot was believed");
                 assert_eq!(serde_json::from_str::<Value>(&ran.out).unwrap(), truth, "eighth {eighth}");
             } else {
                 assert!(
@@ -286,8 +287,8 @@ fn expected() -> Option<Vec<Value>> {
 fn staged_traces_read_back_as_the_definition_says() {
     let Some(expected) = expected() else { return };
     let folder = shared("traces").unwrap();
-    // Ids of the files of `crisp` mean something in their own file alone; the others are taken one by one, because two of
-    // them hold the same traces in different formats, of which only one would count.
+    // Ids of the files of `crisp` mean something in their own file alone; the others are taken one by one, because two
+    // of them hold the same traces in different formats, of which only one would count.
     let mut sources = BTreeMap::<String, Vec<&Value>>::new();
     for line in expected.iter().filter(|line| line["error"].is_null()) {
         let file = line["file"].as_str().unwrap();
@@ -445,8 +446,8 @@ fn verify_divides_every_request_again_and_tells_what_differs() {
     home.ok(&["ingest", "one.json"]);
     home.ok(&["ingest", "two.json"]);
     let (ok, latency) = verified(&home);
-    // Twice each: from the raw files and from the traces kept whole; the latency and three slices of three services, one
-    // of them an edge.
+    // Twice each: from the raw files and from the traces kept whole; the latency and three slices of three services,
+    // one of them an edge.
     assert_eq!((ok, &latency["requests"], &latency["requests_equal"]), (true, &json!(4), &json!(4)), "{latency:#}");
     assert_eq!((&latency["deliveries_reread"], &latency["compared"]), (&json!(2), &json!(4 * 2 * 5)), "{latency:#}");
 

@@ -263,7 +263,9 @@ fn who_sees_a_part_learns_nothing_of_the_rest() {
         }
     }
     // What is not theirs and what does not exist are told apart by nothing.
-    let of = |unit: &str| as_person(&site, "GET", &format!("/team/{unit}"), &part).body.replace(&format!("\u{201c}{unit}\u{201d}"), "X");
+    let of = |unit: &str| {
+        as_person(&site, "GET", &format!("/team/{unit}"), &part).body.replace(&format!("\u{201c}{unit}\u{201d}"), "X")
+    };
     let without_request = |text: String| text.split("Request").next().unwrap_or_default().to_owned();
     assert_eq!(without_request(of("b")), without_request(of("zz")));
     // Their own is there, to the last digit.

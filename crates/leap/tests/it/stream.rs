@@ -2,10 +2,12 @@
 //!
 //! - `server`: `leap serve` as a child process, and bodies to send it
 //! - `sdk`: OpenTelemetry's own exporter, over gRPC and HTTP
+//! - `metrics`: histograms that count what traces are a sample of
 //! - `kills`: the server killed at dozens of moments while senders push
 //! - here: late spans, memory that is used up, a spool that is torn or damaged, two servers
 
 mod kills;
+mod metrics;
 mod sdk;
 mod server;
 
@@ -190,18 +192,9 @@ fn a_second_server_of_one_home_is_refused_and_other_commands_are_not() {
 }
 
 #[test]
-fn metrics_are_refused_openly_and_damaged_bodies_are_not_kept() {
+fn damaged_bodies_are_not_kept() {
     let home = home_with(SOON);
     let server = Server::start(&home);
-    let point = r#"{"timeUnixNano":"5","count":"1","scale":0,"positive":{"offset":0,"bucketCounts":["1"]}}"#;
-    let metric =
-        format!(r#"{{"name":"d","exponentialHistogram":{{"aggregationTemporality":1,"dataPoints":[{point}]}}}}"#);
-    let body = format!(r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{metric}]}}]}}]}}"#);
-    let answer = server.post("/v1/metrics", "application/json", body.as_bytes());
-    let said: Value = serde_json::from_str(&answer.body).expect("JSON");
-    assert_eq!((answer.code, text(&said["partialSuccess"]["rejectedDataPoints"])), (200, "1".to_owned()), "{said}");
-    assert!(text(&said["partialSuccess"]["errorMessage"]).contains("does not keep metrics yet"), "{said}");
-
     let half = &trace(1).into_bytes()[..200];
     assert_eq!(server.post("/v1/traces", "application/json", half).code, 400);
     assert_eq!(server.post("/v1/traces", "application/x-protobuf", &[0x0a, 0x7f, 0x01]).code, 400);

@@ -66,7 +66,7 @@ const JSON: &str = r#"{"resourceMetrics":[{"resource":{"attributes":[{"key":"ser
 #[test]
 fn exponential_histograms_are_read_from_both_encodings() {
     let mut vocabulary = Vocabulary::default();
-    let expected = HistogramPoint {
+    let mut expected = HistogramPoint {
         metric: vocabulary.name("traces.span.metrics.duration"),
         unit: vocabulary.name("ms"),
         service: vocabulary.name("charge-api"),
@@ -80,12 +80,14 @@ fn exponential_histograms_are_read_from_both_encodings() {
         offset: -3,
         counts: vec![1, 0, 300, 7],
         temporality: Temporality::Delta,
+        series: 0,
     };
     let body = body();
     assert_eq!(detect(&body), Ok(Kind::OtlpMetricsProto));
     assert_eq!(detect(JSON.as_bytes()), Ok(Kind::OtlpMetricsJson));
     for (bytes, rejected) in [(&body[..], 0), (JSON.as_bytes(), 1)] {
         let batch = read_metrics(bytes, &mut vocabulary).unwrap();
+        expected.series = batch.points[0].series;
         assert_eq!(batch.points, std::slice::from_ref(&expected));
         assert_eq!((batch.other, batch.rejected), (1, rejected));
     }
@@ -93,6 +95,52 @@ fn exponential_histograms_are_read_from_both_encodings() {
     let mut batch = Batch::default();
     let refused = read(&body, &ScanLimits::BODY, &mut vocabulary, &mut batch).unwrap_err();
     assert!(refused.to_string().contains("OTLP metrics, which hold no spans"), "{refused}");
+}
+
+/// The series, operation and number of rejected points of a body.
+fn told(json: &str) -> (Vec<(u128, String)>, u64) {
+    let mut vocabulary = Vocabulary::default();
+    let batch = read_metrics(json.as_bytes(), &mut vocabulary).unwrap();
+    let told = batch.points.iter().map(|point| (point.series, vocabulary.text(point.operation).to_owned()));
+    (told.collect(), batch.rejected)
+}
+
+#[test]
+fn a_series_is_told_by_all_its_attributes_in_any_order() {
+    let series = |json: &str| told(json).0[0].0;
+    let first = series(JSON);
+    let kind = r#"{"key":"span.kind","value":{"stringValue":"SPAN_KIND_SERVER"}}"#;
+    let name = r#"{"key":"span.name","value":{"stringValue":"POST /v1/charges"}}"#;
+    let turned = JSON.replace(kind, "@@").replace(name, kind).replace("@@", name);
+    assert_ne!(turned, JSON);
+    assert_eq!(series(&turned), first);
+    for (from, to) in [
+        ("charge-api", "ledger"),
+        ("SPAN_KIND_SERVER", "SPAN_KIND_CLIENT"),
+        ("traces.span.metrics.duration", "duration"),
+        (r#""unit":"ms""#, r#""unit":"s""#),
+        (r#""aggregationTemporality":1"#, r#""aggregationTemporality":2"#),
+        (kind, r#"{"key":"host","value":{"stringValue":"a"}}"#),
+    ] {
+        assert!(JSON.contains(from), "{from}");
+        assert_ne!(series(&JSON.replace(from, to)), first, "{to}");
+    }
+    // The same later is the same series.
+    assert_eq!(series(&JSON.replace(r#""timeUnixNano":"60""#, r#""timeUnixNano":"120""#)), first);
+    let mut vocabulary = Vocabulary::default();
+    let proto = scan(&body(), &mut vocabulary).unwrap().points[0].series;
+    let route = JSON.replace(kind, &format!("{kind},{}", r#"{"key":"http.route","value":{"stringValue":"/later"}}"#));
+    assert_eq!(series(&route), proto, "the encoding makes no difference");
+}
+
+#[test]
+fn a_route_is_named_as_its_spans_are_and_counts_must_add_up() {
+    let route = r#"{"key":"http.route","value":{"stringValue":"/v1/charges/{id}"}},
+        {"key":"http.request.method","value":{"stringValue":"GET"}}"#;
+    let name = r#"{"key":"span.name","value":{"stringValue":"POST /v1/charges"}}"#;
+    assert_eq!(told(&JSON.replace(name, route)).0[0].1, "GET /v1/charges/{id}");
+    let (points, rejected) = told(&JSON.replace(r#""count":"310""#, r#""count":"311""#));
+    assert_eq!((points.len(), rejected), (0, 2), "one measurement is negative");
 }
 
 #[test]

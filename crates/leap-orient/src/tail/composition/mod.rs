@@ -22,6 +22,7 @@
 use super::apportion::apportion;
 use super::fraction::Fraction;
 use super::quantile::{Quantile, Units};
+use super::sketch::Sketch;
 
 mod ranked;
 pub mod stored;
@@ -138,6 +139,24 @@ fn bounds(p: Quantile, h: Fraction) -> (Fraction, Fraction) {
     // An h so fine that the bounds take more than 64 bits is finer than any rank: it is no width at all.
     let around = p.level().less(h).zip(p.level().plus(h));
     around.unwrap_or((p.level(), p.level()))
+}
+
+/// The values of a metric between which its ranks p − h and p + h lie, whole buckets, and its error beyond them.
+fn values_around((metric, error_ppm): (&Sketch, u64), p: Quantile, h: Fraction) -> (u64, u64) {
+    let (from, to) = bounds(p, h);
+    let rank = |level: Fraction| {
+        let total = metric.total();
+        let (over, under) = (u128::from(level.over()), u128::from(level.under()));
+        // `whole · over` is at most total (the level is at most 1 where it matters), `rest · over` below 2^128.
+        let (whole, rest) = (total / under, total % under);
+        whole.saturating_mul(over).saturating_add((rest * over).div_ceil(under)).clamp(1, total.max(1))
+    };
+    let at = |level: Fraction| metric.at_rank(rank(level));
+    // What it counted at a value may be so much off.
+    let off = |ns: u64| u64::try_from(u128::from(ns) * u128::from(error_ppm) / 1_000_000).unwrap_or(u64::MAX);
+    let least = at(from).map_or(0, |value| value.at_least_ns);
+    let most = at(to).map_or(u64::MAX, |value| value.at_most_ns);
+    (least.saturating_sub(off(least)), most.saturating_add(off(most)))
 }
 
 /// The smallest multiple of `h`, at least itself, whose band holds enough of the requests: by bisection, for more is

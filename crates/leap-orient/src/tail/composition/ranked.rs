@@ -12,7 +12,7 @@ use super::super::TailError;
 use super::super::fraction::Fraction;
 use super::super::quantile::Quantile;
 use super::super::sketch::Sketch;
-use super::{Band, Composition, Excess, Request, Used, bounds, half_beyond, parts_of, widened};
+use super::{Band, Composition, Excess, Request, Used, bounds, half_beyond, parts_of, values_around, widened};
 
 /// Requests in order of latency, for several questions.
 #[derive(Clone, Debug)]
@@ -157,13 +157,22 @@ impl<'a, K: Ord + Clone> Ranked<'a, K> {
     /// # Errors
     /// When the band's weighted time exceeds 128 bits.
     pub fn at_metric(&self, metric: &Sketch, p: Quantile, band: Band) -> Result<Option<AtMetric<K>>, TailError> {
+        self.at_measured((metric, 0), p, band)
+    }
+
+    /// As [`Ranked::at_metric`], for a metric whose values may be off by so many millionths: traces that are off by as much
+    /// belong to the band.
+    ///
+    /// # Errors
+    /// When the band's weighted time exceeds 128 bits.
+    pub fn at_measured(
+        &self,
+        (metric, error_ppm): (&Sketch, u64),
+        p: Quantile,
+        band: Band,
+    ) -> Result<Option<AtMetric<K>>, TailError> {
         let Some(quantile) = metric.quantile(p) else { return Ok(None) };
-        let values = |h: Fraction| {
-            let (from, to) = bounds(p, h);
-            let rank = |level: Fraction| ceil_part(level, metric.total()).clamp(1, metric.total());
-            let value = |rank: u128| metric.at_rank(rank).unwrap_or(quantile);
-            (value(rank(from)).at_least_ns, value(rank(to)).at_most_ns)
-        };
+        let values = |h: Fraction| values_around((metric, error_ppm), p, h);
         let held = |h: Fraction| {
             let (from, to) = values(h);
             let end = self.requests.partition_point(|request| request.latency_ns <= to);
@@ -179,6 +188,26 @@ impl<'a, K: Ord + Clone> Ranked<'a, K> {
             (composition.band.h, composition.band.widened) = (h, widened);
         }
         Ok(Some(AtMetric { n_metric: metric.total(), n_traces: self.requests.len() as u64, composition }))
+    }
+
+    /// As [`Ranked::excess`], with the quantiles of a metric: the tail as [`Ranked::at_measured`] has it, and the median
+    /// with a band of its own, for a sampler may have kept hardly any usual trace. `None` where no trace lies where the
+    /// metric says.
+    ///
+    /// # Errors
+    /// When a band's weighted time exceeds 128 bits.
+    pub fn excess_at_metric(
+        &self,
+        metric: (&Sketch, u64),
+        p: Quantile,
+        band: Band,
+    ) -> Result<Option<Excess<K>>, TailError> {
+        let at = |p: Quantile, band: Band| Ok(self.at_measured(metric, p, band)?.and_then(|found| found.composition));
+        let (Some(tail), Some(median)) = (at(p, band)?, at(Quantile::median(), Band::Default)?) else {
+            return Ok(None);
+        };
+        let excess = tail.excess_over(&median);
+        Ok(Some(Excess { tail, median, excess }))
     }
 
     /// The positions whose weight touches (p − h, p + h).
@@ -223,12 +252,4 @@ impl<'a, K: Ord + Clone> Ranked<'a, K> {
             weight: self.weight(),
         })
     }
-}
-
-/// A level of a total, rounded up.
-fn ceil_part(level: Fraction, total: u128) -> u128 {
-    let (over, under) = (u128::from(level.over()), u128::from(level.under()));
-    let (whole, rest) = (total / under, total % under);
-    // `whole · over` is at most total (the level is at most 1 where it matters), `rest · over` below 2^128.
-    whole.saturating_mul(over).saturating_add((rest * over).div_ceil(under))
 }

@@ -23,7 +23,7 @@ use super::super::TailError;
 use super::super::fraction::Fraction;
 use super::super::quantile::Quantile;
 use super::super::sketch::{BUCKETS, MANTISSA_BITS, Sketch, bucket_of, highest_of, lowest_of, middle_of};
-use super::{Band, Composition, Excess, Request, Used, bounds, half_beyond, parts_of, widened};
+use super::{Band, Composition, Excess, Request, Used, bounds, half_beyond, parts_of, values_around, widened};
 
 /// One bucket of requests.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -141,8 +141,8 @@ impl<K: Ord + Clone> Gathered<K> {
         Ok(())
     }
 
-    /// Takes back what is stored. False where it was not added, or is cut into other buckets; then only some of it is taken
-    /// back.
+    /// Takes back what is stored. False where it was not added, or is cut into other buckets; then only some of it is
+    /// taken back.
     pub fn take_back(&mut self, stored: &Stored<K>) -> bool {
         stored.coarser == self.coarser
             && stored.rows().all(|(bucket, requests, weight, parts)| {
@@ -368,6 +368,67 @@ impl Counted {
         let end = self.rows.partition_point(|row| to.cmp_part(row.2, self.weight) == Ordering::Less);
         &self.rows[first..end.max(first)]
     }
+
+    /// The rows whose buckets hold latencies in `from_ns..=to_ns`.
+    fn between(&self, (from_ns, to_ns): (u64, u64)) -> &[(u16, u64, u128, u128)] {
+        let first = self.rows.partition_point(|row| self.bounds(row.0).1 < from_ns);
+        let end = self.rows.partition_point(|row| self.bounds(row.0).0 <= to_ns);
+        &self.rows[first..end.max(first)]
+    }
+}
+
+/// As [`excess`], for traces that are a sample: quantiles are those of a metric that counted every request, and its
+/// values between which the band lies choose the buckets. The median's band is widened until it holds enough traces.
+/// `None` where the metric counted nothing, or no trace lies where it says.
+///
+/// # Errors
+/// As [`excess`].
+pub fn excess_at_metric<K, T: Ord + Clone>(
+    pieces: &[&impl Piece<K>],
+    metric: (&Sketch, u64),
+    (p, band): (Quantile, Band),
+    mut owner: impl FnMut(usize, &K) -> T,
+) -> Result<Option<Excess<T>>, TailError> {
+    let counted = Counted::of(pieces);
+    let Some(tail) = at_metric(&counted, pieces, metric, (p, band), &mut owner)? else { return Ok(None) };
+    let usual = (Quantile::median(), Band::Default);
+    let Some(median) = at_metric(&counted, pieces, metric, usual, &mut owner)? else { return Ok(None) };
+    let excess = tail.excess_over(&median);
+    Ok(Some(Excess { tail, median, excess }))
+}
+
+/// The first half of [`excess_at_metric`].
+///
+/// # Errors
+/// As [`excess`].
+pub fn answer_at_metric<K, T: Ord + Clone>(
+    pieces: &[&impl Piece<K>],
+    metric: (&Sketch, u64),
+    asked: (Quantile, Band),
+    mut owner: impl FnMut(usize, &K) -> T,
+) -> Result<Option<Composition<T>>, TailError> {
+    at_metric(&Counted::of(pieces), pieces, metric, asked, &mut owner)
+}
+
+fn at_metric<K, T: Ord + Clone>(
+    counted: &Counted,
+    pieces: &[&impl Piece<K>],
+    metric: (&Sketch, u64),
+    (p, band): (Quantile, Band),
+    owner: &mut impl FnMut(usize, &K) -> T,
+) -> Result<Option<Composition<T>>, TailError> {
+    let Some(quantile) = metric.0.quantile(p) else { return Ok(None) };
+    let held = |h: Fraction| {
+        let rows = counted.between(values_around(metric, p, h));
+        rows.iter().fold(0_u64, |sum, row| sum.saturating_add(row.1))
+    };
+    let (h, widened) = match band {
+        Band::Within(h) => (h, false),
+        Band::Default => widened(half_beyond(p), counted.requests, p, held),
+    };
+    let rows = counted.between(values_around(metric, p, h));
+    let divided = divide(counted, pieces, (quantile.ns, rows), (h, widened), owner)?;
+    Ok((quantile.ns == 0 || !divided.parts.is_empty()).then_some(divided))
 }
 
 /// Q(p) of all pieces together, divided among owners; `None` where there are no requests. `owner` gets the piece's
@@ -415,7 +476,17 @@ fn compose<K, T: Ord + Clone>(
         Band::Within(h) => (h, false),
         Band::Default => widened(half_beyond(p), counted.requests, p, held),
     };
-    let rows = counted.band(p, h);
+    divide(counted, pieces, (latency_ns, counted.band(p, h)), (h, widened), owner).map(Some)
+}
+
+/// A latency divided as the requests of some rows say.
+fn divide<K, T: Ord + Clone>(
+    counted: &Counted,
+    pieces: &[&impl Piece<K>],
+    (latency_ns, rows): (u64, &[(u16, u64, u128, u128)]),
+    (h, widened): (Fraction, bool),
+    owner: &mut impl FnMut(usize, &K) -> T,
+) -> Result<Composition<T>, TailError> {
     let (first, last) = (rows.first().map_or(0, |row| row.0), rows.last().map_or(0, |row| row.0));
     let mut sums: BTreeMap<T, u128> = BTreeMap::new();
     for (index, piece) in pieces.iter().enumerate() {
@@ -423,12 +494,15 @@ fn compose<K, T: Ord + Clone>(
         let start = buckets.partition_point(|bucket| *bucket < first);
         // `last` is the lowest bucket of a coarse one.
         let end = buckets.partition_point(|bucket| bucket >> counted.coarser << counted.coarser <= last);
+        if rows.is_empty() {
+            break;
+        }
         for (key, sum) in piece.sums(start..end)? {
             let held = sums.entry(owner(index, key)).or_insert(0);
             *held = held.checked_add(sum).ok_or(TailError::TooLarge)?;
         }
     }
-    Ok(Some(Composition {
+    Ok(Composition {
         latency_ns,
         parts: parts_of(latency_ns, sums),
         band: Used {
@@ -441,5 +515,5 @@ fn compose<K, T: Ord + Clone>(
         },
         requests: counted.requests,
         weight: counted.weight,
-    }))
+    })
 }

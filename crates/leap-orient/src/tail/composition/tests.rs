@@ -98,6 +98,22 @@ fn a_measured_quantile_is_divided_as_the_traces_of_its_band_say() {
     // Q = rank 990 = 104; the band's latencies are 30 to 114, so the first trace speaks alone.
     assert_eq!((composition.latency_ns, composition.band.requests), (104, 1));
     assert_eq!(composition.parts, [("A", 10), ("B", 94)]);
+    // A metric that may be 20 % off: traces of up to 136 belong to it.
+    let wider = ranked.at_measured((&metric, 200_000), p("p99"), h(1, 100)).unwrap().unwrap().composition.unwrap();
+    assert_eq!((wider.latency_ns, wider.band.requests), (104, 2));
+    let mut gathered = Gathered::default();
+    requests.iter().for_each(|request| gathered.add(request).unwrap());
+    let (stored, asked) = (gathered.stored(), (p("p99"), h(1, 100)));
+    let pieces = [&stored];
+    let of_stored = stored::answer_at_metric(&pieces[..], (&metric, 200_000), asked, |_, key| *key).unwrap().unwrap();
+    assert_eq!((of_stored.latency_ns, &of_stored.parts, of_stored.band.requests), (104, &wider.parts, 2));
+    let nowhere_stored =
+        stored::answer_at_metric(&pieces[..], (&metric, 0), (p("p50"), h(0, 1)), |_, key| *key).unwrap();
+    assert_eq!(nowhere_stored, None);
+    let all = ranked.excess_at_metric((&metric, 200_000), p("p99"), h(1, 100)).unwrap().unwrap();
+    let of_all = stored::excess_at_metric(&pieces[..], (&metric, 200_000), asked, |_, key| *key).unwrap().unwrap();
+    assert_eq!((all.median.latency_ns, all.median.band.requests), (30, 2), "widened to all that the metric saw");
+    assert_eq!((&of_all.tail.parts, &of_all.excess), (&all.tail.parts, &all.excess));
     let nowhere = ranked.at_metric(&metric, p("p50"), h(0, 1)).unwrap().unwrap();
     assert_eq!(nowhere.composition, None, "no trace was so fast, and none is invented");
     let all = ranked.at_metric(&metric, p("p99"), Band::Default).unwrap().unwrap().composition.unwrap();

@@ -16,6 +16,7 @@ use std::cmp::Ordering;
 use super::quantile::Quantile;
 
 pub mod convert;
+pub mod series;
 
 /// Bits kept after the leading one.
 pub const MANTISSA_BITS: u32 = 7;
