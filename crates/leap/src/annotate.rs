@@ -8,7 +8,7 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, StringBui
 use arrow::datatypes::{DataType, Field, TimestampMicrosecondType};
 use leap_lake::Annotator;
 use leap_observe::fold;
-use leap_orient::attribute::Answers;
+use leap_orient::attribute::{Answer, Answers};
 use leap_terms::tables::{BILLING_PERIOD, DELIVERY, SOURCE};
 use leap_terms::{Day, Instant, Owner};
 
@@ -96,6 +96,25 @@ impl Owners {
     /// The owner of each row as if it had come on another day. Answers that the lake keeps say nothing reliable of days on
     /// which their slice has no charge: these must have been made for that day.
     pub(crate) fn on(&self, batch: &RecordBatch, other: Option<Day>) -> Result<Vec<Owned>, String> {
+        let mut owned = Vec::with_capacity(batch.num_rows());
+        self.each(batch, other, |answer, snapshot| {
+            owned.push(Owned {
+                owner: answer.owner.clone(),
+                rule: answer.rule.map(ToString::to_string),
+                evidence: answer.evidence.map(str::to_owned),
+                snapshot: snapshot.clone(),
+            });
+        })?;
+        Ok(owned)
+    }
+
+    /// Calls `act` with the answer of each row, in their order; else as [`Owners::on`].
+    pub(crate) fn each<'o>(
+        &'o self,
+        batch: &RecordBatch,
+        other: Option<Day>,
+        mut act: impl FnMut(Answer<'o>, &Arc<str>),
+    ) -> Result<(), String> {
         let text = |name: &str| -> Result<StringArray, String> {
             let array = batch.column_by_name(name).ok_or_else(|| format!("a batch of charges lacks {name}"))?;
             Ok(array.as_string::<i32>().clone())
@@ -104,7 +123,6 @@ impl Owners {
         let starts = batch.column_by_name("ChargePeriodStart").ok_or("a batch of charges lacks ChargePeriodStart")?;
         let starts = starts.as_primitive::<TimestampMicrosecondType>();
         let resources = fold::resource_digests(batch);
-        let mut owned = Vec::with_capacity(batch.num_rows());
         let mut row = 0;
         // Rows of one slice stand together; each run is keyed with the columns of its slice.
         while row < batch.num_rows() {
@@ -126,16 +144,11 @@ impl Owners {
                     .answers
                     .find(key, resource, day)
                     .ok_or_else(|| format!("a charge of delivery {} on {day} has no owner", name.2))?;
-                owned.push(Owned {
-                    owner: answer.owner.clone(),
-                    rule: answer.rule.map(ToString::to_string),
-                    evidence: answer.evidence.map(str::to_owned),
-                    snapshot: slice.snapshot.clone(),
-                });
+                act(answer, &slice.snapshot);
             }
             row = end;
         }
-        Ok(owned)
+        Ok(())
     }
 }
 

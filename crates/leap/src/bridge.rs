@@ -9,18 +9,21 @@
 //!   mix                   USD        −1,692.02   Amazon RDS −1,400.00
 //!   2026-09               USD       418,204.11
 //! ```
-//! Reads charges, because a price is known per SKU alone. The method is `leap_orient::reading::bridge`'s.
+//! Reads charges, because a price is known per SKU alone; what was used of a slice is kept by owner and product, so that the
+//! change of every unit is split from one reading. The method is `leap_orient::reading::bridge`'s.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
+use leap_book::ConfigKind;
 use leap_lake::Staging;
 use leap_orient::attribute::{Answers, Engine};
 use leap_orient::org::Reader;
-use leap_orient::reading::bridge::{Bridge, Cause, Compared, Part, Product};
+use leap_orient::reading::bridge::{Bridge, Cause, Compared, Part};
 use leap_orient::reading::spend::Basis;
 use leap_terms::tables::Table;
-use leap_terms::{CostKind, Currency, Day, FileRecord, Money, Month, Owner, Period, Reach, TeamId};
+use leap_terms::{CostKind, Currency, Day, FileRecord, Money, Owner, Period, Reach, TeamId};
 use serde_json::json;
 
 use crate::annotate::Owners;
@@ -30,43 +33,46 @@ use crate::failure::Failure;
 use crate::home::{Access, Home};
 use crate::output::{Answer, Cell, amount_shown, emit, print_json};
 use crate::ownership::keyed_for;
-use crate::rows::{self, text};
 use crate::spend::{previous, unit_named};
 use crate::view::View;
-use crate::world::{Open, Slice, World, each_batch, published};
+use crate::world::{Open, Slice, World, answers, each_batch, published};
+
+mod usage;
+
+use usage::{Usage, UsageReading};
 
 /// Services that are named beside a cause.
 const NAMED: usize = 3;
 
 /// Whose cost, which cost, and between what.
-struct Question {
+pub(crate) struct Question {
     /// Before and after.
-    periods: [Period; 2],
-    basis: Basis,
-    cost: CostKind,
+    pub(crate) periods: [Period; 2],
+    pub(crate) basis: Basis,
+    pub(crate) cost: CostKind,
     /// This unit and those below it; none: everybody.
-    under: Option<TeamId>,
+    pub(crate) under: Option<TeamId>,
     /// Only what the person who asks sees.
-    reach: Reach,
+    pub(crate) reach: Reach,
 }
 
 impl Question {
-    /// 0 before, 1 after, none for neither.
-    fn side(&self, covers: impl Fn(Period) -> bool) -> Option<usize> {
-        self.periods.iter().position(|period| covers(*period))
-    }
-
     fn is_mine(&self, reader: &Reader<'_>, owner: &Owner, day: Day) -> bool {
         if self.under.is_none() && self.reach.is_everything() {
             return true;
         }
         let Owner::Team(team) = owner else { return false };
-        let path = reader.path(team, day);
-        self.under.as_ref().is_none_or(|unit| path.contains(unit)) && self.reach.holds(&path)
+        let place = reader.place(team, day);
+        self.under.as_ref().is_none_or(|unit| place.path.contains(unit)) && self.reach.holds(&place.path)
     }
 
-    fn may_cover(&self, period: Period, slice: &Slice) -> bool {
-        self.basis.may_cover(period, &slice.scope, slice.first_day, slice.last_day)
+    /// The days of a slice that are in a period: 0 before, 1 after.
+    fn days(&self, side: usize, slice: &Slice) -> Option<Period> {
+        let own = Period::new(slice.first_day, slice.last_day.plus(1))?;
+        match self.basis {
+            Basis::Incurred => own.intersection(self.periods[side]),
+            Basis::Invoiced => self.periods[side].contains(slice.scope.billing_period.first_day()).then_some(own),
+        }
     }
 
     /// The last day of after: its owners are those that before is compared by.
@@ -88,7 +94,7 @@ pub(crate) async fn run(root: &Path, args: &BridgeArgs) -> Result<(), Failure> {
     for period in question.periods {
         view.warn_pending(period, basis, &open)?;
     }
-    let bridges = compare(&home, &view, &question, &open)?;
+    let bridges = compare(&home, &view, &question)?;
     if bridges.is_empty() {
         return Err(Failure::failed(format!("there is no such cost in {before}, nor in {after}")));
     }
@@ -103,17 +109,6 @@ pub(crate) async fn run(root: &Path, args: &BridgeArgs) -> Result<(), Failure> {
         }
         format @ (OutputFormat::Csv | OutputFormat::Markdown) => table(&question, &bridges).print(format),
     }
-}
-
-/// Why the cost of a unit (of all, without one) changed between two periods, by currency.
-pub(crate) fn between(
-    home: &Home,
-    view: &View,
-    periods: [Period; 2],
-    (cost, basis): (CostKind, Basis),
-    under: Option<TeamId>,
-) -> Result<BTreeMap<Currency, Bridge>, Failure> {
-    compare(home, view, &Question { periods, basis, cost, under, reach: view.reach().clone() }, &published(home))
 }
 
 /// The period that is compared with: `previous`, `year`, or one that is named.
@@ -141,69 +136,50 @@ pub(crate) fn against(text: Option<&str>, after: Period) -> Result<Period, Failu
     Ok(before)
 }
 
-/// Reads both periods.
-fn compare(home: &Home, view: &View, question: &Question, open: Open) -> Result<BTreeMap<Currency, Bridge>, Failure> {
+/// Why the cost of a unit (of all, without one) changed between two periods, by currency.
+pub(crate) fn compare(home: &Home, view: &View, question: &Question) -> Result<BTreeMap<Currency, Bridge>, Failure> {
+    let open: Open = &published(home);
     let readers = view.readers();
-    let owners = Owners::of_view(view, open)?;
-    let later = as_owned_later(home, view, question, open)?;
     let mut compared = BTreeMap::<Currency, Compared>::new();
-    let mut columns: Vec<String> = owners.columns().chain(later.columns()).map(str::to_owned).collect();
-    for more in ["ServiceName", "PricingUnit", "SkuPriceId", "SkuId", "ChargeDescription", "BillingCurrency"] {
-        columns.push(more.to_owned());
-    }
-    columns.extend(rows::cost_columns(question.cost));
-    columns.extend(rows::quantity_columns());
-    columns.sort();
-    columns.dedup();
-    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-    for (layer, slice) in view.slices() {
-        if !question.periods.iter().any(|period| question.may_cover(*period, &slice)) {
-            continue;
-        }
-        each_batch(slice.of(Table::Charges), Some(&columns), open, |batch| {
-            let then = owners.of(batch).map_err(Failure::failed)?;
-            let now = match question.may_cover(question.periods[0], &slice) {
-                true => later.on(batch, Some(question.last())).map_err(Failure::failed)?,
-                false => Vec::new(),
-            };
-            for row in 0..batch.num_rows() {
-                let day = rows::day(batch, row);
-                let side = question.side(|period| question.basis.covers(period, day, &slice.scope));
-                let Some(side) = side else { continue };
-                let owned = question.is_mine(&readers[layer], &then[row].owner, day);
-                let compares = match side {
-                    0 => question.is_mine(&readers[0], &now[row].owner, question.last()),
-                    _ => owned,
-                };
-                if !owned && !compares {
-                    continue;
-                }
-                let currency = text(batch, "BillingCurrency", row).unwrap_or_default();
-                let currency = Currency::new(currency).map_err(|error| Failure::failed(error.to_string()))?;
-                let sums = compared.entry(currency).or_default();
-                let cost = rows::cost(batch, question.cost, row);
-                if side == 0 && owned {
-                    sums.owned_before += cost;
-                }
-                if compares {
-                    let products = if side == 0 { &mut sums.before } else { &mut sums.after };
-                    let quantity = rows::quantity(batch, row);
-                    products.entry(product(batch, row)).or_default().add(cost, quantity);
+    for (layer, slice) in view.sliced() {
+        let reader = &readers[*layer];
+        for side in 0..2 {
+            let Some(range) = question.days(side, slice) else { continue };
+            if side == 0 {
+                let days = view.layer(*layer).days(slice, open)?;
+                for (who, rows) in days.all() {
+                    for row in rows.iter().filter(|row| range.contains(row.day)) {
+                        if question.is_mine(reader, &who.owner, row.day) {
+                            let sums = compared.entry(days.currency(row).clone()).or_default();
+                            sums.owned_before += row.costs[question.cost];
+                        }
+                    }
                 }
             }
-            Ok(())
-        })?;
+            let used = used(home, view, *layer, slice, question, side, open)?;
+            let mine = |owner: &Owner, tree: Day| match side {
+                0 => question.is_mine(&readers[0], owner, question.last()),
+                _ => question.is_mine(reader, owner, tree),
+            };
+            used.add(mine, |currency, product, used| {
+                let sums = compared.entry(currency.clone()).or_default();
+                let products = if side == 0 { &mut sums.before } else { &mut sums.after };
+                products.entry(product.clone()).or_default().add(used.cost, used.quantity);
+            });
+        }
     }
     for (side, period) in question.periods.into_iter().enumerate() {
-        for shared in view.journal(period, question.basis, open)? {
-            let covers = |day: Day, billing: Month| match question.basis {
+        for shared in view.shared_days(period, question.basis, open)? {
+            let covers = |day: Day| match question.basis {
                 Basis::Incurred => period.contains(day),
-                Basis::Invoiced => period.contains(billing.first_day()),
+                Basis::Invoiced => period.contains(shared.billing.first_day()),
             };
-            for line in shared.lines.iter().filter(|line| covers(line.day, shared.billing)) {
-                if question.is_mine(&readers[shared.layer], &line.owner, line.day) {
-                    let sums = compared.entry(line.currency.clone()).or_default();
-                    sums.shared[side] += line.costs[question.cost];
+            for (who, rows) in shared.days.all() {
+                for row in rows.iter().filter(|row| covers(row.day)) {
+                    if question.is_mine(&readers[shared.layer], &who.owner, row.day) {
+                        let sums = compared.entry(shared.days.currency(row).clone()).or_default();
+                        sums.shared[side] += row.costs[question.cost];
+                    }
                 }
             }
         }
@@ -211,19 +187,84 @@ fn compare(home: &Home, view: &View, question: &Question, open: Open) -> Result<
     Ok(compared.into_iter().map(|(currency, compared)| (currency, Bridge::of(&compared))).collect())
 }
 
-/// Who would own the charges of before on the last day of after, by the rules and claims of the newest world of the view.
-fn as_owned_later(home: &Home, view: &View, question: &Question, open: Open) -> Result<Owners, Failure> {
-    let world = view.head();
-    let engine = Engine::new(&world.rules, &world.org);
-    let mut owners = Owners::none();
-    for (_, slice) in view.slices().into_iter().filter(|(_, slice)| question.may_cover(question.periods[0], slice)) {
-        let staging = home.lake.stage(&format!("bridge-{}", std::process::id())).map_err(problem)?;
-        let asked = asked_again(home, world, &engine, &slice, &staging, open);
-        staging.discard().map_err(problem)?;
-        let (key_columns, answers) = asked?;
-        owners.put(&slice, key_columns, answers, world.digest_text().into());
+/// Charges that a split of a change reads.
+pub(crate) fn charges(view: &View, question: &Question) -> u64 {
+    let asked = |slice: &Slice| (0..2).any(|side| question.days(side, slice).is_some());
+    view.sliced().iter().filter(|(_, slice)| asked(slice)).map(|(_, slice)| slice.rows).sum()
+}
+
+/// True where no charge has to be read, as others asked before.
+pub(crate) fn is_ready(home: &Home, view: &View, question: &Question) -> bool {
+    view.sliced().iter().all(|(layer, slice)| {
+        (0..2).all(|side| match question.days(side, slice) {
+            None => true,
+            Some(range) => home.kept.known::<Usage>(&name(view, *layer, slice, question, side, range)).is_some(),
+        })
+    })
+}
+
+/// The days in a period from which on another tree counts.
+fn trees(view: &View, layer: usize, range: Period) -> Vec<Day> {
+    view.org(layer).steps().iter().copied().filter(|step| range.from() < *step && *step < range.until()).collect()
+}
+
+/// All that decides what was used.
+fn name(view: &View, layer: usize, slice: &Slice, question: &Question, side: usize, range: Period) -> String {
+    let cost = question.cost;
+    let mut name = format!("used {} {} {range} {cost}", slice.charges_print(), slice.print());
+    match side {
+        0 => {
+            name += &format!(" later {}", question.last());
+            for kind in [ConfigKind::Rules, ConfigKind::Claims, ConfigKind::Org] {
+                let digest = view.head().config_digest(kind);
+                name += &digest.map_or_else(|| " none".to_owned(), |digest| format!(" {digest}"));
+            }
+        }
+        _ => trees(view, layer, range).iter().for_each(|step| name += &format!(" {step}")),
     }
-    Ok(owners)
+    name
+}
+
+/// What was used of a slice in a period, by owner: of before by the owners of the last day of after.
+fn used(
+    home: &Home,
+    view: &View,
+    layer: usize,
+    slice: &Slice,
+    question: &Question,
+    side: usize,
+    open: Open,
+) -> Result<Arc<Usage>, Failure> {
+    let Some(range) = question.days(side, slice) else { return Ok(Arc::default()) };
+    home.kept.get(&name(view, layer, slice, question, side, range), || {
+        let mut owners = Owners::none();
+        let mut reading = UsageReading::new(range, trees(view, layer, range));
+        if side == 0 {
+            let world = view.head();
+            let engine = Engine::new(&world.rules, &world.org);
+            let staging =
+                home.lake.stage(&format!("bridge-{}-{}", std::process::id(), slice.print())).map_err(problem)?;
+            let asked = asked_again(home, world, &engine, slice, &staging, open);
+            staging.discard().map_err(problem)?;
+            let (key_columns, answers) = asked?;
+            owners.put(slice, key_columns, answers, world.digest_text().into());
+            reading = UsageReading::new(range, Vec::new());
+        } else {
+            owners.put(slice, slice.key_columns(), answers(slice, open)?, "".into());
+        }
+        let mut columns: Vec<String> = owners.columns().map(str::to_owned).collect();
+        columns.extend(usage::columns(question.cost));
+        columns.sort();
+        columns.dedup();
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let other = (side == 0).then(|| question.last());
+        each_batch(slice.of(Table::Charges), Some(&columns), open, |batch| {
+            reading.read(batch, question.cost, &owners, other).map_err(Failure::failed)
+        })?;
+        let usage = reading.finish();
+        let bytes = usage.bytes();
+        Ok((usage, bytes))
+    })
 }
 
 /// Asks all rules for the keys of a slice again, for all days.
@@ -254,15 +295,6 @@ fn asked_again(
 
 fn problem(error: impl std::error::Error + 'static) -> Failure {
     Failure::from_error(&error)
-}
-
-fn product(batch: &arrow::array::RecordBatch, row: usize) -> Product {
-    let first = |names: &[&str]| names.iter().find_map(|name| text(batch, name, row)).unwrap_or_default().to_owned();
-    Product {
-        service: first(&["ServiceName"]),
-        unit: first(&["PricingUnit"]),
-        sku: first(&["SkuPriceId", "SkuId", "ChargeDescription"]),
-    }
 }
 
 /// With its sign, also above zero.

@@ -5,12 +5,14 @@
 //! .leap/book.db     the book (unless leap.toml names a PostgreSQL)
 //! .leap/lake/       the lake
 //! .leap/spool/      bills that came through standard input, and traces that are not in the lake yet
+//! .leap/cache/      packs of large bills, made anew where they are missing
 //! .leap/lock        held by the one process that writes
 //! ```
 
 use std::fs::{self, File, TryLockError};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use leap_book::Book;
 use leap_lake::Lake;
@@ -18,6 +20,7 @@ use leap_terms::{Currency, Exact, SpanKind};
 use serde::Deserialize;
 
 use crate::failure::Failure;
+use crate::kept::Kept;
 
 /// `leap.toml`.
 #[derive(Deserialize, Clone, Debug, Default, PartialEq)]
@@ -155,6 +158,12 @@ pub(crate) struct ServeSettings {
     pub(crate) body_seconds: u64,
     /// Seconds that requests in flight have to end when `leap serve` stops.
     pub(crate) stop_seconds: u64,
+    /// Memory for what pages are made from, in MiB; what is used least goes first.
+    pub(crate) memory_mib: usize,
+    /// Disk for packs of large bills, in MiB; the oldest go first.
+    pub(crate) cache_mib: u64,
+    /// Charges of a snapshot beyond which it is made ready before readers see it.
+    pub(crate) ready_rows: u64,
 }
 
 impl Default for ServeSettings {
@@ -170,6 +179,9 @@ impl Default for ServeSettings {
             bodies_mib: 256,
             body_seconds: 30,
             stop_seconds: 10,
+            memory_mib: 2048,
+            cache_mib: 8192,
+            ready_rows: 1_000_000,
         }
     }
 }
@@ -370,6 +382,12 @@ const SETTINGS_TEXT: &str = "\
 # body_seconds = 30
 # Seconds that requests in flight have to end when `leap serve` stops.
 # stop_seconds = 10
+# Memory for what pages are made from, in MiB; what was used longest ago goes first.
+# memory_mib = 2048
+# Disk for packs of large bills, in MiB (the folder cache, which may be removed at any time); the oldest go first.
+# cache_mib = 8192
+# A new snapshot of more charges than these is made ready while readers still see the one before.
+# ready_rows = 1000000
 
 # Requests inside of other requests that are requests of their own, such as an API behind a gateway. For traces taken in
 # from then on. One block for each:
@@ -390,6 +408,8 @@ pub(crate) struct Home {
     pub(crate) lake: Lake,
     /// The book.
     pub(crate) book: Book,
+    /// What this process has read and may need again.
+    pub(crate) kept: Arc<Kept>,
     /// Held while this process may write.
     _lock: Option<File>,
 }
@@ -443,7 +463,8 @@ impl Home {
         let url = settings.book.url.clone().unwrap_or_else(|| format!("sqlite:{}", root.join("book.db").display()));
         let book = Book::open(&url).await.map_err(|error| Failure::from_error(&error))?;
         let lake = Lake::open(&root.join("lake")).map_err(|error| Failure::from_error(&error))?;
-        Ok(Home { root, settings, lake, book, _lock: lock })
+        let kept = Arc::new(Kept::new(settings.serve.memory_mib.saturating_mul(1 << 20)));
+        Ok(Home { root, settings, lake, book, kept, _lock: lock })
     }
 
     /// The settings of a home alone, which may not exist yet.

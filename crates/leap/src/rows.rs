@@ -55,11 +55,6 @@ pub(crate) fn cost(batch: &RecordBatch, kind: CostKind, row: usize) -> Money {
     decimal(batch, kind.column(), row).unwrap_or_default()
 }
 
-/// The quantity that was priced, `None` for null.
-pub(crate) fn quantity(batch: &RecordBatch, row: usize) -> Option<Exact> {
-    decimal(batch, QUANTITY, row)
-}
-
 fn decimal(batch: &RecordBatch, name: &str, row: usize) -> Option<Exact> {
     let part = |name: &str| {
         let array = batch.column_by_name(name)?.as_primitive::<Decimal128Type>();
@@ -92,7 +87,7 @@ pub(crate) fn lineage() -> Vec<String> {
     [DELIVERY, PART, ROW, SOURCE, BILLING_PERIOD].map(str::to_owned).to_vec()
 }
 
-/// The two columns of [`quantity`].
+/// The two columns of the quantity that was priced.
 pub(crate) fn quantity_columns() -> [String; 2] {
     [QUANTITY.to_owned(), fine_column(QUANTITY)]
 }

@@ -18,14 +18,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use leap_web::otlp::{Limits, Receivers};
-use leap_web::site::{Ask, Door, Listener, Site};
+use leap_web::site::{Door, Listener};
 use tokio::sync::watch;
 
 use crate::cli::ServeArgs;
 use crate::failure::Failure;
 use crate::home::{Access, Home, ServeSettings};
 use crate::intake::{self, Traces};
-use crate::people::local;
 use crate::site::Pages;
 
 /// Runs until SIGINT or SIGTERM.
@@ -44,9 +43,9 @@ pub(crate) async fn run(root: &Path, args: &ServeArgs) -> Result<(), Failure> {
     let traces = Arc::new(Traces::start(root, &settings.latency.stream).await?);
     let pages = Arc::new(Pages::new(home));
     eprintln!("leap site  {}", site.url());
-    // The first page reads charges; made now, it is there when somebody comes.
+    // First pages read much; made now, they are there when somebody comes.
     let first = pages.clone();
-    tokio::task::spawn_blocking(move || drop(first.answer(&local(), &Ask::default())));
+    std::thread::spawn(move || first.make_ready());
     if args.open {
         open_browser(&site.url());
     }

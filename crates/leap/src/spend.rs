@@ -1,15 +1,15 @@
-//! `leap spend`: who spends what, by any dimensions, from the cube; by columns that the cube does not keep, from the
-//! charges. Both ways give the same sums.
+//! `leap spend`: who spends what, by any dimensions. From days by owner where these decide the answer; else from the cube, for
+//! pages from packs of it; by columns that the cube does not keep, from the charges. All ways give the same sums.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use leap_lake::cell_text;
 use leap_orient::currency::ConvertedTotal;
-use leap_orient::org::Resolved;
+use leap_orient::org::{Reader, Resolved};
 use leap_orient::reading::dimension::{self, Dimension, Named};
 use leap_orient::reading::spend::Basis;
-use leap_orient::reading::spend::{RowFilter, Spend, SpendQuery, SpendRow};
+use leap_orient::reading::spend::{DaysOf, RowFilter, Spend, SpendQuery, SpendRow};
 use leap_terms::tables::{self, Table};
 use leap_terms::{CostKind, Currency, Day, Exact, Money, Period, TeamId};
 use serde_json::{Value, json};
@@ -21,9 +21,10 @@ use crate::explain::basis;
 use crate::failure::Failure;
 use crate::home::{Access, Home};
 use crate::output::{Answer, Cell, print_json};
+use crate::packs;
 use crate::rows;
 use crate::view::View;
-use crate::world::{Slice, World, answers, each_batch, published};
+use crate::world::{Open, Slice, World, answers, each_batch, published};
 
 pub(crate) type Rows = (Vec<SpendRow>, BTreeMap<Currency, Money>);
 
@@ -35,6 +36,8 @@ struct Question<'q> {
     filter: Option<&'q dyn RowFilter>,
     /// Only what stands at this unit or below it.
     under: Option<&'q TeamId>,
+    /// True for who will ask more of the same slices: they are packed first.
+    packed: bool,
 }
 
 /// Answers and prints.
@@ -67,6 +70,7 @@ pub(crate) async fn run(root: &Path, args: &SpendArgs) -> Result<(), Failure> {
     let under = args.under.as_deref().map(|name| unit_named(&view, name)).transpose()?;
     let question = Question {
         under: under.as_ref(),
+        packed: false,
         by: &by,
         cost: args.cost,
         basis: basis(args.basis),
@@ -251,6 +255,7 @@ pub(crate) async fn by_words(home: &Home, view: &View, words: &Words<'_>) -> Res
         basis: words.basis,
         filter: filter.as_ref().map(|filter| filter as &dyn RowFilter),
         under: words.under,
+        packed: true,
     };
     ask(home, view, &question, words.period).await
 }
@@ -271,7 +276,7 @@ pub(crate) async fn by_owner(home: &Home, view: &View, asked: ByOwner<'_>) -> Re
     let by = std::slice::from_ref(asked.by);
     let dated = with_month(by);
     let by = if asked.currency.is_some() { &dated } else { by };
-    let question = Question { by, cost: asked.cost, basis: asked.basis, filter: None, under: None };
+    let question = Question { by, cost: asked.cost, basis: asked.basis, filter: None, under: None, packed: false };
     view.warn_pending(asked.period, asked.basis, &published(home))?;
     let (rows, _) = ask(home, view, &question, asked.period).await?;
     match asked.currency {
@@ -321,7 +326,7 @@ pub(crate) fn extra_columns(world: &World) -> Vec<String> {
 /// The key columns that every slice's cube has: what a rule named later is in the newer ones only.
 fn common_key_columns(view: &View) -> Vec<String> {
     let mut columns: Option<Vec<String>> = None;
-    for (_, slice) in view.slices() {
+    for (_, slice) in view.sliced() {
         let own = slice.key_columns();
         match &mut columns {
             None => columns = Some(own),
@@ -400,6 +405,9 @@ pub(crate) fn unit_named(view: &View, name: &str) -> Result<TeamId, Failure> {
 }
 
 async fn ask(home: &Home, view: &View, question: &Question<'_>, period: Period) -> Result<Rows, Failure> {
+    if let Some(rows) = from_days(home, view, question, period)? {
+        return Ok(rows);
+    }
     let by_charge = question.by.iter().any(|named| matches!(named.dimension, Dimension::Charge(_)));
     let key_columns = common_key_columns(view);
     let outside = |column: &String| {
@@ -409,6 +417,9 @@ async fn ask(home: &Home, view: &View, question: &Question<'_>, period: Period) 
     };
     if by_charge || question.filter.is_some_and(|filter| filter.columns().iter().any(outside)) {
         return from_charges(home, view, question, period).await;
+    }
+    if question.packed {
+        return from_packs(home, view, question, period);
     }
     from_cube(home, view, question, period)
 }
@@ -425,38 +436,87 @@ fn query<'q>(view: &'q View, question: &Question<'q>, period: Period) -> SpendQu
     }
 }
 
+/// From days by owner, where these decide the answer.
+fn from_days(home: &Home, view: &View, question: &Question, period: Period) -> Result<Option<Rows>, Failure> {
+    let mut spend = Spend::new(query(view, question, period));
+    if !spend.is_of_owners() {
+        return Ok(None);
+    }
+    let open = published(home);
+    let readers = view.readers();
+    for (layer, slice) in view.sliced() {
+        if question.basis.may_cover(period, &slice.scope, slice.first_day, slice.last_day) {
+            let days = view.layer(*layer).days(slice, &open)?;
+            spend.days(DaysOf::Charges(&slice.scope), &days, &readers[*layer]);
+        }
+    }
+    for shared in view.shared_days(period, question.basis, &open)? {
+        spend.days(DaysOf::Lines(shared.billing), &shared.days, &readers[shared.layer]);
+    }
+    Ok(Some(spend.finish()))
+}
+
 fn from_cube(home: &Home, view: &View, question: &Question, period: Period) -> Result<Rows, Failure> {
     let open = published(home);
     let readers = view.readers();
     let mut spend = Spend::new(query(view, question, period));
-    for (layer, slice) in view.slices() {
-        if !question.basis.may_cover(period, &slice.scope, slice.first_day, slice.last_day) {
-            continue;
+    for (layer, slice) in view.sliced() {
+        if question.basis.may_cover(period, &slice.scope, slice.first_day, slice.last_day) {
+            add_cube(&mut spend, slice, &readers[*layer], &open)?;
         }
-        let mut scope = spend.scope(&slice.scope);
-        let answers = answers(&slice, &open)?;
-        let mut columns = spend.key_columns();
-        columns.insert(0, tables::KEY.to_owned());
-        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-        each_batch(slice.of(Table::Keys), Some(&columns), &open, |batch| {
-            spend.keys(&mut scope, batch);
-            Ok(())
-        })?;
-        if spend.needs_resources() {
-            each_batch(slice.of(Table::Resources), None, &open, |batch| {
-                spend.resources(&mut scope, batch);
-                Ok(())
-            })?;
-        }
-        let columns = spend.cube_columns();
-        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-        each_batch(slice.of(Table::Cube), Some(&columns), &open, |batch| {
-            spend.cube(&scope, &answers, &readers[layer], batch);
-            Ok(())
-        })?;
     }
     for shared in view.journal(period, question.basis, &open)? {
         spend.journal(shared.billing, &shared.lines, &readers[shared.layer]);
+    }
+    Ok(spend.finish())
+}
+
+/// Adds a slice from its keys, answers and cube.
+fn add_cube(spend: &mut Spend<'_>, slice: &Slice, reader: &Reader<'_>, open: Open) -> Result<(), Failure> {
+    let mut scope = spend.scope(&slice.scope);
+    let answers = answers(slice, open)?;
+    let mut columns = spend.key_columns();
+    columns.insert(0, tables::KEY.to_owned());
+    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+    each_batch(slice.of(Table::Keys), Some(&columns), open, |batch| {
+        spend.keys(&mut scope, batch);
+        Ok(())
+    })?;
+    if spend.needs_resources() {
+        each_batch(slice.of(Table::Resources), None, open, |batch| {
+            spend.resources(&mut scope, batch);
+            Ok(())
+        })?;
+    }
+    let columns = spend.cube_columns();
+    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+    each_batch(slice.of(Table::Cube), Some(&columns), open, |batch| {
+        spend.cube(&scope, &answers, reader, batch);
+        Ok(())
+    })
+}
+
+/// From packs, which are kept: for who asks many questions of the same slices.
+fn from_packs(home: &Home, view: &View, question: &Question, period: Period) -> Result<Rows, Failure> {
+    let open = published(home);
+    let readers = view.readers();
+    let mut spend = Spend::new(query(view, question, period));
+    for (layer, slice) in view.sliced() {
+        if !question.basis.may_cover(period, &slice.scope, slice.first_day, slice.last_day) {
+            continue;
+        }
+        let reader = &readers[*layer];
+        let pack = match spend.is_whole(slice.first_day, slice.last_day, reader) {
+            true => packs::folded(home, slice, question.cost, &open)?,
+            false => packs::pack(home, slice, question.cost, &open)?,
+        };
+        let done = pack.is_some_and(|pack| spend.pack(&slice.scope, &pack, reader));
+        if !done {
+            add_cube(&mut spend, slice, reader, &open)?;
+        }
+    }
+    for shared in view.shared_days(period, question.basis, &open)? {
+        spend.days(DaysOf::Lines(shared.billing), &shared.days, &readers[shared.layer]);
     }
     Ok(spend.finish())
 }

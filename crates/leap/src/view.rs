@@ -7,13 +7,15 @@
 //! So the figures of a closed period stay what its statement says, whatever has been learned since.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use leap_book::{ConfigKind, Statement};
 use leap_orient::attribute::Daily;
 use leap_orient::org::{Org, OrgReading};
 use leap_orient::pool::{DriverFile, FactRow, Facts, Journal, Line, Policies, Pools};
+use leap_orient::reading::days::{DaysBuilder, OwnerDays};
 use leap_orient::reading::spend::Basis;
+use leap_terms::tables::Table;
 use leap_terms::{Day, Instant, Month, Owner, Period, Reach, ResidualReason, TeamId, fault};
 
 use crate::cli::{OrgArg, PoolsArg, ReadingArgs};
@@ -21,6 +23,7 @@ use crate::clock;
 use crate::config::Files;
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::kept::{self, Kept};
 use crate::versions;
 use crate::world::{Open, Slice, World};
 
@@ -32,6 +35,18 @@ pub(crate) struct Layer {
     pub(crate) pools: Option<Policies>,
     /// Daily tables read so far, by the path of their file.
     read: Mutex<HashMap<String, Arc<Daily>>>,
+    /// Where the home keeps what it made; none where the world is not as the book has it.
+    kept: Option<Arc<Kept>>,
+}
+
+/// The same lines as days by owner.
+pub(crate) struct SharedDays {
+    /// The billing period of the cost that was split.
+    pub(crate) billing: Month,
+    /// The layer.
+    pub(crate) layer: usize,
+    /// The lines.
+    pub(crate) days: Arc<OwnerDays>,
 }
 
 /// Lines of one billing period's splits.
@@ -52,6 +67,8 @@ pub(crate) struct View {
     closed: BTreeMap<Month, usize>,
     reading: OrgReading,
     shared: bool,
+    /// The slices, each with its layer; put together once.
+    sliced: OnceLock<Vec<(usize, Slice)>>,
     /// Until when it is known, where that is not now.
     known: Option<Instant>,
     /// Whose cost is seen.
@@ -62,11 +79,61 @@ impl Layer {
     /// A world with its pools.
     pub(crate) fn new(world: World) -> Result<Layer, Failure> {
         let pools = pools_of(&world)?;
-        Ok(Layer { world, pools, read: Mutex::default() })
+        Ok(Layer { world, pools, read: Mutex::default(), kept: None })
+    }
+
+    /// A world as the book has it, whose figures are kept in the home's memory.
+    fn of_book(world: World, home: &Home) -> Result<Layer, Failure> {
+        Ok(Layer { kept: Some(home.kept.clone()), ..Layer::new(world)? })
+    }
+
+    /// What each owner has of a slice, day by day, without commitments.
+    pub(crate) fn days(&self, slice: &Slice, open: Open) -> kept::Made<OwnerDays> {
+        let make = || {
+            let days = crate::world::days(slice, open)?;
+            let bytes = days.bytes();
+            Ok((days, bytes))
+        };
+        match &self.kept {
+            Some(kept) => kept.get(&format!("days {}", slice.print()), make),
+            None => make().map(|(days, _)| Arc::new(days)),
+        }
+    }
+
+    /// The lines that share the pools' cost of a billing period on all of its days.
+    fn shared_days(&self, billing: Month, slices: &[Slice], open: Open) -> kept::Made<OwnerDays> {
+        let own = slices.iter().filter(|slice| slice.scope.billing_period == billing);
+        let days = own.fold(None, |days: Option<Period>, slice| joined(days, slice_days(slice)));
+        let (Some(days), Some(_)) = (days, &self.pools) else { return Ok(Arc::default()) };
+        let make = || {
+            let mut lines = DaysBuilder::new();
+            lines.lines(&self.journal(billing, days, open)?.lines);
+            let days = lines.finish();
+            let bytes = days.bytes();
+            Ok((days, bytes))
+        };
+        let Some(kept) = &self.kept else { return make().map(|(days, _)| Arc::new(days)) };
+        let mut key = format!("shared {billing}");
+        for kind in [ConfigKind::Org, ConfigKind::Pools] {
+            key += &self.world.config_digest(kind).map_or_else(|| " none".to_owned(), |digest| format!(" {digest}"));
+        }
+        let span = weighing(slices, billing, days);
+        for slice in slices.iter().filter(|slice| span.is_some_and(|span| charges_in(slice, span))) {
+            key += &format!(" {} {} {}", slice.scope, slice.delivery, slice.print());
+        }
+        kept.get(&leap_terms::Digest::of(key.as_bytes()).to_string(), make)
     }
 
     /// What each owner has of a slice, day by day.
     pub(crate) fn daily(&self, slice: &Slice, open: Open) -> Result<Arc<Daily>, Failure> {
+        if let Some(kept) = &self.kept {
+            return kept.get(&format!("daily {}", slice.print()), || {
+                let rows: u64 = slice.of(Table::Daily).iter().map(|file| file.rows).sum();
+                let daily = crate::world::daily(slice, open)?;
+                // A row with its texts, and its part of the tree.
+                Ok((daily, usize::try_from(rows).unwrap_or(usize::MAX).saturating_mul(400)))
+            });
+        }
         let key = format!("{}/{}/{}", slice.scope.source, slice.scope.billing_period, slice.delivery);
         if let Some(known) = self.read.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(known.clone());
@@ -92,6 +159,19 @@ impl Layer {
             add_facts(&mut facts, slice, &*self.daily(slice, open)?, billing, span);
         }
         Ok(facts)
+    }
+}
+
+/// The days on which a slice has charges.
+fn slice_days(slice: &Slice) -> Option<Period> {
+    Period::new(slice.first_day, slice.last_day.plus(1))
+}
+
+/// From the first to the last day of two periods.
+fn joined(one: Option<Period>, other: Option<Period>) -> Option<Period> {
+    match (one, other) {
+        (Some(a), Some(b)) => Period::new(a.from().min(b.from()), a.until().max(b.until())),
+        (one, other) => one.or(other),
     }
 }
 
@@ -208,7 +288,7 @@ impl View {
         };
         let head_id = head.snapshot.as_ref().map_or(0, |snapshot| snapshot.id);
         let head_at = head.snapshot.as_ref().map(|snapshot| snapshot.recorded_at);
-        let mut all = vec![Layer::new(head)?];
+        let mut all = vec![Layer::of_book(head, home)?];
         let mut view = View {
             layers: Arc::default(),
             closed: BTreeMap::new(),
@@ -216,6 +296,7 @@ impl View {
             shared: args.pools == PoolsArg::Shared,
             known: if args.snapshot.is_some() { head_at } else { args.as_known_on },
             reach: Reach::Everything,
+            sliced: OnceLock::new(),
         };
         if args.snapshot.is_some() || args.pending {
             view.layers = Arc::new(all);
@@ -228,7 +309,7 @@ impl View {
             } else if let Some(known) = layers.get(&statement.snapshot) {
                 *known
             } else {
-                all.push(Layer::new(World::load(home, Some(statement.snapshot)).await?)?);
+                all.push(Layer::of_book(World::load(home, Some(statement.snapshot)).await?, home)?);
                 layers.insert(statement.snapshot, all.len() - 1);
                 all.len() - 1
             };
@@ -245,6 +326,7 @@ impl View {
             closed: self.closed.clone(),
             reading: self.reading,
             shared: self.shared,
+            sliced: self.sliced.clone(),
             known: self.known,
             reach,
         }
@@ -327,6 +409,15 @@ impl View {
 
     /// The slices, each with its layer.
     pub(crate) fn slices(&self) -> Vec<(usize, Slice)> {
+        self.sliced().to_vec()
+    }
+
+    /// The slices, each with its layer.
+    pub(crate) fn sliced(&self) -> &[(usize, Slice)] {
+        self.sliced.get_or_init(|| self.slice())
+    }
+
+    fn slice(&self) -> Vec<(usize, Slice)> {
         let mut slices: Vec<(usize, Slice)> = Vec::new();
         for (number, layer) in self.layers.iter().enumerate() {
             let own = layer.world.slices().into_iter();
@@ -367,14 +458,10 @@ impl View {
             return Ok(Vec::new());
         }
         let mut billings = BTreeMap::<Month, Option<Period>>::new();
-        for (_, slice) in self.slices() {
+        for (_, slice) in self.sliced() {
             if basis.may_cover(period, &slice.scope, slice.first_day, slice.last_day) {
-                let own = Period::new(slice.first_day, slice.last_day.plus(1));
-                let days = billings.entry(slice.scope.billing_period).or_insert(own);
-                *days = match (*days, own) {
-                    (Some(a), Some(b)) => Period::new(a.from().min(b.from()), a.until().max(b.until())),
-                    (one, other) => one.or(other),
-                };
+                let days = billings.entry(slice.scope.billing_period).or_default();
+                *days = joined(*days, slice_days(slice));
             }
         }
         let mut all = Vec::new();
@@ -387,6 +474,29 @@ impl View {
             let layer = self.layer_of(billing);
             let journal = self.layers[layer].journal(billing, days, open)?;
             all.push(Shared { billing, layer, lines: journal.lines });
+        }
+        Ok(all)
+    }
+
+    /// The same as [`View::journal`], on all days of the billing periods that may have lines in the period, as days by owner.
+    pub(crate) fn shared_days(&self, period: Period, basis: Basis, open: Open) -> Result<Vec<SharedDays>, Failure> {
+        if !self.shared || self.layers.iter().all(|layer| layer.pools.is_none()) {
+            return Ok(Vec::new());
+        }
+        let covered = |slice: &Slice| basis.may_cover(period, &slice.scope, slice.first_day, slice.last_day);
+        let billings: BTreeSet<Month> = self
+            .sliced()
+            .iter()
+            .filter(|(_, slice)| covered(slice))
+            .map(|(_, slice)| slice.scope.billing_period)
+            .collect();
+        let mut slices: Vec<Option<Vec<Slice>>> = vec![None; self.layers.len()];
+        let mut all = Vec::new();
+        for billing in billings {
+            let layer = self.layer_of(billing);
+            // What weighs is of the layer's own world, also where other months are closed.
+            let slices = slices[layer].get_or_insert_with(|| self.layers[layer].world.slices());
+            all.push(SharedDays { billing, layer, days: self.layers[layer].shared_days(billing, slices, open)? });
         }
         Ok(all)
     }

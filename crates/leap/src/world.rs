@@ -8,6 +8,7 @@ use leap_orient::attribute::daily::Covered;
 use leap_orient::attribute::{Answers, AttributeError, Daily};
 use leap_orient::org::Org;
 use leap_orient::proof::{Folded, OwnerTotals};
+use leap_orient::reading::days::{DaysBuilder, OwnerDays};
 use leap_orient::reading::spend::Basis;
 use leap_orient::rules::RuleSet;
 use leap_terms::tables::{self, Table};
@@ -59,6 +60,23 @@ impl Slice {
     /// The slice's files of one table.
     pub(crate) fn of(&self, table: Table) -> &[FileRecord] {
         self.files.get(&table).map_or(&[], Vec::as_slice)
+    }
+
+    /// A digest of all that its owners are told by, which its charges themselves are not.
+    pub(crate) fn print(&self) -> String {
+        let mut text = String::new();
+        for (table, files) in self.files.iter().filter(|(table, _)| **table != Table::Charges) {
+            for file in files {
+                text += &format!("{} {}\n", table.name(), file.digest);
+            }
+        }
+        Digest::of(text.as_bytes()).to_string()
+    }
+
+    /// A digest of its charges.
+    pub(crate) fn charges_print(&self) -> String {
+        let files = self.of(Table::Charges).iter().map(|file| format!("{}\n", file.digest));
+        Digest::of(files.collect::<String>().as_bytes()).to_string()
     }
 
     /// The key columns of its keys' files.
@@ -238,6 +256,18 @@ pub(crate) fn daily(slice: &Slice, open: Open) -> Result<Daily, Failure> {
     each_batch(slice.of(Table::Keys), Some(&columns), open, |batch| covered.keys(batch).map_err(failed))?;
     each_batch(slice.of(Table::Cube), None, open, |batch| covered.cube(&answers, batch, &mut daily).map_err(failed))?;
     Ok(daily)
+}
+
+/// The same by owner, rule, day and currency alone.
+pub(crate) fn days(slice: &Slice, open: Open) -> Result<OwnerDays, Failure> {
+    let failed = |error: AttributeError| Failure::from_error(&error);
+    let mut days = DaysBuilder::new();
+    if slice.of(Table::Daily).is_empty() {
+        days.add(&daily(slice, open)?);
+        return Ok(days.finish());
+    }
+    each_batch(slice.of(Table::Daily), None, open, |batch| days.read(batch).map_err(failed))?;
+    days.whole(slice.rows).map_err(|error| Failure::quality(format!("{}: {error}", slice.scope)))
 }
 
 /// Adds one owner's figures to others.

@@ -19,6 +19,14 @@ pub struct Answer<'a> {
     pub evidence: Option<&'a str>,
 }
 
+/// One answer by its numbers within [`Answers`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Numbers {
+    pub(crate) owner: u32,
+    pub(crate) rule: u32,
+    pub(crate) evidence: u32,
+}
+
 /// Answers of one or several scopes of one snapshot.
 #[derive(Default)]
 pub struct Answers {
@@ -130,20 +138,39 @@ impl Answers {
     /// table has no such key.
     pub fn find(&self, key: &[u8], resource: Option<&[u8]>, day: Day) -> Option<Answer<'_>> {
         let key = u128::from_be_bytes(key.try_into().ok()?);
+        let resource = match resource {
+            Some(resource) => Some(u128::from_be_bytes(resource.try_into().ok()?)),
+            None => None,
+        };
+        let numbers = self.numbers(key, resource, day)?;
+        Some(Answer {
+            owner: self.owner_of(numbers.owner),
+            rule: self.rule_of(numbers.rule),
+            evidence: self.evidence_of(numbers.evidence),
+        })
+    }
+
+    /// The same as numbers, for who asks millions of times.
+    pub(crate) fn numbers(&self, key: u128, resource: Option<u128>, day: Day) -> Option<Numbers> {
         let exception = match resource {
-            Some(resource) if !self.resources.is_empty() => {
-                let resource = u128::from_be_bytes(resource.try_into().ok()?);
-                self.resources.get(&(key, resource))
-            }
+            Some(resource) if !self.resources.is_empty() => self.resources.get(&(key, resource)),
             Some(_) | None => None,
         };
         let timeline = *exception.or_else(|| self.keys.get(&key))?;
-        let segment = self.timelines.on(timeline, day);
-        Some(Answer {
-            owner: &self.owners[segment.owner as usize],
-            rule: (segment.rule != NONE).then(|| &self.rules[segment.rule as usize]),
-            evidence: (segment.evidence != NONE).then(|| self.evidence.get(segment.evidence)),
-        })
+        let Segment { owner, rule, evidence, .. } = *self.timelines.on(timeline, day);
+        Some(Numbers { owner, rule, evidence })
+    }
+
+    pub(crate) fn owner_of(&self, number: u32) -> &Owner {
+        &self.owners[number as usize]
+    }
+
+    pub(crate) fn rule_of(&self, number: u32) -> Option<&RuleId> {
+        (number != NONE).then(|| &self.rules[number as usize])
+    }
+
+    pub(crate) fn evidence_of(&self, number: u32) -> Option<&str> {
+        (number != NONE).then(|| self.evidence.get(number))
     }
 
     /// True when no rows were added.

@@ -132,7 +132,7 @@ impl Org {
     }
 
     /// The number of steps up to a day: days of the same epoch have the same tree.
-    pub(super) fn epoch(&self, day: Day) -> usize {
+    pub(crate) fn epoch(&self, day: Day) -> usize {
         self.steps.partition_point(|step| *step <= day)
     }
 

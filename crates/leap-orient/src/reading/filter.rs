@@ -4,7 +4,8 @@ use leap_terms::Fault;
 
 use super::spend::RowFilter;
 use super::tags::tag;
-use crate::predicate::{Field, Fields, Predicate, Row, TagSource};
+use crate::predicate::expression::Comparison;
+use crate::predicate::{Field, Fields, Predicate, Row, TagSource, Text, Truth};
 
 /// A parsed filter.
 pub struct Filter {
@@ -38,7 +39,35 @@ impl Filter {
     }
 }
 
+impl Filter {
+    /// Adds what a condition that holds says of single columns.
+    fn note(&self, truth: &Truth, needs: &mut Vec<(String, Vec<String>)>) {
+        let mut must = |field: u32, values: Vec<String>| {
+            if let Field::Column(name) = &self.fields[field as usize] {
+                needs.push((name.clone(), values));
+            }
+        };
+        match truth {
+            Truth::And(all) => all.iter().for_each(|one| self.note(one, needs)),
+            Truth::Compare(Comparison::Equal, Text::Field(field), Text::Literal(Some(value)))
+            | Truth::Compare(Comparison::Equal, Text::Literal(Some(value)), Text::Field(field)) => {
+                must(*field, vec![value.to_string()]);
+            }
+            Truth::In(Text::Field(field), values, _) => {
+                must(*field, values.iter().map(ToString::to_string).collect());
+            }
+            _ => {}
+        }
+    }
+}
+
 impl RowFilter for Filter {
+    fn needs(&self) -> Vec<(String, Vec<String>)> {
+        let mut needs = Vec::new();
+        self.note(&self.predicate.truth, &mut needs);
+        needs
+    }
+
     fn columns(&self) -> Vec<String> {
         let mut columns: Vec<String> = self
             .fields
@@ -89,5 +118,19 @@ mod tests {
         assert!(!filter.matches(&get("dev")));
         assert_eq!(filter.columns(), ["AllocatedTags", "Tags", "team"]);
         assert!(Filter::parse("SubAccountId = 5", &[]).is_err());
+    }
+
+    #[test]
+    fn what_a_filter_needs_is_what_all_its_charges_have() {
+        let needs = |text: &str| Filter::parse(text, &[]).unwrap().needs();
+        let one =
+            |name: &str, values: &[&str]| (name.to_owned(), values.iter().map(|text| (*text).to_owned()).collect());
+        assert_eq!(
+            needs("ResourceId = 'i-1' AND (team IN ('b', 'a')) AND RegionId LIKE 'eu%'"),
+            [one("ResourceId", &["i-1"]), one("team", &["a", "b"])]
+        );
+        assert!(needs("ResourceId = 'i-1' OR team = 'a'").is_empty());
+        assert!(needs("NOT ResourceId = 'i-1'").is_empty());
+        assert!(needs("Tags['env'] = 'prod'").is_empty(), "a tag is no column");
     }
 }

@@ -19,6 +19,11 @@ use crate::attribute::Answers;
 use crate::org::{Place, Reader};
 use crate::pool::Line;
 
+mod by_day;
+mod by_pack;
+
+pub use by_day::DaysOf;
+
 /// By which clock of the bill a period is read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Basis {
@@ -51,6 +56,10 @@ impl Basis {
 pub trait RowFilter {
     /// The columns that it reads.
     fn columns(&self) -> Vec<String>;
+    /// What must be so of every charge that is in: each column has one of these values. Others may be out nevertheless.
+    fn needs(&self) -> Vec<(String, Vec<String>)> {
+        Vec::new()
+    }
     /// True when the charge is in; `get` gives a column's value, `None` for null.
     fn matches(&self, get: &dyn Fn(&str) -> Option<String>) -> bool;
 }
@@ -163,6 +172,25 @@ impl<'q> Spend<'q> {
         columns.sort();
         columns.dedup();
         columns
+    }
+
+    /// True when owners and days decide the answer, so that [`Spend::days`] can give it.
+    pub fn is_of_owners(&self) -> bool {
+        let by_owner = |named: &Named| match &named.dimension {
+            Dimension::Owner
+            | Dimension::Rule
+            | Dimension::Source
+            | Dimension::Month
+            | Dimension::Day
+            | Dimension::BillingPeriod
+            | Dimension::Level(_)
+            | Dimension::Path
+            | Dimension::Pool => true,
+            Dimension::Key(_) | Dimension::Tag(_) | Dimension::Resource(_) | Dimension::Charge(_) => false,
+        };
+        let filtered =
+            |filter: &dyn RowFilter| filter.columns().iter().all(|column| not_key(column) && !is_resource(column));
+        self.query.by.iter().all(by_owner) && self.query.filter.is_none_or(filtered)
     }
 
     /// True when the answer needs the `resources` table.
@@ -567,3 +595,6 @@ fn binary<'b>(batch: &'b RecordBatch, name: &str) -> &'b BinaryArray {
 fn value(array: &StringArray, row: usize) -> Option<&str> {
     array.is_valid(row).then(|| array.value(row))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use leap_terms::{Exact, Money};
 use leap_web::site::Problem;
 use leap_web::site::model::{Block, Cell, Chart, Column, Figure, Link, Page, Row, Table, Task};
 
-use super::ground::{Ground, is_residual};
+use super::ground::{Ground, Split, is_residual};
 use super::measures::Measured;
 use super::team::{changed, sentence};
 use super::words::{self, amount, capital, headline, percent, share};
@@ -31,18 +31,20 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
         return Ok(page);
     }
     let compares = ground.whole(ground.period) && ground.whole(before);
-    let bridge = if compares { ground.bridge(before, under)? } else { None };
+    let split = if compares { ground.bridge(before, under)? } else { Split::None };
+    let bridge = split.known();
     let delta = ground.deltas(total, earlier, last_year);
     let measured = Measured::of(ground, under, [(ground.period, total), (before, earlier), (year, last_year)])?;
-    let why = bridge.as_ref().map_or_else(String::new, |bridge| sentence(bridge, before));
-    page.blocks.push(measured.headline(&why, bridge.as_ref()).unwrap_or_else(|| Block::Headline {
+    let why = bridge.map_or_else(String::new, |bridge| sentence(bridge, before));
+    page.blocks.push(measured.headline(&why, bridge).unwrap_or_else(|| Block::Headline {
         figure: headline(total, ground.rows(&unit)),
         unit: format!("{} {}", ground.currency, ground.cost.word()),
         delta,
         say: why,
     }));
+    page.blocks.extend(split.notice());
     page.blocks.push(Block::Facts(facts(ground, total)?));
-    page.blocks.push(measured.of_all(bridge.as_ref()));
+    page.blocks.push(measured.of_all(bridge));
     page.blocks.push(trend(ground, &measured)?);
     // Teams first, the residual last: it has no place among those who can act.
     let teams: Vec<(String, Money)> = now
@@ -51,7 +53,7 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
         .map(|row| (row.values[0].clone().unwrap_or_default(), row.amount))
         .collect();
     page.blocks.push(pareto(ground, (&teams, total), (&then, earlier), &measured)?);
-    if let Some(bridge) = &bridge {
+    if let Some(bridge) = bridge {
         page.blocks.push(changed(ground, bridge, before, under.map(leap_terms::TeamId::as_str)));
     }
     page.blocks.push(Block::Section {

@@ -1,29 +1,27 @@
 //! What a question is about: the view, the period, the currency, whose cost; and the way to ask for money by words.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use leap_orient::reading::bridge::Bridge;
 use leap_orient::reading::filter::Filter;
 use leap_orient::reading::spend::{Basis, SpendRow};
 use leap_terms::{CostKind, Currency, Day, Exact, Money, Month, Period, Reach, TeamId};
-use leap_web::site::model::Frame;
+use leap_web::site::model::{Block, Frame, Tone};
 use leap_web::site::{Ask, Person, Problem};
 use tokio::runtime::Handle;
 
 use super::measures::Measure;
 use super::words::{address, cents, delta, period_text, short};
 use super::{failed, parameter};
+use crate::bridge;
 use crate::charter::Measures;
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use crate::spend::{self, Words};
 use crate::view::View;
 
-/// Answers that a view keeps.
-const KEPT: usize = 512;
-/// Rows of an answer that is kept; larger ones are made again.
-const KEPT_ROWS: usize = 10_000;
 /// Years that a period may be of.
 const YEARS: std::ops::RangeInclusive<i32> = 1980..=2199;
 /// Days by which a source may end before the newest charge and still be expected to go on.
@@ -60,8 +58,8 @@ type Rows = (Vec<SpendRow>, BTreeMap<Currency, Money>);
 pub(super) struct Cached {
     /// The view.
     pub(super) view: View,
-    spent: Mutex<HashMap<String, Arc<Rows>>>,
-    bridges: Mutex<HashMap<String, Arc<BTreeMap<Currency, Bridge>>>>,
+    /// No other view has had this number: with it begin the keys of what is kept of its answers.
+    number: u64,
     currencies: Mutex<HashMap<bool, Vec<Currency>>>,
     proved: Mutex<Option<Proved>>,
     measures: Mutex<Option<Arc<Measures>>>,
@@ -76,12 +74,14 @@ struct Proved {
     broken: usize,
 }
 
+/// Numbers of views.
+static NUMBERS: AtomicU64 = AtomicU64::new(0);
+
 impl Cached {
     pub(super) fn new(view: View) -> Cached {
         Cached {
             view,
-            spent: Mutex::default(),
-            bridges: Mutex::default(),
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
             currencies: Mutex::default(),
             proved: Mutex::default(),
             measures: Mutex::default(),
@@ -101,9 +101,9 @@ impl Cached {
 
 /// What a question is about.
 pub(super) struct Ground<'g> {
-    pub(super) home: &'g Home,
+    pub(super) home: &'g Arc<Home>,
     pub(super) runtime: &'g Handle,
-    pub(super) cached: &'g Cached,
+    pub(super) cached: &'g Arc<Cached>,
     pub(super) person: &'g Person,
     pub(super) ask: &'g Ask,
     /// The period in question.
@@ -125,9 +125,9 @@ pub(super) struct Ground<'g> {
 
 impl<'g> Ground<'g> {
     pub(super) fn new(
-        home: &'g Home,
+        home: &'g Arc<Home>,
         runtime: &'g Handle,
-        cached: &'g Cached,
+        cached: &'g Arc<Cached>,
         person: &'g Person,
         ask: &'g Ask,
     ) -> Result<Ground<'g>, Problem> {
@@ -342,52 +342,57 @@ impl<'g> Ground<'g> {
         period: Period,
     ) -> Result<Arc<Rows>, Problem> {
         let unit = under.map(TeamId::as_str).unwrap_or_default();
+        let what = format!("spent|{by}|{}|{unit}|{period}", filter.unwrap_or_default());
+        self.home.kept.get(&self.key(&what), || {
+            let words = Words { by, filter, under, period, cost: self.cost, basis: self.basis };
+            let made = self.runtime.block_on(spend::by_words(self.home, self.view(), &words));
+            let made = made.map_err(|failure| match failure.exit {
+                Exit::Usage => parameter(self.ask, if filter.is_some() { "where" } else { "by" }, failure.message),
+                _ => failed(&failure),
+            })?;
+            let bytes = bytes_of(&made);
+            Ok((made, bytes))
+        })
+    }
+
+    /// The name of an answer: all that it depends on beside `what`. Whatever else comes to decide what a reader is told must
+    /// be added here.
+    fn key(&self, what: &str) -> String {
         let basis = if self.basis == Basis::Incurred { "incurred" } else { "invoiced" };
-        let key = format!("{by}|{}|{unit}|{period}|{}|{basis}", filter.unwrap_or_default(), self.cost);
-        if let Some(known) = self.cached.spent.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Ok(known.clone());
-        }
-        let words = Words { by, filter, under, period, cost: self.cost, basis: self.basis };
-        let made = self.runtime.block_on(spend::by_words(self.home, self.view(), &words));
-        let made = Arc::new(made.map_err(|failure| match failure.exit {
-            Exit::Usage => parameter(self.ask, if filter.is_some() { "where" } else { "by" }, failure.message),
-            _ => failed(&failure),
-        })?);
-        let mut kept = self.cached.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= KEPT {
-            kept.clear();
-        }
-        if made.0.len() <= KEPT_ROWS {
-            kept.insert(key, made.clone());
-        }
-        Ok(made)
+        format!("{}|{}|{basis}|{what}", self.cached.number, self.cost)
     }
 
     /// Why cost changed since another period, in the currency in question.
-    pub(super) fn bridge(&self, before: Period, under: Option<&TeamId>) -> Result<Option<Bridge>, Problem> {
-        let unit = under.map_or("", TeamId::as_str);
-        let key = format!("{before}|{}|{unit}|{}|{}", self.period, self.cost, self.basis == Basis::Incurred);
-        let known = self.cached.bridges.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        let bridges = match known {
-            Some(known) => known,
-            None => {
-                let made = crate::bridge::between(
-                    self.home,
-                    self.view(),
-                    [before, self.period],
-                    (self.cost, self.basis),
-                    under.cloned(),
-                );
-                let made = Arc::new(made.map_err(|failure| failed(&failure))?);
-                let mut kept = self.cached.bridges.lock().unwrap_or_else(PoisonError::into_inner);
-                if kept.len() >= KEPT {
-                    kept.clear();
-                }
-                kept.insert(key, made.clone());
-                made
-            }
+    pub(super) fn bridge(&self, before: Period, under: Option<&TeamId>) -> Result<Split, Problem> {
+        let question = bridge::Question {
+            periods: [before, self.period],
+            basis: self.basis,
+            cost: self.cost,
+            under: under.cloned(),
+            reach: self.view().reach().clone(),
         };
-        Ok(bridges.get(&self.currency).cloned())
+        let problem = |failure: Failure| failed(&failure);
+        if bridge::charges(self.view(), &question) > self.home.settings.serve.ready_rows
+            && !bridge::is_ready(self.home, self.view(), &question)
+        {
+            let (home, cached) = (self.home.clone(), self.cached.clone());
+            self.home.kept.begin(self.key(&format!("begun|{}|{before}", self.period)), move || {
+                if let Err(failure) = bridge::compare(&home, &cached.view, &question) {
+                    tracing::warn!("a change could not be split: {}", failure.message);
+                }
+            });
+            return Ok(Split::Coming);
+        }
+        let unit = under.map_or("", TeamId::as_str);
+        let bridges = self.home.kept.get(&self.key(&format!("bridge|{before}|{}|{unit}", self.period)), || {
+            let made = bridge::compare(self.home, self.view(), &question).map_err(problem)?;
+            let bytes = made.values().map(|bridge| 200 + bridge.parts.len() * 120).sum();
+            Ok::<_, Problem>((made, bytes))
+        })?;
+        Ok(match bridges.get(&self.currency) {
+            Some(bridge) => Split::Known(bridge.clone()),
+            None => Split::None,
+        })
     }
 
     /// The period before, and the same period a year ago where that is another.
@@ -556,6 +561,38 @@ impl<'g> Ground<'g> {
         let (rows, _) = self.spent("team", None, None, self.period)?;
         Ok(rows.iter().filter(|row| is_residual(row)).map(|row| row.amount).sum())
     }
+}
+
+/// Why cost changed, as far as it is known.
+pub(super) enum Split {
+    Known(Bridge),
+    /// There is no such cost.
+    None,
+    /// Charges are being read for it, in the background.
+    Coming,
+}
+
+impl Split {
+    pub(super) fn known(&self) -> Option<&Bridge> {
+        match self {
+            Split::Known(bridge) => Some(bridge),
+            Split::None | Split::Coming => None,
+        }
+    }
+
+    /// What a page says while it is not known yet.
+    pub(super) fn notice(&self) -> Option<Block> {
+        matches!(self, Split::Coming).then(|| {
+            let words = "Why it changed is being worked out from the charges; look again in a minute.";
+            Block::Notice(Tone::Info, words.to_owned(), None)
+        })
+    }
+}
+
+/// Memory of an answer, about.
+fn bytes_of((rows, _): &Rows) -> usize {
+    let texts = |row: &SpendRow| row.values.iter().flatten().map(|text| text.len() + 16).sum::<usize>();
+    rows.iter().map(|row| size_of::<SpendRow>() + row.values.len() * size_of::<Option<String>>() + texts(row)).sum()
 }
 
 /// The value of a dimension that a charge does not have, in addresses.

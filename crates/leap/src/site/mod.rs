@@ -18,12 +18,12 @@ mod routes;
 mod search;
 mod start;
 mod team;
+mod views;
 mod volume;
 mod words;
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use leap_terms::Reach;
 
@@ -37,75 +37,124 @@ use crate::people::Gate;
 use crate::view::View;
 use act::Acting;
 use ground::{Cached, Ground};
+use views::{Generation, State, Views};
 
-/// Ways to read that are kept ready.
-const VIEWS: usize = 8;
+/// The pages that are made before readers see a new snapshot.
+const FIRST: [&[&str]; 5] = [&[], &["explore"], &["coverage"], &["org"], &["pools"]];
 
 /// The pages of a home.
+#[derive(Clone)]
 pub(crate) struct Pages {
     home: Arc<Home>,
     runtime: Handle,
-    gate: Gate,
-    known: Mutex<Known>,
-}
-
-/// What was read of the present state.
-#[derive(Default)]
-struct Known {
-    /// The newest snapshot, and how often a period was closed or opened.
-    state: (i64, usize),
-    /// By how it is read, and whose cost is seen: no answer can be another person's.
-    views: HashMap<(String, Reach), Arc<Cached>>,
+    gate: Arc<Gate>,
+    views: Arc<Views>,
 }
 
 impl Pages {
     /// Pages of an opened home; to be made where tokio runs.
     pub(crate) fn new(home: Arc<Home>) -> Pages {
-        let gate = Gate::new(home.clone(), Handle::current());
-        Pages { home, runtime: Handle::current(), gate, known: Mutex::default() }
+        let gate = Arc::new(Gate::new(home.clone(), Handle::current()));
+        Pages { home, runtime: Handle::current(), gate, views: Arc::default() }
+    }
+
+    /// Makes the first pages of the newest snapshot, before somebody asks for them.
+    pub(crate) fn make_ready(&self) {
+        match self.state() {
+            Ok(state) => self.make_first(&self.views.of(state, u64::MAX, |_| {})),
+            Err(problem) => tracing::warn!("no page was made ready: {problem:?}"),
+        }
+    }
+
+    /// As somebody has them who sees everything.
+    fn make_first(&self, generation: &Generation) {
+        let person = crate::people::local();
+        for path in FIRST {
+            let path = path.iter().map(|segment| (*segment).to_owned()).collect();
+            let ask = Ask { path, parameters: Vec::new() };
+            let cached = self.view_of(generation, &Reach::Everything, &ask);
+            if let Err(problem) = cached.and_then(|cached| self.made(&cached, &person, &ask)) {
+                tracing::debug!("a page was not made ready: {problem:?}");
+            }
+        }
+    }
+
+    /// The newest snapshot, and how often a period was closed or opened.
+    fn state(&self) -> Result<State, Problem> {
+        let head = self.runtime.block_on(self.home.book.head());
+        let head = head.map_err(|error| failed(&Failure::from_error(&error)))?;
+        let statements = self.runtime.block_on(self.home.book.statements(None));
+        let statements = statements.map_err(|error| failed(&Failure::from_error(&error)))?;
+        let events = statements.iter().map(|one| 1 + usize::from(one.reopened.is_some())).sum();
+        Ok((head.as_ref().map_or(0, |head| head.id), events))
     }
 
     /// The view that a question is read through.
     fn view(&self, reach: &Reach, ask: &Ask) -> Result<Arc<Cached>, Problem> {
+        let generation = self.views.of(self.state()?, self.home.settings.serve.ready_rows, |coming| {
+            let own = self.clone();
+            std::thread::spawn(move || {
+                own.make_first(&coming);
+                own.views.show(&coming);
+            });
+        });
+        self.view_of(&generation, reach, ask)
+    }
+
+    fn view_of(&self, generation: &Generation, reach: &Reach, ask: &Ask) -> Result<Arc<Cached>, Problem> {
         let reading = reading(ask)?;
-        let head =
-            self.runtime.block_on(self.home.book.head()).map_err(|error| failed(&Failure::from_error(&error)))?;
-        let statements = self.runtime.block_on(self.home.book.statements(None));
-        let statements = statements.map_err(|error| failed(&Failure::from_error(&error)))?;
-        let events = statements.iter().map(|one| 1 + usize::from(one.reopened.is_some())).sum();
-        let state = (head.as_ref().map_or(0, |head| head.id), events);
         let word = |name: &str| ask.get(name).unwrap_or_default().to_owned();
         let key = [word("org"), word("as_known_on"), word("pools")].join("|");
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.state != state {
-            *known = Known { state, views: HashMap::new() };
-        }
-        if let Some(view) = known.views.get(&(key.clone(), reach.clone())) {
-            return Ok(view.clone());
-        }
-        let whole = match known.views.get(&(key.clone(), Reach::Everything)) {
-            Some(whole) => whole.clone(),
-            None => {
-                // Held while it is read: a second reader would only read the same.
-                let view =
-                    self.runtime.block_on(View::open(&self.home, &reading)).map_err(|failure| failed(&failure))?;
-                let view = Arc::new(Cached::new(view));
-                if known.views.len() >= VIEWS {
-                    known.views.clear();
-                }
-                known.views.insert((key.clone(), Reach::Everything), view.clone());
-                view
-            }
-        };
+        let whole = generation.view(&(key.clone(), Reach::Everything), || {
+            let view = self.runtime.block_on(View::open(&self.home, &reading));
+            view.map(Cached::new).map_err(|failure| failed(&failure))
+        })?;
         if reach.is_everything() {
             return Ok(whole);
         }
-        let seen = Arc::new(Cached::new(whole.view.seen(reach.clone())));
-        if known.views.len() >= VIEWS {
-            known.views.retain(|(_, reach), _| reach.is_everything());
+        generation.view(&(key, reach.clone()), || Ok(Cached::new(whole.view.seen(reach.clone()))))
+    }
+
+    /// A page through a view.
+    fn made(&self, cached: &Arc<Cached>, person: &Person, ask: &Ask) -> Result<Answer, Problem> {
+        let ground = Ground::new(&self.home, &self.runtime, cached, person, ask)?;
+        let path: Vec<&str> = ask.path.iter().map(String::as_str).collect();
+        routes::known_parameters(ask)?;
+        let empty = cached.view.head().scopes.is_empty();
+        if empty && ask.get("as_known_on").is_some() {
+            return Err(parameter(ask, "as_known_on", "no bill had been taken in by then"));
         }
-        known.views.insert((key, reach.clone()), seen.clone());
-        Ok(seen)
+        if empty && !matches!(path.as_slice(), ["start" | "data" | "latency" | "volume", ..]) {
+            return Err(Problem::Nothing(
+                "No bill has been taken in yet. Take one in with: leap ingest PATH\nThen this page shows whose it is."
+                    .into(),
+            ));
+        }
+        let (current, page) = match path.as_slice() {
+            [] => ("charter", charter::page(&ground)?),
+            ["team", unit] => ("team", team::page(&ground, unit)?),
+            ["explore"] => ("explore", explore::page(&ground)?),
+            ["resource"] => ("explore", resource::page(&ground)?),
+            ["coverage"] => ("coverage", coverage::ledger(&ground)?),
+            ["coverage", "residual"] => ("coverage", coverage::residual(&ground)?),
+            ["claims"] => ("claims", claims::list(&ground)?),
+            ["claims", number] => ("claims", claims::page(&ground, number)?),
+            ["latency"] => ("latency", latency::page(&ground)?),
+            ["pools"] => ("pools", pools::page(&ground)?),
+            ["org"] => ("org", org::page(&ground)?),
+            ["periods"] => ("periods", data::periods(&ground)?),
+            ["data"] => ("data", data::page(&ground)?),
+            ["data", "audit"] => ("data", data::audit(&ground)?),
+            ["volume"] => ("data", volume::page(&ground)?),
+            ["engineers"] => ("", volume::engineers(&ground)?),
+            ["search"] => ("", search::page(&ground)?),
+            ["start"] => ("", start::page(&ground)),
+            _ => {
+                return Err(Problem::NotFound("There is no page with this address, or it is not yours to see.".into()));
+            }
+        };
+        let frame = ground.frame(current)?;
+        Ok(Answer { page, frame })
     }
 }
 
@@ -172,45 +221,7 @@ impl Site for Pages {
     }
 
     fn answer(&self, person: &Person, ask: &Ask) -> Result<Answer, Problem> {
-        let cached = self.view(&person.rights.reach(), ask)?;
-        let ground = Ground::new(&self.home, &self.runtime, &cached, person, ask)?;
-        let path: Vec<&str> = ask.path.iter().map(String::as_str).collect();
-        routes::known_parameters(ask)?;
-        let empty = cached.view.head().scopes.is_empty();
-        if empty && ask.get("as_known_on").is_some() {
-            return Err(parameter(ask, "as_known_on", "no bill had been taken in by then"));
-        }
-        if empty && !matches!(path.as_slice(), ["start" | "data" | "latency" | "volume", ..]) {
-            return Err(Problem::Nothing(
-                "No bill has been taken in yet. Take one in with: leap ingest PATH\nThen this page shows whose it is."
-                    .into(),
-            ));
-        }
-        let (current, page) = match path.as_slice() {
-            [] => ("charter", charter::page(&ground)?),
-            ["team", unit] => ("team", team::page(&ground, unit)?),
-            ["explore"] => ("explore", explore::page(&ground)?),
-            ["resource"] => ("explore", resource::page(&ground)?),
-            ["coverage"] => ("coverage", coverage::ledger(&ground)?),
-            ["coverage", "residual"] => ("coverage", coverage::residual(&ground)?),
-            ["claims"] => ("claims", claims::list(&ground)?),
-            ["claims", number] => ("claims", claims::page(&ground, number)?),
-            ["latency"] => ("latency", latency::page(&ground)?),
-            ["pools"] => ("pools", pools::page(&ground)?),
-            ["org"] => ("org", org::page(&ground)?),
-            ["periods"] => ("periods", data::periods(&ground)?),
-            ["data"] => ("data", data::page(&ground)?),
-            ["data", "audit"] => ("data", data::audit(&ground)?),
-            ["volume"] => ("data", volume::page(&ground)?),
-            ["engineers"] => ("", volume::engineers(&ground)?),
-            ["search"] => ("", search::page(&ground)?),
-            ["start"] => ("", start::page(&ground)),
-            _ => {
-                return Err(Problem::NotFound("There is no page with this address, or it is not yours to see.".into()));
-            }
-        };
-        let frame = ground.frame(current)?;
-        Ok(Answer { page, frame })
+        self.made(&self.view(&person.rights.reach(), ask)?, person, ask)
     }
 
     fn search(&self, person: &Person, ask: &Ask) -> Result<serde_json::Value, Problem> {

@@ -26,19 +26,24 @@ struct Flow {
 
 pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
     let open = published(ground.home);
-    let journal = ground.view().journal(ground.period, ground.basis, &open).map_err(|failure| failed(&failure))?;
+    let shared = ground.view().shared_days(ground.period, ground.basis, &open).map_err(|failure| failed(&failure))?;
     let mut flows = BTreeMap::<String, Flow>::new();
-    for shared in &journal {
-        for line in shared
-            .lines
-            .iter()
-            .filter(|line| line.currency == ground.currency && ground.basis_covers(line.day, shared.billing))
-        {
-            match (line.line, &line.owner) {
-                (LineKind::Idle, _) => flows.entry(line.pool.clone()).or_default().idle += line.costs[ground.cost],
+    for shared in &shared {
+        for (who, rows) in shared.days.all() {
+            let (Some(pool), Some(line)) = (&who.pool, who.line) else { continue };
+            let mut own = rows
+                .iter()
+                .filter(|row| *shared.days.currency(row) == ground.currency)
+                .filter(|row| ground.basis_covers(row.day, shared.billing))
+                .peekable();
+            if own.peek().is_none() {
+                continue;
+            }
+            let sum: Money = own.map(|row| row.costs[ground.cost]).sum();
+            match (line, &who.owner) {
+                (LineKind::Idle, _) => flows.entry(pool.clone()).or_default().idle += sum,
                 (LineKind::Use, Owner::Team(team)) => {
-                    let flow = flows.entry(line.pool.clone()).or_default();
-                    *flow.users.entry(team.to_string()).or_default() += line.costs[ground.cost];
+                    *flows.entry(pool.clone()).or_default().users.entry(team.to_string()).or_default() += sum;
                 }
                 (LineKind::Use | LineKind::Pool | LineKind::Benefit, _) => {}
             }

@@ -13,9 +13,11 @@ use super::failed;
 use super::ground::Ground;
 use super::words::{self, amount, capital, headline};
 use crate::annotate::Owners;
+use crate::failure::Failure;
+use crate::packs;
 use crate::rows::{self, text};
 use crate::versions;
-use crate::world::published;
+use crate::world::{Slice, published};
 
 /// Owner, rule, evidence and currency.
 type Reason = (String, Option<String>, Option<String>, String);
@@ -28,13 +30,12 @@ struct Found {
     charges: u64,
 }
 
-const FACTS: [(&str, &str); 8] = [
+const FACTS: [(&str, &str); 7] = [
     ("Name", "ResourceName"),
     ("Service", "ServiceName"),
     ("Account", "SubAccountId"),
     ("Account name", "SubAccountName"),
     ("Region", "RegionId"),
-    ("SKU", "SkuId"),
     ("Tags", "Tags"),
     ("Source", SOURCE),
 ];
@@ -171,46 +172,102 @@ fn whose(ground: &Ground, owners: &[SpendRow]) -> String {
 
 fn read(ground: &Ground, id: &str) -> Result<Found, Problem> {
     let open = published(ground.home);
-    let view = ground.view();
     let problem = |failure: crate::failure::Failure| failed(&failure);
-    let layered: Vec<_> = view
-        .slices()
-        .into_iter()
-        .filter(|(_, slice)| ground.basis.may_cover(ground.period, &slice.scope, slice.first_day, slice.last_day))
-        .collect();
-    let slices: Vec<_> = layered.iter().map(|(_, slice)| slice.clone()).collect();
+    let mut found = Found::default();
+    let mut unpacked = Vec::new();
+    let readers = ground.view().readers();
+    for (layer, slice) in ground.view().sliced() {
+        if !ground.basis.may_cover(ground.period, &slice.scope, slice.first_day, slice.last_day) {
+            continue;
+        }
+        let Some(pack) = packs::pack(ground.home, slice, ground.cost, &open).map_err(problem)? else {
+            unpacked.push((*layer, slice.clone()));
+            continue;
+        };
+        pack.of_resource(id, |cell| {
+            let covered = ground.basis.covers(ground.period, cell.day, &slice.scope);
+            if !covered || !ground.view().sees(&readers[*layer], cell.owner, cell.day) {
+                return;
+            }
+            found.note(
+                (
+                    cell.owner.to_string(),
+                    cell.rule.map(ToString::to_string),
+                    cell.evidence.map(str::to_owned),
+                    cell.currency.to_string(),
+                ),
+                (cell.amount, cell.rows),
+                cell.day,
+                |column| match column {
+                    "ResourceName" => cell.name,
+                    SOURCE => Some(slice.scope.source.as_str()),
+                    column => pack.key_text(&cell, column),
+                },
+            );
+        });
+    }
+    if !unpacked.is_empty() {
+        read_charges(ground, id, &unpacked, &mut found).map_err(problem)?;
+    }
+    Ok(found)
+}
+
+impl Found {
+    /// Adds charges that are alike.
+    fn note<'t>(
+        &mut self,
+        reason: Reason,
+        (cost, charges): (Money, u64),
+        day: Day,
+        get: impl Fn(&'static str) -> Option<&'t str>,
+    ) {
+        let sum = self.reasons.entry(reason).or_insert((Money::ZERO, 0, day, day));
+        *sum = (sum.0 + cost, sum.1 + charges, sum.2.min(day), sum.3.max(day));
+        self.charges += charges;
+        for (_, column) in FACTS {
+            if let Some(value) = get(column) {
+                self.facts.entry(column).or_default().insert(value.to_owned());
+            }
+        }
+    }
+}
+
+/// The same from the charges of slices that are too large to be packed.
+fn read_charges(
+    ground: &Ground,
+    id: &str,
+    layered: &[(usize, Slice)],
+    found: &mut Found,
+) -> Result<(), Failure> {
+    let open = published(ground.home);
+    let view = ground.view();
     let readers = view.readers();
-    let owners = Owners::load(&slices, view.head().digest_text(), &open).map_err(problem)?;
+    let slices: Vec<Slice> = layered.iter().map(|(_, slice)| slice.clone()).collect();
+    let owners = Owners::load(&slices, view.head().digest_text(), &open)?;
     let mut more: Vec<String> = FACTS.iter().map(|(_, column)| (*column).to_owned()).collect();
-    more.push("BillingCurrency".to_owned());
+    more.extend(["BillingCurrency".to_owned(), "ResourceId".to_owned()]);
     more.extend(rows::lineage());
     more.extend(rows::cost_columns(ground.cost));
-    let mut found = Found::default();
-    for (layer, slice) in &layered {
+    for (layer, slice) in layered {
         let (one, asked) = (std::slice::from_ref(slice), Some(ground.period));
-        let read = rows::each_charge_batch(one, &owners, asked, ground.basis, &more, &open, |batch, owned, inside| {
+        rows::each_charge_batch(one, &owners, asked, ground.basis, &more, &open, |batch, owned, inside| {
             for row in (0..batch.num_rows()).filter(|row| inside[*row] && text(batch, "ResourceId", *row) == Some(id)) {
-                let who = &owned[row];
-                let day = rows::day(batch, row);
+                let (who, day) = (&owned[row], rows::day(batch, row));
                 if !view.sees(&readers[*layer], &who.owner, day) {
                     continue;
                 }
                 let currency = text(batch, "BillingCurrency", row).unwrap_or_default().to_owned();
-                let reason = (who.owner.to_string(), who.rule.clone(), who.evidence.clone(), currency);
-                let sum = found.reasons.entry(reason).or_insert((Money::ZERO, 0, day, day));
-                *sum = (sum.0 + rows::cost(batch, ground.cost, row), sum.1 + 1, sum.2.min(day), sum.3.max(day));
-                found.charges += 1;
-                for (_, column) in FACTS {
-                    if let Some(value) = text(batch, column, row) {
-                        found.facts.entry(column).or_default().insert(value.to_owned());
-                    }
-                }
+                found.note(
+                    (who.owner.to_string(), who.rule.clone(), who.evidence.clone(), currency),
+                    (rows::cost(batch, ground.cost, row), 1),
+                    day,
+                    |column| text(batch, column, row),
+                );
             }
             Ok(())
-        });
-        read.map_err(problem)?;
+        })?;
     }
-    Ok(found)
+    Ok(())
 }
 
 fn steps(

@@ -8,7 +8,7 @@ use leap_terms::{Money, Period, TeamId};
 use leap_web::site::Problem;
 use leap_web::site::model::{Block, Cell, Chart, Column, Link, Page, Row, Table};
 
-use super::ground::{Ground, NONE};
+use super::ground::{Ground, NONE, Split};
 use super::measures::Measured;
 use super::words::{self, amount, capital, cents, headline, share_cell, short, signed};
 
@@ -47,16 +47,18 @@ pub(super) fn page(ground: &Ground, unit: &str) -> Result<Page, Problem> {
         ..Page::default()
     };
     let compares = ground.whole(ground.period) && ground.whole(before) && !(earlier.is_zero() && total.is_zero());
-    let bridge = if compares { ground.bridge(before, under)? } else { None };
+    let split = if compares { ground.bridge(before, under)? } else { Split::None };
+    let bridge = split.known();
     let delta = ground.deltas(total, earlier, last_year);
     let measured = Measured::of(ground, under, [(ground.period, total), (before, earlier), (year, last_year)])?;
-    let why = bridge.as_ref().map_or_else(String::new, |bridge| sentence(bridge, before));
-    page.blocks.push(measured.headline(&why, bridge.as_ref()).unwrap_or_else(|| Block::Headline {
+    let why = bridge.map_or_else(String::new, |bridge| sentence(bridge, before));
+    page.blocks.push(measured.headline(&why, bridge).unwrap_or_else(|| Block::Headline {
         figure: headline(total, rows(&[])),
         unit: format!("{} {}", ground.currency, ground.cost.word()),
         delta,
         say: why,
     }));
+    page.blocks.extend(split.notice());
     if total.is_zero() && earlier.is_zero() {
         page.blocks.push(Block::Nothing(
             format!("{name} owns nothing in {}.", ground.period),
@@ -106,7 +108,7 @@ pub(super) fn page(ground: &Ground, unit: &str) -> Result<Page, Problem> {
         say: "A name goes to Explore; a figure to the charges that make it.".to_owned(),
         blocks: vec![Block::Table(services)],
     });
-    if let Some(bridge) = &bridge {
+    if let Some(bridge) = bridge {
         page.blocks.push(changed(ground, bridge, before, Some(unit)));
     }
     page.blocks.push(resources(ground, &id, total)?);
