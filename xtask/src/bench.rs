@@ -8,21 +8,22 @@ use crate::{cargo, root, run};
 fn rows_argument(rest: &[&str]) -> Result<u64, String> {
     match rest {
         [] => Ok(10_000_000),
-        ["--rows", text] => {
-            let (digits, factor) = match text.strip_suffix(['m', 'M']) {
-                Some(digits) => (digits, 1_000_000),
-                None => match text.strip_suffix(['k', 'K']) {
-                    Some(digits) => (digits, 1_000),
-                    None => (*text, 1),
-                },
-            };
-            digits
-                .parse::<u64>()
-                .map(|count| count * factor)
-                .map_err(|_| format!("'{text}' is no number of rows such as 10m"))
-        }
+        ["--rows", text] => count(text),
         _ => Err("usage: cargo xtask bench intake [--rows 10m]".to_owned()),
     }
+}
+
+/// `10m`, `500k`, `1000`.
+pub(crate) fn count(text: &str) -> Result<u64, String> {
+    let (digits, factor) = match text.strip_suffix(['m', 'M']) {
+        Some(digits) => (digits, 1_000_000),
+        None => match text.strip_suffix(['k', 'K']) {
+            Some(digits) => (digits, 1_000),
+            None => (text, 1),
+        },
+    };
+    let count = digits.parse::<u64>().map(|count| count * factor);
+    count.map_err(|_| format!("'{text}' is no number of rows such as 10m"))
 }
 
 /// Python with DuckDB, in an environment of its own below `target/`.

@@ -12,6 +12,7 @@
 //! cargo xtask bench money     the lake's candidates for money
 //! cargo xtask bench latency   spans a second, bytes, milliseconds of latency, each beside its aim
 //! cargo xtask bench server    traces into the running server for a minute, beside its aims
+//! cargo xtask bench site      pages over a year of 100 million charges: time, weight, first paint
 //! cargo xtask bench restate   what a reorg or a rule dated back costs, beside attributing everything
 //! cargo xtask fuzz TARGET     fuzz one parser (needs cargo-fuzz and a nightly toolchain)
 //! ```
@@ -22,6 +23,7 @@ mod bench;
 mod bench_latency;
 mod bench_restate;
 mod bench_server;
+mod bench_site;
 mod packages;
 mod site;
 mod tidy;
@@ -41,11 +43,12 @@ fn main() -> ExitCode {
         ["bench", "money"] => bench::money(),
         ["bench", "latency", rest @ ..] => bench_latency::latency(rest),
         ["bench", "server", rest @ ..] => bench_server::server(rest),
+        ["bench", "site", rest @ ..] => bench_site::site(rest),
         ["bench", "restate"] => bench_restate::restate(),
         ["fuzz", target, rest @ ..] => fuzz(target, rest),
         _ => {
             eprintln!(
-                "usage: cargo xtask demo | test [NAME | site] | assets | tidy | bench intake [--rows 10m] | bench money | bench latency [PART] | bench server [SECONDS [SPANS_A_SECOND]] | bench restate | fuzz TARGET"
+                "usage: cargo xtask demo | test [NAME | site] | assets | tidy | bench intake [--rows 10m] | bench money | bench latency [PART] | bench server [SECONDS [SPANS_A_SECOND]] | bench restate | bench site [--charges 100m] [--keep DIR] [--dev] | fuzz TARGET"
             );
             return ExitCode::from(2);
         }

@@ -51,7 +51,7 @@ pub(crate) fn site_if_possible() -> Result<(), String> {
     }
 }
 
-fn missing() -> Option<&'static str> {
+pub(crate) fn missing() -> Option<&'static str> {
     let needs = [
         (packages::has_node(), "Node.js 20"),
         (packages::has_npm(), "npm"),
@@ -101,7 +101,7 @@ fn test(rest: &[&str]) -> Result<(), String> {
 }
 
 /// Installs what the scripts need beside them, once for each lock file.
-fn install(scripts: &Path) -> Result<(), String> {
+pub(crate) fn install(scripts: &Path) -> Result<(), String> {
     let lock = fs::read(scripts.join("package-lock.json")).map_err(|error| format!("package-lock.json: {error}"))?;
     let stamp = scripts.join("node_modules/.leap-stamp");
     if fs::read(&stamp).is_ok_and(|made_of| made_of == lock) {
@@ -112,7 +112,7 @@ fn install(scripts: &Path) -> Result<(), String> {
 }
 
 /// Runs a script; its last line says what it found, and stands in the problem too where it fails.
-fn node(scripts: &Path, script: &str, words: &[&str]) -> Result<String, String> {
+pub(crate) fn node(scripts: &Path, script: &str, words: &[&str]) -> Result<String, String> {
     eprintln!("xtask: node {script}");
     let mut command = Command::new("node");
     command.arg(script).args(words).current_dir(scripts).stdin(Stdio::null()).stderr(Stdio::inherit());
@@ -127,15 +127,15 @@ fn node(scripts: &Path, script: &str, words: &[&str]) -> Result<String, String> 
 }
 
 /// `leap serve` with any free ports.
-struct Server {
-    child: Child,
+pub(crate) struct Server {
+    pub(crate) child: Child,
     /// `http://127.0.0.1:PORT`.
-    address: String,
+    pub(crate) address: String,
     log: PathBuf,
 }
 
 impl Server {
-    fn start(leap: &Path, home: &Path, log: PathBuf) -> Result<Server, String> {
+    pub(crate) fn start(leap: &Path, home: &Path, log: PathBuf) -> Result<Server, String> {
         let file = File::create(&log).map_err(|error| format!("could not make {}: {error}", log.display()))?;
         let mut command = Command::new(leap);
         command.arg("--home").arg(home).arg("serve");
@@ -164,7 +164,7 @@ impl Server {
     }
 
     /// Stops it as a service manager would; it must end well.
-    fn stop(&mut self) -> Result<(), String> {
+    pub(crate) fn stop(&mut self) -> Result<(), String> {
         run(Command::new("kill").args(["-TERM", &self.child.id().to_string()]))?;
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {

@@ -944,6 +944,9 @@ pub(crate) struct SampleArgs {
     /// Rows of a benchmark bill; without it, a sample company.
     #[arg(long)]
     pub(crate) rows: Option<usize>,
+    /// The month of a benchmark bill. Default: 2026-09.
+    #[arg(long, requires = "rows")]
+    pub(crate) month: Option<leap_terms::Month>,
     /// csv-gz, csv, csv-zst or parquet.
     #[arg(long, default_value = "parquet")]
     pub(crate) container: String,

@@ -241,8 +241,14 @@ pub(crate) fn sample(args: &SampleArgs) -> Result<(), Failure> {
     std::fs::create_dir_all(&args.dir).map_err(|error| failed("make", &args.dir, &error))?;
     match args.rows {
         Some(rows) => {
-            let made = company::bench_bill(rows, args.seed, &args.dir, container)
-                .map_err(|error| failed("make a bill in", &args.dir, &error))?;
+            let made = company::bench_bill(
+                rows,
+                args.seed,
+                args.month.unwrap_or_else(company::bench_month),
+                &args.dir,
+                container,
+            )
+            .map_err(|error| failed("make a bill in", &args.dir, &error))?;
             emit(&format!("{} rows in {} files, billed {}\n", made.rows, made.files.len(), made.totals.billed))
         }
         None => {

@@ -1,7 +1,7 @@
 //! Large bills for benchmarks: millions of FOCUS 1.0 rows of 38 columns, streamed to files by all cores.
 //!
 //! ```text
-//! bench_bill(10_000_000, 1, "bench", Container::Parquet)  →  bench/part-00001.parquet … and bench/truth.json
+//! bench_bill(10_000_000, 1, bench_month(), "bench", Container::Parquet)  →  bench/part-00001.parquet … and bench/truth.json
 //! ```
 //!
 //! One month, 2,000 accounts, 60 services, one resource in seven rows, 1 % corrections, a third of the rows free. No
@@ -153,7 +153,7 @@ const WORD_LIST: [&str; 11] = [
 ];
 
 impl World {
-    fn new(rows: usize, seed: u64) -> World {
+    fn new(rows: usize, seed: u64, month: Month) -> World {
         let mut random = Random::fork(seed, &[9]);
         let accounts: Vec<String> = (0..ACCOUNTS).map(|_| format!("{:012}", random.below(1_000_000_000_000))).collect();
         let account_names =
@@ -228,7 +228,7 @@ impl World {
             prices,
             meter_service,
             meter_region,
-            month: Month::new(2026, 9).expect("September is a month"),
+            month,
             columns: columns(),
             resources: (rows as u64 / 7).max(1_000),
         }
@@ -346,18 +346,25 @@ fn columns() -> Vec<(&'static str, Source)> {
     ]
 }
 
-/// Writes a bill of so many rows into `dir`, in parts of a million, with all cores.
+/// The month of a bill where no other is asked for.
+pub fn bench_month() -> Month {
+    Month::new(2026, 9).expect("September is a month")
+}
+
+/// Writes a bill of one month and so many rows into `dir`, in parts of a million, with all cores. Bills of several months with
+/// one seed have the same accounts, tags and meters, and other charges.
 ///
 /// # Errors
 /// What the file system says.
-pub fn bench_bill(rows: usize, seed: u64, dir: &Path, container: Container) -> io::Result<BenchBill> {
+pub fn bench_bill(rows: usize, seed: u64, month: Month, dir: &Path, container: Container) -> io::Result<BenchBill> {
     fs::create_dir_all(dir)?;
-    let world = World::new(rows, seed);
+    let world = World::new(rows, seed, month);
+    let apart = (month.first_day().days() - bench_month().first_day().days()).unsigned_abs();
     let parts = rows.div_ceil(ROWS_PER_PART).max(1);
     let done = in_parallel(parts, |part| {
         let path = dir.join(format!("part-{:05}.{}", part + 1, container.extension()));
         let rows = (rows - part * ROWS_PER_PART).min(ROWS_PER_PART);
-        let random = Random::fork(seed, &[10, part as u64]);
+        let random = Random::fork(seed, &[10, part as u64 + (u64::from(apart) << 32)]);
         let sums = match container {
             Container::Parquet => write_parquet_part(&world, &path, rows, random, part, parts)?,
             Container::CsvGz | Container::Csv | Container::CsvZst => {
@@ -590,8 +597,8 @@ mod tests {
     #[test]
     fn both_containers_hold_the_same_rows_and_the_truth_is_their_sum() {
         let folder = tempfile::tempdir().unwrap();
-        let csv = bench_bill(3_000, 5, &folder.path().join("csv"), Container::Csv).unwrap();
-        let parquet = bench_bill(3_000, 5, &folder.path().join("parquet"), Container::Parquet).unwrap();
+        let csv = bench_bill(3_000, 5, bench_month(), &folder.path().join("csv"), Container::Csv).unwrap();
+        let parquet = bench_bill(3_000, 5, bench_month(), &folder.path().join("parquet"), Container::Parquet).unwrap();
         assert_eq!(csv.totals, parquet.totals);
         let text = fs::read_to_string(&csv.files[0]).unwrap();
         assert_eq!(text.lines().count(), 3_001);

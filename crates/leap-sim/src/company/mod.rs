@@ -45,7 +45,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use leap_terms::focus::FocusVersion;
 use leap_terms::{Day, Money, Month};
 
-pub use bench::{BenchBill, bench_bill};
+pub use bench::{BenchBill, bench_bill, bench_month};
 pub use catalog::Cloud;
 pub use delivery::{DeliveryMade, Stage};
 pub use file::Container;

@@ -25,8 +25,7 @@ mod words;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use leap_terms::Reach;
-
+use leap_terms::{CostKind, Reach};
 use leap_web::site::{Answer, Ask, Credential, Done, Entry, Person, Problem, Route, Site};
 use tokio::runtime::Handle;
 
@@ -41,6 +40,9 @@ use views::{Generation, State, Views};
 
 /// The pages that are made before readers see a new snapshot.
 const FIRST: [&[&str]; 5] = [&[], &["explore"], &["coverage"], &["org"], &["pools"]];
+
+/// Slices that are packed before somebody asks for them.
+const SLICES: usize = 100;
 
 /// The pages of a home.
 #[derive(Clone)]
@@ -75,6 +77,16 @@ impl Pages {
             let cached = self.view_of(generation, &Reach::Everything, &ask);
             if let Err(problem) = cached.and_then(|cached| self.made(&cached, &person, &ask)) {
                 tracing::debug!("a page was not made ready: {problem:?}");
+            }
+        }
+        // Trends of units read all months of a year, the newest first.
+        let Ok(cached) = self.view_of(generation, &Reach::Everything, &Ask::default()) else { return };
+        let open = crate::world::published(&self.home);
+        let mut slices: Vec<_> = cached.view.sliced().iter().map(|(_, slice)| slice).collect();
+        slices.sort_by_key(|slice| std::cmp::Reverse(slice.scope.billing_period));
+        for slice in slices.into_iter().take(SLICES) {
+            if let Err(failure) = crate::packs::folded(&self.home, slice, CostKind::Effective, &open) {
+                tracing::warn!("a pack was not made ready: {}", failure.message);
             }
         }
     }

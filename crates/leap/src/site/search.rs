@@ -1,6 +1,8 @@
 //! Search: where is a thing whose name somebody knows? Units by any name that they had, services, resources, rules, pools,
 //! sources and pages; figures are not searched.
 
+use std::collections::BTreeSet;
+
 use leap_orient::reading::spend::SpendRow;
 use leap_terms::TeamId;
 use leap_web::site::Problem;
@@ -8,7 +10,9 @@ use leap_web::site::model::{Block, Cell, Column, Field, Filters, Link, Page, Row
 use serde_json::json;
 
 use super::ground::Ground;
-use super::parameter;
+use super::{failed, parameter};
+use crate::packs;
+use crate::world::published;
 
 /// Results of a page.
 const SHOWN: usize = 50;
@@ -88,6 +92,14 @@ fn find(ground: &Ground, text: &str, kind: Option<&str>) -> Result<Vec<Hit>, Pro
         if !takes(one) || (one == "resource" && wanted.chars().count() < 3) {
             continue;
         }
+        // Packs know names, not who may see them.
+        if one == "resource"
+            && ground.view().reach().is_everything()
+            && let Some(found) = resources(ground, &wanted)?
+        {
+            hits.extend(found);
+            continue;
+        }
         let rows = ground.spent_in_all(by, None, None, ground.period)?;
         hits.extend(rows.0.iter().filter_map(|row| named(ground, row, one, &wanted)));
     }
@@ -117,6 +129,40 @@ fn find(ground: &Ground, text: &str, kind: Option<&str>) -> Result<Vec<Hit>, Pro
     hits.sort_by(|a, b| (a.rank, a.kind, &a.title, &a.href).cmp(&(b.rank, b.kind, &b.title, &b.href)));
     hits.dedup_by(|a, b| a.href == b.href);
     Ok(hits)
+}
+
+/// The resources that fit best, straight from packs: there may be millions. None where a slice is too large to be packed.
+fn resources(ground: &Ground, wanted: &str) -> Result<Option<Vec<Hit>>, Problem> {
+    let open = published(ground.home);
+    let mut best = BTreeSet::<(u8, String)>::new();
+    for (_, slice) in ground.view().sliced() {
+        if !ground.basis.may_cover(ground.period, &slice.scope, slice.first_day, slice.last_day) {
+            continue;
+        }
+        let pack = packs::pack(ground.home, slice, ground.cost, &open).map_err(|failure| failed(&failure))?;
+        let Some(pack) = pack else { return Ok(None) };
+        for id in pack.resource_ids().filter(|id| may_contain(id, wanted)) {
+            let Some(rank) = rank(id, wanted) else { continue };
+            let worst = best.last().filter(|_| best.len() > SHOWN);
+            if worst.is_none_or(|(known, text)| (rank, id) < (*known, text.as_str())) {
+                best.insert((rank, id.to_owned()));
+                if best.len() > SHOWN + 1 {
+                    best.pop_last();
+                }
+            }
+        }
+    }
+    let hit = |(rank, id): (u8, String)| {
+        let href = ground.to(&["resource"], &[("id", &id)]);
+        Hit { rank, kind: "resource", title: id, hint: "resource".to_owned(), href }
+    };
+    Ok(Some(best.into_iter().map(hit).collect()))
+}
+
+/// False where a text surely does not contain another in whatever case of letters; no copy is made of it.
+fn may_contain(text: &str, wanted: &str) -> bool {
+    let (text, wanted) = (text.as_bytes(), wanted.as_bytes());
+    !text.is_ascii() || text.windows(wanted.len().max(1)).any(|part| part.eq_ignore_ascii_case(wanted))
 }
 
 fn named(ground: &Ground, row: &SpendRow, kind: &'static str, wanted: &str) -> Option<Hit> {
@@ -191,7 +237,10 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
         return Ok(page);
     }
     let hits = find(ground, text, chosen)?;
-    page.sub = format!("\u{201c}{text}\u{201d}: {} of {} results", hits.len().min(SHOWN), hits.len());
+    page.sub = match hits.len() {
+        all if all > SHOWN => format!("\u{201c}{text}\u{201d}: the best {SHOWN} results"),
+        all => format!("\u{201c}{text}\u{201d}: {all} results"),
+    };
     if hits.is_empty() {
         let near = ground.view().head().org.nearest(text).filter(|_| ground.view().reach().is_everything());
         let id = near.and_then(|near| TeamId::new(&near).ok());

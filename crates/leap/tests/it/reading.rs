@@ -189,19 +189,22 @@ fn a_backup_is_a_home_of_its_own() {
 #[test]
 fn a_flipped_bit_in_the_lake_is_noticed_before_a_figure_is_shown() {
     let home = home();
-    let cube = std::process::Command::new("find")
-        .arg(home.path("home/lake/cube"))
-        .args(["-name", "*.parquet"])
-        .output()
-        .unwrap();
-    let path = String::from_utf8(cube.stdout).unwrap().lines().next().unwrap().to_owned();
-    let mut bytes = std::fs::read(&path).unwrap();
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    std::fs::write(&path, bytes).unwrap();
-    let ran = home.run(&["spend", "--period", "2026"]);
-    assert_eq!(ran.code, 1, "{}", ran.out);
-    assert!(ran.err.contains("cube/"), "{}", ran.err);
+    // What a question reads: days by owner, or the cube.
+    for (table, by) in [("cube", "service"), ("daily", "team")] {
+        let found = std::process::Command::new("find")
+            .arg(home.path(&format!("home/lake/{table}")))
+            .args(["-name", "*.parquet"])
+            .output()
+            .unwrap();
+        let path = String::from_utf8(found.stdout).unwrap().lines().next().unwrap().to_owned();
+        let mut bytes = std::fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        let ran = home.run(&["spend", "--by", by, "--period", "2026"]);
+        assert_eq!(ran.code, 1, "{}", ran.out);
+        assert!(ran.err.contains(&format!("{table}/")), "{}", ran.err);
+    }
     let ran = home.run(&["doctor"]);
     assert_eq!(ran.code, 4, "{}{}", ran.out, ran.err);
 }

@@ -476,3 +476,54 @@ fn no_text_of_a_bill_is_ever_markup_or_a_formula() {
     assert!(csv.contains("'=cmd|"), "{csv}");
     assert!(!csv.lines().flat_map(|line| line.split(',')).any(|cell| cell.starts_with('=')), "{csv}");
 }
+
+/// What a page says while the split of a change is worked out.
+const COMING: &str = "being worked out from the charges";
+
+/// Asks until the page says what is waited for.
+fn awaited(site: &Site, path: &str, said: impl Fn(&str) -> bool) -> String {
+    let begun = std::time::Instant::now();
+    while begun.elapsed().as_secs() < 120 {
+        let page = site.page(path);
+        if said(&page) {
+            return page;
+        }
+        std::thread::yield_now();
+    }
+    panic!("{path} does not say it within two minutes")
+}
+
+#[test]
+fn a_large_snapshot_takes_the_place_of_the_one_before_and_pages_say_the_same_as_small_ones() {
+    let whole_months = || {
+        let home = home();
+        let june = [("2026-06-01", "i-1", "a", "70.25"), ("2026-06-30", "i-2", "b", "10")];
+        home.ingest(&home.write("2026-06.csv", &bill("2026-06", &june)));
+        home
+    };
+    let large = whole_months();
+    large.write("home/leap.toml", "[serve]\nready_rows = 0\n");
+    let site = Site::start(&large);
+    let small = whole_months();
+    let plain = Site::start(&small);
+    // Here everything is large: the split comes later, and then says what a small home says at once.
+    let page = awaited(&site, "/?period=2026-08", |page| !page.contains(COMING));
+    let at_once = plain.page("/?period=2026-08");
+    assert!(at_once.contains(" since 2026-07: ") && !at_once.contains(COMING), "{at_once}");
+    let sentence = |page: &str| {
+        let start = page.find(" since 2026-07: ").expect("the sentence");
+        page[start..].split('<').next().unwrap_or_default().to_owned()
+    };
+    assert_eq!(sentence(&page), sentence(&at_once));
+    assert!(!awaited(&site, "/team/a?period=2026-08", |page| !page.contains(COMING)).contains(COMING));
+
+    // A new snapshot: readers see one or the other, whole, and soon the new one.
+    let before = site.page("/explore?by=team&period=2026-08");
+    assert!(!before.contains("Team C"), "{before}");
+    large.ingest(&large.write("2026-08b.csv", &bill("2026-09", &[("2026-09-10", "i-9", "b", "7.125")])));
+    let after = awaited(&site, "/explore?by=team&period=2026-09", |page| page.contains("7.1"));
+    assert!(after.contains("Team B"), "{after}");
+    let august = rows(&site, "/explore?by=team&period=2026-08", "by", "Team", "2026-08");
+    assert_eq!(august, rows(&plain, "/explore?by=team&period=2026-08", "by", "Team", "2026-08"));
+    assert_eq!(site.stop().0, Some(0));
+}
