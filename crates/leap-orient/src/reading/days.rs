@@ -40,11 +40,47 @@ pub struct DayRow {
     pub rows: u64,
 }
 
+/// The days of one owner in one calendar month, added up.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct MonthRows {
+    /// The first of them.
+    pub(crate) first: Day,
+    /// The last of them.
+    pub(crate) last: Day,
+    /// Where they stand among the owner's days.
+    pub(crate) days: std::ops::Range<usize>,
+    /// One row per currency, as of the first day.
+    pub(crate) sums: Vec<DayRow>,
+}
+
 /// Days by owner.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct OwnerDays {
     currencies: Vec<Currency>,
     all: Vec<(Who, Vec<DayRow>)>,
+    /// Per owner: its months.
+    months: Vec<Vec<MonthRows>>,
+}
+
+/// The months of days that ascend.
+fn months(rows: &[DayRow]) -> Vec<MonthRows> {
+    let mut months: Vec<MonthRows> = Vec::new();
+    for (at, row) in rows.iter().enumerate() {
+        match months.last_mut() {
+            Some(month) if month.first.month() == row.day.month() => {
+                (month.last, month.days.end) = (row.day, at + 1);
+                match month.sums.iter_mut().find(|sum| sum.currency == row.currency) {
+                    Some(sum) => {
+                        sum.costs += row.costs;
+                        sum.rows += row.rows;
+                    }
+                    None => month.sums.push(DayRow { day: month.first, ..*row }),
+                }
+            }
+            _ => months.push(MonthRows { first: row.day, last: row.day, days: at..at + 1, sums: vec![*row] }),
+        }
+    }
+    months
 }
 
 /// Adds up [`OwnerDays`].
@@ -164,7 +200,8 @@ impl DaysBuilder {
             rows.sort_unstable_by_key(|row| (row.day, row.currency));
             rows.shrink_to_fit();
         }
-        OwnerDays { currencies: self.currencies, all }
+        let months = all.iter().map(|(_, rows)| months(rows)).collect();
+        OwnerDays { currencies: self.currencies, all, months }
     }
 }
 
@@ -172,6 +209,11 @@ impl OwnerDays {
     /// Owners in order, each with its days, ascending.
     pub fn all(&self) -> impl Iterator<Item = (&Who, &[DayRow])> {
         self.all.iter().map(|(who, rows)| (who, rows.as_slice()))
+    }
+
+    /// Owners in order, each with its days and their months.
+    pub(crate) fn by_month(&self) -> impl Iterator<Item = (&Who, &[DayRow], &[MonthRows])> {
+        self.all.iter().zip(&self.months).map(|((who, rows), months)| (who, rows.as_slice(), months.as_slice()))
     }
 
     /// The currency of a row.
@@ -182,7 +224,10 @@ impl OwnerDays {
     /// Memory that it takes, in bytes, about.
     pub fn bytes(&self) -> usize {
         let rows: usize = self.all.iter().map(|(_, rows)| rows.capacity()).sum();
-        rows * size_of::<DayRow>() + self.all.len() * (size_of::<(Who, Vec<DayRow>)>() + 64)
+        let months: usize = self.months.iter().map(Vec::len).sum();
+        rows * size_of::<DayRow>()
+            + months * size_of::<(MonthRows, DayRow)>()
+            + self.all.len() * (size_of::<(Who, Vec<DayRow>)>() + 64)
     }
 }
 

@@ -44,14 +44,23 @@ impl Spend<'_> {
         let mut currencies: Vec<(Currency, u32)> = Vec::new();
         let mut pending = Pending { group: Vec::new(), amount: Exact::ZERO, rows: 0 };
         let mut group: Vec<u32> = Vec::new();
-        for (who, rows) in days.all() {
+        let by_day = self.query.by.iter().any(|named| named.dimension == Dimension::Day);
+        let epoch = |day: Day| reader.org().epoch(reader.day_of_tree(day));
+        for (who, rows, months) in days.by_month() {
             // The tree in which the owner is shown, and what of the group follows from it; none where it is not asked for.
             let mut shown: Option<(usize, Option<Vec<u32>>)> = None;
+            let rows = months.iter().flat_map(|month| {
+                let whole = basis == Basis::Invoiced || (period.contains(month.first) && period.contains(month.last));
+                match whole && !by_day && epoch(month.first) == epoch(month.last) {
+                    true => month.sums.as_slice(),
+                    false => &rows[month.days.clone()],
+                }
+            });
             for row in rows {
                 if basis == Basis::Incurred && !period.contains(row.day) {
                     continue;
                 }
-                let epoch = reader.org().epoch(reader.day_of_tree(row.day));
+                let epoch = epoch(row.day);
                 if shown.as_ref().is_none_or(|(known, _)| *known != epoch) {
                     shown = Some((epoch, self.owner_part(who, source, row.day, reader)));
                 }
