@@ -233,12 +233,7 @@ impl Found {
 }
 
 /// The same from the charges of slices that are too large to be packed.
-fn read_charges(
-    ground: &Ground,
-    id: &str,
-    layered: &[(usize, Slice)],
-    found: &mut Found,
-) -> Result<(), Failure> {
+fn read_charges(ground: &Ground, id: &str, layered: &[(usize, Slice)], found: &mut Found) -> Result<(), Failure> {
     let open = published(ground.home);
     let view = ground.view();
     let readers = view.readers();
