@@ -21,7 +21,7 @@ const LISTED: usize = 12;
 
 const KINDS: [&str; 8] = ["unit", "team", "service", "resource", "rule", "pool", "source", "page"];
 
-const PAGES: [(&str, &[&str]); 10] = [
+const PAGES: [(&str, &[&str]); 11] = [
     ("Charter", &[]),
     ("Explore", &["explore"]),
     ("Coverage", &["coverage"]),

@@ -93,7 +93,7 @@ pub(super) fn page(ground: &Ground, unit: &str) -> Result<Page, Problem> {
         ));
     }
     page.blocks.push(Block::Facts(facts));
-    page.blocks.extend(measured.of_team(bridge.as_ref()));
+    page.blocks.extend(measured.of_team(bridge));
     if let Some(children) = children(ground, &id, total)? {
         page.blocks.push(Block::Section {
             title: "Units below".to_owned(),
