@@ -272,7 +272,7 @@ impl Spend<'_> {
                 let mut add = |at: usize| {
                     let key = pack.key[at] as usize;
                     let day = pack.day.get(at) as usize;
-                    if !every && !(range.contains(&day) && covered[day]) {
+                    if !(every || range.contains(&day) && covered[day]) {
                         return;
                     }
                     let resource = pack.resource.get(at).copied().unwrap_or(NO_RESOURCE);
