@@ -75,8 +75,8 @@ pub(crate) async fn traces_are_live_until_replaced_and_their_logs_are_remembered
     });
     first.table_versions.insert(Table::Tails, 4);
     assert_eq!(book.publish_traces(&first).await.unwrap(), 1);
-    assert_eq!(book.publish_traces(&change(1, 2, &[two.clone()], &[])).await.unwrap(), 2);
-    assert_eq!(book.publish_traces(&change(2, 3, &[both.clone()], &[&one, &two])).await.unwrap(), 3);
+    assert_eq!(book.publish_traces(&change(1, 2, std::slice::from_ref(&two), &[])).await.unwrap(), 2);
+    assert_eq!(book.publish_traces(&change(2, 3, std::slice::from_ref(&both), &[&one, &two])).await.unwrap(), 3);
 
     // Tables that a change does not name keep their version.
     let versions: BTreeMap<Table, i64> = [(Table::Requests, 2), (Table::Tails, 4)].into();
@@ -125,10 +125,10 @@ pub(crate) async fn replaced_files_of_a_stream_are_forgotten_after_their_time(da
     let [one, two, three] = ["one", "two", "three"].map(|name| file(Table::Requests, "otlp", name, 1));
     let own = file(Table::Requests, "traces", "own", 1);
     book.publish_traces(&change(0, 1, &[one.clone(), own.clone()], &[])).await.unwrap();
-    book.publish_traces(&change(1, 10, &[two.clone()], &[&one, &own])).await.unwrap();
+    book.publish_traces(&change(1, 10, std::slice::from_ref(&two), &[&one, &own])).await.unwrap();
     // The same rows again have the same path.
-    book.publish_traces(&change(2, 20, &[one.clone()], &[&two])).await.unwrap();
-    book.publish_traces(&change(3, 30, &[three.clone()], &[&one])).await.unwrap();
+    book.publish_traces(&change(2, 20, std::slice::from_ref(&one), &[&two])).await.unwrap();
+    book.publish_traces(&change(3, 30, std::slice::from_ref(&three), &[&one])).await.unwrap();
     let otlp = SourceId::new("otlp").unwrap();
     let forget = async |before: i64, most: u32| {
         let gone = book.forget_trace_files(&otlp, (at(before), at(60)), "ana", most).await.unwrap();
