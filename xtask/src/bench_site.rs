@@ -309,7 +309,7 @@ fn measure(leap: &Path, folder: &Path) -> Result<(), String> {
                 percentile(&others, 95).to_string(),
                 percentile(&again, 50).to_string(),
                 percentile(&again, 95).to_string(),
-                format!("{}.{}", bytes >> 10, (bytes & 1023) * 10 >> 10),
+                format!("{}.{}", bytes >> 10, ((bytes & 1023) * 10) >> 10),
             ],
             if met { "met" } else { "NOT met" },
         );

@@ -43,7 +43,9 @@ pub(super) struct Generation {
 
 /// The views of the state that readers see, and of the one that is being made ready.
 #[derive(Default)]
-pub(super) struct Views(Mutex<(Option<Arc<Generation>>, Option<Arc<Generation>>)>);
+pub(super) struct Views(Mutex<Generations>);
+
+type Generations = (Option<Arc<Generation>>, Option<Arc<Generation>>);
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

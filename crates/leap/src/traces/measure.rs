@@ -212,13 +212,18 @@ pub(crate) struct Measured {
     pub(crate) error_ppm: u64,
 }
 
+/// True for a metric, by its API and name.
+type Wanted<'w> = &'w dyn Fn(&str, &str) -> bool;
+/// True for an hour.
+type OfHour<'w> = &'w dyn Fn(u64) -> bool;
+
 /// What was measured from `from_ns` until `until_ns` by the first of the metrics in the settings that measured these
 /// APIs, as it was known on an instant; `None` where none did.
 pub(crate) async fn measured(
     home: &Home,
     (from_ns, until_ns): (u64, u64),
     known_on: Option<Instant>,
-    (wanted, of_hour): (&dyn Fn(&str, &str) -> bool, &dyn Fn(u64) -> bool),
+    (wanted, of_hour): (Wanted<'_>, OfHour<'_>),
 ) -> Result<Option<Measured>, Failure> {
     let found = home.book.trace_files_of(Table::Histograms, from_ns, until_ns, known_on).await;
     let files = found.map_err(|error| Failure::from_error(&error))?;
