@@ -212,9 +212,9 @@ pub(crate) struct Measured {
     pub(crate) error_ppm: u64,
 }
 
-/// True for a metric, by its API and name.
+/// True for an API that is asked for, by service and operation.
 type Wanted<'w> = &'w dyn Fn(&str, &str) -> bool;
-/// True for an hour.
+/// True for a time (ns since the epoch) in the hours that are asked for.
 type OfHour<'w> = &'w dyn Fn(u64) -> bool;
 
 /// What was measured from `from_ns` until `until_ns` by the first of the metrics in the settings that measured these
