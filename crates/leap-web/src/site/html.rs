@@ -440,7 +440,7 @@ fn filters(form: &Filters) -> Markup {
 /// A form that changes something, or shows first what it would change.
 fn post_form(form: &PostForm) -> Markup {
     html! {
-        form.form method="post" action=(form.to) aria-label=(form.label) {
+        form class=(if form.choices.is_some() { "form wide" } else { "form" }) method="post" action=(form.to) aria-label=(form.label) {
             @for (name, value) in &form.hidden { input type="hidden" name=(name) value=(value); }
             @for input in &form.inputs { (input_of(&form.to, input)) }
             @if let Some(table) = &form.choices { (self::table(table)) }
@@ -463,7 +463,8 @@ fn input_of(to: &str, input: &Input) -> Markup {
                 InputKind::Line => input id=(id) name=(input.name) value=(input.value) required[input.is_required]
                     placeholder=(input.example) spellcheck="false" aria-describedby=[described];,
                 InputKind::Day => input id=(id) name=(input.name) value=(input.value) required[input.is_required]
-                    type="date" aria-describedby=[described];,
+                    placeholder="2026-09-16" pattern="[0-9]{4}-[0-9]{2}-[0-9]{2}" title="A day such as 2026-09-16"
+                    aria-describedby=[described];,
                 InputKind::Text(lines) => textarea id=(id) name=(input.name) rows=(lines) required[input.is_required]
                     placeholder=(input.example) spellcheck="false" aria-describedby=[described] { (input.value) },
                 InputKind::Choice(choices) => select id=(id) name=(input.name) required[input.is_required]
