@@ -199,8 +199,24 @@ pub(super) fn page(ground: &Ground, number: &str) -> Result<Page, Problem> {
     Ok(page)
 }
 
+/// An open one: who made it, or speaks for who did. One that holds: who gives the cost back; what was disputed or assigned
+/// away comes back to somebody who is not asked, so only a steward of the whole company takes that back.
 fn may_withdraw(ground: &Ground, person: &Person, claim: &Claim) -> bool {
-    person.name == claim.actor || speaks_for(ground, person, &claim.to_team)
+    let is_steward = person.may(Deed::Change, &[]);
+    let of_receiver = speaks_for(ground, person, &claim.to_team);
+    let of_giver = matches!(&claim.from_owner, Some(Owner::Team(team)) if speaks_for(ground, person, team));
+    let made = person.name == claim.actor && (of_receiver || of_giver);
+    let is_assigned = claim
+        .events
+        .iter()
+        .any(|event| event.note.as_deref().is_some_and(|note| note.starts_with("assigned in the name")));
+    match (claim.state(), claim.kind) {
+        _ if is_steward => true,
+        (ClaimState::Accepted, ClaimKind::Claim) => of_receiver && !is_assigned,
+        (ClaimState::Accepted, ClaimKind::Dispute) => false,
+        (_, ClaimKind::Claim) => made || of_receiver,
+        (_, ClaimKind::Dispute) => made || of_giver,
+    }
 }
 
 /// The form at a resource: whose is it?
@@ -335,9 +351,29 @@ pub(super) fn make(acting: &Acting<'_>) -> Result<Done, Problem> {
         let message = "is missing: whose it is".to_owned();
         return Err(Problem::Parameter { name: "team".to_owned(), message, without: None });
     };
+    let sees_all = person.rights.reach().is_everything();
+    // Before anything is worked out: what is refused tells nothing.
+    let named = crate::spend::unit_named(ground.view(), team).ok().filter(|team| speaks_for(ground, person, team));
+    let spoken = match consent {
+        Consent::Givers => named.is_some() || sees_all,
+        Consent::Receiver => true,
+        Consent::Steward => person.may(Deed::Change, &[]),
+    };
+    if !spoken {
+        let text = format!("{} does not speak for {team}, and cannot make this {what}.", person.shown);
+        return Err(Problem::Forbidden(text, back()));
+    }
+    if !sees_all && ask.parameters.iter().filter(|(name, _)| name == "resource").count() > 1 {
+        let message = "is one at a time for who does not see the whole company".to_owned();
+        return Err(Problem::Parameter { name: "resource".to_owned(), message, without: None });
+    }
+    let nothing =
+        || Problem::Refused(format!("There is nothing here of which {} could make a {what}.", person.shown), back());
     let lock = acting.lock_if_agreed()?;
-    let draft =
-        acting.run(Draft::of(ground.home, &subject, team, consent)).map_err(|failure| refused(&failure, back()))?;
+    let draft = acting.run(Draft::of(ground.home, &subject, team, consent)).map_err(|failure| {
+        // Who sees a part is told the same whatever the reason is: it would name owners, or days on which there was cost.
+        if sees_all || failure.exit == crate::failure::Exit::TryAgain { refused(&failure, back()) } else { nothing() }
+    })?;
     let moves = draft.moves();
     let reader = ground.view().readers();
     let sees = |owner: &Owner| ground.view().sees(&reader[0], owner, ground.view().day());
@@ -359,6 +395,9 @@ pub(super) fn make(acting: &Acting<'_>) -> Result<Done, Problem> {
     };
     if !may {
         draft.discard().map_err(|failure| failed(&failure))?;
+        if !sees_all && consent == Consent::Receiver {
+            return Err(nothing());
+        }
         let text = match consent {
             Consent::Givers => format!("{} does not speak for {team}, and cannot claim for it.", person.shown),
             Consent::Receiver => format!(
@@ -469,6 +508,10 @@ fn agree(to: &str, mut hidden: Vec<(String, String)>, digest: Digest, button: &s
 /// Refuses an answer of somebody who is not asked, or who made it.
 fn may_answer(ground: &Ground, person: &Person, claim: &Claim, asked: &BTreeSet<TeamId>) -> Result<(), Problem> {
     let back = Some(Link::new("The claim", format!("/claims/{}", claim.number)));
+    if asked.is_empty() && !speaks_for(ground, person, &claim.to_team) {
+        let text = format!("Nobody is asked any more, and {} does not speak for who gets it.", person.shown);
+        return Err(Problem::Forbidden(text, back));
+    }
     if !asked.iter().all(|team| speaks_for(ground, person, team)) {
         let names: Vec<String> = asked.iter().map(|team| ground.name(team.as_str())).collect();
         let text = format!("{} is asked, and {} does not speak for it.", names.join(", "), person.shown);

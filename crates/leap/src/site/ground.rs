@@ -364,6 +364,10 @@ impl<'g> Ground<'g> {
 
     /// Why cost changed since another period, in the currency in question.
     pub(super) fn bridge(&self, before: Period, under: Option<&TeamId>) -> Result<Split, Problem> {
+        // What is compared of before is what the owners of after would have had then: not all of it was theirs to see.
+        if !self.view().reach().is_everything() {
+            return Ok(Split::None);
+        }
         let question = bridge::Question {
             periods: [before, self.period],
             basis: self.basis,

@@ -115,6 +115,15 @@ impl Pages {
 
     fn view_of(&self, generation: &Generation, reach: &Reach, ask: &Ask) -> Result<Arc<Cached>, Problem> {
         let reading = reading(ask)?;
+        // Whose cost is whose is read by the org as it was. Another tree, or that of another time, would show to who sees a
+        // part what stood there then, or stands there now.
+        if !reach.is_everything() {
+            for name in ["org", "as_known_on"] {
+                if ask.get(name).is_some_and(|value| value != "as-was") {
+                    return Err(parameter(ask, name, "is for who sees the whole company"));
+                }
+            }
+        }
         let word = |name: &str| ask.get(name).unwrap_or_default().to_owned();
         let key = [word("org"), word("as_known_on"), word("pools")].join("|");
         let whole = generation.view(&(key.clone(), Reach::Everything), || {

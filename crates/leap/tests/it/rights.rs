@@ -475,6 +475,20 @@ fn claims_are_previewed_agreed_to_and_answered_by_who_is_asked() {
     assert_eq!(done.status, 303, "{}", done.body);
     let spent = home.spend("team", &["--period", "2026-08"]);
     assert!(spent.contains(&("c".to_owned(), "3.375".to_owned())), "{spent:?}");
+    // What is refused tells no owner, and no day; a resource that is not there reads the same.
+    let told =
+        |fields: &str| send(&site, &lea, "/claims/new", &format!("{fields}&team=a&reason=x&effective=2026-08-01"));
+    let there = told("kind=dispute&resource=secret-b");
+    let nowhere = told("kind=dispute&resource=nowhere");
+    assert_eq!((there.status, nowhere.status), (422, 422), "{}", there.body);
+    let plain = |answer: &Answer| answer.body.split("Request").next().unwrap_or_default().to_owned();
+    assert_eq!(plain(&there), plain(&nowhere));
+    assert_eq!(told("kind=assign&resource=secret-b").status, 403);
+    // No other tree shows what stood there once, or stands there now.
+    for way in ["org=as-is", "org=2026-07-01", "as_known_on=2026-11-01"] {
+        let answer = site.ask("GET", &format!("/explore?{way}"), &[("Cookie", lea.as_str())], "");
+        assert_eq!(answer.status, 422, "{way}: {}", answer.body);
+    }
     // Taken back, everything is as it was.
     assert_eq!(send(&site, &lea, "/claims/2/withdraw", "").status, 404, "a claim of others is not there");
     assert_eq!(send(&site, &stu, "/claims/2/withdraw", "").status, 303);
