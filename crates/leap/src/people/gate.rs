@@ -2,7 +2,7 @@
 //!
 //! A session ends 12 hours after it was last used and 7 days after it began; a changed password, a role that was taken and a
 //! person who was shut out end it at once, as every request asks the book. Five wrong passwords for a name, or from an
-//! address, make the next try wait, longer each time; a name waits a minute at most, so that nobody can be locked out by
+//! address beyond this machine, make the next try wait, longer each time; a name waits a minute at most, so that nobody can be locked out by
 //! somebody else.
 
 use std::collections::HashMap;

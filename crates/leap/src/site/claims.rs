@@ -219,6 +219,32 @@ fn may_withdraw(ground: &Ground, person: &Person, claim: &Claim) -> bool {
     }
 }
 
+/// What a claim asks for: how, whose, why, since when.
+pub(super) fn inputs(ground: &Ground, kinds: &[(&str, &str)], team: String) -> Vec<Input> {
+    let line = |name, label: &str, example| Input { name, label: label.to_owned(), example, ..Input::default() };
+    vec![
+        Input {
+            kind: InputKind::Choice(kinds.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()),
+            is_required: true,
+            ..line("kind", "What is wrong", "")
+        },
+        Input {
+            value: team,
+            say: "A team's name or id.".to_owned(),
+            is_required: true,
+            ..line("team", "Whose it is", "payments")
+        },
+        Input { is_required: true, ..line("reason", "Why", "run by us since the move") },
+        line("evidence", "What shows it", "a ticket"),
+        Input {
+            value: ground.period.from().to_string(),
+            kind: InputKind::Day,
+            is_required: true,
+            ..line("effective", "Since", "")
+        },
+    ]
+}
+
 /// The form at a resource: whose is it?
 pub(super) fn form(ground: &Ground, resource: &str) -> Option<Block> {
     let person = ground.person;
@@ -240,40 +266,7 @@ pub(super) fn form(ground: &Ground, resource: &str) -> Option<Block> {
     Some(Block::Form(PostForm {
         to: "/claims/new".to_owned(),
         label: "Whose is it?".to_owned(),
-        inputs: vec![
-            Input {
-                name: "kind",
-                label: "What is wrong".to_owned(),
-                kind: InputKind::Choice(kinds.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()),
-                is_required: true,
-                ..Input::default()
-            },
-            Input {
-                name: "team",
-                label: "Whose it is".to_owned(),
-                value: own,
-                example: "payments",
-                say: "A team's name or id.".to_owned(),
-                is_required: true,
-                ..Input::default()
-            },
-            Input {
-                name: "reason",
-                label: "Why".to_owned(),
-                example: "run by us since the move",
-                is_required: true,
-                ..Input::default()
-            },
-            Input { name: "evidence", label: "What shows it".to_owned(), example: "a ticket", ..Input::default() },
-            Input {
-                name: "effective",
-                label: "Since".to_owned(),
-                value: ground.period.from().to_string(),
-                kind: InputKind::Day,
-                is_required: true,
-                ..Input::default()
-            },
-        ],
+        inputs: inputs(ground, &kinds, own),
         hidden: vec![("resource".to_owned(), resource.to_owned())],
         button: "Show what it would move".to_owned(),
         ..PostForm::default()

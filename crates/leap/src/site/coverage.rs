@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use leap_orient::reading::spend::SpendRow;
 use leap_terms::{Deed, Money, Owner};
 use leap_web::site::Problem;
-use leap_web::site::model::{
-    Block, Cell, Chart, Column, Figure, Input, InputKind, Link, Page, PostForm, Row, Table, Tone,
-};
+use leap_web::site::model::{Block, Cell, Chart, Column, Figure, Link, Page, PostForm, Row, Table, Tone};
 
 use super::failed;
 use super::ground::{Ground, NONE, is_residual};
@@ -346,32 +344,14 @@ fn ticks(ground: &Ground, owners: &[SpendRow]) -> Result<Option<Block>, Problem>
             ])
         })
         .collect();
-    let mut kinds = vec![("claim".to_owned(), "It is ours".to_owned())];
+    let mut kinds = vec![("claim", "Nobody has it: it is ours")];
     if ground.person.may(Deed::Change, &[]) {
-        kinds.push(("assign".to_owned(), "As a steward: it is that team's".to_owned()));
+        kinds.push(("assign", "As a steward: it is that team's"));
     }
     let form = PostForm {
         to: "/claims/new".to_owned(),
         label: "Claim what is ticked".to_owned(),
-        inputs: vec![
-            Input { name: "kind", label: "How".to_owned(), kind: InputKind::Choice(kinds), ..Input::default() },
-            Input {
-                name: "team",
-                label: "Whose it is".to_owned(),
-                example: "payments",
-                is_required: true,
-                ..Input::default()
-            },
-            Input { name: "reason", label: "Why".to_owned(), is_required: true, ..Input::default() },
-            Input {
-                name: "effective",
-                label: "Since".to_owned(),
-                value: ground.period.from().to_string(),
-                kind: InputKind::Day,
-                is_required: true,
-                ..Input::default()
-            },
-        ],
+        inputs: super::claims::inputs(ground, &kinds, String::new()),
         choices: Some(Table {
             id: "t-unowned".to_owned(),
             caption: format!("The largest resources without a team, {}, {}", ground.period, ground.currency),

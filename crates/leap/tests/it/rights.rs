@@ -489,6 +489,16 @@ fn claims_are_previewed_agreed_to_and_answered_by_who_is_asked() {
         let answer = site.ask("GET", &format!("/explore?{way}"), &[("Cookie", lea.as_str())], "");
         assert_eq!(answer.status, 422, "{way}: {}", answer.body);
     }
+    // What somebody gave away on being asked does not come back to them unasked.
+    let dispute = "kind=dispute&resource=i-a&team=b&reason=theirs&effective=2026-08-01";
+    let preview = send(&site, &lea, "/claims/new", dispute);
+    let expect = hidden(&preview.body, "expect");
+    assert_eq!(send(&site, &lea, "/claims/new", &format!("{dispute}&expect={expect}")).status, 303);
+    let expect = hidden(&send(&site, &leo, "/claims/3/accept", "").body, "expect");
+    assert_eq!(send(&site, &leo, "/claims/3/accept", &format!("expect={expect}")).status, 303);
+    assert_eq!(send(&site, &leo, "/claims/3/withdraw", "").status, 403);
+    assert_eq!(send(&site, &lea, "/claims/3/withdraw", "").status, 403);
+    assert_eq!(send(&site, &stu, "/claims/3/withdraw", "").status, 303);
     // Taken back, everything is as it was.
     assert_eq!(send(&site, &lea, "/claims/2/withdraw", "").status, 404, "a claim of others is not there");
     assert_eq!(send(&site, &stu, "/claims/2/withdraw", "").status, 303);
