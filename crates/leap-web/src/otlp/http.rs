@@ -77,6 +77,7 @@ async fn take<I: Intake>(gate: &Gate<I>, signal: Signal, request: Request) -> Re
     let (length, limit) = (length(request.headers()), gate.room.limits.body);
     let checked = if request.method() == axum::http::Method::POST {
         encoding(request.headers())
+            .and_then(|encoding| first_protocol(signal, request.headers()).map(|()| encoding))
             .and_then(|encoding| compression(signal, request.headers()).map(|compression| (encoding, compression)))
             .and_then(|checked| gate.room.admit(length, limit).map(|()| checked))
     } else {
@@ -130,6 +131,22 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Problem> {
     }
 }
 
+/// Remote write names its message in the type. Read as the first protocol, a body of the second would hold nothing at all.
+fn first_protocol(signal: Signal, headers: &HeaderMap) -> Result<(), Problem> {
+    let named = headers.get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let message = named.iter().flat_map(|named| named.split(';').skip(1)).find_map(|part| {
+        let (name, value) = part.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("proto").then(|| value.trim().trim_matches('"').to_owned())
+    });
+    match message {
+        Some(message) if signal == Signal::RemoteWrite && message != "prometheus.WriteRequest" => Err(Problem::new(
+            Kind::Type,
+            format!("{message} is not read; set protobuf_message: prometheus.WriteRequest in remote_write"),
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
 fn compression(signal: Signal, headers: &HeaderMap) -> Result<Compression, Problem> {
     let mut all = headers.get_all(header::CONTENT_ENCODING).iter();
     let (first, second) = (all.next(), all.next());
@@ -140,7 +157,10 @@ fn compression(signal: Signal, headers: &HeaderMap) -> Result<Compression, Probl
         "gzip" | "x-gzip" => Ok(Compression::Gzip),
         "zstd" => Ok(Compression::Zstd),
         "snappy" if signal == Signal::RemoteWrite => Ok(Compression::Snappy),
-        _ => Err(Problem::new(Kind::Type, format!("Content-Encoding is {named}; send gzip, zstd or identity"))),
+        _ => {
+            let known = if signal == Signal::RemoteWrite { "snappy" } else { "gzip, zstd or identity" };
+            Err(Problem::new(Kind::Type, format!("Content-Encoding is {named}; send {known}")))
+        }
     }
 }
 

@@ -3,11 +3,13 @@
 //! - `server`: `leap serve` as a child process, and bodies to send it
 //! - `sdk`: OpenTelemetry's own exporter, over gRPC and HTTP
 //! - `metrics`: histograms that count what traces are a sample of
+//! - `remote_write`: the same from Prometheus
 //! - `kills`: the server killed at dozens of moments while senders push
 //! - here: late spans, memory that is used up, a spool that is torn or damaged, two servers
 
 mod kills;
 mod metrics;
+mod remote_write;
 mod sdk;
 mod server;
 

@@ -15,7 +15,7 @@ const FAST: i64 = -212;
 const SLOW: i64 = -107;
 
 /// A trace of 100 ms that does not say how it was sampled: a sampler kept the slow ones.
-fn slow_trace(number: u64) -> String {
+pub(super) fn slow_trace(number: u64) -> String {
     let spans = [
         ("00000000000000a1", "", "charge-api", 2, 0, 100),
         ("00000000000000b1", "00000000000000a1", "ledger", 2, 20, 60),
@@ -51,7 +51,7 @@ fn send(server: &Server, body: &str) {
 
 /// The report, as soon as the metric counted so many.
 #[track_caller]
-fn measured(home: &Home, requests: u64) -> Value {
+pub(super) fn measured(home: &Home, requests: u64) -> Value {
     let begun = Instant::now();
     loop {
         let ran = home.run(&["latency", "--by", "service", "--format", "json"]);

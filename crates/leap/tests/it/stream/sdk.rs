@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use opentelemetry::metrics::MeterProvider;
 use opentelemetry::trace::{Span, SpanKind, TraceContextExt, Tracer, TracerProvider};
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
+use opentelemetry_otlp::{MetricExporter, Protocol, SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::metrics::{Aggregation, Instrument, SdkMeterProvider, Stream, Temporality};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
+use super::metrics::measured;
 use super::server::{Server, home_with, wait_until};
 use crate::harness::text;
 use crate::latency::MONDAY;
@@ -102,4 +105,67 @@ fn what_the_sdk_sends_over_grpc_and_http_is_what_is_stored_to_the_nanosecond() {
         .collect();
     assert_eq!(found, truth);
     server.stop();
+}
+
+/// A meter of a service whose histograms are exponential, and sent over gRPC.
+fn meter(server: &Server, name: &'static str, temporality: Temporality) -> SdkMeterProvider {
+    let exporter = MetricExporter::builder()
+        .with_tonic()
+        .with_endpoint(format!("http://{}", server.grpc))
+        .with_temporality(temporality)
+        .build();
+    let exponential = |_: &Instrument| {
+        let aggregation =
+            Aggregation::Base2ExponentialHistogram { max_size: 640, max_scale: 20, record_min_max: false };
+        Some(Stream::builder().with_aggregation(aggregation).build().expect("a stream"))
+    };
+    SdkMeterProvider::builder()
+        .with_resource(Resource::builder_empty().with_service_name(name).build())
+        .with_periodic_exporter(exporter.expect("an exporter"))
+        .with_view(exponential)
+        .build()
+}
+
+#[test]
+fn what_the_sdk_counts_over_grpc_is_what_quantiles_are_of() {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let _entered = runtime.enter();
+    for temporality in [Temporality::Delta, Temporality::Cumulative] {
+        let home = home_with("quiet_seconds = 1\nflush_seconds = 0\n");
+        let server = Server::start(&home);
+        let (gateway, ledger) = (Way::Grpc.service(&server, "gateway"), Way::Grpc.service(&server, "ledger"));
+        // The SDK says the time of its histograms itself: the traces are of the same time.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH + Duration::from_millis(MONDAY)).expect("later");
+        let now = u64::try_from(now.as_nanos()).expect("ns");
+        request(&gateway, &ledger, now, 4_000_000_000, (0, 3_000_000_000));
+        for provider in [gateway, ledger] {
+            provider.shutdown().unwrap_or_else(|error| panic!("{temporality:?}: {error}"));
+        }
+        let provider = meter(&server, "gateway", temporality);
+        let histogram = provider.meter("test").f64_histogram("http.server.request.duration").with_unit("s").build();
+        let attributes = [KeyValue::new("http.request.method", "POST"), KeyValue::new("http.route", "/v1/charges")];
+        // 9 ms to 4.009 s, in two tellings.
+        let milliseconds = |number: u64| if number < 9_980 { 9 + number % 50 } else { 3_990 + number - 9_980 };
+        for number in 0..10_000 {
+            histogram.record(milliseconds(number) as f64 / 1_000.0, &attributes);
+            if number == 5_000 {
+                provider.force_flush().unwrap_or_else(|error| panic!("{temporality:?}: {error}"));
+            }
+        }
+        provider.shutdown().unwrap_or_else(|error| panic!("{temporality:?}: {error}"));
+        let answer = measured(&home, 10_000);
+        let (found, error) = (answer["latency_ns"].as_u64().expect("ns"), answer["error_ppm"].as_u64().expect("ppm"));
+        let mut all: Vec<u64> = (0..10_000).map(milliseconds).collect();
+        all.sort_unstable();
+        // p99.9 of 10,000 is the 9,990th.
+        let truth = all[9_989] * 1_000_000;
+        assert!(error > 0 && error < 10_000, "{answer:#}");
+        assert!(
+            found.abs_diff(truth) <= truth / 1_000_000 * error,
+            "{temporality:?}: {truth} within {error} ppm: {answer:#}"
+        );
+        assert_eq!((&answer["sum_ns"], answer["requests"].as_u64()), (&answer["latency_ns"], Some(1)));
+        server.stop();
+    }
 }

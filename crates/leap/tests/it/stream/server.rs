@@ -117,8 +117,8 @@ fn request(address: &str, head: &str, body: &[u8]) -> std::io::Result<Told> {
     stream.write_all(body)?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
-    let answer = String::from_utf8_lossy(&answer).into_owned();
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(broken)?;
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").ok_or_else(broken)?;
+    let (head, body) = (String::from_utf8_lossy(&answer[..end]), &answer[end + 4..]);
     let code = head.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or_else(broken)?;
     let header = |name: &str| {
         head.lines().find_map(|line| {
@@ -129,7 +129,7 @@ fn request(address: &str, head: &str, body: &[u8]) -> std::io::Result<Told> {
     if header("content-length").is_some_and(|length| length != body.len() as u64) {
         return Err(broken());
     }
-    Ok(Told { code, retry_after: header("retry-after"), body: body.to_owned() })
+    Ok(Told { code, retry_after: header("retry-after"), body: String::from_utf8_lossy(body).into_owned() })
 }
 
 /// The requests that a reader sees, each as `leap latency per-request` writes it.
