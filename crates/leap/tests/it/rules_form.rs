@@ -70,7 +70,7 @@ fn what_the_form_applies_is_what_the_command_would_have_applied() {
     assert_eq!(send(&site, &part, HERE, &change).status, 403, "rules are of the whole company");
     let preview = send(&site, &stu, HERE, &change);
     assert_eq!(preview.status, 200, "{}", preview.body);
-    for words in ["Nothing was changed yet", "3.38 USD gets an owner in the billing period 2026-08", "1 of 1 keys"] {
+    for words in ["Nothing was changed yet", "3.38 USD gets an owner in the billing period 2026-08", "1 of 3 keys"] {
         assert!(preview.body.contains(words), "no '{words}' in {}", preview.body);
     }
     assert!(preview.body.contains("data-sum=\"3.375\""), "the moves add up: {}", preview.body);
