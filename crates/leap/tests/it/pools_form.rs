@@ -78,7 +78,8 @@ fn what_is_wrong_stands_below_the_text() {
     let site = Site::start(&home);
     let stu = cookie(&site, "stu");
     let before = home.digest();
-    let hostile = POOLS.replace("steward: c", "steward: \"</textarea><script>x</script>\"").replace("b: 3", "nobody: 3");
+    let hostile =
+        POOLS.replace("steward: c", "steward: \"</textarea><script>x</script>\"").replace("b: 3", "nobody: 3");
     let wrong = send(&site, &stu, "/pools", &fields(&[("text", &hostile)]));
     assert!(wrong.status == 422 && wrong.body.contains("pools.yaml:"), "{}", wrong.body);
     assert!(wrong.body.contains("&lt;/textarea&gt;") && !wrong.body.contains("<script>x"), "{}", wrong.body);
