@@ -98,6 +98,9 @@ pub(super) fn page(ground: &Ground, text: &str) -> Result<Page, Problem> {
             if may_change {
                 page.blocks.extend(change(ground, newest, &difference));
             }
+            if !difference.explained.restatement.lines.is_empty() {
+                page.blocks.push(places(&difference));
+            }
         }
     }
     Ok(page)
@@ -183,16 +186,13 @@ fn told(newest: &Statement, difference: &Difference) -> Block {
             ..Table::default()
         }));
     }
-    if !explained.restatement.lines.is_empty() {
-        blocks.push(places(difference));
-    }
     for note in &explained.notes {
         blocks.push(Block::Notice(Tone::Info, note.clone(), None));
     }
     let say = match (explained.restatement.is_empty(), difference.is_empty) {
         (true, true) => "No figure differs from the statement.".to_owned(),
         (true, false) => "No figure differs from the statement; rates of the month do.".to_owned(),
-        (false, _) => format!("{} effective cost: the sum of the causes.", parts.join(", ")),
+        (false, _) => format!("{} effective cost: the sum of the causes. Below stands whose it is.", parts.join(", ")),
     };
     Block::Section { title: format!("Since statement {}", newest.version), say, blocks }
 }
@@ -225,7 +225,8 @@ fn places(difference: &Difference) -> Block {
     let mut columns: Vec<Column> =
         ["Owner", "Cause", "Place", "Pool", "Currency"].into_iter().map(Column::text).collect();
     columns.extend([Column::undrawn("Effective"), Column::undrawn("Billed")]);
-    Block::Table(Table { id: "t-places".to_owned(), caption, columns, rows: rows.collect(), ..Table::default() })
+    let table = Table { id: "t-places".to_owned(), caption, columns, rows: rows.collect(), ..Table::default() };
+    Block::Section { title: "Whose".to_owned(), say: String::new(), blocks: vec![Block::Table(table)] }
 }
 
 /// The digest of the difference that an approval asks for.

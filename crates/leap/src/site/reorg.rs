@@ -142,6 +142,10 @@ fn editor(typed: &Typed, wrong: Wrong) -> Block {
     })
 }
 
+fn section(title: &str, block: Block) -> Block {
+    Block::Section { title: title.to_owned(), say: String::new(), blocks: vec![block] }
+}
+
 /// `GET /org/plan`.
 pub(super) fn plan_page(ground: &Ground) -> Page {
     Page {
@@ -150,7 +154,7 @@ pub(super) fn plan_page(ground: &Ground) -> Page {
         crumbs: vec![Link::new("Org", ground.to(&["org"], &[])), Link::new("Plan", "")],
         tabs: tabs(ground, "plan"),
         command: Some("leap org plan NEW.yaml --effective DAY".to_owned()),
-        blocks: vec![editor(&Typed::default(), Wrong::default())],
+        blocks: vec![section("The new state of the org", editor(&Typed::default(), Wrong::default()))],
         ..Page::default()
     }
 }
@@ -162,7 +166,7 @@ pub(super) fn plan(acting: &Acting<'_>) -> Result<Done, Problem> {
     let again = |wrong: Wrong, message: String| {
         let mut page = plan_page(ground);
         page.sub = "Nothing was changed".to_owned();
-        page.blocks = vec![editor(&typed, wrong)];
+        page.blocks = vec![section("The new state of the org", editor(&typed, wrong))];
         acting.again(page, Problem::Refused(message, Some(Link::new("Plan a reorg", "/org/plan"))))
     };
     let effective: Option<Day> = match typed.effective.as_str() {
@@ -399,7 +403,7 @@ pub(super) fn plan_asked(ground: &Ground, number: &str) -> Result<Page, Problem>
         Wanted::Plan(plan) => {
             pairs.push(("Plan".to_owned(), Cell::Id(Link::new(plan.number(), ""))));
             page.command = Some(format!("leap org apply {}", plan.number()));
-            page.blocks.push(Block::Pairs(pairs));
+            page.blocks.push(section("Approval", Block::Pairs(pairs)));
             if approval.is_open()
                 && let Err(failure) = plan.still_holds(ground.view().head())
             {
@@ -411,7 +415,7 @@ pub(super) fn plan_asked(ground: &Ground, number: &str) -> Result<Page, Problem>
         }
         Wanted::Revert { reorg, difference } => {
             pairs.push(("Takes back".to_owned(), Cell::Text(format!("reorg {reorg}"))));
-            page.blocks.push(Block::Pairs(pairs));
+            page.blocks.push(section("Approval", Block::Pairs(pairs)));
             if approval.is_open() {
                 match ground.runtime.block_on(RevertDraft::of(ground.home, reorg)) {
                     Err(failure) => page.blocks.push(stale(&failure.message)),

@@ -23,7 +23,12 @@ use super::ground::{Ground, NONE};
 use super::words::amount;
 use super::{coverage, failed};
 use crate::failure::{Exit, Failure};
+use crate::home::Home;
 use crate::ownership::{self, RulesDraft, Source};
+use crate::world::World;
+
+/// What is the matter with rules, by their ids.
+type Standing = BTreeMap<String, FindingKind>;
 
 /// Where all of this is.
 const HERE: &str = "/coverage/rules";
@@ -69,12 +74,17 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
     // What was known once is read; what is changed is the present.
     let may_change = ground.person.may(Deed::Change, &[]) && ground.ask.get("as_known_on").is_none();
     if may_change {
-        page.blocks.push(RULES.editor(&Typed { text, effective, later: String::new() }, Wrong::default(), &days));
+        let typed = Typed { text, effective, later: String::new() };
+        page.blocks.push(section("The rules file", RULES.editor(&typed, Wrong::default(), &days)));
     } else if !text.is_empty() {
-        page.blocks.push(Block::Text(text));
+        page.blocks.push(section("The rules file", Block::Text(text)));
     }
     page.blocks.push(all(ground)?);
     Ok(page)
+}
+
+fn section(title: &str, block: Block) -> Block {
+    Block::Section { title: title.to_owned(), say: String::new(), blocks: vec![block] }
 }
 
 fn owner(outcome: &Outcome) -> String {
@@ -88,14 +98,31 @@ fn owner(outcome: &Outcome) -> String {
     }
 }
 
-/// What is the matter with the rules, kept per snapshot.
-fn standing(ground: &Ground) -> Result<Arc<BTreeMap<String, FindingKind>>, Problem> {
+/// What is the matter with the rules, and the memory of that.
+fn asked(home: &Home, world: &World) -> Result<(Standing, usize), Failure> {
+    let made = ownership::standing(home, world)?;
+    let bytes = made.keys().map(|rule| rule.len() + 64).sum();
+    Ok((made, bytes))
+}
+
+/// What is the matter with the rules, kept per snapshot; `None` while it is worked out from many charges.
+fn standing(ground: &Ground) -> Result<Option<Arc<Standing>>, Problem> {
     let world = ground.view().head();
-    ground.home.kept.get(&format!("standing|{}", world.digest_text()), || {
-        let made = ownership::standing(ground.home, world).map_err(|failure| failed(&failure))?;
-        let bytes = made.keys().map(|rule| rule.len() + 64).sum();
-        Ok((made, bytes))
-    })
+    let key = format!("standing|{}", world.digest_text());
+    let charges: u64 = world.scopes.iter().map(|scope| scope.facts.rows).sum();
+    if charges > ground.home.settings.serve.ready_rows {
+        if let Some(known) = ground.home.kept.known::<Standing>(&key) {
+            return Ok(Some(known));
+        }
+        let (home, cached) = (ground.home.clone(), ground.cached.clone());
+        ground.home.kept.begin(format!("begun|{key}"), move || {
+            if let Err(failure) = home.kept.get(&key, || asked(&home, cached.view.head())) {
+                tracing::warn!("rules could not be asked what they match: {}", failure.message);
+            }
+        });
+        return Ok(None);
+    }
+    ground.home.kept.get(&key, || asked(ground.home, world)).map(Some).map_err(|failure: Failure| failed(&failure))
 }
 
 fn state(finding: Option<&FindingKind>) -> Cell {
@@ -126,6 +153,10 @@ fn all(ground: &Ground) -> Result<Block, Problem> {
         }
     }
     let standing = standing(ground)?;
+    let state = |rule: &str| match &standing {
+        None => Cell::Text("being worked out".to_owned()),
+        Some(standing) => state(standing.get(rule)),
+    };
     let mut told = BTreeSet::new();
     let mut rows = Vec::new();
     for rule in rules.iter().filter(|rule| told.insert(rule.id.as_str())) {
@@ -136,7 +167,7 @@ fn all(ground: &Ground) -> Result<Block, Problem> {
             Cell::Text(rule.when.as_ref().map_or_else(|| "every charge".to_owned(), |when| when.source.clone())),
             Cell::Text(owner(&rule.outcome)),
             amount(cost, ground.rows(&[("rule", id)])),
-            state(standing.get(id)),
+            state(id),
         ]));
     }
     for (rule, cost) in costs.into_iter().filter(|(_, cost)| !cost.is_zero()) {
@@ -189,7 +220,7 @@ pub(super) fn send(acting: &Acting<'_>) -> Result<Done, Problem> {
             tabs: coverage::tabs(ground, "rules"),
             ..Page::default()
         };
-        page.blocks.push(RULES.editor(&typed, wrong, &days));
+        page.blocks.push(section("The rules file", RULES.editor(&typed, wrong, &days)));
         acting.again(page, Problem::Refused(message, Some(Link::new("Rules", HERE))))
     };
     let since = match typed.since(&days) {
