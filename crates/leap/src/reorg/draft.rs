@@ -1,14 +1,15 @@
 //! Plans as the site needs them: made from a text, kept, and applied by somebody else than who made them.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use leap_book::Snapshot;
-use leap_orient::org::propose::Overrides;
+use leap_orient::org::propose::{Overrides, What};
 use leap_orient::org::sources;
 use leap_orient::reading::moves::Move;
-use leap_terms::{Day, Digest, Fault, Month};
+use leap_terms::{Day, Digest, Fault, Month, TeamId};
 
-use super::{Asked, Orphan, Plan, PlannedMove, change_of, check, faults, make, resulting};
+use super::{Asked, Found, Orphan, Plan, PlannedMove, change_of, check, faults, make, resulting};
 use crate::config::Files;
 use crate::failure::Failure;
 use crate::home::{Home, failed};
@@ -91,12 +92,27 @@ impl Plan {
         self.id()
     }
 
-    /// What happens on which day: what it is, to whom, and why it was recognised.
+    /// What happens on which day: what it is, to whom, and why it was recognised. People are counted and not named: how many
+    /// join or leave a unit concerns its cost, who they are does not.
     pub(crate) fn findings(&self) -> Vec<(Day, Vec<[String; 3]>)> {
+        let people = What::Transferred.to_string();
         let steps = self.steps.iter().map(|step| {
-            let found = step.findings.iter();
-            let words = found.map(|one| [one.what.clone(), one.unit.to_string(), one.words.clone()]);
-            (step.reorg.effective, words.collect())
+            let (named, counted): (Vec<&Found>, Vec<&Found>) = step.findings.iter().partition(|one| one.what != people);
+            let mut words: Vec<[String; 3]> =
+                named.into_iter().map(|one| [one.what.clone(), one.unit.to_string(), one.words.clone()]).collect();
+            let mut units = BTreeMap::<&TeamId, u64>::new();
+            for one in counted {
+                *units.entry(&one.unit).or_default() += 1;
+            }
+            words.extend(units.into_iter().map(|(unit, count)| {
+                let who = if count == 1 {
+                    "1 person joins or leaves it".to_owned()
+                } else {
+                    format!("{count} people join or leave it")
+                };
+                [people.clone(), unit.to_string(), who]
+            }));
+            (step.reorg.effective, words)
         });
         steps.collect()
     }

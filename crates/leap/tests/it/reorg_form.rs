@@ -70,7 +70,12 @@ fn what_is_approved_is_what_the_command_would_have_performed_and_it_comes_back_t
 
     let before = home.digest();
     let preview = send(&site, &stu, "/org/plan", &change());
-    for words in ["20.13 USD of direct effective cost changes its place", "the total stays", "acme/b", "dissolve"] {
+    for words in [
+        "20.13 USD of direct effective cost changes its place",
+        "the total stays",
+        "acme/b",
+        "b was merged into a, as declared",
+    ] {
         assert!(preview.body.contains(words), "no '{words}' in {}", preview.body);
     }
     assert!(preview.body.contains("data-sum=\"20.125\""), "{}", preview.body);
@@ -200,4 +205,25 @@ fn who_is_alone_approves_what_they_planned() {
     let done = approve(&site, "", &place);
     assert_eq!(done.status, 303, "{}", done.body);
     assert_eq!(home.spend("team", &[]), [("a".to_owned(), "20.125".to_owned())]);
+}
+
+#[test]
+fn people_are_counted_and_not_named() {
+    let home = home();
+    let site = Site::start(&home);
+    let stu = cookie(&site, "stu");
+    let staff = "employee,manager,cost_centre,team,effective_date
+e-1,,100,Shop,2026-01-01
+e-2,e-1,110,Payments,2026-01-01
+e-3,e-2,110,Payments,2026-01-01
+e-4,e-1,120,Search,2026-01-01
+e-3,e-4,120,Search,2026-07-01
+";
+    let preview = send(&site, &stu, "/org/plan", &fields(&[("text", staff)]));
+    assert_eq!(preview.status, 200, "{}", preview.body);
+    assert!(preview.body.contains("2 people join or leave it"), "{}", preview.body);
+    assert!(preview.body.contains("1 person joins or leaves it"), "{}", preview.body);
+    for name in ["e-3 went", "e-3 joined", "e-1 joined"] {
+        assert!(!preview.body.contains(name), "{name} in {}", preview.body);
+    }
 }
