@@ -31,7 +31,7 @@ use crate::versions::{self, Since};
 use crate::view::{read_pools, say_closed};
 use crate::world::{Open, Slice, World, each_batch, owned_share, published};
 use draft::Dated;
-pub(crate) use draft::{RulesDraft, Source, days_in_force, text_in_force};
+pub(crate) use draft::{RulesDraft, Source};
 pub(crate) use looking::{Target, Touched, changed_slices, keyed_for};
 pub(crate) use prospect::{Moves, Prospect, Weighed};
 

@@ -66,18 +66,6 @@ fn newest(world: &World) -> Result<Option<(String, Files)>, Failure> {
     Ok(files.next().map(|(name, _)| (name, files.collect())))
 }
 
-/// The text of the newest rules in force and their first day; nothing where none are.
-pub(crate) fn text_in_force(world: &World) -> Result<Option<(Day, String)>, Failure> {
-    let Some(version) = versions::of(&world.config_files(ConfigKind::Rules))?.pop() else { return Ok(None) };
-    let text = version.files.first().map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned());
-    Ok(text.map(|text| (version.from, text)))
-}
-
-/// First days of all rules in force.
-pub(crate) fn days_in_force(world: &World) -> Result<Vec<Day>, Failure> {
-    Ok(versions::of(&world.config_files(ConfigKind::Rules))?.iter().map(|version| version.from).collect())
-}
-
 /// Rules as they would be in force.
 pub(crate) struct Dated {
     /// All rules: those of before until the day, then the new ones, below settled claims.

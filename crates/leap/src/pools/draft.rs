@@ -117,9 +117,6 @@ impl Dated {
     }
 }
 
-/// The text of the newest policy in force with its first day, and the first days of all.
-pub(crate) type InForce = (Option<(Day, String)>, Vec<Day>);
-
 /// A new policy, worked out and not applied.
 pub(crate) struct PoolsDraft {
     world: World,
@@ -134,15 +131,6 @@ pub(crate) struct PoolsDraft {
 }
 
 impl PoolsDraft {
-    /// What is in force now.
-    pub(crate) fn in_force(world: &World) -> Result<InForce, Failure> {
-        let versions = versions::of(&world.config_files(ConfigKind::Pools))?;
-        let days = versions.iter().map(|version| version.from).collect();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let newest = versions.last().and_then(|one| one.files.first().map(|(_, bytes)| (one.from, text(bytes))));
-        Ok((newest, days))
-    }
-
     /// Works out what a policy would change. Changes nothing. Drivers that it names are those in force.
     ///
     /// # Errors

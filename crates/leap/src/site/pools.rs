@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use leap_book::ConfigKind;
 use leap_orient::pool::LineKind;
 use leap_terms::{Currency, Day, Deed, Money, Owner, ResidualReason};
 use leap_web::site::model::{Block, Cell, Chart, Column, Link, Page, Row, Table, Tone};
@@ -15,6 +16,7 @@ use super::ground::Ground;
 use super::words::{amount, cents, share_cell, short};
 use crate::failure::Exit;
 use crate::pools::PoolsDraft;
+use crate::versions::{self, InForce};
 use crate::world::published;
 
 /// Users of a pool that are shown.
@@ -165,9 +167,14 @@ const POLICY: Kind = Kind {
     since: "The first day of a month; earlier months keep their policy. Empty: all days.",
 };
 
+fn in_force(ground: &Ground) -> Result<InForce, Problem> {
+    let files = ground.view().head().config_files(ConfigKind::Pools);
+    versions::in_force(&files).map_err(|failure| failed(&failure))
+}
+
 /// The policy in force, as a form for who may change it.
 fn policy(ground: &Ground) -> Result<Option<Block>, Problem> {
-    let (newest, days) = PoolsDraft::in_force(ground.view().head()).map_err(|failure| failed(&failure))?;
+    let InForce { newest, days } = in_force(ground)?;
     let (say, day, text) = match newest {
         None => {
             ("No policy is in force: what pools collect stays with their stewards.".to_owned(), None, String::new())
@@ -191,7 +198,7 @@ fn policy(ground: &Ground) -> Result<Option<Block>, Problem> {
 pub(super) fn send(acting: &Acting<'_>) -> Result<Done, Problem> {
     let ground = acting.ground;
     let back = || Link::new("Pools", HERE);
-    let (newest, days) = PoolsDraft::in_force(ground.view().head()).map_err(|failure| failed(&failure))?;
+    let InForce { newest, days } = in_force(ground)?;
     let typed = Typed::of(acting.ask, newest.as_ref().map(|(_, text)| text.as_str()))?;
     let again = |wrong: Wrong, message: String| {
         let mut page = Page { title: "Pools".to_owned(), sub: "Nothing was changed".to_owned(), ..Page::default() };

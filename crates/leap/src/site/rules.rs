@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use leap_book::ConfigKind;
 use leap_orient::check::FindingKind;
 use leap_orient::rules::{Outcome, Rule};
 use leap_terms::{Currency, Day, Deed, Money, Owner};
@@ -25,6 +26,7 @@ use super::{coverage, failed};
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use crate::ownership::{self, RulesDraft, Source};
+use crate::versions::{self, InForce};
 use crate::world::World;
 
 /// What is the matter with rules, by their ids.
@@ -42,16 +44,14 @@ const RULES: Kind = Kind {
     since: "The first day on which these rules hold; earlier days keep theirs. Empty: all days.",
 };
 
-/// The newest text in force with its first day, and the first days of all.
-fn in_force(ground: &Ground) -> Result<(Option<(Day, String)>, Vec<Day>), Problem> {
-    let world = ground.view().head();
-    let problem = |failure: Failure| failed(&failure);
-    Ok((ownership::text_in_force(world).map_err(problem)?, ownership::days_in_force(world).map_err(problem)?))
+fn in_force(ground: &Ground) -> Result<InForce, Problem> {
+    let files = ground.view().head().config_files(ConfigKind::Rules);
+    versions::in_force(&files).map_err(|failure| failed(&failure))
 }
 
 /// `GET /coverage/rules`.
 pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
-    let (newest, days) = in_force(ground)?;
+    let InForce { newest, days } = in_force(ground)?;
     let since = match &newest {
         None => "No rules are in force: nobody owns anything yet".to_owned(),
         Some((Day::EARLIEST, _)) => "In force on all days".to_owned(),
@@ -211,7 +211,7 @@ fn all(ground: &Ground) -> Result<Block, Problem> {
 /// `POST /coverage/rules`.
 pub(super) fn send(acting: &Acting<'_>) -> Result<Done, Problem> {
     let ground = acting.ground;
-    let (newest, days) = in_force(ground)?;
+    let InForce { newest, days } = in_force(ground)?;
     let typed = Typed::of(acting.ask, newest.as_ref().map(|(_, text)| text.as_str()))?;
     let again = |wrong: Wrong, message: String| {
         let mut page = Page {
