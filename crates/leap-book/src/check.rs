@@ -1,7 +1,7 @@
 //! What `leap doctor` asks the book: does everything in it fit together?
 //!
 //! It looks at the database's pages, at the chain of snapshots, at versions of rules, org and so on, at the audit trail
-//! and at reorgs, claims and statements against it, and, at the newest snapshot, at scopes, files and proofs against
+//! and at reorgs, claims, approvals and statements against it, and, at the newest snapshot, at scopes, files and proofs against
 //! each other. It does not open the lake's files: comparing
 //! them with their records is the lake's work.
 
@@ -15,7 +15,7 @@ use crate::book::Book;
 use crate::config::{self, ConfigKind};
 use crate::error::BookError;
 use crate::scope::CurrentScope;
-use crate::{account, audit, claim, files, proof, reorg, scope, snapshot, statement};
+use crate::{account, approval, audit, claim, files, proof, reorg, scope, snapshot, statement};
 
 /// What kind of thing does not fit.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -42,6 +42,8 @@ pub enum FindingKind {
     ClaimBroken,
     /// A person has a role that the audit trail does not know of, or lacks one.
     RoleBroken,
+    /// An approval is damaged, or the audit trail says something else.
+    ApprovalBroken,
     /// A statement is damaged, or the audit trail says something else.
     StatementBroken,
 }
@@ -106,6 +108,7 @@ impl Book {
         findings.note_all(FindingKind::ReorgBroken, reorg::check(&mut transaction, &self.place).await);
         findings.note_all(FindingKind::ClaimBroken, claim::check(&mut transaction, &self.place).await);
         findings.note_all(FindingKind::RoleBroken, account::check(&mut transaction, &self.place).await);
+        findings.note_all(FindingKind::ApprovalBroken, approval::check(&mut transaction, &self.place).await);
         findings.note_all(FindingKind::StatementBroken, statement::check(&mut transaction, &self.place).await);
         Ok(findings.0)
     }

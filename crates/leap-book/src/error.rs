@@ -233,6 +233,21 @@ pub enum BookError {
     /// There is no reorg of that number.
     #[error("there is no reorg {0}; `leap org log` lists them")]
     NoReorg(i64),
+    /// There is no approval of that number.
+    #[error("there is no approval {0}")]
+    NoApproval(i64),
+    /// An approval is answered once.
+    #[error("approval {number} was {outcome} by {actor} at {at} already")]
+    ApprovalAnswered {
+        /// The approval.
+        number: i64,
+        /// `given`, `declined` or `withdrawn`.
+        outcome: &'static str,
+        /// Who answered it.
+        actor: String,
+        /// When.
+        at: Instant,
+    },
     /// A reorg can be reverted once.
     #[error("reorg {reorg} was reverted in snapshot {snapshot} already; plan and apply it anew if it is to hold again")]
     ReorgReverted {

@@ -14,7 +14,7 @@
 //! that holds for a while names the snapshot from which and the one until which it holds, so every question can be
 //! asked at any snapshot: [`Book::snapshot_known_on`] turns a date into one.
 //!
-//! What happens beside the snapshots has records of its own, which are only added to: [`Claim`] and [`Statement`].
+//! What happens beside the snapshots has records of its own, which are only added to: [`Claim`], [`Approval`] and [`Statement`].
 //!
 //! Reading order: [`Publish`] (what goes in), [`Snapshot`] and the other records (what comes out), [`Book`], the
 //! [audit trail](AuditEvent), [`Book::check`], then `schema` and `migrations/`, which say how it is stored.
@@ -24,6 +24,7 @@
 //! crash before the publish leaves nothing behind, so there is nothing to record.
 
 mod account;
+mod approval;
 mod attempt;
 mod audit;
 mod backup;
@@ -48,6 +49,7 @@ mod statement;
 mod traces;
 
 pub use account::{Account, Session, Token};
+pub use approval::{Approval, ApprovalAnswer, ApprovalKind, ApprovalOutcome, NewApproval};
 pub use attempt::{Attempt, AttemptOutcome};
 pub use audit::{AuditBreak, AuditEntry, AuditEvent, AuditFilter, AuditHead};
 pub use book::Book;

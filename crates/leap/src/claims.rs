@@ -31,11 +31,10 @@ use crate::cycle::actor;
 use crate::failure::Failure;
 use crate::home::{Access, Home};
 use crate::output::{emit, print_json};
-use crate::ownership::Touched;
+use crate::ownership::{Moves, Touched};
 use crate::world::World;
 
 pub(crate) use fit::fits;
-pub(crate) use listing::Moves;
 pub(crate) use listing::{behind, state};
 use settlement::{Prospect, Settled, in_force, rule_id};
 
@@ -264,7 +263,7 @@ impl Draft {
 
     /// What changes hands.
     pub(crate) fn moves(&self) -> Moves {
-        Moves::of(&self.prospect)
+        self.prospect.moves.clone()
     }
 
     /// Who has to agree first; nobody where it holds at once.
@@ -296,7 +295,7 @@ impl Draft {
     pub(crate) async fn make(self, home: &Home) -> Result<Outcome, Failure> {
         let asked = self.asked();
         let Draft { world, now, wanted, consent, prospect } = self;
-        let mut sources = prospect.sources();
+        let mut sources: BTreeSet<Owner> = prospect.moves.sources().into_iter().cloned().collect();
         if sources.is_empty() {
             sources.insert(Owner::Team(wanted.owner.clone()));
         }
@@ -317,7 +316,7 @@ impl Draft {
             answer_by: answer_by(home, now),
         };
         let claim = home.book.open_claim(&new).await.map_err(problem)?;
-        let moves = Moves::of(&prospect);
+        let moves = prospect.moves.clone();
         if !asked.is_empty() {
             prospect.discard()?;
             let number = claim.number;
@@ -407,7 +406,7 @@ fn check(wanted: &Settled, prospect: &Prospect, consent: Consent) -> Result<(), 
     }
     match consent {
         Consent::Givers => Ok(()),
-        Consent::Receiver if prospect.moved.is_empty() => {
+        Consent::Receiver if prospect.moves.is_empty() => {
             Err(Failure::failed(format!("all that {subject} names from {since}{until} is of {team} already")))
         }
         Consent::Receiver => Ok(()),
@@ -419,7 +418,7 @@ fn check(wanted: &Settled, prospect: &Prospect, consent: Consent) -> Result<(), 
                     givers.join(", ")
                 )));
             }
-            if prospect.moved.is_empty() {
+            if prospect.moves.is_empty() {
                 return Err(Failure::failed(format!(
                     "{subject} names no cost without an owner from {since}{until}: all of it is of {team}"
                 )));
@@ -438,7 +437,7 @@ async fn settle(
     step: ClaimStep,
     note: Option<String>,
 ) -> Result<Outcome, Failure> {
-    let (moves, number) = (Moves::of(&prospect), claim.number);
+    let (moves, number) = (prospect.moves.clone(), claim.number);
     let words = format!("{} {number} {}", claim.kind.word(), step.word());
     let cause = format!("{words}: {} to {}", claim.subject, claim.to_team);
     let event = NewClaimEvent { claim: number, at: clock::now(), actor: actor(), step, note };
@@ -528,7 +527,7 @@ impl Acceptance {
 
     /// What changes hands.
     pub(crate) fn moves(&self) -> Moves {
-        Moves::of(&self.prospect)
+        self.prospect.moves.clone()
     }
 
     /// What somebody agrees to who saw this.

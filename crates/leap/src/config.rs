@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use leap_book::ConfigFiles;
 use leap_orient::org::Org;
 use leap_orient::predicate::Fields;
-use leap_orient::rules::{RuleSet, RulesVersion};
+use leap_orient::rules::{ReadFile, RuleSet, RulesVersion};
 use leap_terms::{fault, limits};
 
 use crate::catalog;
@@ -83,20 +83,30 @@ pub(crate) fn read_rules(files: &Files, claims: Option<&Files>, org: &Org) -> Re
 /// Reads rules from disk: the main file, and whatever it names, relative to it. `fields` are those of the rules that they are to
 /// follow in time, or none.
 pub(crate) fn load_rules(path: &Path, org: &Org, fields: Fields) -> Result<(RuleSet, ConfigFiles), Failure> {
-    let name = file_name(path);
-    let main = read_limited(path)?;
     let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+    let read = |named: &str| read_beside(&folder, named);
+    parse_rules(&path.display().to_string(), (file_name(path), read_limited(path)?), &read, org, fields)
+}
+
+/// The same of rules that were read already: the main file's name and content, and how the files that it names are read. They
+/// are called `shown` where something is wrong with them.
+pub(crate) fn parse_rules(
+    shown: &str,
+    (name, main): (String, Vec<u8>),
+    read_file: ReadFile<'_>,
+    org: &Org,
+    fields: Fields,
+) -> Result<(RuleSet, ConfigFiles), Failure> {
     let found = std::cell::RefCell::new(Files::new());
     let read = |named: &str| -> Result<Vec<u8>, String> {
-        let bytes = read_beside(&folder, named)?;
+        let bytes = read_file(named)?;
         let mut found = found.borrow_mut();
         if !found.iter().any(|(other, _)| other == named) {
             found.push((named.to_owned(), bytes.clone()));
         }
         Ok(bytes)
     };
-    let shown = path.display().to_string();
-    let rules = RuleSet::parse_after(fields, &shown, text(&shown, &main)?, &read, org).map_err(faults)?;
+    let rules = RuleSet::parse_after(fields, shown, text(shown, &main)?, &read, org).map_err(faults)?;
     if let Some(rule) = rules.rules().iter().find(|rule| is_claim(rule.id.as_str())) {
         let message = format!("rule '{}': ids of this form are for settled claims", rule.id);
         let fault = leap_terms::Fault { line: rule.line, ..leap_terms::Fault::in_file(shown, message) };

@@ -13,9 +13,10 @@ use std::fs::{self, File, TryLockError};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use leap_book::Book;
-use leap_lake::Lake;
+use leap_lake::{Lake, Staging};
 use leap_terms::{Currency, Exact, SpanKind};
 use serde::Deserialize;
 
@@ -475,6 +476,13 @@ impl Home {
     /// Lets this process write until what is returned is dropped, in a home that was opened to read.
     pub(crate) fn lock_for_writing(&self) -> Result<File, Failure> {
         lock(&self.root)
+    }
+
+    /// A place in the lake for files that nobody reads yet, and that no other work of this or another process uses.
+    pub(crate) fn stage(&self, what: &str) -> Result<Staging, Failure> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let name = format!("{what}-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        self.lake.stage(&name).map_err(|error| Failure::from_error(&error))
     }
 
     /// A folder inside the home, made when absent.

@@ -1,8 +1,11 @@
 //! `leap rules …` and `leap org …`: what gives each charge its owner, checked before it is applied.
 //!
-//! Reading order: this file (the commands), `looking` (in which slices a change gives other answers).
+//! Reading order: this file (the commands), `draft` (new rules, read and worked out), `prospect` (a change that is not
+//! published yet), `looking` (in which slices a change gives other answers).
 
+mod draft;
 mod looking;
+mod prospect;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -24,10 +27,13 @@ use crate::cycle::{self, Change};
 use crate::failure::Failure;
 use crate::home::{Access, Home};
 use crate::output::{Answer, Cell, amount_shown, emit};
-use crate::versions::{self, Since, VersionFiles};
+use crate::versions::{self, Since};
 use crate::view::{read_pools, say_closed};
 use crate::world::{Open, Slice, World, each_batch, owned_share, published};
+use draft::Dated;
+pub(crate) use draft::{RulesDraft, Source};
 pub(crate) use looking::{Target, Touched, changed_slices, keyed_for};
+pub(crate) use prospect::{Moves, Prospect, Weighed};
 
 fn problem(error: impl std::error::Error + 'static) -> Failure {
     Failure::from_error(&error)
@@ -38,35 +44,29 @@ pub(crate) async fn apply_rules(root: &Path, args: &RulesApplyArgs, say: bool) -
     let home = Home::open(root, Access::Write).await?;
     let world = World::load(&home, None).await?;
     let watch = Stopwatch::start();
-    let Dated { rules, warnings, own, files, all } = match &args.file {
-        Some(file) => dated_rules(&world, &world.org, file, Since { day: args.effective, later: args.later })?,
-        None => in_force(&world)?,
+    let since = Since { day: args.effective, later: args.later };
+    let dated = match &args.file {
+        Some(file) => Dated::of(&world, &world.org, Source::File(file), since)?,
+        None => Dated::in_force(&world)?,
     };
     if say {
-        warn(&warnings);
+        warn(&dated.warnings);
     }
-    if world.config_digest(ConfigKind::Rules) == Some(all.digest()) && !args.full {
+    if dated.is_in_force(&world) && !args.full {
         emit("these rules are in force already; nothing was changed\n")?;
         return Ok(());
     }
     // What a rule would do alone is asked of every key: where a small change is applied to much cost, rules check tells.
     if args.check {
-        let engine = Engine::new(&rules, &world.org);
-        let mut findings = findings(&rules, &world.org, &runs(&home, &world, &rules, &engine)?);
-        findings.retain(|finding| own.contains(&(finding.rule.to_string(), finding.line)));
         // Months to come may bring what a rule waits for, so this is no reason to refuse.
+        let findings = dated.findings(&home, &world, &world.org)?;
         if !findings.is_empty() {
-            eprintln!("{}", said(&findings, &files));
+            eprintln!("{}", said(&findings, &dated.files));
         }
     }
-    let since = args.effective.map_or_else(String::new, |day| format!(" from {day}"));
     let what = args.file.as_ref().map_or_else(|| "--full".to_owned(), |file| file.display().to_string());
-    let change = Change {
-        cause: format!("rules apply {what}{since}"),
-        configs: BTreeMap::from([(ConfigKind::Rules, all)]),
-        ..Change::default()
-    };
-    let target = Target { rules: &rules, org: &world.org, full: args.full, from_charges: args.from_charges };
+    let change = dated.change(draft::cause(&what, args.effective));
+    let target = Target { rules: &dated.rules, org: &world.org, full: args.full, from_charges: args.from_charges };
     reattribute(&home, &world, target, change, args.format.format, say, &watch).await?;
     say_closed(&home).await
 }
@@ -80,66 +80,6 @@ fn warn(warnings: &[Fault]) {
     if warnings.len() > SHOWN {
         eprintln!("… and {} more warnings", warnings.len() - SHOWN);
     }
-}
-
-/// Rules from disk, as they would be in force.
-struct Dated {
-    /// All rules: those of before until the day, then the new ones, below settled claims.
-    rules: RuleSet,
-    /// What is allowed in the new rules but probably not meant.
-    warnings: Vec<Fault>,
-    /// The new rules alone: id and line.
-    own: BTreeSet<(String, Option<usize>)>,
-    /// The new rules' files.
-    files: ConfigFiles,
-    /// The files of all rules but claims, as the book keeps them.
-    all: ConfigFiles,
-}
-
-/// The rules in force with others from a day on, below settled claims.
-fn dated_rules(world: &World, org: &Org, path: &Path, since: Since) -> Result<Dated, Failure> {
-    let claims = world.config(ConfigKind::Claims).map(|version| &version.files);
-    let since = since.checked()?;
-    let versions = versions::of(&world.config_files(ConfigKind::Rules))?;
-    // Where all that is in force goes on until the day, it need not be read again.
-    let goes_on = since.day.filter(|day| {
-        let same_org = std::ptr::eq(org, &world.org);
-        same_org && claims.is_none() && !versions.is_empty() && versions.iter().all(|version| version.from < *day)
-    });
-    let fields = goes_on.map(|_| world.rules.fields().clone()).unwrap_or_default();
-    let (alone, files) = config::load_rules(path, org, fields)?;
-    let later = since.later("rules", &versions)?;
-    let warnings = alone.warnings().to_vec();
-    let own = alone.rules().iter().map(|rule| (rule.id.to_string(), rule.line)).collect();
-    let mut dated = versions::with(&versions, files.files.clone(), since, later);
-    if dated[0].from > Day::EARLIEST {
-        // Before the first version nobody owns anything.
-        let none = vec![("rules.yaml".to_owned(), b"rules: []\n".to_vec())];
-        dated.insert(0, VersionFiles { from: Day::EARLIEST, files: none });
-    }
-    let all = versions::files(&dated);
-    let rules = match goes_on {
-        Some(day) => world.rules.followed_by(alone, day),
-        None if dated.len() == 1 && claims.is_none() => alone,
-        None => config::read_rules(&all.files, claims, org)?,
-    };
-    Ok(Dated { rules, warnings, own, files, all })
-}
-
-/// The rules in force, to be asked again.
-fn in_force(world: &World) -> Result<Dated, Failure> {
-    let files = world.config_files(ConfigKind::Rules);
-    if files.is_empty() {
-        return Err(Failure::usage("no rules are in force; name a file: leap rules apply rules.yaml"));
-    }
-    let newest = versions::of(&files)?.pop().map(|version| version.files).unwrap_or_default();
-    Ok(Dated {
-        rules: world.rules.clone(),
-        warnings: Vec::new(),
-        own: BTreeSet::new(),
-        files: ConfigFiles { files: newest },
-        all: ConfigFiles { files },
-    })
 }
 
 /// The rules in force, read against another org.
@@ -216,6 +156,16 @@ fn pools_fit(world: &World, org: &Org) -> Result<(), Failure> {
     })
 }
 
+/// When a change counts as recorded, where nothing speaks against it.
+fn may_publish(world: &World, org: &Org, change: &Change) -> Result<leap_terms::Instant, Failure> {
+    let now = recorded_at(world, change)?;
+    // Reading a policy with its drivers takes its time; where all names mean what they meant, it fits as before.
+    if change.configs.contains_key(&ConfigKind::Org) && !world.org.names_changed(org).is_empty() {
+        pools_fit(world, org)?;
+    }
+    Ok(now)
+}
+
 /// Gives every charge whose answer changed its new owner, and publishes.
 pub(crate) async fn reattribute(
     home: &Home,
@@ -226,14 +176,9 @@ pub(crate) async fn reattribute(
     say: bool,
     watch: &Stopwatch,
 ) -> Result<(), Failure> {
-    let now = recorded_at(world, &change)?;
-    // Reading a policy with its drivers takes its time; where all names mean what they meant, it fits as before.
-    if change.configs.contains_key(&ConfigKind::Org) && !world.org.names_changed(target.org).is_empty() {
-        pools_fit(world, target.org)?;
-    }
-    let staging = home.lake.stage(&format!("attribute-{}", now.micros())).map_err(problem)?;
-    let (fresh, touched) = changed_slices(home, world, target, &staging)?;
-    let snapshot = cycle::turn_by(home, world, (target.rules, target.org), staging, fresh, change, now).await?;
+    let now = may_publish(world, target.org, &change)?;
+    let prospect = Prospect::of(home, world, target)?;
+    let (snapshot, touched) = prospect.publish_at(home, world, (target.rules, target.org), change, now).await?;
     if !say {
         return Ok(());
     }
@@ -342,7 +287,18 @@ fn findings(rules: &RuleSet, org: &Org, runs: &[ScopeAttribution]) -> Vec<check:
     findings
 }
 
-fn finding_word(kind: check::FindingKind) -> &'static str {
+/// What is the matter with the rules in force, by rule; what nothing is the matter with is left out.
+pub(crate) fn standing(home: &Home, world: &World) -> Result<BTreeMap<String, check::FindingKind>, Failure> {
+    let engine = Engine::new(&world.rules, &world.org);
+    let findings = findings(&world.rules, &world.org, &runs(home, world, &world.rules, &engine)?);
+    let mut standing = BTreeMap::new();
+    for finding in findings {
+        standing.entry(finding.rule.to_string()).or_insert(finding.kind);
+    }
+    Ok(standing)
+}
+
+pub(crate) fn finding_word(kind: check::FindingKind) -> &'static str {
     match kind {
         check::FindingKind::Unreachable => "unreachable",
         check::FindingKind::NeverMatches => "never matches",
@@ -386,7 +342,7 @@ pub(crate) async fn check_rules(root: &Path, args: &RulesFileArgs) -> Result<(),
     let mut loaded = None;
     let org = org_for(root, &world, args.org.as_ref(), &mut loaded).await?;
     let since = Since { day: args.effective, later: args.later.or(Some(Later::Replace)) };
-    let Dated { rules, warnings, own, files, .. } = dated_rules(&world, org, &args.file, since)?;
+    let Dated { rules, warnings, own, files, .. } = Dated::of(&world, org, Source::File(&args.file), since)?;
     warn(&warnings);
     let engine = Engine::new(&rules, org);
     let runs = runs(&home, &world, &rules, &engine)?;
@@ -474,8 +430,7 @@ fn each_preview(
     rules: &RuleSet,
     mut act: impl FnMut(&Slice, Open) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let staging =
-        home.lake.stage(&format!("preview-{}-{}", std::process::id(), clock::now().micros())).map_err(problem)?;
+    let staging = home.stage("preview")?;
     let lake = published(home);
     let extra = rules.extra_columns();
     let outcome = (|| {
@@ -504,7 +459,7 @@ pub(crate) async fn diff_rules(root: &Path, args: &RulesFileArgs) -> Result<(), 
     let mut loaded = None;
     let org = org_for(root, &world, args.org.as_ref(), &mut loaded).await?;
     let since = Since { day: args.effective, later: args.later };
-    let rules = dated_rules(&world, org, &args.file, since)?.rules;
+    let rules = Dated::of(&world, org, Source::File(&args.file), since)?.rules;
     let engine = Engine::new(&rules, org);
     let in_force = Engine::new(&world.rules, &world.org);
     let mut diff = DiffRun::new(&in_force, &engine);

@@ -3,19 +3,17 @@
 //! A policy in force is `pools.yaml` with the driver files that it names, kept in the book as they were applied. Splits are
 //! made when somebody reads: they are a function of what the snapshot holds, so they can never be stale.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use leap_book::{ConfigFiles, ConfigKind};
 use leap_orient::pool::{self, DriverFile, LineKind, Policies, Pool, Pools};
 use leap_orient::reading::spend::Basis;
-use leap_terms::{CostKind, Costs, Currency, Day, Month, Owner, Period, ResidualReason, fault};
+use leap_terms::{CostKind, Costs, Currency, Month, Owner, Period, ResidualReason, fault};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::cli::{OutputFormat, PoolApplyArgs, PoolCheckArgs, PoolExplainArgs, PoolListArgs};
-use crate::config::{self, Files};
-use crate::cycle::Change;
+use crate::config;
 use crate::failure::Failure;
 use crate::home::{Access, Home};
 use crate::output::{Answer, Cell, amount_shown, emit};
@@ -23,6 +21,10 @@ use crate::ownership::publish_unchanged;
 use crate::versions::{self, Since};
 use crate::view::{Layer, View, say_closed};
 use crate::world::{Slice, World, published};
+
+mod draft;
+
+pub(crate) use draft::PoolsDraft;
 
 fn problem(error: impl std::error::Error + 'static) -> Failure {
     Failure::from_error(&error)
@@ -43,52 +45,9 @@ pub(crate) fn driver_file(name: &str, bytes: &[u8]) -> Result<DriverFile, String
 
 /// Reads a policy from disk, with the files that it names.
 fn load(path: &Path, world: &World) -> Result<(Pools, ConfigFiles), Failure> {
-    let name = config::file_name(path);
-    let main = config::read_limited(path)?;
-    let text =
-        std::str::from_utf8(&main).map_err(|_| Failure::usage(format!("{} is not UTF-8 text", path.display())))?;
     let folder = path.parent().map(Path::to_owned).unwrap_or_default();
-    let found = RefCell::new(Files::new());
-    let read = |named: &str| -> Result<DriverFile, String> {
-        let bytes = config::read_beside(&folder, named)?;
-        let file = driver_file(named, &bytes)?;
-        let mut found = found.borrow_mut();
-        if !found.iter().any(|(other, _)| other == named) {
-            found.push((named.to_owned(), bytes));
-        }
-        Ok(file)
-    };
-    let shown = path.display().to_string();
-    let pools = Pools::parse(&shown, text, &read, &world.org).map_err(|faults| Failure::usage(fault::list(&faults)))?;
-    let mut files = vec![(name, main.clone())];
-    let mut others = found.into_inner();
-    others.sort();
-    files.extend(others);
-    Ok((pools, ConfigFiles { files }))
-}
-
-/// Pools that rules fill and the policy does not name, and the other way round.
-fn warn(pools: &Pools, world: &World) {
-    for warning in pools.warnings() {
-        eprintln!("warning: {warning}");
-    }
-    let filled: std::collections::BTreeSet<&str> = world
-        .rules
-        .rules()
-        .iter()
-        .filter_map(|rule| match &rule.outcome {
-            leap_orient::rules::Outcome::Pool(pool) => Some(pool.as_str()),
-            _ => None,
-        })
-        .collect();
-    for name in pools.names().filter(|name| !filled.contains(name)) {
-        eprintln!("warning: no rule in force fills the pool '{name}'");
-    }
-    for name in filled.iter().filter(|name| pools.get(name).is_none()) {
-        eprintln!(
-            "warning: rules fill the pool '{name}', which the policy does not share: its cost stays with its steward"
-        );
-    }
+    let read = |named: &str| config::read_beside(&folder, named);
+    draft::parse(&path.display().to_string(), (config::file_name(path), config::read_limited(path)?), &read, world)
 }
 
 /// `leap pool apply`.
@@ -99,20 +58,12 @@ pub(crate) async fn apply(root: &Path, args: &PoolApplyArgs, say: bool) -> Resul
     if say {
         warn(&pools, &world);
     }
-    let since = Since { day: args.effective, later: args.later }.checked()?;
-    let since = Since { day: since.day.map(first_of_month).transpose()?, ..since };
-    let versions = versions::of(&world.config_files(ConfigKind::Pools))?;
-    let later = since.later("pools", &versions)?;
-    let files = versions::files(&versions::with(&versions, files.files, since, later));
-    if world.config_digest(ConfigKind::Pools) == Some(files.digest()) {
+    let since = Since { day: args.effective, later: args.later };
+    let dated = draft::Dated::of(&world, files, since)?;
+    if dated.is_in_force(&world) {
         return emit("this policy is in force already; nothing was changed\n");
     }
-    let from = since.day.map_or_else(String::new, |day| format!(" from {day}"));
-    let change = Change {
-        cause: format!("pool apply {}{from}", args.file.display()),
-        configs: BTreeMap::from([(ConfigKind::Pools, files)]),
-        ..Change::default()
-    };
+    let change = dated.change(&args.file.display().to_string());
     let snapshot = publish_unchanged(&home, &world, change).await?;
     if !say {
         return Ok(());
@@ -127,20 +78,14 @@ pub(crate) async fn apply(root: &Path, args: &PoolApplyArgs, say: bool) -> Resul
         1 => "1 pool is shared".to_owned(),
         count => format!("{count} pools are shared"),
     };
-    emit(&format!("snapshot {} published; {shared}{from}\n", snapshot.digest.short()))
+    emit(&format!("snapshot {} published; {shared}{}\n", snapshot.digest.short(), dated.from()))
 }
 
-/// A policy begins with a calendar month, because weights and direct cost are those of months.
-fn first_of_month(day: Day) -> Result<Day, Failure> {
-    let first = day.month().first_day();
-    if day == first {
-        return Ok(day);
+/// Pools that rules fill and the policy does not name, and the other way round; said on the terminal.
+fn warn(pools: &Pools, world: &World) {
+    for warning in draft::warnings(pools, world) {
+        eprintln!("warning: {warning}");
     }
-    Err(Failure::usage(format!(
-        "pools are shared by calendar months, and {day} is inside one; nothing was changed\n  name its first day or the \
-         next one's: --effective {first} or --effective {}",
-        day.month().period().until()
-    )))
 }
 
 /// What each pool collected, and where it went.

@@ -8,12 +8,14 @@
 //! ```
 //! A plan carries the digest of the world it was made in. Bills, rules, pools, an org or a closing that came since make it
 //! stale: its figures would no longer be what the person saw. Reading order: `orphans` and `shared` (what a plan says beside
-//! the moves), `check` (whether it is still so).
+//! the moves), `check` (whether it is still so), `draft` (plans and reverts of which the site asks somebody else).
 
 mod ahead;
 mod check;
 mod differences;
+mod draft;
 mod orphans;
+mod revert;
 mod shared;
 mod text;
 
@@ -23,17 +25,17 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use arrow::array::RecordBatch;
-use leap_book::{ConfigFiles, ConfigKind, ConfigVersion, NewReorg, Reorg as Recorded};
+use leap_book::{ConfigFiles, ConfigKind, NewReorg};
 use leap_orient::org::propose::{Overrides, propose};
 use leap_orient::org::{Org, OrgState, Reorg, sources};
 use leap_orient::reading::moves::{Move, Moves, net};
+use leap_orient::rules::RuleSet;
 use leap_terms::tables::Table;
 use leap_terms::{Currency, Day, Digest, Instant, Money, Month, TeamId, fault};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog;
-use crate::claims;
-use crate::cli::{OrgApplyArgs, OrgPlanArgs, OrgRevertArgs, OrgShowArgs, OutputFormat};
+use crate::cli::{OrgApplyArgs, OrgPlanArgs, OrgShowArgs, OutputFormat};
 use crate::clock::{self, Stopwatch};
 use crate::config;
 use crate::cycle::Change;
@@ -45,6 +47,9 @@ use crate::view::pools_of;
 use crate::world::{World, published};
 use ahead::{Ahead, Held};
 pub(crate) use differences::diff;
+use draft::keep;
+pub(crate) use draft::{PlanDraft, plan_of};
+pub(crate) use revert::{RevertDraft, revert};
 use shared::PlannedChange;
 
 /// Form of a plan's text.
@@ -141,6 +146,10 @@ impl Plan {
     fn effective(&self) -> Option<Day> {
         self.steps.first().map(|step| step.reorg.effective)
     }
+
+    fn first_day(&self) -> Option<Day> {
+        self.steps.iter().map(|step| step.reorg.effective).min()
+    }
 }
 
 fn problem(error: impl std::error::Error + 'static) -> Failure {
@@ -160,6 +169,15 @@ fn pairs(list: &[String], flag: &str) -> Result<Vec<(TeamId, TeamId)>, Failure> 
             Ok((team(old)?, team(new)?))
         })
         .collect()
+}
+
+/// What people say of units that a new state does not.
+pub(crate) fn overrides(successors: &[String], renames: &[String], splits: &[String]) -> Result<Overrides, Failure> {
+    Ok(Overrides {
+        successors: pairs(successors, "--successor")?,
+        renames: pairs(renames, "--rename")?,
+        splits: pairs(splits, "--split")?,
+    })
 }
 
 /// What a plan is asked for beside the new state.
@@ -223,8 +241,8 @@ pub(crate) async fn make(
         written: OnceLock::new(),
     };
     plan.orphans = orphans_of(world, &org, &plan.steps)?;
-    (plan.moves, plan.shared) = figures(home, world, &org, &plan.steps, with_shared, ahead)?;
-    let from = plan.steps.iter().map(|step| step.reorg.effective).min();
+    let from = plan.first_day();
+    (plan.moves, plan.shared) = figures(home, world, &org, from, with_shared, ahead)?;
     plan.restates = restated(home, world, from, &plan.moves).await?;
     Ok(plan.sealed())
 }
@@ -238,13 +256,13 @@ fn figures(
     home: &Home,
     world: &World,
     org: &Org,
-    steps: &[Step],
+    from: Option<Day>,
     with_shared: bool,
     ahead: Option<Ahead>,
 ) -> Result<(Vec<PlannedMove>, Option<Vec<PlannedChange>>), Failure> {
-    let Some(effective) = steps.iter().map(|step| step.reorg.effective).min() else { return Ok(Default::default()) };
+    let Some(effective) = from else { return Ok(Default::default()) };
     // Where names mean other units, answers change too; nothing of this is kept.
-    let staging = home.lake.stage(&format!("plan-{}", std::process::id())).map_err(problem)?;
+    let staging = home.stage("plan")?;
     let fresh = if world.org.names_changed(org).is_empty() {
         Vec::new()
     } else {
@@ -331,23 +349,18 @@ pub(crate) async fn plan(root: &Path, args: &OrgPlanArgs) -> Result<(), Failure>
     for warning in &source.warnings {
         eprintln!("warning: {warning}");
     }
-    let overrides = Overrides {
-        successors: pairs(&args.successor, "--successor")?,
-        renames: pairs(&args.rename, "--rename")?,
-        splits: pairs(&args.split, "--split")?,
-    };
+    let overrides = overrides(&args.successor, &args.rename, &args.split)?;
     let title = format!("{} ({})", config::org_title(&args.file), source.format);
     let asked = Asked { recorded: args.recorded, with_shared: args.shared, ahead };
     let plan = make(&home, &world, &title, source.states, args.effective, &overrides, asked).await?;
     if plan.steps.is_empty() {
         return emit("the org is already so; there is nothing to apply\n");
     }
-    // The home keeps every plan that it made: one that comes back from elsewhere is compared with it.
-    let id = plan.id();
-    let kept = home.folder("plans")?.join(format!("{id}.json"));
-    for path in std::iter::once(&kept).chain(&args.output) {
+    keep(&home, &plan)?;
+    if let Some(path) = &args.output {
         std::fs::write(path, plan.text()).map_err(|error| failed("write", path, &error))?;
     }
+    let id = plan.id();
     if args.format.format == OutputFormat::Json {
         return print_json(&Planned { plan: &plan, id, took_micros: watch.micros() });
     }
@@ -657,76 +670,30 @@ async fn perform_to(
     if plan.steps.is_empty() {
         return emit("the org is already so; nothing was changed\n");
     }
+    let (change, rules) = change_of(world, &plan, &resulting)?;
+    let rules = rules.as_ref().unwrap_or(&world.rules);
+    let target = Target { rules, org: &resulting.org, full: false, from_charges: false };
+    reattribute(home, world, target, change, format, say, watch).await
+}
+
+/// What is published with a plan, and the rules as they read in its org, where names mean other units there.
+fn change_of(world: &World, plan: &Plan, resulting: &Resulting) -> Result<(Change, Option<RuleSet>), Failure> {
     let Resulting { org, text } = resulting;
-    let rules = if world.org.names_changed(&org).is_empty() { None } else { Some(rules_for(world, &org)?) };
+    let rules = if world.org.names_changed(org).is_empty() { None } else { Some(rules_for(world, org)?) };
     let recorded = plan.recorded.as_deref().map(str::parse::<Instant>).transpose().map_err(Failure::usage)?;
     let effective = plan.effective().expect("a plan has steps");
     let change = Change {
         cause: format!("org apply {} from {effective}", plan.title),
-        configs: BTreeMap::from([(ConfigKind::Org, canonical(text))]),
+        configs: BTreeMap::from([(ConfigKind::Org, canonical(text.clone()))]),
         reorg: Some(NewReorg { effective, title: plan.title.clone(), plan: plan.text().to_owned() }),
         at: recorded,
         ..Change::default()
     };
-    let target = Target { rules: rules.as_ref().unwrap_or(&world.rules), org: &org, full: false, from_charges: false };
-    reattribute(home, world, target, change, format, say, watch).await
+    Ok((change, rules))
 }
 
 fn canonical(text: String) -> ConfigFiles {
     ConfigFiles { files: vec![("org.yaml".to_owned(), text.into_bytes())] }
-}
-
-/// `leap org revert`.
-pub(crate) async fn revert(root: &Path, args: &OrgRevertArgs) -> Result<(), Failure> {
-    let home = Home::open(root, Access::Write).await?;
-    let world = World::load(&home, None).await?;
-    let watch = Stopwatch::start();
-    let reorg = home.book.reorg(args.id).await.map_err(problem)?;
-    let reorgs = home.book.reorgs().await.map_err(problem)?;
-    let now = world.snapshot.as_ref().map_or(0, |snapshot| snapshot.id);
-    // An earlier reorg that was taken back after this one was applied is in the org of before; so the way begins before it.
-    let first = reorgs
-        .iter()
-        .filter(|other| other.id < reorg.id && other.reverted_in.is_some_and(|snapshot| snapshot > reorg.snapshot))
-        .chain([&reorg])
-        .min_by_key(|other| other.id)
-        .expect("the reorg itself is there");
-    let before = World::org_before(&home, first.snapshot).await?;
-    let mut later: Vec<&Recorded> =
-        reorgs.iter().filter(|other| other.id >= first.id && other.id != reorg.id && other.holds_at(now)).collect();
-    later.sort_by_key(|other| other.id);
-    let read = |version: &ConfigVersion| config::read_org(&version.files);
-    let mut org = before.as_ref().map_or_else(|| Ok(Org::default()), read)?;
-    for other in &later {
-        let plan: Plan = serde_json::from_str(&other.plan)
-            .map_err(|error| Failure::failed(format!("reorg {} in the book is damaged: {error}", other.id)))?;
-        for step in &plan.steps {
-            org = org.with(&step.reorg).map_err(|list| {
-                Failure::usage(format!(
-                    "reorg {} builds on reorg {}; revert it first: leap org revert {0}\n{}",
-                    other.id,
-                    reorg.id,
-                    fault::list(&list)
-                ))
-            })?;
-        }
-    }
-    // Where nothing came later, the very files of before are in force again.
-    let files = match (later.is_empty(), before) {
-        (true, Some(version)) => ConfigFiles { files: version.files },
-        (true, None) => ConfigFiles::default(),
-        (false, _) => canonical(org.to_canonical()),
-    };
-    claims::fits(&home, &org, &format!("the org without reorg {}", reorg.id), None).await?;
-    let rules = if world.org.names_changed(&org).is_empty() { None } else { Some(rules_for(&world, &org)?) };
-    let change = Change {
-        cause: format!("org revert {} ({} from {})", reorg.id, reorg.title, reorg.effective),
-        configs: BTreeMap::from([(ConfigKind::Org, files)]),
-        revert: Some(reorg.id),
-        ..Change::default()
-    };
-    let target = Target { rules: rules.as_ref().unwrap_or(&world.rules), org: &org, full: false, from_charges: false };
-    reattribute(&home, &world, target, change, args.format.format, true, &watch).await
 }
 
 /// `leap org log`.

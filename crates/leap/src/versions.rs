@@ -104,6 +104,22 @@ pub(crate) fn of(files: &Files) -> Result<Vec<VersionFiles>, Failure> {
     Ok(versions)
 }
 
+/// What is in force, as a person edits it.
+pub(crate) struct InForce {
+    /// The first day and the main text of the newest version; none where nothing is in force.
+    pub(crate) newest: Option<(Day, String)>,
+    /// The first days of all versions.
+    pub(crate) days: Vec<Day>,
+}
+
+/// What some files of the book hold, as a person edits it.
+pub(crate) fn in_force(files: &Files) -> Result<InForce, Failure> {
+    let versions = of(files)?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let newest = versions.last().and_then(|one| one.files.first().map(|(_, bytes)| (one.from, text(bytes))));
+    Ok(InForce { newest, days: versions.iter().map(|version| version.from).collect() })
+}
+
 /// The files of these versions, as the book keeps them.
 pub(crate) fn files(versions: &[VersionFiles]) -> ConfigFiles {
     match versions {

@@ -2,6 +2,7 @@
 //!
 //! PostgreSQL is started from the machine's own package in a folder of its own; without one its stories are skipped.
 
+mod approvals;
 mod claims;
 mod damage;
 mod database;
@@ -70,6 +71,7 @@ stories![
     claims::claims_that_say_too_little_are_refused,
     claims::of_two_answers_at_once_one_counts,
     claims::claims_are_found_by_what_people_ask_for,
+    approvals::an_approval_is_asked_for_and_answered_once,
     statements::a_period_is_closed_reopened_and_restated,
     statements::of_two_closers_one_wins,
     statements::a_restatement_needs_a_reason_and_a_second_person,

@@ -439,8 +439,9 @@ fn filters(form: &Filters) -> Markup {
 
 /// A form that changes something, or shows first what it would change.
 fn post_form(form: &PostForm) -> Markup {
+    let is_wide = form.choices.is_some() || form.inputs.iter().any(|input| matches!(input.kind, InputKind::Text(_)));
     html! {
-        form class=(if form.choices.is_some() { "form wide" } else { "form" }) method="post" action=(form.to) aria-label=(form.label) {
+        form class=(if is_wide { "form wide" } else { "form" }) method="post" action=(form.to) aria-label=(form.label) {
             @for (name, value) in &form.hidden { input type="hidden" name=(name) value=(value); }
             @for input in &form.inputs { (input_of(&form.to, input)) }
             @if let Some(table) = &form.choices { (self::table(table)) }
@@ -455,23 +456,34 @@ fn input_of(to: &str, input: &Input) -> Markup {
     let place: String = to.chars().filter(char::is_ascii_alphanumeric).collect();
     let id = format!("in-{place}-{}", input.name);
     let say = format!("{id}-say");
-    let described = (!input.say.is_empty()).then_some(say.as_str());
+    let fault = format!("{id}-fault");
+    let is_wrong = !input.fault.is_empty();
+    let described = match (is_wrong, input.say.is_empty()) {
+        (true, true) => Some(fault.clone()),
+        (true, false) => Some(format!("{fault} {say}")),
+        (false, false) => Some(say.clone()),
+        (false, true) => None,
+    };
+    let invalid = is_wrong.then_some("true");
     html! {
         div.field {
             label for=(id) { (input.label) }
             @match &input.kind {
                 InputKind::Line => input id=(id) name=(input.name) value=(input.value) required[input.is_required]
-                    placeholder=(input.example) spellcheck="false" aria-describedby=[described];,
+                    placeholder=(input.example) spellcheck="false" aria-invalid=[invalid] aria-describedby=[&described];,
                 InputKind::Day => input id=(id) name=(input.name) value=(input.value) required[input.is_required]
                     placeholder="2026-09-16" pattern="[0-9]{4}-[0-9]{2}-[0-9]{2}" title="A day such as 2026-09-16"
-                    aria-describedby=[described];,
+                    aria-invalid=[invalid] aria-describedby=[&described];,
+                // A line that begins a text is left out by browsers, so there is one more.
                 InputKind::Text(lines) => textarea id=(id) name=(input.name) rows=(lines) required[input.is_required]
-                    placeholder=(input.example) spellcheck="false" aria-describedby=[described] { (input.value) },
+                    placeholder=(input.example) spellcheck="false" aria-invalid=[invalid]
+                    aria-describedby=[&described] { "\n" (input.value) },
                 InputKind::Choice(choices) => select id=(id) name=(input.name) required[input.is_required]
-                    aria-describedby=[described] {
+                    aria-invalid=[invalid] aria-describedby=[&described] {
                     @for (value, words) in choices { option value=(value) selected[*value == input.value] { (words) } }
                 },
             }
+            @if is_wrong { pre.error id=(fault) role="alert" { (input.fault) } }
             @if !input.say.is_empty() { p.hint id=(say) { (input.say) } }
         }
     }

@@ -19,7 +19,7 @@ mod server;
 
 pub use door::{Door, Error, Listener};
 pub use person::{Credential, Entry, Person, Proof};
-pub use route::{Needs, Route};
+pub use route::{DOCUMENT, FORM, Needs, Route};
 
 use std::net::IpAddr;
 
@@ -90,6 +90,9 @@ pub enum Problem {
 pub enum Done {
     /// Nothing was changed yet: what would change, with a form to agree to it.
     Preview(Box<Answer>),
+    /// Nothing was changed, and what was typed stays: the form again, with what is wrong or what is different now. Machines
+    /// get the fault alone.
+    Again(Box<Answer>, Problem),
     /// It was done.
     Gone {
         /// The page that shows it.

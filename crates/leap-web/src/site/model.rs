@@ -301,6 +301,8 @@ pub struct Input {
     pub example: &'static str,
     /// A sentence below it.
     pub say: String,
+    /// What is wrong with what stands in it; may have several lines.
+    pub fault: String,
     /// True where it must not be empty.
     pub is_required: bool,
 }

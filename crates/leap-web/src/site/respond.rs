@@ -86,32 +86,40 @@ pub(super) fn json(status: StatusCode, value: &serde_json::Value, headers: Optio
     bytes(status, "application/json", text.into(), headers.unwrap_or(&none))
 }
 
+/// The status of a fault.
+pub(super) fn status(fault: &Problem) -> StatusCode {
+    match fault {
+        Problem::NotFound(_) => StatusCode::NOT_FOUND,
+        Problem::Parameter { .. } | Problem::Refused(..) => StatusCode::UNPROCESSABLE_ENTITY,
+        Problem::Nothing(_) => StatusCode::OK,
+        Problem::LogIn => StatusCode::UNAUTHORIZED,
+        Problem::Forbidden(..) => StatusCode::FORBIDDEN,
+        Problem::Stale(..) => StatusCode::CONFLICT,
+        Problem::TryAgain(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Problem::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
 /// A fault, in the form that was asked for; machines get RFC 9457.
 pub(super) fn problem(fault: &Problem, form: Form, number: &str, display: Display) -> Response<Body> {
-    let (status, title, text, remedy) = match fault {
-        Problem::NotFound(text) => (StatusCode::NOT_FOUND, "Nothing that you may see is here", text.clone(), None),
+    let status = status(fault);
+    let (title, text, remedy) = match fault {
+        Problem::NotFound(text) => ("Nothing that you may see is here", text.clone(), None),
         Problem::Parameter { name, message, without } => {
-            let text = format!("Parameter {name}: {message}");
-            (StatusCode::UNPROCESSABLE_ENTITY, "The address is not understood", text, without.clone())
+            ("The address is not understood", format!("Parameter {name}: {message}"), without.clone())
         }
-        Problem::Nothing(text) => {
-            (StatusCode::OK, "Nothing yet", text.clone(), Some(Link::new("First steps", "/start")))
-        }
+        Problem::Nothing(text) => ("Nothing yet", text.clone(), Some(Link::new("First steps", "/start"))),
         Problem::LogIn => (
-            StatusCode::UNAUTHORIZED,
             "Log in first",
             "Nobody is logged in, or the session or token is over.".to_owned(),
             Some(Link::new("Log in", "/login")),
         ),
-        Problem::Forbidden(text, remedy) => {
-            (StatusCode::FORBIDDEN, "Not with your roles", text.clone(), remedy.clone())
+        Problem::Forbidden(text, remedy) => ("Not with your roles", text.clone(), remedy.clone()),
+        Problem::Refused(text, back) | Problem::Stale(text, back) => {
+            ("Nothing was changed", text.clone(), back.clone())
         }
-        Problem::Refused(text, back) => {
-            (StatusCode::UNPROCESSABLE_ENTITY, "Nothing was changed", text.clone(), back.clone())
-        }
-        Problem::Stale(text, back) => (StatusCode::CONFLICT, "Nothing was changed", text.clone(), back.clone()),
-        Problem::TryAgain(text) => (StatusCode::SERVICE_UNAVAILABLE, "Try again", text.clone(), None),
-        Problem::Failed(text) => (StatusCode::INTERNAL_SERVER_ERROR, "This page could not be made", text.clone(), None),
+        Problem::TryAgain(text) => ("Try again", text.clone(), None),
+        Problem::Failed(text) => ("This page could not be made", text.clone(), None),
     };
     let mut response = if form == Form::Html {
         html(status, bare(title, &text, remedy.as_ref(), number, display), &HeaderMap::new())

@@ -59,12 +59,19 @@ pub struct Route {
     pub needs: Needs,
     /// True where it is also an address below `/api/v1`.
     pub is_page: bool,
+    /// Bytes of the largest form that it takes.
+    pub largest: usize,
 }
+
+/// Bytes of a form: a list of things to claim is the longest of them.
+pub const FORM: usize = 1 << 20;
+/// Bytes of a form that takes a document, such as rules or an org, which are sent whole.
+pub const DOCUMENT: usize = 16 << 20;
 
 impl Route {
     /// An address of the server itself.
     pub(super) const fn own(method: &'static str, path: &'static str, about: &'static str, needs: Needs) -> Route {
-        Route { method, path, about, every: &[], own: &[], needs, is_page: false }
+        Route { method, path, about, every: &[], own: &[], needs, is_page: false, largest: FORM }
     }
 
     /// True where a path, segment by segment, is this one.

@@ -30,8 +30,8 @@ use super::html::{Display, bare, document};
 use super::login;
 use super::model::{Link, Page};
 use super::person::{Credential, Person, Proof};
-use super::respond::{Form, allowed, bytes, html, json, plain, problem, see_other, takes_gzip};
-use super::route::{OWN, Route};
+use super::respond::{Form, allowed, bytes, html, json, plain, problem, see_other, status, takes_gzip};
+use super::route::{FORM, OWN, Route};
 use super::{Answer, Ask, Done, Problem, Site, assets, decoded, encoded, export, openapi};
 
 /// Pages that are made at once: more would only wait for each other.
@@ -42,8 +42,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const PARAMETERS: usize = 64;
 /// Fields of one form: a list of things to claim has one for each.
 const FIELDS: usize = 2048;
-/// Largest form: rules are sent whole.
-const FORM: usize = 2 << 20;
+/// Documents that are received at once: nobody has said yet who they are.
+const DOCUMENTS: usize = 4;
+/// How long a form may be under way.
+const UNDER_WAY: Duration = Duration::from_secs(60);
 
 /// Scripts, styles and pictures of this site only; nothing inline, nothing elsewhere.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -53,12 +55,14 @@ struct Desk<S> {
     site: Arc<S>,
     names: Names,
     turns: Arc<Semaphore>,
+    documents: Arc<Semaphore>,
     asked: AtomicU64,
 }
 
 /// All addresses.
 pub(super) fn routes<S: Site>(site: Arc<S>, names: Names) -> Router {
-    let desk = Arc::new(Desk { site, names, turns: Arc::new(Semaphore::new(AT_ONCE)), asked: AtomicU64::new(0) });
+    let (turns, documents) = (Arc::new(Semaphore::new(AT_ONCE)), Arc::new(Semaphore::new(DOCUMENTS)));
+    let desk = Arc::new(Desk { site, names, turns, documents, asked: AtomicU64::new(0) });
     Router::new().fallback(answer::<S>).layer(middleware::from_fn_with_state(desk.clone(), guard::<S>)).with_state(desk)
 }
 
@@ -186,7 +190,21 @@ async fn answer<S: Site>(State(desk): State<Arc<Desk<S>>>, request: Request) -> 
         }
     };
     if asked.method == Method::POST {
-        match fields(&asked.headers, body).await {
+        let largest = largest(&*desk.site, &asked.ask);
+        let room = match largest > FORM {
+            true => tokio::time::timeout(PATIENCE, desk.documents.clone().acquire_owned()).await.ok(),
+            false => None,
+        };
+        if largest > FORM && room.is_none() {
+            return busy();
+        }
+        let received = tokio::time::timeout(UNDER_WAY, fields(&asked.headers, body, largest)).await;
+        let late = || {
+            let message = format!("took longer than {} s to arrive; send it again", UNDER_WAY.as_secs());
+            Problem::Parameter { name: "form".into(), message, without: None }
+        };
+        drop(room);
+        match received.unwrap_or_else(|_| Err(late())) {
             Ok(fields) => asked.ask.parameters.extend(fields),
             Err(fault) => return asked.problem(&fault),
         }
@@ -196,9 +214,7 @@ async fn answer<S: Site>(State(desk): State<Arc<Desk<S>>>, request: Request) -> 
         Ok(Ok(turn)) => Some(turn),
         Ok(Err(_)) | Err(_) if is_light => None,
         Ok(Err(_)) | Err(_) => {
-            let mut busy = plain(StatusCode::SERVICE_UNAVAILABLE, "Busy: try again in 2 s.\n");
-            busy.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
-            return busy;
+            return busy();
         }
     };
     let (form, number) = (asked.form, asked.number.clone());
@@ -211,6 +227,18 @@ async fn answer<S: Site>(State(desk): State<Arc<Desk<S>>>, request: Request) -> 
         tracing::error!(request = %number, "a page was not made: {panic}");
         problem(&Problem::Failed("Something broke. Nothing was changed.".into()), form, &number, display)
     })
+}
+
+fn busy() -> Response<Body> {
+    let mut busy = plain(StatusCode::SERVICE_UNAVAILABLE, "Busy: try again in 2 s.\n");
+    busy.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+    busy
+}
+
+/// Bytes of the largest form that an address takes.
+fn largest<S: Site>(site: &S, ask: &Ask) -> usize {
+    let here = site.routes().iter().filter(|route| route.method == "POST" && route.is(&ask.path));
+    here.map(|route| route.largest).max().unwrap_or(FORM)
 }
 
 /// The route of a request and the person who asks; then the answer. On a thread that may block.
@@ -338,6 +366,11 @@ fn act<S: Site>(site: &S, asked: &Asked, person: &Person) -> Response<Body> {
     }
     match site.act(person, &asked.ask) {
         Ok(Done::Preview(answer)) => shown(&answer, asked, person),
+        Ok(Done::Again(answer, fault)) if asked.form == Form::Html => {
+            let page = document(&answer.page, &answer.frame, person, asked.display);
+            html(status(&fault), page, &HeaderMap::new())
+        }
+        Ok(Done::Again(_, fault)) => asked.problem(&fault),
         Ok(Done::Gone { to, .. }) if asked.form == Form::Html => see_other(&to),
         Ok(Done::Gone { to, said }) => {
             json(StatusCode::OK, &serde_json::json!({ "done": said, "href": to }), Some(&HeaderMap::new()))
@@ -347,10 +380,10 @@ fn act<S: Site>(site: &S, asked: &Asked, person: &Person) -> Response<Body> {
 }
 
 /// The fields of a form: as browsers send them, or a JSON object of texts.
-async fn fields(headers: &HeaderMap, body: Body) -> Result<Vec<(String, String)>, Problem> {
+async fn fields(headers: &HeaderMap, body: Body, largest: usize) -> Result<Vec<(String, String)>, Problem> {
     let wrong = |message: String| Problem::Parameter { name: "form".into(), message, without: None };
-    let Ok(body) = axum::body::to_bytes(body, FORM).await else {
-        return Err(wrong(format!("is larger than {} MiB", FORM >> 20)));
+    let Ok(body) = axum::body::to_bytes(body, largest).await else {
+        return Err(wrong(format!("is larger than {} MiB", largest >> 20)));
     };
     let media = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let fields = match media.split(';').next().unwrap_or_default().trim() {

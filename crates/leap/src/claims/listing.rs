@@ -1,11 +1,9 @@
-//! What people see of claims: the list, and the cost that changes hands.
+//! What people see of claims: the list.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use leap_book::{Claim, ClaimFilter, ClaimKind, ClaimState, ClaimStep};
-use leap_orient::proof::Folded;
-use leap_terms::{Currency, Day, Instant, Owner};
+use leap_terms::{Day, Instant, Owner};
 
 use crate::cli::OutputFormat;
 use crate::clock;
@@ -14,48 +12,7 @@ use crate::home::{Access, Home};
 use crate::output::{Answer, Cell, printable};
 
 use super::problem;
-use super::settlement::{Prospect, rule_id};
-
-/// Cost that changes hands.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(crate) struct Moves(BTreeMap<(Owner, Owner, Currency), Folded>);
-
-impl Moves {
-    /// What a settlement moves.
-    pub(super) fn of(prospect: &Prospect) -> Moves {
-        Moves(prospect.moved.clone())
-    }
-
-    /// Owner before, owner after, currency and what changes hands; the largest first.
-    pub(crate) fn rows(&self) -> Vec<(&(Owner, Owner, Currency), &Folded)> {
-        let mut rows: Vec<_> = self.0.iter().collect();
-        rows.sort_by(|a, b| {
-            let size = |folded: &Folded| folded.costs.effective.abs();
-            size(b.1).cmp(&size(a.1)).then_with(|| a.0.cmp(b.0))
-        });
-        rows
-    }
-
-    /// True when everything stays where it is.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The largest amounts first.
-    pub(super) fn answer(&self, title: &str) -> Answer {
-        let mut answer = Answer::new(title, &["from", "to", "charges", "currency", "amount"]);
-        for ((from, to, currency), folded) in self.rows() {
-            answer.rows.push(vec![
-                Cell::text(from.to_string()),
-                Cell::text(to.to_string()),
-                Cell::Count(folded.charges()),
-                Cell::text(currency.as_str()),
-                Cell::Amount(folded.costs.effective),
-            ]);
-        }
-        answer
-    }
-}
+use super::settlement::rule_id;
 
 /// Where a claim stands, in a word: one that was accepted ends with its last day.
 pub(crate) fn state(claim: &Claim, today: Day) -> &'static str {

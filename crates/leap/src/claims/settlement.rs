@@ -15,22 +15,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use leap_book::{Claim, ClaimState, ClaimStep, ConfigFiles, ConfigKind, NewClaimEvent, Snapshot};
-use leap_lake::Staging;
-use leap_orient::attribute::{DiffRun, Engine};
 use leap_orient::proof::Folded;
 use leap_orient::rules::RuleSet;
-use leap_terms::tables::Table;
-use leap_terms::{Currency, Day, FileRecord, Owner, TeamId};
+use leap_terms::{Currency, Day, Owner, TeamId};
 
-use crate::clock;
 use crate::config;
-use crate::cycle::{self, Change, Fresh};
+use crate::cycle::Change;
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::ownership::{Target, Touched, changed_slices};
-use crate::world::{World, each_batch};
-
-use super::problem;
+use crate::ownership::{self, Moves, Target, Touched};
+use crate::world::World;
 
 /// Name of the rules file that holds what was settled.
 const FILE: &str = "claims.yaml";
@@ -130,72 +124,13 @@ pub(super) fn document(settled: &[Settled]) -> ConfigFiles {
     ConfigFiles { files: vec![(FILE.to_owned(), text.into_bytes())] }
 }
 
-/// Owner before, owner after, currency.
-type Moved = BTreeMap<(Owner, Owner, Currency), Folded>;
-
-/// What changes hands in the slices that change, and all that one rule decides in them.
-fn weigh(
-    home: &Home,
-    world: &World,
-    rules: &RuleSet,
-    fresh: &[Fresh],
-    staging: &Staging,
-    id: &str,
-) -> Result<(Moved, BTreeMap<Currency, Folded>), Failure> {
-    let (mut moved, mut named) = (Moved::new(), BTreeMap::<Currency, Folded>::new());
-    let (before, after) = (Engine::new(&world.rules, &world.org), Engine::new(rules, &world.org));
-    let mut diff = DiffRun::new(&before, &after);
-    let staged: BTreeSet<String> = staging.files().into_iter().map(|file| file.path).collect();
-    let open = |file: &FileRecord, columns: Option<&[&str]>| {
-        if staged.contains(&file.path) { staging.scan(file, columns) } else { home.lake.scan(file, columns) }
-            .map_err(problem)
-    };
-    for fresh in fresh {
-        let totals = match &fresh.again {
-            Some(done) => {
-                for ((_, from, to, currency), folded) in &done.moved {
-                    *moved.entry((from.clone(), to.clone(), currency.clone())).or_default() += *folded;
-                }
-                done.change.totals()
-            }
-            // Its keys had to be made anew for a column that no rule named so far.
-            None => {
-                let slice = &fresh.slice;
-                let mut run = after.scope();
-                diff.next_scope();
-                each_batch(slice.of(Table::Keys), None, &open, |batch| {
-                    run.keys(batch).and_then(|()| diff.keys(batch)).map_err(problem)
-                })?;
-                each_batch(slice.of(Table::Resources), None, &open, |batch| {
-                    run.resources(batch).and_then(|()| diff.resources(batch)).map_err(problem)
-                })?;
-                each_batch(slice.of(Table::Cube), None, &open, |batch| {
-                    run.cube(batch).and_then(|()| diff.cube(batch)).map_err(problem)
-                })?;
-                run.finish().totals
-            }
-        };
-        for ((_, rule, currency), folded) in totals {
-            if rule.is_some_and(|rule| rule.as_str() == id) {
-                *named.entry(currency).or_default() += folded;
-            }
-        }
-    }
-    for one in diff.moved() {
-        *moved.entry((one.from, one.to, one.currency)).or_default() += one.folded;
-    }
-    Ok((moved, named))
-}
-
 /// What a settlement would do, worked out and ready to be published.
 pub(super) struct Prospect {
     rules: RuleSet,
     files: ConfigFiles,
-    fresh: Vec<Fresh>,
-    touched: Touched,
-    staging: Staging,
-    /// What changes hands: owner before, owner after, currency.
-    pub(super) moved: Moved,
+    change: ownership::Prospect,
+    /// What changes hands.
+    pub(super) moves: Moves,
     /// All that one claim's rule decides, moved or not.
     pub(super) named: BTreeMap<Currency, Folded>,
 }
@@ -206,37 +141,33 @@ impl Prospect {
         let files = document(settled);
         let above = (!files.files.is_empty()).then_some(&files.files);
         let rules = config::read_rules(&world.config_files(ConfigKind::Rules), above, &world.org)?;
-        let staging =
-            home.lake.stage(&format!("claims-{}-{}", std::process::id(), clock::now().micros())).map_err(problem)?;
-        let (fresh, touched) = changed_slices(
-            home,
-            world,
-            Target { rules: &rules, org: &world.org, full: false, from_charges: false },
-            &staging,
-        )?;
-        let (moved, named) = weigh(home, world, &rules, &fresh, &staging, &rule_id(claim))?;
-        Ok(Prospect { rules, files, fresh, touched, staging, moved, named })
+        let target = Target { rules: &rules, org: &world.org, full: false, from_charges: false };
+        let change = ownership::Prospect::of(home, world, target)?;
+        let weighed = change.weighed(home, world, &rules)?;
+        let (id, mut named) = (rule_id(claim), BTreeMap::<Currency, Folded>::new());
+        for ((_, rule, currency), folded) in weighed.totals {
+            if rule.is_some_and(|rule| rule.as_str() == id) {
+                *named.entry(currency).or_default() += folded;
+            }
+        }
+        Ok(Prospect { rules, files, change, moves: weighed.moves, named })
     }
 
     /// Leaves it: what was staged goes.
     pub(super) fn discard(self) -> Result<(), Failure> {
-        self.staging.discard().map_err(problem)
+        self.change.discard()
     }
 
     /// The teams that would give something away.
     pub(super) fn givers(&self) -> BTreeSet<TeamId> {
-        self.moved
-            .keys()
-            .filter_map(|(from, _, _)| match from {
+        self.moves
+            .sources()
+            .into_iter()
+            .filter_map(|from| match from {
                 Owner::Team(team) => Some(team.clone()),
                 Owner::Residual(_) => None,
             })
             .collect()
-    }
-
-    /// Everybody who would give something away, residuals too.
-    pub(super) fn sources(&self) -> BTreeSet<Owner> {
-        self.moved.keys().map(|(from, _, _)| from.clone()).collect()
     }
 
     /// Publishes it, with what happened to the claims, in one transaction.
@@ -253,9 +184,7 @@ impl Prospect {
             claim_events: events,
             ..Change::default()
         };
-        let by = (&self.rules, &world.org);
-        let snapshot = cycle::turn_by(home, world, by, self.staging, self.fresh, change, clock::now()).await?;
-        Ok((snapshot, self.touched))
+        self.change.publish(home, world, (&self.rules, &world.org), change).await
     }
 }
 

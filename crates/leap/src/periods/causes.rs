@@ -82,7 +82,7 @@ impl<'w> Rerun<'w> {
     }
 
     fn held(&self, slice: &Slice, part: Part) -> Result<Held, Failure> {
-        let staging = self.home.lake.stage(&format!("period-{}", std::process::id())).map_err(problem)?;
+        let staging = self.home.stage("period")?;
         let outcome = self.staged(slice, part, &staging);
         staging.discard().map_err(problem)?;
         outcome

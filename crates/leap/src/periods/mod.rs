@@ -6,16 +6,17 @@
 //! ```
 //! A statement never changes. It can be made again from its snapshot at any time, to the byte, and each command that builds
 //! on one does so first. Reading order: `figures` (what a statement says), `causes` (why it would be another), `diff` (how
-//! that is told).
+//! that is told), `draft` (statements that were worked out and are not published).
 
 mod causes;
 mod diff;
+mod draft;
 pub(crate) mod figures;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use leap_book::{BookError, NewStatement, Statement};
+use leap_book::{BookError, Statement};
 use leap_orient::period;
 use leap_terms::{CostKind, Month};
 use serde_json::json;
@@ -24,7 +25,6 @@ use crate::agreement;
 use crate::cli::{
     OutputFormat, PeriodCloseArgs, PeriodCommand, PeriodDiffArgs, PeriodReopenArgs, PeriodRestateArgs, PeriodShowArgs,
 };
-use crate::clock;
 use crate::cycle::actor;
 use crate::failure::Failure;
 use crate::home::{Access, Home};
@@ -32,6 +32,7 @@ use crate::output::{Answer, Cell, emit, print_json};
 use crate::view::Layer;
 use crate::world::{World, published};
 use diff::{Report, short};
+pub(crate) use draft::{CloseDraft, Difference, RestateDraft, reopened};
 
 /// `leap period …`.
 pub(crate) async fn run(root: &Path, command: &PeriodCommand) -> Result<(), Failure> {
@@ -124,37 +125,9 @@ async fn proved(home: &Home, layer: &Layer, period: Month) -> Result<(i64, perio
 
 async fn close(root: &Path, args: &PeriodCloseArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Write).await?;
-    let period = args.period;
-    if let Some(known) = newest(&home, period).await? {
-        let again = format!("leap period restate {period} --approved-by PERSON --reason TEXT --expect DIGEST");
-        let version = known.version;
-        return Err(Failure::failed(match &known.reopened {
-            None => format!(
-                "{period} is closed: statement {version} of {} by {}; what changed since is published with {again}",
-                known.closed_at, known.actor
-            ),
-            Some(reopened) => format!(
-                "{period} was closed before (statement {version}, reopened by {} at {}); people rely on its figures, so it \
-                 is closed again with an approval: {again}",
-                reopened.actor, reopened.at
-            ),
-        }));
-    }
-    let layer = Layer::new(World::load(&home, None).await?)?;
-    let (snapshot, statement) = proved(&home, &layer, period).await?;
-    let new = NewStatement {
-        period,
-        version: 1,
-        snapshot,
-        at: clock::now(),
-        actor: actor(),
-        body: statement.to_text(),
-        approved_by: None,
-        reason: None,
-        difference: None,
-    };
-    let stored = home.book.close_period(&new).await.map_err(refused)?;
-    say_published(&stored, &statement, "closed", args.format.format)
+    let draft = CloseDraft::of(&home, args.period).await?;
+    let stored = draft.close(&home).await?;
+    say_published(&stored, &draft.statement, "closed", args.format.format)
 }
 
 /// Says what was published.
@@ -198,7 +171,7 @@ fn say_published(
 async fn reopen(root: &Path, args: &PeriodReopenArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Write).await?;
     let period = args.period;
-    let statement = home.book.reopen_period(period, &actor(), &args.reason, clock::now()).await.map_err(refused)?;
+    let statement = reopened(&home, period, &args.reason).await?;
     let version = statement.version;
     emit(&format!(
         "{period} is open again; statement {version} stays readable: leap period show {period} --version {version}\n"
@@ -207,24 +180,18 @@ async fn reopen(root: &Path, args: &PeriodReopenArgs) -> Result<(), Failure> {
 
 async fn diff(root: &Path, args: &PeriodDiffArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Read).await?;
-    let stored = newest_known(&home, args.period).await?;
-    let then = layer_of(&home, &stored).await?;
-    let now = Layer::new(World::load(&home, None).await?)?;
-    if let Some(reopened) = &stored.reopened {
+    let draft = RestateDraft::of(&home, args.period).await?;
+    if let Some(reopened) = &draft.stored.reopened {
         eprintln!("{} was reopened by {} at {}: {}", args.period, reopened.actor, reopened.at, reopened.reason);
     }
-    let explained = causes::explain(&home, &then, &now, args.period)?;
-    report(&stored, &then, &now, &explained)?.print(args.currency.as_ref(), args.format.format)
+    draft.report()?.print(args.currency.as_ref(), args.format.format)
 }
 
 /// The digest of what differs between a closed period and what is known now, as people say it.
 pub(crate) async fn difference(root: &Path, period: Month) -> Result<String, Failure> {
     let home = Home::open(root, Access::Read).await?;
-    let stored = newest_known(&home, period).await?;
-    let then = layer_of(&home, &stored).await?;
-    let now = Layer::new(World::load(&home, None).await?)?;
-    let explained = causes::explain(&home, &then, &now, period)?;
-    Ok(short(&report(&stored, &then, &now, &explained)?.digest().to_string()).to_owned())
+    let draft = RestateDraft::of(&home, period).await?;
+    Ok(short(&draft.report()?.digest().to_string()).to_owned())
 }
 
 fn report<'r>(
@@ -248,35 +215,11 @@ async fn restate(root: &Path, args: &PeriodRestateArgs) -> Result<(), Failure> {
         )));
     }
     let home = Home::open(root, Access::Write).await?;
-    let period = args.period;
-    let stored = newest_known(&home, period).await?;
-    let then = layer_of(&home, &stored).await?;
-    let now = Layer::new(World::load(&home, None).await?)?;
-    let explained = causes::explain(&home, &then, &now, period)?;
-    let report = report(&stored, &then, &now, &explained)?;
-    if report.is_empty() && stored.binding {
-        return Err(Failure::failed(format!(
-            "nothing differs from statement {} of {period}, so there is nothing to restate",
-            stored.version
-        )));
-    }
-    let version = stored.version + 1;
-    let actor = actor();
-    leap_book::second_person(period, version, &actor, args.approved_by.as_deref()).map_err(refused)?;
-    approved(&report, args.expect.as_deref())?;
-    let (snapshot, statement) = proved(&home, &now, period).await?;
-    let new = NewStatement {
-        period,
-        version,
-        snapshot,
-        at: clock::now(),
-        actor,
-        body: statement.to_text(),
-        approved_by: args.approved_by.clone(),
-        reason: Some(args.reason.clone()),
-        difference: Some(report.json().to_string()),
-    };
-    let published = home.book.close_period(&new).await.map_err(refused)?;
+    let draft = RestateDraft::of(&home, args.period).await?;
+    draft.has_difference()?;
+    let by = draft.by(actor(), args.approved_by.clone(), args.reason.clone())?;
+    approved(&draft.report()?, args.expect.as_deref())?;
+    let (published, statement) = draft.publish(&home, by).await?;
     say_published(&published, &statement, "restated", args.format.format)
 }
 

@@ -48,9 +48,10 @@ pub(super) fn fresh(world: &World, plan: &Plan) -> Result<(), Failure> {
 
 /// What the plan says follows from its steps; `kept` where this home has the same plan in its own folder.
 pub(super) async fn follows(home: &Home, world: &World, org: &Org, plan: &Plan, kept: bool) -> Result<(), Failure> {
-    let made = if kept { None } else { Some(figures(home, world, org, &plan.steps, plan.shared.is_some(), None)?) };
+    let made =
+        if kept { None } else { Some(figures(home, world, org, plan.first_day(), plan.shared.is_some(), None)?) };
     let moves = made.as_ref().map_or(&plan.moves, |(moves, _)| moves);
-    let restates = restated(home, world, plan.steps.iter().map(|step| step.reorg.effective).min(), moves).await?;
+    let restates = restated(home, world, plan.first_day(), moves).await?;
     if restates != plan.restates {
         return Err(closed_since(home, &plan.restates, &restates).await?);
     }

@@ -15,7 +15,7 @@ use leap_web::site::model::{Link, Page};
 use leap_web::site::{Answer, Ask, Done, Person, Problem};
 
 use super::ground::Ground;
-use super::{claims, failed};
+use super::{claims, failed, periods, pools, reorg, rules};
 use crate::cycle;
 use crate::failure::{Exit, Failure};
 
@@ -45,7 +45,23 @@ impl Acting<'_> {
 
     /// A page that shows what would happen.
     pub(super) fn preview(&self, page: Page) -> Result<Done, Problem> {
-        Ok(Done::Preview(Box::new(Answer { page, frame: self.ground.frame("claims")? })))
+        Ok(Done::Preview(self.answer(page)?))
+    }
+
+    /// The same where nothing will happen: what is wrong, or different now, with what was typed.
+    pub(super) fn again(&self, page: Page, fault: Problem) -> Result<Done, Problem> {
+        Ok(Done::Again(self.answer(page)?, fault))
+    }
+
+    fn answer(&self, page: Page) -> Result<Box<Answer>, Problem> {
+        let current = match self.ask.path.first().map(String::as_str) {
+            Some("coverage") => "coverage",
+            Some("org") => "org",
+            Some("periods") => "periods",
+            Some("pools") => "pools",
+            _ => "claims",
+        };
+        Ok(Box::new(Answer { page, frame: self.ground.frame(current)? }))
     }
 }
 
@@ -79,6 +95,12 @@ pub(super) fn act(acting: &Acting<'_>) -> Result<Done, Problem> {
     match path.as_slice() {
         ["claims", "new"] => claims::make(acting),
         ["claims", number, what @ ("accept" | "decline" | "withdraw")] => claims::answer(acting, number, what),
+        ["coverage", "rules"] => rules::send(acting),
+        ["pools"] => pools::send(acting),
+        ["org", "plan"] => reorg::plan(acting),
+        ["org", "plans", number, what @ ("approve" | "decline" | "withdraw")] => reorg::answer(acting, number, what),
+        ["org", "log", number, "revert"] => reorg::revert(acting, number),
+        ["periods", period, what @ ..] => periods::act(acting, period, what),
         _ => Err(Problem::NotFound("There is no form with this address.".into())),
     }
 }

@@ -13,18 +13,20 @@
 use std::collections::BTreeSet;
 
 use leap_book::{Claim, ClaimFilter, ClaimKind, ClaimState};
-use leap_terms::{Day, Deed, Digest, Money, Owner, Rights, TeamId};
+use leap_terms::{Day, Deed, Money, Owner, Rights, TeamId};
 use leap_web::site::model::{Block, Cell, Column, Figure, Input, InputKind, Link, Page, PostForm, Row, Table, Tone};
 use leap_web::site::{Ask, Done, Person, Problem};
 
 use super::act::{Acting, agreed, refused};
+use super::difference::agree;
 use super::failed;
 use super::ground::Ground;
 use super::words;
-use crate::claims::{self, Acceptance, Consent, Draft, Moves};
+use crate::claims::{self, Acceptance, Consent, Draft};
 use crate::cli::ClaimSubject;
 use crate::clock;
 use crate::failure::Failure;
+use crate::ownership::Moves;
 
 /// Claims of the list.
 const SHOWN: usize = 500;
@@ -481,20 +483,6 @@ fn moved(ground: &Ground, moves: &Moves) -> Block {
         ],
         rows,
         ..Table::default()
-    })
-}
-
-/// The form to agree to a preview.
-fn agree(to: &str, mut hidden: Vec<(String, String)>, digest: Digest, button: &str, back: &str) -> Block {
-    hidden.push(("expect".to_owned(), digest.to_string()));
-    Block::Form(PostForm {
-        to: to.to_owned(),
-        label: button.to_owned(),
-        hidden,
-        button: button.to_owned(),
-        is_grave: true,
-        back: Some(Link::new("Leave it", back)),
-        ..PostForm::default()
     })
 }
 

@@ -23,11 +23,15 @@ pub(super) fn steward(ground: &Ground, owner: &str) -> Option<String> {
     }
 }
 
-fn tabs(ground: &Ground, residual: bool) -> Vec<(Link, bool)> {
-    vec![
-        (Link::new("Ledger", ground.to(&["coverage"], &[])), !residual),
-        (Link::new("Residual", ground.to(&["coverage", "residual"], &[])), residual),
-    ]
+/// The views of coverage, and which one this is.
+pub(super) fn tabs(ground: &Ground, here: &str) -> Vec<(Link, bool)> {
+    let all = [("Ledger", None), ("Residual", Some("residual")), ("Rules", Some("rules"))];
+    all.into_iter()
+        .map(|(name, own)| {
+            let path: Vec<&str> = std::iter::once("coverage").chain(own).collect();
+            (Link::new(name, ground.to(&path, &[])), own.unwrap_or("ledger") == here)
+        })
+        .collect()
 }
 
 /// Bill = Σ teams + residual.
@@ -42,7 +46,7 @@ pub(super) fn ledger(ground: &Ground) -> Result<Page, Problem> {
         return Ok(Page {
             title: "Coverage".to_owned(),
             sub: words::period_text(ground.period),
-            tabs: tabs(ground, false),
+            tabs: tabs(ground, "ledger"),
             blocks: vec![super::explore::nothing(ground)],
             ..Page::default()
         });
@@ -50,7 +54,7 @@ pub(super) fn ledger(ground: &Ground) -> Result<Page, Problem> {
     let mut page = Page {
         title: "Coverage".to_owned(),
         sub: format!("Is every {} of {} in exactly one place?", ground.currency, ground.period),
-        tabs: tabs(ground, false),
+        tabs: tabs(ground, "ledger"),
         command: Some("leap verify".to_owned()),
         ..Page::default()
     };
@@ -246,7 +250,7 @@ pub(super) fn residual(ground: &Ground) -> Result<Page, Problem> {
         title: "Residual".to_owned(),
         sub: format!("What no team owns in {}, by reason", ground.period),
         crumbs: vec![Link::new("Coverage", ground.to(&["coverage"], &[])), Link::new("Residual", "")],
-        tabs: tabs(ground, true),
+        tabs: tabs(ground, "residual"),
         command: Some(format!("leap residual list --period {}", ground.period)),
         ..Page::default()
     };
@@ -298,7 +302,7 @@ pub(super) fn residual(ground: &Ground) -> Result<Page, Problem> {
     page.blocks.push(Block::Notice(
         Tone::Info,
         "A rule owns more than a claim, and what is to come too: leap rules suggest finds rules by money.".to_owned(),
-        None,
+        Some(Link::new("Rules", ground.to(&["coverage", "rules"], &[]))),
     ));
     Ok(page)
 }

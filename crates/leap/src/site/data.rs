@@ -346,7 +346,6 @@ pub(super) fn periods(ground: &Ground) -> Result<Page, Problem> {
     let open = crate::world::published(ground.home);
     let pending = ground.view().pending(leap_terms::Period::ALWAYS, ground.basis, &open);
     let pending = pending.map_err(|failure| failed(&failure))?;
-    let newest = months.last().map(ToString::to_string).unwrap_or_default();
     let mut invoiced = Vec::new();
     for month in months.iter().rev() {
         let own: Vec<_> = statements.iter().filter(|statement| statement.period == *month).collect();
@@ -363,7 +362,7 @@ pub(super) fn periods(ground: &Ground) -> Result<Page, Problem> {
         let text = month.to_string();
         let (_, sum) = ground.spent("source", None, None, month.period())?;
         invoiced.push(Row::new(vec![
-            Cell::Text(text.clone()),
+            Cell::Link(Link::new(text.clone(), ground.to(&["periods", &text], &[]))),
             state,
             super::words::amount(sum, ground.rows(&[("period", &text)])),
             binding.map_or(Cell::Empty, |statement| Cell::Text(seconds(statement.closed_at))),
@@ -383,17 +382,10 @@ pub(super) fn periods(ground: &Ground) -> Result<Page, Problem> {
         title: "Periods".to_owned(),
         sub: format!("{} billing periods; a closed one keeps its statement", months.len()),
         command: Some("leap period list".to_owned()),
-        blocks: vec![
-            Block::Table(Table {
-                unit: ground.currency.to_string(),
-                ..table("t-periods", "Billing periods", columns, invoiced)
-            }),
-            Block::Text(format!(
-                "leap period close {newest}    make a statement
-leap period diff {newest}     why a closed period differs from it
-leap period restate {newest}  approve the difference"
-            )),
-        ],
+        blocks: vec![Block::Table(Table {
+            unit: ground.currency.to_string(),
+            ..table("t-periods", "Billing periods", columns, invoiced)
+        })],
         ..Page::default()
     })
 }

@@ -3,18 +3,24 @@
 //! Reading order: `ground` (what a question is about), `words` (figures and their addresses), then the pages.
 
 mod act;
+mod approve;
 mod charter;
 mod claims;
 mod coverage;
 mod data;
+mod dated;
+mod difference;
 mod explore;
 mod ground;
 mod latency;
 mod measures;
 mod org;
+mod periods;
 mod pools;
+mod reorg;
 mod resource;
 mod routes;
+mod rules;
 mod search;
 mod start;
 mod team;
@@ -158,12 +164,18 @@ impl Pages {
             ["resource"] => ("explore", resource::page(&ground)?),
             ["coverage"] => ("coverage", coverage::ledger(&ground)?),
             ["coverage", "residual"] => ("coverage", coverage::residual(&ground)?),
+            ["coverage", "rules"] => ("coverage", rules::page(&ground)?),
             ["claims"] => ("claims", claims::list(&ground)?),
             ["claims", number] => ("claims", claims::page(&ground, number)?),
             ["latency"] => ("latency", latency::page(&ground)?),
             ["pools"] => ("pools", pools::page(&ground)?),
             ["org"] => ("org", org::page(&ground)?),
+            ["org", "plan"] => ("org", reorg::plan_page(&ground)),
+            ["org", "plans"] => ("org", reorg::plans(&ground)?),
+            ["org", "plans", number] => ("org", reorg::plan_asked(&ground, number)?),
+            ["org", "log"] => ("org", reorg::log(&ground)?),
             ["periods"] => ("periods", data::periods(&ground)?),
+            ["periods", period] => ("periods", periods::page(&ground, period)?),
             ["data"] => ("data", data::page(&ground)?),
             ["data", "audit"] => ("data", data::audit(&ground)?),
             ["volume"] => ("data", volume::page(&ground)?),

@@ -18,6 +18,7 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
         title: "Org".to_owned(),
         sub: format!("Units as of {day}, with their cost in {}", ground.period),
         command: Some(format!("leap org show --as-of {day}")),
+        tabs: super::reorg::org_tabs(ground),
         ..Page::default()
     };
     if tree.roots().is_empty() {
@@ -101,12 +102,6 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
             flags: "",
         },
         "t-org".to_owned(),
-    ));
-    if !ground.view().reach().is_everything() {
-        return Ok(page);
-    }
-    page.blocks.push(Block::Text(
-        "leap org plan NEW.yaml --effective DAY    what a reorg would move\nleap org log                              reorgs so far\nleap org revert PLAN                      take one back".to_owned(),
     ));
     Ok(page)
 }

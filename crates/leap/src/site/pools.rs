@@ -2,14 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use leap_book::ConfigKind;
 use leap_orient::pool::LineKind;
-use leap_terms::{Money, Owner, ResidualReason};
-use leap_web::site::Problem;
-use leap_web::site::model::{Block, Cell, Chart, Column, Link, Page, Row, Table};
+use leap_terms::{Currency, Day, Deed, Money, Owner, ResidualReason};
+use leap_web::site::model::{Block, Cell, Chart, Column, Link, Page, Row, Table, Tone};
+use leap_web::site::{Done, Problem};
 
+use super::act::{Acting, agreed, refused};
+use super::dated::{Kind, Typed, Wrong};
+use super::difference;
 use super::failed;
 use super::ground::Ground;
 use super::words::{amount, cents, share_cell, short};
+use crate::failure::Exit;
+use crate::pools::PoolsDraft;
+use crate::versions::{self, InForce};
 use crate::world::published;
 
 /// Users of a pool that are shown.
@@ -70,6 +77,7 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
             "No platform is shared in this period. A rule that answers pool:NAME collects one; pools.yaml says who pays.".to_owned(),
             vec![Link::new("What stands at no team", ground.to(&["coverage", "residual"], &[]))],
         ));
+        page.blocks.extend(policy(ground)?);
         return Ok(page);
     }
     page.blocks.push(Block::Facts(vec![
@@ -142,7 +150,121 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
     for (name, flow) in order {
         page.blocks.push(users(ground, name, flow, whole(flow)));
     }
+    page.blocks.extend(policy(ground)?);
     Ok(page)
+}
+
+/// Where the form of the policy is sent.
+const HERE: &str = "/pools";
+
+/// The form.
+const POLICY: Kind = Kind {
+    to: HERE,
+    label: "Another policy",
+    file: "pools.yaml",
+    example: "pools:\n  - name: kafka\n    steward: platform\n    driver: {head_count: {}}",
+    say: "How each pool is shared. Files of drivers are those in force; a new one comes with leap pool apply.",
+    since: "The first day of a month; earlier months keep their policy. Empty: all days.",
+};
+
+fn in_force(ground: &Ground) -> Result<InForce, Problem> {
+    let files = ground.view().head().config_files(ConfigKind::Pools);
+    versions::in_force(&files).map_err(|failure| failed(&failure))
+}
+
+/// The policy in force, as a form for who may change it.
+fn policy(ground: &Ground) -> Result<Option<Block>, Problem> {
+    let InForce { newest, days } = in_force(ground)?;
+    let (say, day, text) = match newest {
+        None => {
+            ("No policy is in force: what pools collect stays with their stewards.".to_owned(), None, String::new())
+        }
+        Some((Day::EARLIEST, text)) => ("In force on all days.".to_owned(), None, text),
+        Some((day, text)) => (format!("In force from {day}; it is the newest of {}.", days.len()), Some(day), text),
+    };
+    let may_change = ground.person.may(Deed::Change, &[]) && ground.ask.get("as_known_on").is_none();
+    let block = if may_change {
+        let effective = day.map_or_else(String::new, |day| day.to_string());
+        POLICY.editor(&Typed { text, effective, later: String::new() }, Wrong::default(), &days)
+    } else if text.is_empty() {
+        return Ok(None);
+    } else {
+        Block::Text(text)
+    };
+    Ok(Some(Block::Section { title: "The policy".to_owned(), say, blocks: vec![block] }))
+}
+
+/// `POST /pools`.
+pub(super) fn send(acting: &Acting<'_>) -> Result<Done, Problem> {
+    let ground = acting.ground;
+    let back = || Link::new("Pools", HERE);
+    let InForce { newest, days } = in_force(ground)?;
+    let typed = Typed::of(acting.ask, newest.as_ref().map(|(_, text)| text.as_str()))?;
+    let again = |wrong: Wrong, message: String| {
+        let mut page = Page { title: "Pools".to_owned(), sub: "Nothing was changed".to_owned(), ..Page::default() };
+        page.blocks.push(POLICY.editor(&typed, wrong, &days));
+        acting.again(page, Problem::Refused(message, Some(back())))
+    };
+    let since = match typed.since(&days) {
+        Ok(since) => since,
+        Err(wrong) => {
+            let message = wrong.all();
+            return again(wrong, message);
+        }
+    };
+    let lock = acting.lock_if_agreed()?;
+    let draft = match acting.run(PoolsDraft::of(ground.home, &typed.text, since)) {
+        Ok(draft) => draft,
+        Err(failure) if failure.exit == Exit::Usage => {
+            return again(Wrong { text: failure.message.clone(), ..Wrong::default() }, failure.message);
+        }
+        Err(failure) => return Err(refused(&failure, Some(back()))),
+    };
+    let digest = draft.digest();
+    let stale = match agreed(acting.ask, digest, back) {
+        Ok(true) => {
+            let applied = acting.run(draft.apply(ground.home));
+            let snapshot = applied.map_err(|failure| refused(&failure, Some(back())))?;
+            drop(lock);
+            let said = format!("policy applied; snapshot {}", snapshot.digest.short());
+            return Ok(Done::Gone { to: HERE.to_owned(), said });
+        }
+        Ok(false) => None,
+        Err(stale) => Some(stale),
+    };
+    let mut page = Page {
+        title: "Another policy".to_owned(),
+        sub: since.day.map_or_else(|| "On all days".to_owned(), |day| format!("From {day} on")),
+        crumbs: vec![back(), Link::new("Difference", "")],
+        ..Page::default()
+    };
+    page.blocks.push(difference::notice(stale.is_some()));
+    let mut all = BTreeMap::<Currency, BTreeMap<String, Money>>::new();
+    let mut gains = BTreeMap::<Currency, Money>::new();
+    for ((owner, currency), change) in &draft.changes {
+        *all.entry(currency.clone()).or_default().entry(ground.name(&owner.to_string())).or_default() += *change;
+        if *change > Money::ZERO {
+            *gains.entry(currency.clone()).or_default() += *change;
+        }
+    }
+    let parts: Vec<String> = gains.iter().map(|(currency, sum)| format!("{} {currency}", cents(*sum))).collect();
+    let say = match parts.as_slice() {
+        [] => "Nobody pays more or less.".to_owned(),
+        some => format!("{} of effective cost is paid by others than before; the total stays.", some.join(" and ")),
+    };
+    page.blocks.push(Block::Section { title: "What would change".to_owned(), say, blocks: difference::changes(&all) });
+    page.blocks.extend(difference::closed(ground, &draft.closed));
+    page.blocks.extend(draft.warnings.iter().map(|text| Block::Notice(Tone::Warn, text.clone(), None)));
+    page.blocks.push(difference::agree(HERE, typed.hidden(), digest, "Apply this policy", HERE));
+    page.blocks.push(Block::Section {
+        title: "Change the text".to_owned(),
+        say: String::new(),
+        blocks: vec![POLICY.editor(&typed, Wrong::default(), &days)],
+    });
+    match stale {
+        None => acting.preview(page),
+        Some(stale) => acting.again(page, stale),
+    }
 }
 
 fn anchor(name: &str) -> String {

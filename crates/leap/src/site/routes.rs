@@ -1,7 +1,7 @@
 //! The addresses of the pages and forms, who may ask them, and the parameters that they know.
 
 use leap_terms::Deed;
-use leap_web::site::{Ask, Needs, Problem, Route};
+use leap_web::site::{Ask, DOCUMENT, FORM, Needs, Problem, Route};
 
 use super::parameter;
 
@@ -9,24 +9,48 @@ use super::parameter;
 const EVERY: &[&str] = &["period", "measure", "cost", "basis", "org", "as_known_on", "pools", "format", "table"];
 
 const fn page(path: &'static str, about: &'static str, own: &'static [&'static str], needs: Needs) -> Route {
-    Route { method: "GET", path, about, every: EVERY, own, needs, is_page: true }
+    Route { method: "GET", path, about, every: EVERY, own, needs, is_page: true, largest: FORM }
 }
 
 const fn form(path: &'static str, about: &'static str, own: &'static [&'static str], needs: Needs) -> Route {
-    Route { method: "POST", path, about, every: &["format"], own, needs, is_page: true }
+    Route { method: "POST", path, about, every: &["format"], own, needs, is_page: true, largest: FORM }
+}
+
+/// A form that takes a document.
+const fn document(path: &'static str, about: &'static str, own: &'static [&'static str], needs: Needs) -> Route {
+    Route { largest: DOCUMENT, ..form(path, about, own, needs) }
 }
 
 /// Fields of a claim.
 const CLAIM: &[&str] = &["kind", "resource", "where", "team", "reason", "evidence", "effective", "expires", "expect"];
 
+/// Fields of new rules, or of a policy of pools.
+const RULES: &[&str] = &["text", "effective", "later", "expect"];
+
+/// Fields of a reorg.
+const PLAN: &[&str] = &["text", "effective", "successor", "rename", "split", "reason", "expect"];
+/// Fields of a question to an approver.
+const ASK: &[&str] = &["reason", "expect"];
+
+/// Fields of a restatement.
+const RESTATE: &[&str] = &["reason", "approved_by", "expect"];
+
+/// What changes figures of the whole company.
+const CHANGE: Needs = Needs::DeedEverywhere(Deed::Change);
+
+/// What somebody else asked for.
+const APPROVE: Needs = Needs::DeedEverywhere(Deed::Approve);
+
 /// All of them.
-pub(super) const ROUTES: [Route; 22] = [
+pub(super) const ROUTES: [Route; 41] = [
     page("/", "Charter: spend, its largest owners, what changed", &["under"], Needs::Person),
     page("/team/{unit}", "A unit: cost by service and month", &[], Needs::Person),
     page("/explore", "Cost by any dimensions, or the charges", EXPLORE, Needs::Person),
     page("/resource", "Why a resource belongs to whom", &["id"], Needs::Person),
     page("/coverage", "The ledger: bill = teams + residual", &[], Needs::Everything),
     page("/coverage/residual", "What no team owns, by reason", &[], Needs::Everything),
+    page("/coverage/rules", "Rules, and what they own", &[], Needs::Everything),
+    document("/coverage/rules", "Show what other rules would change, and apply them", RULES, CHANGE),
     page("/claims", "Claims and disputes", &[], Needs::Person),
     page("/claims/{number}", "One of them, and its answers", &[], Needs::Person),
     form("/claims/new", "Say whose something is", CLAIM, Needs::Deed(Deed::Answer)),
@@ -35,8 +59,25 @@ pub(super) const ROUTES: [Route; 22] = [
     form("/claims/{number}/withdraw", "Take it back", &["note"], Needs::Deed(Deed::Answer)),
     page("/latency", "Whose the slow requests are", &["api", "quantile", "by"], Needs::Everything),
     page("/pools", "Shared platforms", &[], Needs::Everything),
+    document("/pools", "Show what another policy would change, and apply it", RULES, CHANGE),
     page("/org", "Units with their cost", &[], Needs::Person),
+    page("/org/plan", "The form to plan a reorg", &[], CHANGE),
+    document("/org/plan", "Show what a reorg would do, and ask for its approval", PLAN, CHANGE),
+    page("/org/plans", "Reorgs that were asked for", &[], Needs::Everything),
+    page("/org/plans/{number}", "One of them: what it does, and its answer", &[], Needs::Everything),
+    form("/org/plans/{number}/approve", "Approve and perform it", &["note", "expect"], APPROVE),
+    form("/org/plans/{number}/decline", "Decline it", &["note"], APPROVE),
+    form("/org/plans/{number}/withdraw", "Take the question back", &["note"], CHANGE),
+    page("/org/log", "Reorgs so far", &[], Needs::Everything),
+    form("/org/log/{number}/revert", "Show what taking it back moves, and ask for its approval", ASK, CHANGE),
     page("/periods", "Billing periods and their statements", &[], Needs::Everything),
+    page("/periods/{period}", "A period: statements, and how it differs from them", &[], Needs::Everything),
+    form("/periods/{period}/close", "Show the statement that closing it makes, and close it", &["expect"], CHANGE),
+    form("/periods/{period}/restate", "Ask for the approval of its difference", RESTATE, CHANGE),
+    form("/periods/{period}/reopen", "Open it again", &["reason"], CHANGE),
+    form("/periods/{period}/approvals/{number}/approve", "Approve its restatement", &["note", "expect"], APPROVE),
+    form("/periods/{period}/approvals/{number}/decline", "Decline it", &["note"], APPROVE),
+    form("/periods/{period}/approvals/{number}/withdraw", "Take the question back", &["note"], CHANGE),
     page("/volume", "Business volume by day, and spend in basis points of it", &["under", "metric"], Needs::Person),
     page("/engineers", "Spend in engineers", &["under"], Needs::Person),
     page("/data", "Sources, deliveries, snapshots", &["tab"], Needs::Everything),

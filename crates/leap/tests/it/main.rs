@@ -5,6 +5,7 @@
 //! - `complaints`: defects that users of other products reported, each with a test of its name
 //! - `staged`: real bills (skipped where they are absent)
 //! - `rights`: every address as everybody, with and without a login; what a part of the company sees
+//! - `rules_form`, `reorg_form`, `period_form`, `pools_form`: changes through the site are those of the commands
 //! - `restate`: ten deliveries of a bucket with restatements, in every order
 //! - `periods`: closed periods, and why they differ from their statements
 //! - `audited`: reorgs, dated rules, claims, pools, readings and statements, found again from raw files
@@ -39,14 +40,18 @@ mod intake;
 mod latency;
 mod ownership;
 mod pareto;
+mod period_form;
 mod periods;
 mod plans;
 mod platforms;
+mod pools_form;
 mod random_worlds;
 mod reading;
+mod reorg_form;
 mod reorgs;
 mod restate;
 mod rights;
+mod rules_form;
 mod serve;
 mod site;
 mod staged;

@@ -21,7 +21,7 @@ const PEOPLE: [(&str, &[&str]); 8] = [
     ("app-a", &["approver@a"]),
 ];
 
-fn add(home: &Home, name: &str, roles: &[&str]) -> Ran {
+pub(crate) fn add(home: &Home, name: &str, roles: &[&str]) -> Ran {
     let mut args = vec!["user", "add", name, "--password-stdin"];
     for role in roles {
         args.extend(["--role", role]);
@@ -60,13 +60,13 @@ fn log_in(site: &Site, name: &str, password: &str) -> Answer {
 }
 
 /// The cookie of a session: `leap_session=…`.
-fn cookie(site: &Site, name: &str) -> String {
+pub(crate) fn cookie(site: &Site, name: &str) -> String {
     let answer = log_in(site, name, PASSWORD);
     assert_eq!((answer.status, answer.header("location")), (303, "/org"), "{}", answer.head);
     answer.header("set-cookie").split(';').next().expect("a cookie").to_owned()
 }
 
-fn as_person(site: &Site, method: &str, path: &str, cookie: &str) -> Answer {
+pub(crate) fn as_person(site: &Site, method: &str, path: &str, cookie: &str) -> Answer {
     let origin = format!("http://{}", site.address);
     let mut headers = vec![("Origin", origin.as_str())];
     if !cookie.is_empty() {
@@ -153,7 +153,12 @@ fn every_address_answers_those_who_may_and_nobody_else() {
     let (mut asked, mut wrong) = (0, Vec::new());
     for address in &all {
         let place = |unit: &str| {
-            address.path.replace("{unit}", unit).replace("{digest}/{file}", "0/x.css").replace("{number}", "1")
+            address
+                .path
+                .replace("{unit}", unit)
+                .replace("{digest}/{file}", "0/x.css")
+                .replace("{number}", "1")
+                .replace("{period}", "2026-08")
         };
         let query = if address.path == "/resource" { "?id=i-a" } else { "" };
         let own = format!("{}{query}", place("a"));
@@ -178,8 +183,10 @@ fn every_address_answers_those_who_may_and_nobody_else() {
             let done: &[u16] = match (address.method.as_str(), address.path.as_str()) {
                 ("POST", "/preferences" | "/logout") => &[303],
                 ("POST", "/login") => &[401, 429],
+                // Closing asks for nothing: what it would do is shown.
+                ("POST", "/periods/{period}/close") => &[200],
                 ("POST", _) => &[404, 422],
-                (_, "/assets/{digest}/{file}" | "/claims/{number}") => &[404],
+                (_, "/assets/{digest}/{file}" | "/claims/{number}" | "/org/plans/{number}") => &[404],
                 _ => &[200],
             };
             if address.path != "/logout" {
@@ -389,7 +396,7 @@ fn beyond_this_machine_there_is_a_login_and_tls_or_nothing() {
 }
 
 /// Sends a form as a person.
-fn send(site: &Site, cookie: &str, path: &str, fields: &str) -> Answer {
+pub(crate) fn send(site: &Site, cookie: &str, path: &str, fields: &str) -> Answer {
     let origin = format!("http://{}", site.address);
     let headers =
         [("Origin", origin.as_str()), ("Cookie", cookie), ("Content-Type", "application/x-www-form-urlencoded")];
@@ -397,7 +404,7 @@ fn send(site: &Site, cookie: &str, path: &str, fields: &str) -> Answer {
 }
 
 /// The value of a hidden field of a page.
-fn hidden(page: &str, name: &str) -> String {
+pub(crate) fn hidden(page: &str, name: &str) -> String {
     let mark = format!("name=\"{name}\" value=\"");
     let at = page.find(&mark).unwrap_or_else(|| panic!("no {name} in {page}"));
     page[at + mark.len()..].split('"').next().expect("a value").to_owned()

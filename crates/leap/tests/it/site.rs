@@ -43,9 +43,18 @@ impl Site {
     }
 
     pub(crate) fn start_with(home: &Home, more: &[&str]) -> Site {
+        Site::of(home, |command| _ = command.args(more))
+    }
+
+    /// At some time, which stands still.
+    pub(crate) fn start_at(home: &Home, now: &str) -> Site {
+        Site::of(home, |command| _ = command.env("LEAP_NOW", now))
+    }
+
+    fn of(home: &Home, more: impl FnOnce(&mut Command)) -> Site {
         let free = "127.0.0.1:0";
         let mut command = home.command(&["serve", "--listen", free, "--otlp-http", free, "--otlp-grpc", free]);
-        command.args(more);
+        more(&mut command);
         let mut child = command.stderr(Stdio::piped()).spawn().expect("leap starts");
         let mut err = BufReader::new(child.stderr.take().expect("a pipe"));
         let mut line = String::new();
@@ -124,7 +133,7 @@ fn home() -> Home {
     home
 }
 
-const PAGES: [&str; 22] = [
+const PAGES: [&str; 26] = [
     "/",
     "/team/acme",
     "/team/a",
@@ -136,6 +145,10 @@ const PAGES: [&str; 22] = [
     "/resource?id=i-1",
     "/coverage",
     "/coverage/residual",
+    "/coverage/rules",
+    "/org/plans",
+    "/org/log",
+    "/periods/2026-08",
     "/pools",
     "/org",
     "/periods",

@@ -1,0 +1,146 @@
+//! What a change would move, as a form shows it before somebody agrees: from whom to whom, per currency, adding up.
+
+use std::collections::BTreeMap;
+
+use leap_terms::{Currency, Digest, Money, Month};
+use leap_web::site::model::{Block, Cell, Column, Figure, Link, PostForm, Row, Table, Tone};
+
+use super::ground::Ground;
+use super::words;
+
+/// Rows of one table; what is left is one row more.
+const SHOWN: usize = 200;
+
+/// One way that cost goes: from, to, charges, amount.
+pub(super) struct Way {
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) charges: u64,
+    pub(super) amount: Money,
+}
+
+fn figure(amount: Money) -> Cell {
+    Cell::Figure(Figure { exact: amount.to_string(), shown: words::cents(amount), href: String::new() })
+}
+
+fn count(number: u64) -> Cell {
+    Cell::Number(number.to_string(), number.to_string())
+}
+
+/// A table of each currency: the largest ways first, with their sum.
+pub(super) fn tables(caption: &str, ways: &BTreeMap<Currency, Vec<Way>>) -> Vec<Block> {
+    let tables = ways.iter().map(|(currency, ways)| {
+        let mut largest: Vec<&Way> = ways.iter().collect();
+        largest
+            .sort_by(|a, b| b.amount.abs().cmp(&a.amount.abs()).then_with(|| (&a.from, &a.to).cmp(&(&b.from, &b.to))));
+        let row = |from: String, to: String, charges: u64, amount: Money| {
+            Row::new(vec![Cell::Text(from), Cell::Text(to), count(charges), figure(amount)])
+        };
+        let mut rows: Vec<Row> = largest
+            .iter()
+            .take(SHOWN)
+            .map(|way| row(way.from.clone(), way.to.clone(), way.charges, way.amount))
+            .collect();
+        if let Some(rest) = largest.get(SHOWN..).filter(|rest| !rest.is_empty()) {
+            let charges = rest.iter().map(|way| way.charges).sum();
+            let sum = rest.iter().map(|way| way.amount).sum();
+            rows.push(Row { is_rest: true, ..row(format!("{} others", rest.len()), String::new(), charges, sum) });
+        }
+        let sum: Money = ways.iter().map(|way| way.amount).sum();
+        let charges = ways.iter().map(|way| way.charges).sum();
+        Block::Table(Table {
+            id: format!("t-moves-{}", currency.as_str().to_lowercase()),
+            caption: format!("{caption}, {currency}"),
+            unit: currency.to_string(),
+            columns: vec![
+                Column::text("From"),
+                Column::text("To"),
+                Column::undrawn("Charges"),
+                Column::figure("Amount"),
+            ],
+            rows,
+            foot: vec![row("Together".to_owned(), String::new(), charges, sum)],
+            sum: Some((sum.to_string(), 3)),
+            ..Table::default()
+        })
+    });
+    tables.collect()
+}
+
+/// What each gains or loses on these ways.
+pub(super) fn net(ways: &BTreeMap<Currency, Vec<Way>>) -> Vec<Block> {
+    let mut all = BTreeMap::<Currency, BTreeMap<String, Money>>::new();
+    for (currency, ways) in ways {
+        let own = all.entry(currency.clone()).or_default();
+        for way in ways {
+            *own.entry(way.from.clone()).or_default() -= way.amount;
+            *own.entry(way.to.clone()).or_default() += way.amount;
+        }
+    }
+    changes(&all)
+}
+
+/// What each owner or place gains or loses: a table of each currency that adds up to nothing.
+pub(super) fn changes(all: &BTreeMap<Currency, BTreeMap<String, Money>>) -> Vec<Block> {
+    let tables = all.iter().map(|(currency, own)| {
+        let sum: Money = own.values().copied().sum();
+        let mut sorted: Vec<(&String, Money)> =
+            own.iter().map(|(name, amount)| (name, *amount)).filter(|(_, amount)| !amount.is_zero()).collect();
+        sorted.sort_by_key(|(name, amount)| (std::cmp::Reverse(amount.abs()), *name));
+        let change = |amount: Money| Cell::Number(amount.to_string(), words::signed(amount, words::cents));
+        let row = |name: String, amount: Money| Row::new(vec![Cell::Text(name), change(amount)]);
+        let mut rows: Vec<Row> =
+            sorted.iter().take(SHOWN).map(|(name, amount)| row((*name).clone(), *amount)).collect();
+        if let Some(rest) = sorted.get(SHOWN..).filter(|rest| !rest.is_empty()) {
+            let sum = rest.iter().map(|(_, amount)| *amount).sum();
+            rows.push(Row { is_rest: true, ..row(format!("{} others", rest.len()), sum) });
+        }
+        Block::Table(Table {
+            id: format!("t-net-{}", currency.as_str().to_lowercase()),
+            caption: format!("What each gains or loses, {currency}; the total stays"),
+            unit: currency.to_string(),
+            columns: vec![Column::text("Whose"), Column::figure("Change")],
+            rows,
+            foot: vec![row("Together".to_owned(), sum)],
+            sum: Some((sum.to_string(), 1)),
+            ..Table::default()
+        })
+    });
+    tables.collect()
+}
+
+/// That nothing was changed: because nobody agreed yet, or because something came in between.
+pub(super) fn notice(is_stale: bool) -> Block {
+    if is_stale {
+        let text = "Something came in between: nothing was changed. This is the difference as it is now.";
+        return Block::Notice(Tone::Bad, text.to_owned(), None);
+    }
+    Block::Notice(Tone::Info, "Nothing was changed yet.".to_owned(), None)
+}
+
+/// Closed billing periods that keep their statements and would differ from them.
+pub(super) fn closed(ground: &Ground, months: &[Month]) -> Option<Block> {
+    if months.is_empty() {
+        return None;
+    }
+    let words: Vec<String> = months.iter().map(ToString::to_string).collect();
+    let text = format!(
+        "Closed and keeping their statements: {}. What is known will differ from them until somebody restates them.",
+        words.join(", ")
+    );
+    Some(Block::Notice(Tone::Warn, text, Some(Link::new("Periods", ground.to(&["periods"], &[])))))
+}
+
+/// The form to agree to what was shown.
+pub(super) fn agree(to: &str, mut hidden: Vec<(String, String)>, digest: Digest, button: &str, back: &str) -> Block {
+    hidden.push(("expect".to_owned(), digest.to_string()));
+    Block::Form(PostForm {
+        to: to.to_owned(),
+        label: button.to_owned(),
+        hidden,
+        button: button.to_owned(),
+        is_grave: true,
+        back: Some(Link::new("Leave it", back)),
+        ..PostForm::default()
+    })
+}

@@ -1,0 +1,93 @@
+//! The policy of pools that is changed through the site: who pays more or less is shown first, and applied exactly so.
+
+use leap_web::site::query;
+
+use crate::bill::{ORG, bill};
+use crate::harness::Home;
+use crate::rights::{add, as_person, cookie, hidden, send};
+use crate::site::Site;
+
+const RULES: &str = "rules:
+  - id: shared
+    when: \"ResourceId = 'kafka-1'\"
+    pool: kafka
+  - id: team-tag
+    when: \"Tags['team'] IS NOT NULL\"
+    owner: {from: \"Tags['team']\"}
+residual: {steward: cloud-efficiency}
+";
+
+const POOLS: &str = "pools:
+  - name: kafka
+    steward: c
+    driver: {fixed: {a: 1, b: 3}}
+";
+
+fn home() -> Home {
+    let home = Home::with(ORG, RULES);
+    for month in ["2026-07", "2026-08"] {
+        let day = format!("{month}-10");
+        let lines = [(day.as_str(), "i-a", "a", "10"), (&day, "kafka-1", "", "8")];
+        home.ingest(&home.write(&format!("{month}.csv"), &bill(month, &lines)));
+    }
+    for (name, role) in [("eve", "administrator"), ("stu", "steward"), ("val", "viewer")] {
+        let added = add(&home, name, &[role]);
+        assert_eq!(added.code, 0, "{}", added.err);
+    }
+    home
+}
+
+fn fields(list: &[(&str, &str)]) -> String {
+    query(&list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>())
+}
+
+#[test]
+fn what_the_form_applies_is_what_the_command_would_have_applied() {
+    let home = home();
+    let site = Site::start(&home);
+    let [stu, val] = ["stu", "val"].map(|name| cookie(&site, name));
+    let copy = home.copy();
+    copy.write("pools.yaml", POOLS);
+    copy.ok(&["pool", "apply", "pools.yaml", "--effective", "2026-08-01"]);
+    home.ok(&["period", "close", "2026-08"]);
+    let before = home.digest();
+    let change = fields(&[("text", POOLS), ("effective", "2026-08-01")]);
+    assert_eq!(send(&site, &val, "/pools", &change).status, 403);
+    let preview = send(&site, &stu, "/pools", &change);
+    assert_eq!(preview.status, 200, "{}", preview.body);
+    for words in ["8.00 USD of effective cost is paid by others", "+6.00", "keeping their statements: 2026-08"] {
+        assert!(preview.body.contains(words), "no '{words}' in {}", preview.body);
+    }
+    assert!(preview.body.contains("data-sum=\"0\""), "{}", preview.body);
+    assert_eq!(home.digest(), before);
+    assert_eq!(send(&site, &stu, "/pools", &format!("{change}&expect=0")).status, 409);
+    let expect = hidden(&preview.body, "expect");
+    let done = send(&site, &stu, "/pools", &format!("{change}&expect={expect}"));
+    assert_eq!((done.status, done.header("location")), (303, "/pools"), "{}", done.body);
+    assert_eq!(home.digest(), copy.digest(), "to the byte");
+    let page = as_person(&site, "GET", "/pools", &stu).body;
+    assert!(page.contains("In force from 2026-08-01") && page.contains("fixed: {a: 1, b: 3}"), "{page}");
+    assert!(!as_person(&site, "GET", "/pools", &val).body.contains("<textarea"));
+    let again = send(&site, &stu, "/pools", &change);
+    assert!(again.status == 422 && again.body.contains("in force already"), "{}", again.body);
+}
+
+#[test]
+fn what_is_wrong_stands_below_the_text() {
+    let home = home();
+    let site = Site::start(&home);
+    let stu = cookie(&site, "stu");
+    let before = home.digest();
+    let hostile =
+        POOLS.replace("steward: c", "steward: \"</textarea><script>x</script>\"").replace("b: 3", "nobody: 3");
+    let wrong = send(&site, &stu, "/pools", &fields(&[("text", &hostile)]));
+    assert!(wrong.status == 422 && wrong.body.contains("pools.yaml:"), "{}", wrong.body);
+    assert!(wrong.body.contains("&lt;/textarea&gt;") && !wrong.body.contains("<script>x"), "{}", wrong.body);
+    let inside = send(&site, &stu, "/pools", &fields(&[("text", POOLS), ("effective", "2026-08-10")]));
+    assert!(inside.status == 422 && inside.body.contains("calendar months"), "{}", inside.body);
+    let file = POOLS.replace("{fixed: {a: 1, b: 3}}", "{measured: drivers.csv}");
+    let missing = send(&site, &stu, "/pools", &fields(&[("text", &file)]));
+    assert!(missing.status == 422 && missing.body.contains("leap pool apply"), "{}", missing.body);
+    assert_eq!(send(&site, &stu, "/pools", "").status, 422);
+    assert_eq!(home.digest(), before);
+}
