@@ -1,19 +1,18 @@
-//! People who log in: accounts, roles, sessions and tokens.
+//! People who log in: accounts, roles, identities.
 //!
 //! ```text
 //! account ana   "Ana Silva"   team-lead@payments, viewer     password set
-//!   session  of 2026-11-27T08:00:00Z, last seen 09:12
-//!   token #3 "grafana"  payments  until 2027-02-25  last used 2026-11-27
+//! account bo    "Bo Berg"     viewer                         https://login.example.com, subject 2489
 //! ```
-//! The book never sees a secret: passwords come as argon2 hashes, sessions and tokens as digests of what the person holds.
+//! The book never sees a secret: passwords come as argon2 hashes. Sessions and tokens are in `session`.
 //! Giving and taking roles is in the audit trail, and [`Book::check`] compares: a role that somebody wrote into the database
 //! by hand is found.
 //!
-//! Does not hash, does not know for how long a session is good, looks at no clock.
+//! Does not hash, looks at no clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use leap_terms::{Digest, Grant, Instant, Role, TeamId};
+use leap_terms::{Grant, Instant, Role, TeamId};
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, Row};
 
@@ -25,9 +24,6 @@ use crate::rows::{self, Cell, Record};
 
 const ACCOUNT_COLUMNS: [&str; 7] = ["name", "shown", "password", "issuer", "subject", "created_at", "disabled_at"];
 const ROLE_COLUMNS: [&str; 3] = ["account", "role", "unit"];
-const SESSION_COLUMNS: [&str; 5] = ["digest", "account", "opened_at", "authenticated_at", "seen_at"];
-const TOKEN_COLUMNS: [&str; 9] =
-    ["digest", "number", "account", "label", "unit", "created_at", "expires_at", "used_at", "revoked_at"];
 
 const GIVEN: &str = "role given";
 const TAKEN: &str = "role taken";
@@ -53,44 +49,6 @@ pub struct Account {
     pub grants: Vec<Grant>,
 }
 
-/// A session, by the digest of its secret.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Session {
-    /// Digest of what the browser holds.
-    pub digest: Digest,
-    /// Whose.
-    pub account: String,
-    /// When it began.
-    pub opened_at: Instant,
-    /// When the person last proved who they are.
-    pub authenticated_at: Instant,
-    /// When it was last used, to the minute.
-    pub seen_at: Instant,
-}
-
-/// A token for programs, by the digest of its secret. It reads, and does nothing else.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Token {
-    /// Digest of what the program holds.
-    pub digest: Digest,
-    /// Number, from 1.
-    pub number: i64,
-    /// Whose rights it has.
-    pub account: String,
-    /// What it is for.
-    pub label: String,
-    /// Only this unit; `None`: all that the person reads.
-    pub unit: Option<TeamId>,
-    /// When it was made.
-    pub created_at: Instant,
-    /// When it ends by itself.
-    pub expires_at: Instant,
-    /// When it was last used, to the minute.
-    pub used_at: Option<Instant>,
-    /// When somebody ended it.
-    pub revoked_at: Option<Instant>,
-}
-
 /// Refuses what is no name of an account: 1 to 64 of `a-z 0-9 . - _ @`, beginning with a letter or digit.
 fn check_name(name: &str) -> Result<(), BookError> {
     let is_good = |letter: char| {
@@ -103,15 +61,19 @@ fn check_name(name: &str) -> Result<(), BookError> {
     Err(BookError::AccountName(name.escape_debug().to_string()))
 }
 
-fn unit_text(unit: Option<&TeamId>) -> String {
+pub(crate) fn unit_text(unit: Option<&TeamId>) -> String {
     unit.map_or_else(String::new, ToString::to_string)
 }
 
-fn unit_of(text: &str) -> Result<Option<TeamId>, String> {
+pub(crate) fn unit_of(text: &str) -> Result<Option<TeamId>, String> {
     if text.is_empty() { Ok(None) } else { TeamId::new(text).map(Some) }
 }
 
-async fn read(connection: &mut AnyConnection, place: &Place, name: Option<&str>) -> Result<Vec<Account>, BookError> {
+pub(crate) async fn read(
+    connection: &mut AnyConnection,
+    place: &Place,
+    name: Option<&str>,
+) -> Result<Vec<Account>, BookError> {
     let failed = |error| BookError::of(error, "read the accounts", place);
     let rows = sqlx::query("SELECT * FROM account WHERE ($1 = '' OR name = $1) ORDER BY name")
         .bind(name.unwrap_or_default().to_owned())
@@ -147,13 +109,13 @@ async fn read(connection: &mut AnyConnection, place: &Place, name: Option<&str>)
     Ok(accounts)
 }
 
-async fn one(connection: &mut AnyConnection, place: &Place, name: &str) -> Result<Account, BookError> {
+pub(crate) async fn one(connection: &mut AnyConnection, place: &Place, name: &str) -> Result<Account, BookError> {
     // An empty name would read all of them.
     check_name(name)?;
     read(connection, place, Some(name)).await?.pop().ok_or_else(|| BookError::NoAccount(name.to_owned()))
 }
 
-fn entry(at: Instant, actor: &str, action: &str, name: &str, detail: Value) -> AuditEntry {
+pub(crate) fn entry(at: Instant, actor: &str, action: &str, name: &str, detail: Value) -> AuditEntry {
     AuditEntry { at, actor: actor.to_owned(), action: action.to_owned(), subject: format!("user {name}"), detail }
 }
 
@@ -197,9 +159,24 @@ impl Book {
     /// # Errors
     /// [`BookError::AccountName`], [`BookError::AccountExists`]; others when the book cannot be written.
     pub async fn add_account(&self, account: &Account, actor: &str) -> Result<(), BookError> {
+        self.add(account, actor, false).await.map(|_| ())
+    }
+
+    /// Makes the first account of all; false, and nothing is done, where there is one.
+    ///
+    /// # Errors
+    /// As of [`Book::add_account`].
+    pub async fn add_first_account(&self, account: &Account, actor: &str) -> Result<bool, BookError> {
+        self.add(account, actor, true).await
+    }
+
+    async fn add(&self, account: &Account, actor: &str, as_first: bool) -> Result<bool, BookError> {
         let doing = "add a person";
         check_name(&account.name)?;
         let mut transaction = self.writing(doing).await?;
+        if as_first && !read(&mut transaction, &self.place, None).await?.is_empty() {
+            return Ok(false);
+        }
         if !read(&mut transaction, &self.place, Some(&account.name)).await?.is_empty() {
             return Err(BookError::AccountExists(account.name.clone()));
         }
@@ -213,16 +190,73 @@ impl Book {
             Cell::maybe_int(account.disabled_at.map(Instant::micros)),
         ];
         rows::insert(&mut transaction, "account", &ACCOUNT_COLUMNS, row).await.map_err(self.failed(doing))?;
-        let detail = json!({
+        let mut detail = json!({
             "shown": account.shown,
             "login": if account.password.is_some() { "password" } else { "openid" },
         });
+        if let Some((issuer, subject)) = &account.identity {
+            detail["issuer"] = json!(issuer);
+            detail["subject"] = json!(subject);
+        }
         let added = entry(account.created_at, actor, "user added", &account.name, detail);
         audit::append(&mut transaction, &self.place, &added, None).await?;
         for grant in &account.grants {
             give(&mut transaction, &self.place, &account.name, grant, actor, account.created_at).await?;
         }
+        self.commit(transaction, doing).await?;
+        Ok(true)
+    }
+
+    /// Says as whom a person is known at an OpenID provider, or no longer; the person's sessions end.
+    ///
+    /// # Errors
+    /// [`BookError::NoAccount`]; [`BookError::IdentityTaken`] where somebody else is known so; others when the book cannot
+    /// be written.
+    pub async fn set_identity(
+        &self,
+        name: &str,
+        identity: Option<&(String, String)>,
+        actor: &str,
+        at: Instant,
+    ) -> Result<(), BookError> {
+        let doing = "set an identity";
+        let mut transaction = self.writing(doing).await?;
+        one(&mut transaction, &self.place, name).await?;
+        if let Some((issuer, subject)) = identity
+            && let Some(other) = self.name_of_identity(&mut transaction, issuer, subject).await?
+            && other != name
+        {
+            return Err(BookError::IdentityTaken(other));
+        }
+        sqlx::query("UPDATE account SET issuer = $2, subject = $3 WHERE name = $1")
+            .bind(name.to_owned())
+            .bind(identity.map(|(issuer, _)| rows::storable(issuer)))
+            .bind(identity.map(|(_, subject)| rows::storable(subject)))
+            .execute(&mut *transaction)
+            .await
+            .map_err(self.failed(doing))?;
+        end_sessions(&mut transaction, &self.place, name).await?;
+        let detail = json!({
+            "issuer": identity.map(|(issuer, _)| issuer),
+            "subject": identity.map(|(_, subject)| subject),
+        });
+        audit::append(&mut transaction, &self.place, &entry(at, actor, "identity set", name, detail), None).await?;
         self.commit(transaction, doing).await
+    }
+
+    async fn name_of_identity(
+        &self,
+        connection: &mut AnyConnection,
+        issuer: &str,
+        subject: &str,
+    ) -> Result<Option<String>, BookError> {
+        sqlx::query("SELECT name FROM account WHERE issuer = $1 AND subject = $2")
+            .bind(issuer.to_owned())
+            .bind(subject.to_owned())
+            .fetch_optional(connection)
+            .await
+            .and_then(|row| row.map(|row| row.try_get("name")).transpose())
+            .map_err(self.failed("read an account"))
     }
 
     /// Gives a role, or takes one; false where that changes nothing. Taking ends the person's sessions, so that no page is
@@ -348,16 +382,8 @@ impl Book {
     /// # Errors
     /// [`BookError`] when the book cannot be read.
     pub async fn account_of_identity(&self, issuer: &str, subject: &str) -> Result<Option<Account>, BookError> {
-        let doing = "read an account";
-        let mut transaction = self.reading(doing).await?;
-        let name: Option<String> = sqlx::query("SELECT name FROM account WHERE issuer = $1 AND subject = $2")
-            .bind(issuer.to_owned())
-            .bind(subject.to_owned())
-            .fetch_optional(&mut *transaction)
-            .await
-            .and_then(|row| row.map(|row| row.try_get("name")).transpose())
-            .map_err(self.failed(doing))?;
-        match name {
+        let mut transaction = self.reading("read an account").await?;
+        match self.name_of_identity(&mut transaction, issuer, subject).await? {
             None => Ok(None),
             Some(name) => Ok(read(&mut transaction, &self.place, Some(&name)).await?.pop()),
         }
@@ -375,201 +401,6 @@ impl Book {
             .map_err(self.failed(doing))?;
         Ok(found.is_some())
     }
-
-    /// Begins a session.
-    ///
-    /// # Errors
-    /// [`BookError::NoAccount`]; others when the book cannot be written.
-    pub async fn open_session(&self, digest: Digest, name: &str, at: Instant) -> Result<(), BookError> {
-        let doing = "begin a session";
-        let mut transaction = self.writing(doing).await?;
-        one(&mut transaction, &self.place, name).await?;
-        let row = vec![Cell::text(digest), Cell::text(name), Cell::at(at), Cell::at(at), Cell::at(at)];
-        rows::insert(&mut transaction, "session", &SESSION_COLUMNS, row).await.map_err(self.failed(doing))?;
-        let logged_in = entry(at, name, "logged in", name, json!({}));
-        audit::append(&mut transaction, &self.place, &logged_in, None).await?;
-        self.commit(transaction, doing).await
-    }
-
-    /// The session of a secret, with its person, however old.
-    ///
-    /// # Errors
-    /// [`BookError`] when the book cannot be read.
-    pub async fn session(&self, digest: Digest) -> Result<Option<(Session, Account)>, BookError> {
-        let doing = "read a session";
-        let mut transaction = self.reading(doing).await?;
-        let row = sqlx::query("SELECT * FROM session WHERE digest = $1")
-            .bind(digest.to_string())
-            .fetch_optional(&mut *transaction)
-            .await
-            .map_err(self.failed(doing))?;
-        let Some(row) = row else { return Ok(None) };
-        let record = Record { row: &row, of: "session", place: &self.place };
-        let session = Session {
-            digest,
-            account: record.text("account")?,
-            opened_at: record.at("opened_at")?,
-            authenticated_at: record.at("authenticated_at")?,
-            seen_at: record.at("seen_at")?,
-        };
-        let account = read(&mut transaction, &self.place, Some(&session.account)).await?.pop();
-        Ok(account.map(|account| (session, account)))
-    }
-
-    /// Notes that a session was used.
-    ///
-    /// # Errors
-    /// [`BookError`] when the book cannot be written.
-    pub async fn touch_session(&self, digest: Digest, at: Instant) -> Result<(), BookError> {
-        self.touch("UPDATE session SET seen_at = $2 WHERE digest = $1 AND seen_at < $2", digest, at).await
-    }
-
-    /// Ends a session.
-    ///
-    /// # Errors
-    /// [`BookError`] when the book cannot be written.
-    pub async fn end_session(&self, digest: Digest) -> Result<(), BookError> {
-        let doing = "end a session";
-        let mut transaction = self.writing(doing).await?;
-        sqlx::query("DELETE FROM session WHERE digest = $1")
-            .bind(digest.to_string())
-            .execute(&mut *transaction)
-            .await
-            .map_err(self.failed(doing))?;
-        self.commit(transaction, doing).await
-    }
-
-    /// Makes a token; returns its number.
-    ///
-    /// # Errors
-    /// [`BookError::NoAccount`]; others when the book cannot be written.
-    pub async fn add_token(&self, token: &Token, actor: &str) -> Result<i64, BookError> {
-        let doing = "make a token";
-        let mut transaction = self.writing(doing).await?;
-        one(&mut transaction, &self.place, &token.account).await?;
-        let newest: i64 = sqlx::query("SELECT COALESCE(MAX(number), 0) AS newest FROM token")
-            .fetch_one(&mut *transaction)
-            .await
-            .and_then(|row| row.try_get("newest"))
-            .map_err(self.failed(doing))?;
-        let row = vec![
-            Cell::text(token.digest),
-            Cell::Int(newest + 1),
-            Cell::text(&token.account),
-            Cell::text(rows::storable(&token.label)),
-            Cell::text(unit_text(token.unit.as_ref())),
-            Cell::at(token.created_at),
-            Cell::at(token.expires_at),
-            Cell::NoInt,
-            Cell::NoInt,
-        ];
-        rows::insert(&mut transaction, "token", &TOKEN_COLUMNS, row).await.map_err(self.failed(doing))?;
-        let detail = json!({
-            "expires_at": token.expires_at.micros(),
-            "label": token.label,
-            "number": newest + 1,
-            "unit": token.unit.as_ref().map(TeamId::as_str),
-        });
-        let made = entry(token.created_at, actor, "token made", &token.account, detail);
-        audit::append(&mut transaction, &self.place, &made, None).await?;
-        self.commit(transaction, doing).await?;
-        Ok(newest + 1)
-    }
-
-    /// All tokens, by number.
-    ///
-    /// # Errors
-    /// [`BookError`] when the book cannot be read.
-    pub async fn tokens(&self) -> Result<Vec<Token>, BookError> {
-        let doing = "read the tokens";
-        let rows = sqlx::query("SELECT * FROM token ORDER BY number")
-            .fetch_all(&mut *self.connection().await?)
-            .await
-            .map_err(self.failed(doing))?;
-        rows.iter().map(|row| token(&Record { row, of: "token", place: &self.place })).collect()
-    }
-
-    /// The token of a secret, with its person, however old and whether or not it was ended.
-    ///
-    /// # Errors
-    /// [`BookError`] when the book cannot be read.
-    pub async fn token(&self, digest: Digest) -> Result<Option<(Token, Account)>, BookError> {
-        let doing = "read a token";
-        let mut transaction = self.reading(doing).await?;
-        let row = sqlx::query("SELECT * FROM token WHERE digest = $1")
-            .bind(digest.to_string())
-            .fetch_optional(&mut *transaction)
-            .await
-            .map_err(self.failed(doing))?;
-        let Some(row) = row else { return Ok(None) };
-        let token = token(&Record { row: &row, of: "token", place: &self.place })?;
-        let account = read(&mut transaction, &self.place, Some(&token.account)).await?.pop();
-        Ok(account.map(|account| (token, account)))
-    }
-
-    /// Notes that a token was used.
-    ///
-    /// # Errors
-    /// [`BookError`] when the book cannot be written.
-    pub async fn touch_token(&self, digest: Digest, at: Instant) -> Result<(), BookError> {
-        let sql = "UPDATE token SET used_at = $2 WHERE digest = $1 AND (used_at IS NULL OR used_at < $2)";
-        self.touch(sql, digest, at).await
-    }
-
-    /// Ends a token; false where it had ended already.
-    ///
-    /// # Errors
-    /// [`BookError::NoToken`]; others when the book cannot be written.
-    pub async fn revoke_token(&self, number: i64, actor: &str, at: Instant) -> Result<bool, BookError> {
-        let doing = "end a token";
-        let mut transaction = self.writing(doing).await?;
-        let row = sqlx::query("SELECT * FROM token WHERE number = $1")
-            .bind(number)
-            .fetch_optional(&mut *transaction)
-            .await
-            .map_err(self.failed(doing))?;
-        let Some(row) = row else { return Err(BookError::NoToken(number)) };
-        let found = token(&Record { row: &row, of: "token", place: &self.place })?;
-        if found.revoked_at.is_some() {
-            return Ok(false);
-        }
-        sqlx::query("UPDATE token SET revoked_at = $2 WHERE number = $1")
-            .bind(number)
-            .bind(at.micros())
-            .execute(&mut *transaction)
-            .await
-            .map_err(self.failed(doing))?;
-        let ended = entry(at, actor, "token revoked", &found.account, json!({ "number": number }));
-        audit::append(&mut transaction, &self.place, &ended, None).await?;
-        self.commit(transaction, doing).await?;
-        Ok(true)
-    }
-
-    async fn touch(&self, sql: &'static str, digest: Digest, at: Instant) -> Result<(), BookError> {
-        let doing = "note a use";
-        let mut transaction = self.writing(doing).await?;
-        sqlx::query(sql)
-            .bind(digest.to_string())
-            .bind(at.micros())
-            .execute(&mut *transaction)
-            .await
-            .map_err(self.failed(doing))?;
-        self.commit(transaction, doing).await
-    }
-}
-
-fn token(record: &Record<'_>) -> Result<Token, BookError> {
-    Ok(Token {
-        digest: record.read("digest", str::parse)?,
-        number: record.int("number")?,
-        account: record.text("account")?,
-        label: record.text("label")?,
-        unit: record.read("unit", unit_of)?,
-        created_at: record.at("created_at")?,
-        expires_at: record.at("expires_at")?,
-        used_at: record.maybe_int("used_at")?.map(Instant::from_micros),
-        revoked_at: record.maybe_int("revoked_at")?.map(Instant::from_micros),
-    })
 }
 
 async fn give(

@@ -265,6 +265,9 @@ pub enum BookError {
     /// There is no such account.
     #[error("there is no user {0}; `leap user list` lists them")]
     NoAccount(String),
+    /// Somebody else is known as that at the provider.
+    #[error("{0} has that identity already; take it away first: leap user identity {0} --none")]
+    IdentityTaken(String),
     /// Nobody could give roles any more.
     #[error("{0} is the last administrator; make another one first: leap user grant NAME administrator")]
     LastAdministrator(String),

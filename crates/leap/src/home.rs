@@ -22,6 +22,7 @@ use serde::Deserialize;
 
 use crate::failure::Failure;
 use crate::kept::Kept;
+use crate::people::LoginSettings;
 
 /// `leap.toml`.
 #[derive(Deserialize, Clone, Debug, Default, PartialEq)]
@@ -43,6 +44,8 @@ pub(crate) struct Settings {
     pub(crate) serve: ServeSettings,
     /// Spend against the business.
     pub(crate) charter: CharterSettings,
+    /// Logging in at an OpenID provider.
+    pub(crate) login: LoginSettings,
 }
 
 /// `[charter]`: what spend is measured by besides money.
@@ -365,7 +368,7 @@ const SETTINGS_TEXT: &str = "\
 # segment_mib = 64
 
 [serve]
-# Where the site listens. Beyond this machine it needs logins (leap user add) and TLS.
+# Where the site listens. Beyond this machine it needs TLS, and people log in; the first one at /setup.
 # site = \"127.0.0.1:7171\"
 # What people type, where a proxy before the site does TLS, or where the site has a name of its own:
 #     public_url = \"https://leap.example.com\"
@@ -389,6 +392,28 @@ const SETTINGS_TEXT: &str = "\
 # cache_mib = 8192
 # A new snapshot of more charges than these is made ready while readers still see the one before.
 # ready_rows = 1000000
+
+# Single sign-on with OpenID Connect, beside passwords. At the provider the address to come back to is that of the site with
+# /login/oidc/callback. The client's secret comes from the environment variable, or else from the file; without both the
+# client is a public one.
+#     [login.oidc]
+#     issuer = \"https://login.example.com\"
+#     client_id = \"leap\"
+#     secret_variable = \"LEAP_OIDC_SECRET\"
+#     secret_file = \"/etc/leap/oidc-secret\"
+# What people read on the button, what is asked for beside \"openid\", and seconds that a request to the provider may take.
+#     label = \"single sign-on\"
+#     scopes = [\"profile\", \"email\"]
+#     timeout_seconds = 10
+# Who is let in has a login (leap user add NAME --subject SUB). With add_people anybody whom the provider lets in gets one, named by
+# this claim, with the roles of their groups.
+#     add_people = false
+#     name_claim = \"preferred_username\"
+# Roles by group, given and taken at every login. Roles that stand nowhere here are those of leap user grant, and stay.
+#     groups_claim = \"groups\"
+#     [login.oidc.groups]
+#     \"cloud-finance\" = [\"viewer\", \"approver\"]
+#     \"payments-leads\" = [\"team-lead@payments\"]
 
 # Requests inside of other requests that are requests of their own, such as an API behind a gateway. For traces taken in
 # from then on. One block for each:

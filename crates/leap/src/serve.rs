@@ -25,6 +25,7 @@ use crate::cli::ServeArgs;
 use crate::failure::Failure;
 use crate::home::{Access, Home, ServeSettings};
 use crate::intake::{self, Traces};
+use crate::people::{Doors, LoginSettings, Setup, SignOn};
 use crate::site::Pages;
 
 /// Runs until SIGINT or SIGTERM.
@@ -34,15 +35,26 @@ pub(crate) async fn run(root: &Path, args: &ServeArgs) -> Result<(), Failure> {
     let grpc = args.otlp_grpc.unwrap_or(settings.serve.otlp_grpc);
     let home = Arc::new(readable(root).await?);
     let has_login = home.book.has_accounts().await.map_err(|error| Failure::from_error(&error))?;
-    let site = Listener::bind(&door(args, &settings.serve, has_login)?).await;
+    let door = door(args, &settings.serve)?;
+    let site = Listener::bind(&door).await;
     let site = site.map_err(|error| Failure::usage(format!("{error}; or set serve.site in leap.toml")))?;
     let receivers = Receivers::bind(http, grpc, limits(&settings.serve)?)
         .await
         .map_err(|error| Failure::usage(format!("{error}; or set serve.otlp_http and serve.otlp_grpc in leap.toml")))?;
     let stop = Signals::listen()?;
     let traces = Arc::new(Traces::start(root, &settings.latency.stream).await?);
-    let pages = Arc::new(Pages::new(home));
-    eprintln!("leap site  {}", site.url());
+    let (doors, token) = doors(&door, &site.url(), has_login, &settings.login)?;
+    let pages = Arc::new(Pages::new(home, doors));
+    match &door.public {
+        Some(_) => eprintln!("leap site  {}, listening on {}", site.url(), site.address()),
+        None => eprintln!("leap site  {}", site.url()),
+    }
+    if let Some(token) = token {
+        eprintln!(
+            "leap: nobody has a login yet. Open {}/setup within 15 minutes with this token, shown this once:\n{token}",
+            site.url()
+        );
+    }
     // First pages read much; made now, they are there when somebody comes.
     let first = pages.clone();
     std::thread::spawn(move || first.make_ready());
@@ -82,7 +94,7 @@ pub(crate) async fn run(root: &Path, args: &ServeArgs) -> Result<(), Failure> {
 }
 
 /// Where the site listens, by arguments and settings.
-fn door(args: &ServeArgs, settings: &ServeSettings, has_login: bool) -> Result<Door, Failure> {
+fn door(args: &ServeArgs, settings: &ServeSettings) -> Result<Door, Failure> {
     let cert = args.tls_cert.clone().or_else(|| settings.tls_cert.clone());
     let key = args.tls_key.clone().or_else(|| settings.tls_key.clone());
     let tls = match (cert, key) {
@@ -94,8 +106,30 @@ fn door(args: &ServeArgs, settings: &ServeSettings, has_login: bool) -> Result<D
         address: args.listen.unwrap_or(settings.site),
         public: args.public_url.clone().or_else(|| settings.public_url.clone()),
         tls,
-        has_login,
     })
+}
+
+/// How people come in; and the token of the first one, where nobody has a login beyond this machine.
+fn doors(
+    door: &Door,
+    url: &str,
+    has_login: bool,
+    settings: &LoginSettings,
+) -> Result<(Doors, Option<String>), Failure> {
+    let is_beyond = door.is_beyond();
+    let sign_on = match &settings.oidc {
+        None => None,
+        Some(_) if door.public.is_none() && is_beyond => {
+            return Err(Failure::usage(
+                "leap.toml: login.oidc needs the address that people type, where the provider sends them back to: set \
+                 serve.public_url, or --public-url https://…",
+            ));
+        }
+        Some(oidc) => Some(SignOn::new(oidc, url)?),
+    };
+    let first = (is_beyond && !has_login).then(|| Setup::new(crate::clock::now())).transpose()?;
+    let (setup, token) = first.unzip();
+    Ok((Doors { is_beyond, setup, sign_on }, token))
 }
 
 /// The home, made where there is none yet.

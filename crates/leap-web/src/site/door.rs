@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! 127.0.0.1:7171                     this machine; without a login while nobody was given one
-//! 0.0.0.0:443, --tls-cert, --tls-key others; only with logins
-//! 127.0.0.1:7171, --public-url …     behind a proxy that does TLS; only with logins
+//! 0.0.0.0:443, --tls-cert, --tls-key others; only with logins, the first of which is made at /setup
+//! 127.0.0.1:7171, --public-url …     behind a proxy that does TLS; the same
 //! ```
 //! A name that is not the site's own is refused: a page elsewhere may have pointed its name here (DNS rebinding).
 
@@ -43,19 +43,11 @@ pub struct Door {
     pub public: Option<String>,
     /// Certificate chain and key, in PEM files.
     pub tls: Option<(PathBuf, PathBuf)>,
-    /// Somebody was given a login.
-    pub has_login: bool,
 }
 
 /// Why nothing is served.
 #[derive(thiserror::Error, Debug)]
 pub enum Error {
-    /// Others could read without a login.
-    #[error(
-        "the site would be reached from beyond this machine ({0}), and nobody has to log in; give people a login first \
-         (leap user add NAME --role ROLE), or listen on this machine only, such as on 127.0.0.1:7171"
-    )]
-    NoLogin(String),
     /// Passwords would cross the network in plain text.
     #[error(
         "the site would listen on {0} without TLS, and passwords could be read on the way; name a certificate and its key \
@@ -95,14 +87,17 @@ pub(super) struct Names {
     is_local: bool,
 }
 
+impl Door {
+    /// True where others than this machine reach the site: then nobody reads without a login.
+    pub fn is_beyond(&self) -> bool {
+        self.public.is_some() || !self.address.ip().is_loopback()
+    }
+}
+
 impl Names {
     fn of(door: &Door) -> Result<Names, Error> {
         let public = door.public.as_deref().map(authority).transpose()?;
         let is_local = door.address.ip().is_loopback();
-        let beyond = public.clone().or_else(|| (!is_local).then(|| door.address.to_string()));
-        if let Some(beyond) = beyond.filter(|_| !door.has_login) {
-            return Err(Error::NoLogin(beyond));
-        }
         if !is_local && door.tls.is_none() {
             return Err(Error::NoTls(door.address));
         }
@@ -133,6 +128,11 @@ impl Names {
     /// The cookie of a session: a browser sends the first kind over TLS to this very host only.
     pub(super) fn cookie(&self) -> &'static str {
         if self.is_secure { "__Host-leap_session" } else { "leap_session" }
+    }
+
+    /// The cookie of a login that goes on at the provider.
+    pub(super) fn pending(&self) -> &'static str {
+        if self.is_secure { "__Host-leap_login" } else { "leap_login" }
     }
 }
 
@@ -170,8 +170,7 @@ impl Listener {
     /// Listens.
     ///
     /// # Errors
-    /// An address that others reach while nobody has to log in, or without TLS; a certificate that cannot be used; an
-    /// address that is in use.
+    /// An address that others reach without TLS; a certificate that cannot be used; an address that is in use.
     pub async fn bind(door: &Door) -> Result<Listener, Error> {
         let names = Names::of(door)?;
         let tls = door.tls.as_ref().map(|(chain, key)| acceptor(chain, key)).transpose()?;
@@ -291,32 +290,27 @@ fn acceptor(chain: &Path, key: &Path) -> Result<TlsAcceptor, Error> {
 mod tests {
     use super::*;
 
-    fn door(address: &str, public: Option<&str>, tls: bool, has_login: bool) -> Door {
+    fn door(address: &str, public: Option<&str>, tls: bool) -> Door {
         let files = (PathBuf::from("cert.pem"), PathBuf::from("key.pem"));
-        Door {
-            address: address.parse().unwrap(),
-            public: public.map(str::to_owned),
-            tls: tls.then_some(files),
-            has_login,
-        }
+        Door { address: address.parse().unwrap(), public: public.map(str::to_owned), tls: tls.then_some(files) }
     }
 
     #[test]
-    fn nobody_beyond_this_machine_reads_without_login_and_tls() {
-        let names = |address, public, tls, has_login| Names::of(&door(address, public, tls, has_login));
-        assert!(names("127.0.0.1:7171", None, false, false).is_ok_and(|names| !names.is_secure));
-        assert!(names("[::1]:7171", None, false, true).is_ok());
-        assert!(matches!(names("0.0.0.0:7171", None, false, false), Err(Error::NoLogin(_))));
-        assert!(matches!(names("0.0.0.0:7171", None, true, false), Err(Error::NoLogin(_))));
-        assert!(matches!(names("0.0.0.0:7171", None, false, true), Err(Error::NoTls(_))));
+    fn nobody_beyond_this_machine_is_served_without_tls() {
+        let names = |address, public, tls| Names::of(&door(address, public, tls));
+        assert!(names("127.0.0.1:7171", None, false).is_ok_and(|names| !names.is_secure));
+        assert!(names("[::1]:7171", None, false).is_ok());
+        assert!(matches!(names("0.0.0.0:7171", None, false), Err(Error::NoTls(_))));
         // A proxy beyond this machine would get passwords in plain text.
-        assert!(matches!(names("0.0.0.0:7171", Some("https://a.example"), false, true), Err(Error::NoTls(_))));
-        assert!(matches!(names("127.0.0.1:7171", Some("https://a.example"), false, false), Err(Error::NoLogin(_))));
-        assert!(names("127.0.0.1:7171", Some("https://a.example"), false, true).is_ok_and(|names| names.is_secure));
-        assert!(names("0.0.0.0:443", Some("https://a.example"), true, true).is_ok_and(|names| names.is_secure));
+        assert!(matches!(names("0.0.0.0:7171", Some("https://a.example"), false), Err(Error::NoTls(_))));
+        assert!(names("127.0.0.1:7171", Some("https://a.example"), false).is_ok_and(|names| names.is_secure));
+        assert!(names("0.0.0.0:443", Some("https://a.example"), true).is_ok_and(|names| names.is_secure));
         for wrong in ["http://a.example", "a.example", "https://a.example/leap", "https://", "https://u@a.example"] {
-            assert!(matches!(names("127.0.0.1:1", Some(wrong), false, true), Err(Error::Public(_))), "{wrong}");
+            assert!(matches!(names("127.0.0.1:1", Some(wrong), false), Err(Error::Public(_))), "{wrong}");
         }
+        let beyond = |address, public| door(address, public, true).is_beyond();
+        assert!(beyond("0.0.0.0:443", None) && beyond("127.0.0.1:7171", Some("https://a.example")));
+        assert!(!beyond("127.0.0.1:7171", None) && !beyond("[::1]:7171", None));
     }
 
     #[test]
@@ -325,10 +319,10 @@ mod tests {
             let headers = HeaderMap::from_iter([(header::HOST, host.parse().unwrap())]);
             names.are_asked(&Uri::from_static("/"), &headers)
         };
-        let local = Names::of(&door("127.0.0.1:7171", None, false, false)).unwrap();
+        let local = Names::of(&door("127.0.0.1:7171", None, false)).unwrap();
         assert!(asked(&local, "localhost:7171") && asked(&local, "[::1]:7171") && asked(&local, "127.0.0.1"));
         assert!(!asked(&local, "evil.example:7171") && !asked(&local, "127.0.0.1.evil.example"));
-        let public = Names::of(&door("127.0.0.1:7171", Some("https://leap.example:443/"), false, true)).unwrap();
+        let public = Names::of(&door("127.0.0.1:7171", Some("https://leap.example:443/"), false)).unwrap();
         assert!(
             asked(&public, "LEAP.example") && !asked(&public, "127.0.0.1:7171") && !asked(&public, "x.leap.example")
         );
@@ -336,6 +330,6 @@ mod tests {
         assert!(public.is_own("https://leap.example", &headers));
         assert!(!public.is_own("http://leap.example", &headers) && !public.is_own("https://evil.example", &headers));
         assert!(!public.is_own("null", &headers));
-        assert_eq!(public.cookie(), "__Host-leap_session");
+        assert_eq!((public.cookie(), public.pending()), ("__Host-leap_session", "__Host-leap_login"));
     }
 }

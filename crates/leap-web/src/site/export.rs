@@ -1,4 +1,4 @@
-//! A page as JSON or CSV: the same tables as its HTML, exact.
+//! A page as JSON or CSV, and what other formats are made of: the same tables as its HTML, exact.
 
 use serde_json::{Map, Value, json};
 
@@ -30,7 +30,7 @@ fn object(table: &Table, row: &Row) -> Value {
 }
 
 /// The names of the columns, each once: two units may be called alike, and none may take the other's place.
-fn names(table: &Table) -> Vec<String> {
+pub fn names(table: &Table) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for column in &table.columns {
         let mut name = column.name.clone();
@@ -45,9 +45,14 @@ fn names(table: &Table) -> Vec<String> {
 }
 
 fn plain(cell: &Cell) -> Value {
+    datum(cell).map_or(Value::Null, Value::String)
+}
+
+/// What a cell says as a datum; `None` where it says nothing.
+pub fn datum(cell: &Cell) -> Option<String> {
     match cell {
-        Cell::Empty | Cell::None | Cell::Tick(..) => Value::Null,
-        _ => Value::String(text(cell)),
+        Cell::Empty | Cell::None | Cell::Why(..) | Cell::Tick(..) => None,
+        _ => Some(text(cell)),
     }
 }
 
@@ -61,15 +66,25 @@ fn text(cell: &Cell) -> String {
     }
 }
 
-/// A table as CSV (RFC 4180), without its foot: the one with this id, or without one the table that adds up, else the first.
-/// `None` where no table has the id.
-pub fn csv(page: &Page, id: Option<&str>) -> Option<String> {
+/// No table of the page has that id.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NoTable;
+
+/// The table of a page that a file is made of: the one with this id, or without one the table that adds up, else the first.
+/// `None` where the page has no table.
+///
+/// # Errors
+/// No table has the id.
+pub fn of<'p>(page: &'p Page, id: Option<&str>) -> Result<Option<&'p Table>, NoTable> {
     let tables = page.tables();
-    let table = match id {
-        Some(id) => Some(tables.iter().find(|table| table.id.trim_start_matches("t-") == id)?),
-        None => tables.iter().find(|table| table.sum.is_some()).or(tables.first()),
-    };
-    let Some(table) = table else { return Some(String::new()) };
+    match id {
+        Some(id) => tables.into_iter().find(|table| table.id.trim_start_matches("t-") == id).map(Some).ok_or(NoTable),
+        None => Ok(tables.iter().find(|table| table.sum.is_some()).or(tables.first()).copied()),
+    }
+}
+
+/// A table as CSV (RFC 4180), without its foot.
+pub fn csv(table: &Table) -> String {
     let line = |cells: Vec<String>| cells.join(",") + "\r\n";
     let mut out = line(names(table).iter().map(|name| field(&guarded(name))).collect());
     for row in &table.rows {
@@ -83,7 +98,7 @@ pub fn csv(page: &Page, id: Option<&str>) -> Option<String> {
                 .collect(),
         );
     }
-    Some(out)
+    out
 }
 
 /// A field of CSV, in quotes where it needs them (RFC 4180).
@@ -120,7 +135,10 @@ mod tests {
 
     #[test]
     fn csv_is_exact_and_no_formula_runs() {
-        assert_eq!(csv(&page(), None).unwrap(), "Team,Cost,Why\r\n\"'=cmd|' /C calc'!A0, \"\"x\"\"\",-12.5,\r\n");
+        assert_eq!(
+            csv(of(&page(), None).unwrap().unwrap()),
+            "Team,Cost,Why\r\n\"'=cmd|' /C calc'!A0, \"\"x\"\"\",-12.5,\r\n"
+        );
     }
 
     #[test]
@@ -131,8 +149,9 @@ mod tests {
             table.rows[0].cells[2] = Cell::Number("7".into(), "7".into());
         }
         assert_eq!(json(&page, "")["tables"][0]["rows"][0]["Cost (2)"], "7");
-        assert!(csv(&page, Some("team")).unwrap().starts_with("Team,Cost,Cost (2)\r\n"));
-        assert_eq!(csv(&page, Some("other")), None);
+        assert!(csv(of(&page, Some("team")).unwrap().unwrap()).starts_with("Team,Cost,Cost (2)\r\n"));
+        assert_eq!(of(&page, Some("other")), Err(NoTable));
+        assert_eq!(of(&Page::default(), None), Ok(None));
     }
 
     #[test]

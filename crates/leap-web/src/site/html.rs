@@ -74,6 +74,7 @@ pub fn document(page: &Page, frame: &Frame, person: &Person, display: Display) -
                             @if person.proof == Proof::Machine { p.label { "One person on this machine: no login" } }
                             @else {
                                 p.label { (person.shown) " " span.dim { (roles(&person.rights)) } }
+                                ul { li { a href="/account" { "Account: sessions and tokens" } } }
                                 form method="post" action="/logout" { button.btn.plain { "Log out" } }
                             }
                             form method="post" action="/preferences" data-preferences {
@@ -151,42 +152,6 @@ fn roles(rights: &Rights) -> String {
     }
 }
 
-/// The form to log in. `said` is why the last try did not succeed.
-pub fn login_form(name: &str, to: &str, said: Option<&str>, display: Display) -> String {
-    let at = assets::base();
-    html! {
-        (DOCTYPE)
-        html lang="en" data-theme=(display.theme) {
-            (head("Log in", &at))
-            body.bare {
-                main #main { div.sheet {
-                    h1 { "Log in" }
-                    @if let Some(said) = said { p.notice.bad role="alert" { (said) } }
-                    form.form method="post" action="/login" {
-                        input type="hidden" name="to" value=(to);
-                        div.field {
-                            label for="name" { "Name" }
-                            input #name name="name" value=(name) autocomplete="username" autocapitalize="none"
-                                spellcheck="false" required autofocus[name.is_empty()];
-                        }
-                        div.field {
-                            label for="password" { "Password" }
-                            input #password name="password" type="password" autocomplete="current-password" required
-                                autofocus[!name.is_empty()];
-                        }
-                        button.btn.primary { "Log in" }
-                    }
-                    p.dim.small {
-                        "No login, or the password is lost? An administrator makes one on the machine where leap runs: "
-                        code { "leap user add" } ", " code { "leap user password" } "."
-                    }
-                } }
-            }
-        }
-    }
-    .into_string()
-}
-
 /// A page without anything around it, for what is said when no page can be made.
 pub fn bare(title: &str, text: &str, remedy: Option<&Link>, request: &str, display: Display) -> String {
     let at = assets::base();
@@ -208,7 +173,7 @@ pub fn bare(title: &str, text: &str, remedy: Option<&Link>, request: &str, displ
     .into_string()
 }
 
-fn head(title: &str, at: &str) -> Markup {
+pub(super) fn head(title: &str, at: &str) -> Markup {
     html! {
         head {
             meta charset="utf-8";
@@ -286,6 +251,7 @@ fn actions(page: &Page, frame: &Frame) -> Markup {
             @if !page.tables().is_empty() {
                 details.menu { summary.btn { "Download" } div { ul {
                     li { a href=(download("csv")) download { "CSV" } }
+                    li { a href=(download("parquet")) download { "Parquet" } }
                     li { a href=(download("json")) { "JSON" } }
                 } } }
             }

@@ -1,8 +1,8 @@
 //! The site: pages as values, and a server that shows them.
 //!
-//! A [`Site`] is asked with an [`Ask`] and answers with a [`Page`](model::Page), which is HTML, JSON or CSV as the reader
+//! A [`Site`] is asked with an [`Ask`] and answers with a [`Page`](model::Page), which is HTML, JSON, CSV or Parquet as the reader
 //! wants it. Reading order: `model` (what a page says), `html`, `export`, `assets`; then the way in: `door` (names, TLS),
-//! `route` (the table of addresses and who may ask), `person`, `login`, `server` (where all of that meets).
+//! `route` (the table of addresses and who may ask), `person`, `entrance`, `login`, `sheets`, `server` (where all of that meets).
 
 pub mod assets;
 pub mod export;
@@ -10,20 +10,21 @@ pub mod html;
 pub mod model;
 
 mod door;
+mod entrance;
 mod login;
 mod openapi;
 mod person;
 mod respond;
 mod route;
 mod server;
+mod sheets;
 
 pub use door::{Door, Error, Listener};
+pub use entrance::{Begun, Entrance, First, Returned, Ways};
 pub use person::{Credential, Entry, Person, Proof};
 pub use route::{DOCUMENT, FORM, Needs, Route};
 
-use std::net::IpAddr;
-
-use model::{Frame, Link, Page};
+use model::{Frame, Link, Page, Table};
 
 /// What the server answers by itself, beside the pages of a [`Site`].
 pub fn own_routes() -> &'static [Route] {
@@ -75,6 +76,8 @@ pub enum Problem {
     LogIn,
     /// The person may not, and how they could.
     Forbidden(String, Option<Link>),
+    /// It wants a person who proved a moment ago who they are; nothing was changed. And where to go on after that.
+    ProveAgain(String),
     /// What was asked for breaks a rule; nothing was changed. And where to go on.
     Refused(String, Option<Link>),
     /// The world changed since the preview that was agreed to; nothing was changed. And where to look again.
@@ -100,6 +103,15 @@ pub enum Done {
         /// What was done, in a sentence.
         said: String,
     },
+    /// It was done, and what is shown now is not shown again.
+    Once {
+        /// The page with the secret on it.
+        answer: Box<Answer>,
+        /// What was done, in a sentence.
+        said: String,
+        /// The secret.
+        secret: String,
+    },
 }
 
 /// What answers. Called on a thread that may block.
@@ -107,23 +119,8 @@ pub trait Site: Send + Sync + 'static {
     /// The addresses of its pages and forms. What is not in the table is not answered.
     fn routes(&self) -> &'static [Route];
 
-    /// Who sends a request; `None` where somebody has to log in first.
-    ///
-    /// # Errors
-    /// Why it is not known.
-    fn person(&self, credential: Credential<'_>) -> Result<Option<Person>, Problem>;
-
-    /// Begins a session, where name and password are right.
-    ///
-    /// # Errors
-    /// Why that cannot be known.
-    fn log_in(&self, name: &str, password: &str, from: IpAddr) -> Result<Entry, Problem>;
-
-    /// Ends a session.
-    ///
-    /// # Errors
-    /// Why it was not ended.
-    fn log_out(&self, secret: &str) -> Result<(), Problem>;
+    /// The way in.
+    fn entrance(&self) -> &dyn Entrance;
 
     /// One page, with what the person sees of it.
     ///
@@ -142,6 +139,12 @@ pub trait Site: Send + Sync + 'static {
     /// # Errors
     /// Why nothing can be found.
     fn search(&self, person: &Person, ask: &Ask) -> Result<serde_json::Value, Problem>;
+
+    /// A table as Parquet, with facts about it.
+    ///
+    /// # Errors
+    /// Why it cannot be written.
+    fn parquet(&self, table: &Table, about: &[(&str, &str)]) -> Result<Vec<u8>, Problem>;
 
     /// Figures for Prometheus, in its text format.
     ///

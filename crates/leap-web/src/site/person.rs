@@ -1,6 +1,6 @@
 //! Who asks, and how they prove it.
 
-use leap_terms::{Deed, Instant, Rights};
+use leap_terms::{Deed, Digest, Instant, Rights};
 
 /// What comes with a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub struct Person {
     pub rights: Rights,
     /// How they proved who they are.
     pub proof: Proof,
+    /// The digest of the session's secret, where it is a session.
+    pub session: Option<Digest>,
 }
 
 impl Person {
@@ -62,6 +64,8 @@ pub enum Entry {
     Refused,
     /// Too many wrong ones: seconds to wait.
     Wait(u64),
+    /// Not let in for a reason that may be said.
+    Said(String),
 }
 
 #[cfg(test)]
@@ -71,7 +75,8 @@ mod tests {
     #[test]
     fn a_token_does_nothing_and_a_login_grows_old() {
         let rights = Rights::Granted(vec!["approver".parse().unwrap()]);
-        let person = |proof| Person { name: "ana".into(), shown: "Ana".into(), rights: rights.clone(), proof };
+        let person =
+            |proof| Person { name: "ana".into(), shown: "Ana".into(), rights: rights.clone(), proof, session: None };
         let at = |seconds: i64| Instant::from_micros(seconds * 1_000_000);
         assert!(person(Proof::LogIn(at(0))).may(Deed::Approve, &[]));
         assert!(!person(Proof::Token).may(Deed::Approve, &[]) && person(Proof::Token).may(Deed::Read, &[]));

@@ -1,4 +1,4 @@
-//! Answers as bytes: HTML, JSON, CSV, plain text; faults as pages or RFC 9457.
+//! Answers as bytes: HTML, JSON, CSV, Parquet, plain text; faults as pages or RFC 9457.
 
 use axum::body::Body;
 use axum::http::header::{self, HeaderMap, HeaderValue};
@@ -15,6 +15,7 @@ pub(super) enum Form {
     Html,
     Json,
     Csv,
+    Parquet,
 }
 
 pub(super) fn takes_gzip(headers: &HeaderMap) -> bool {
@@ -93,7 +94,7 @@ pub(super) fn status(fault: &Problem) -> StatusCode {
         Problem::Parameter { .. } | Problem::Refused(..) => StatusCode::UNPROCESSABLE_ENTITY,
         Problem::Nothing(_) => StatusCode::OK,
         Problem::LogIn => StatusCode::UNAUTHORIZED,
-        Problem::Forbidden(..) => StatusCode::FORBIDDEN,
+        Problem::Forbidden(..) | Problem::ProveAgain(_) => StatusCode::FORBIDDEN,
         Problem::Stale(..) => StatusCode::CONFLICT,
         Problem::TryAgain(_) => StatusCode::SERVICE_UNAVAILABLE,
         Problem::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -118,6 +119,11 @@ pub(super) fn problem(fault: &Problem, form: Form, number: &str, display: Displa
         Problem::Refused(text, back) | Problem::Stale(text, back) => {
             ("Nothing was changed", text.clone(), back.clone())
         }
+        Problem::ProveAgain(to) => (
+            "Prove that it is you",
+            "Nothing was changed: this wants a login of the last minutes.".to_owned(),
+            Some(Link::new("Log in again", super::login::again(to))),
+        ),
         Problem::TryAgain(text) => ("Try again", text.clone(), None),
         Problem::Failed(text) => ("This page could not be made", text.clone(), None),
     };

@@ -3,6 +3,8 @@
 
 use leap_terms::{Deed, Rights};
 
+use super::person::{Person, Proof};
+
 /// Who may ask.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Needs {
@@ -10,6 +12,8 @@ pub enum Needs {
     Nothing,
     /// A person; the answer holds only what the person sees.
     Person,
+    /// A person who logged in; a token does not do.
+    LogIn,
     /// A person who sees the whole company: the answer cannot be cut.
     Everything,
     /// A person who may do that, for some part of the company at least; the answer says for which.
@@ -19,11 +23,12 @@ pub enum Needs {
 }
 
 impl Needs {
-    /// The word in the description of the addresses: `nothing`, `person`, `everything`, `team-lead`, `steward everywhere` …
+    /// The word in the description of the addresses: `nothing`, `person`, `login`, `everything`, `team-lead`, `steward everywhere` …
     pub fn words(self) -> String {
         match self {
             Needs::Nothing => "nothing".to_owned(),
             Needs::Person => "person".to_owned(),
+            Needs::LogIn => "login".to_owned(),
             Needs::Everything => "everything".to_owned(),
             Needs::Deed(deed) => deed.role().to_string(),
             Needs::DeedEverywhere(deed) => format!("{} everywhere", deed.role()),
@@ -34,11 +39,17 @@ impl Needs {
     pub fn are_met(self, rights: Option<&Rights>) -> bool {
         let Some(rights) = rights else { return self == Needs::Nothing };
         match self {
-            Needs::Nothing | Needs::Person => true,
+            Needs::Nothing | Needs::Person | Needs::LogIn => true,
             Needs::Everything => rights.reach().is_everything(),
             Needs::Deed(deed) => rights.may_somewhere(deed),
             Needs::DeedEverywhere(deed) => rights.may(deed, &[]),
         }
+    }
+
+    /// True when this person may ask, by rights and by how they proved who they are.
+    pub(super) fn admits(self, person: Option<&Person>) -> bool {
+        let is_token = person.is_some_and(|person| person.proof == Proof::Token);
+        self.are_met(person.map(|person| &person.rights)) && !(self == Needs::LogIn && is_token)
     }
 }
 
@@ -89,7 +100,7 @@ impl Route {
 }
 
 /// What the server answers by itself.
-pub(super) const OWN: [Route; 10] = [
+pub(super) const OWN: [Route; 16] = [
     Route::own("GET", "/healthz", "Alive", Needs::Nothing),
     Route::own("GET", "/readyz", "Ready to answer", Needs::Nothing),
     Route::own("GET", "/assets/{digest}/{file}", "Files of the pages", Needs::Nothing),
@@ -97,6 +108,12 @@ pub(super) const OWN: [Route; 10] = [
     Route::own("POST", "/preferences", "Theme and patterns, as cookies", Needs::Nothing),
     Route::own("GET", "/login", "The form to log in", Needs::Nothing),
     Route::own("POST", "/login", "Log in", Needs::Nothing),
+    Route::own("GET", "/login/oidc", "On to the OpenID provider", Needs::Nothing),
+    Route::own("GET", "/login/oidc/callback", "Back from the OpenID provider", Needs::Nothing),
+    Route::own("GET", "/login/again", "The form to prove once more who one is", Needs::LogIn),
+    Route::own("POST", "/login/again", "Prove it once more", Needs::LogIn),
+    Route::own("GET", "/setup", "The form of the first person; gone once there is one", Needs::Nothing),
+    Route::own("POST", "/setup", "Make the first administrator", Needs::Nothing),
     Route::own("POST", "/logout", "End the session", Needs::Nothing),
     Route::own("GET", "/metrics", "Figures for Prometheus", Needs::Everything),
     Route::own("GET", "/api/v1/openapi.json", "This description", Needs::Person),
@@ -125,5 +142,8 @@ mod tests {
         assert!(Needs::Everything.are_met(Some(&whole)));
         assert!(Needs::Deed(Deed::Answer).are_met(Some(&some)) && !Needs::Deed(Deed::Answer).are_met(Some(&whole)));
         assert!(!Needs::DeedEverywhere(Deed::Answer).are_met(Some(&some)));
+        let person = |proof| Person { name: "a".into(), shown: "A".into(), rights: some.clone(), proof, session: None };
+        assert!(Needs::Person.admits(Some(&person(Proof::Token))) && !Needs::LogIn.admits(Some(&person(Proof::Token))));
+        assert!(Needs::LogIn.admits(Some(&person(Proof::Machine))) && !Needs::LogIn.admits(None));
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! | address | answer |
 //! |---|---|
-//! | a page | HTML; with `format=json` or `format=csv` its tables |
+//! | a page | HTML; with `format=json`, `format=csv` or `format=parquet` its tables |
 //! | `/api/v1` + a page's address | the same tables, JSON by default |
 //! | `/api/v1/search` | what the palette asks |
 //! | `/assets/DIGEST/…` | files of the pages, for ever |
-//! | `/login`, `/logout`, `POST /preferences` | who reads, and how |
+//! | `/login` and below, `/logout`, `/setup`, `POST /preferences` | who reads, and how |
 //! | `/healthz`, `/readyz`, `/metrics` | for machines |
 //!
 //! Every request passes the same gate: the name that it asks under ([`super::door`]), whether another site sent it, the route
@@ -29,13 +29,15 @@ use super::door::{Names, Peer};
 use super::html::{Display, bare, document};
 use super::login;
 use super::model::{Link, Page};
-use super::person::{Credential, Person, Proof};
+use super::person::{Person, Proof};
 use super::respond::{Form, allowed, bytes, html, json, plain, problem, see_other, status, takes_gzip};
 use super::route::{FORM, OWN, Route};
 use super::{Answer, Ask, Done, Problem, Site, assets, decoded, encoded, export, openapi};
 
 /// Pages that are made at once: more would only wait for each other.
 const AT_ONCE: usize = 4;
+/// Logins at once that wait for the provider: they keep no turn from readers of pages.
+const ELSEWHERE: usize = 16;
 /// How long a reader waits for a turn.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Parameters of one address.
@@ -56,13 +58,20 @@ struct Desk<S> {
     names: Names,
     turns: Arc<Semaphore>,
     documents: Arc<Semaphore>,
+    elsewhere: Arc<Semaphore>,
     asked: AtomicU64,
 }
 
 /// All addresses.
 pub(super) fn routes<S: Site>(site: Arc<S>, names: Names) -> Router {
-    let (turns, documents) = (Arc::new(Semaphore::new(AT_ONCE)), Arc::new(Semaphore::new(DOCUMENTS)));
-    let desk = Arc::new(Desk { site, names, turns, documents, asked: AtomicU64::new(0) });
+    let desk = Arc::new(Desk {
+        site,
+        names,
+        turns: Arc::new(Semaphore::new(AT_ONCE)),
+        documents: Arc::new(Semaphore::new(DOCUMENTS)),
+        elsewhere: Arc::new(Semaphore::new(ELSEWHERE)),
+        asked: AtomicU64::new(0),
+    });
     Router::new().fallback(answer::<S>).layer(middleware::from_fn_with_state(desk.clone(), guard::<S>)).with_state(desk)
 }
 
@@ -150,6 +159,11 @@ impl Asked {
         if *fault == Problem::LogIn && self.form == Form::Html && matches!(self.method, Method::GET | Method::HEAD) {
             return see_other(&format!("/login?to={}", encoded(&self.address)));
         }
+        if let Problem::ProveAgain(to) = fault
+            && self.form == Form::Html
+        {
+            return see_other(&login::again(to));
+        }
         problem(fault, self.form, &self.number, self.display)
     }
 }
@@ -182,10 +196,11 @@ async fn answer<S: Site>(State(desk): State<Arc<Desk<S>>>, request: Request) -> 
     asked.form = match asked.ask.get("format") {
         Some("json") => Form::Json,
         Some("csv") => Form::Csv,
+        Some("parquet") => Form::Parquet,
         None if is_api => Form::Json,
         None => Form::Html,
         Some(other) => {
-            let message = format!("format={other} is none of json, csv");
+            let message = format!("format={other} is none of json, csv, parquet");
             return asked.problem(&Problem::Parameter { name: "format".into(), message, without: None });
         }
     };
@@ -210,7 +225,9 @@ async fn answer<S: Site>(State(desk): State<Arc<Desk<S>>>, request: Request) -> 
         }
     }
     let is_light = matches!(asked.ask.path.first().map(String::as_str), Some("healthz" | "readyz" | "metrics"));
-    let turn = match tokio::time::timeout(PATIENCE, desk.turns.clone().acquire_owned()).await {
+    let asks_provider = asked.ask.path.starts_with(&["login".to_owned(), "oidc".to_owned()]);
+    let turns = if asks_provider { &desk.elsewhere } else { &desk.turns };
+    let turn = match tokio::time::timeout(PATIENCE, turns.clone().acquire_owned()).await {
         Ok(Ok(turn)) => Some(turn),
         Ok(Err(_)) | Err(_) if is_light => None,
         Ok(Err(_)) | Err(_) => {
@@ -248,7 +265,7 @@ fn routed<S: Site>(site: &S, names: &Names, asked: &Asked) -> Response<Body> {
     let here = || own.iter().chain(site.routes()).filter(|route| route.is(&asked.ask.path));
     let route = here().find(|route| route.method == method);
     let credential = login::credential(&asked.headers, names.cookie());
-    let person = match site.person(credential) {
+    let person = match site.entrance().person(credential) {
         Ok(person) => person,
         Err(fault) => return asked.problem(&fault),
     };
@@ -263,7 +280,7 @@ fn routed<S: Site>(site: &S, names: &Names, asked: &Asked) -> Response<Body> {
             (Some(_), false) => allowed(&methods.join(", ")),
         };
     };
-    if !route.needs.are_met(person.as_ref().map(|person| &person.rights)) {
+    if !route.needs.admits(person.as_ref()) {
         return asked.problem(&shut(route, person.as_ref()));
     }
     if !route.is_page {
@@ -280,6 +297,10 @@ fn shut(route: &Route, person: Option<&Person>) -> Problem {
     use super::route::Needs;
     let Some(person) = person else { return Problem::LogIn };
     let (what, role) = match route.needs {
+        Needs::LogIn => {
+            let said = "A token reads figures, and nothing else. Log in to see or change this.".to_owned();
+            return Problem::Forbidden(said, None);
+        }
         Needs::Everything => ("read the whole company".to_owned(), "viewer".to_owned()),
         Needs::Deed(deed) => (deed.words().to_owned(), deed.role().to_string()),
         Needs::DeedEverywhere(deed) => (format!("{} for the whole company", deed.words()), deed.role().to_string()),
@@ -311,25 +332,11 @@ fn by_itself<S: Site>(
         (_, "/api/v1/openapi.json") => json(StatusCode::OK, &openapi::document(site.routes()), Some(headers)),
         (_, "/licences") => licences(asked.display),
         (_, "/preferences") => preferences(headers, &asked.ask),
-        // Who is logged in and comes here wants to prove it again, as an approval asks for.
-        ("GET", "/login") if person.is_some_and(|person| person.proof == Proof::Machine) => see_other("/"),
-        ("GET", "/login") => login::form(&asked.ask, None, StatusCode::OK, asked.display),
-        (_, "/login") => {
-            let field = |name: &str| asked.ask.get(name).unwrap_or_default();
-            match site.log_in(field("name"), field("password"), asked.peer) {
-                Ok(entry) => login::tried(&entry, &asked.ask, names.cookie(), names.is_secure, asked.display),
-                Err(fault) => asked.problem(&fault),
-            }
+        (method, path) => {
+            let (ask, peer, display) = (&asked.ask, asked.peer, asked.display);
+            let visit = login::Visit { ask, headers, names, peer, display };
+            visit.answer(site.entrance(), person, (method, path)).unwrap_or_else(|fault| asked.problem(&fault))
         }
-        (_, "/logout") => {
-            if let Credential::Session(secret) = login::credential(headers, names.cookie())
-                && let Err(fault) = site.log_out(secret)
-            {
-                return asked.problem(&fault);
-            }
-            login::out(names.cookie(), names.is_secure)
-        }
-        _ => asked.problem(&Problem::NotFound("There is no page with this address.".into())),
     }
 }
 
@@ -341,20 +348,35 @@ fn page<S: Site>(site: &S, asked: &Asked, person: &Person) -> Response<Body> {
         };
     }
     match site.answer(person, &asked.ask) {
-        Ok(answer) => shown(&answer, asked, person),
+        Ok(answer) => shown(site, &answer, asked, person),
         Err(fault) => asked.problem(&fault),
     }
 }
 
-fn shown(answer: &Answer, asked: &Asked, person: &Person) -> Response<Body> {
+fn shown<S: Site>(site: &S, answer: &Answer, asked: &Asked, person: &Person) -> Response<Body> {
+    let snapshot = answer.frame.snapshot.0.as_str();
     match asked.form {
         Form::Html => {
             html(StatusCode::OK, document(&answer.page, &answer.frame, person, asked.display), &asked.headers)
         }
-        Form::Json => json(StatusCode::OK, &export::json(&answer.page, &answer.frame.snapshot.0), Some(&asked.headers)),
-        Form::Csv => match export::csv(&answer.page, asked.ask.get("table")) {
-            Some(text) => bytes(StatusCode::OK, "text/csv; charset=utf-8", text.into(), &asked.headers),
-            None => asked.problem(&no_table(&answer.page)),
+        Form::Json => json(StatusCode::OK, &export::json(&answer.page, snapshot), Some(&asked.headers)),
+        Form::Csv => match export::of(&answer.page, asked.ask.get("table")) {
+            Ok(table) => {
+                let text = table.map(export::csv).unwrap_or_default();
+                bytes(StatusCode::OK, "text/csv; charset=utf-8", text.into(), &asked.headers)
+            }
+            Err(export::NoTable) => asked.problem(&no_table(&answer.page)),
+        },
+        Form::Parquet => match export::of(&answer.page, asked.ask.get("table")) {
+            Ok(None) => asked.problem(&Problem::NotFound("This page has no table.".into())),
+            Ok(Some(table)) => {
+                let facts = [("snapshot", snapshot), ("caption", &table.caption), ("unit", &table.unit)];
+                match site.parquet(table, &facts) {
+                    Ok(file) => bytes(StatusCode::OK, "application/vnd.apache.parquet", file.into(), &asked.headers),
+                    Err(fault) => asked.problem(&fault),
+                }
+            }
+            Err(export::NoTable) => asked.problem(&no_table(&answer.page)),
         },
     }
 }
@@ -365,7 +387,16 @@ fn act<S: Site>(site: &S, asked: &Asked, person: &Person) -> Response<Body> {
         return asked.problem(&Problem::Forbidden(said, None));
     }
     match site.act(person, &asked.ask) {
-        Ok(Done::Preview(answer)) => shown(&answer, asked, person),
+        Ok(Done::Preview(answer)) => shown(site, &answer, asked, person),
+        Ok(Done::Once { answer, said, secret }) => {
+            let mut response = if asked.form == Form::Html {
+                shown(site, &answer, asked, person)
+            } else {
+                json(StatusCode::OK, &serde_json::json!({ "done": said, "secret": secret }), Some(&HeaderMap::new()))
+            };
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            response
+        }
         Ok(Done::Again(answer, fault)) if asked.form == Form::Html => {
             let page = document(&answer.page, &answer.frame, person, asked.display);
             html(status(&fault), page, &HeaderMap::new())

@@ -21,6 +21,12 @@ const WORD = {
 const open = (more = {}) => ({ needs: "nothing", is: () => true, own: true, ...more });
 /** Who is logged in; the answer holds what they see. */
 const part = (more = {}) => ({ needs: "person", is: (who) => who.isKnown, ...more });
+/** Who logged in; a token does not do. */
+const loggedIn = (more = {}) => ({
+  needs: "login",
+  is: (who) => who.isKnown && !who.isToken,
+  ...more,
+});
 /** Who reads the whole company. */
 const whole = (more = {}) => ({
   needs: "everything",
@@ -119,6 +125,11 @@ export const ROUTES = {
   "GET /data/audit": whole(),
   "GET /search": part(),
   "GET /start": part(),
+  "GET /account": loggedIn(),
+  "POST /account/sessions": loggedIn(),
+  // Whose login is older than five minutes proves it first.
+  "POST /account/tokens": loggedIn({ gives: [303, 403, 422] }),
+  "POST /account/tokens/revoke": loggedIn(),
   // what the server answers by itself
   "GET /healthz": open(),
   "GET /readyz": open(),
@@ -127,6 +138,13 @@ export const ROUTES = {
   "POST /preferences": open({ gives: [303] }),
   "GET /login": open(),
   "POST /login": open({ once: true }),
+  // No provider is set, and the first person came long ago.
+  "GET /login/oidc": open({ gives: [404] }),
+  "GET /login/oidc/callback": open({ gives: [404] }),
+  "GET /setup": open({ gives: [404] }),
+  "POST /setup": open({ gives: [404] }),
+  "GET /login/again": loggedIn({ own: true }),
+  "POST /login/again": loggedIn({ own: true, once: true }),
   "POST /logout": open({ once: true }),
   "GET /metrics": whole({ own: true }),
   "GET /api/v1/openapi.json": part({ own: true }),

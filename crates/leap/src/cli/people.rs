@@ -16,6 +16,8 @@ pub(crate) enum UserCommand {
     Revoke(UserRoleArgs),
     /// Set a password. Open sessions of the person end.
     Password(UserPasswordArgs),
+    /// Say as whom somebody is known at the OpenID provider. Open sessions of the person end.
+    Identity(UserIdentityArgs),
     /// Shut somebody out: sessions and tokens end at once.
     Disable(UserNameArgs),
     /// Let somebody in again.
@@ -33,9 +35,25 @@ pub(crate) struct UserAddArgs {
     /// A role, such as viewer, team-lead@payments or administrator; may be repeated.
     #[arg(long = "role", value_name = "ROLE[@UNIT]", required = true)]
     pub(crate) roles: Vec<String>,
+    /// What the OpenID provider calls this person (its `sub`); then no password is asked for.
+    #[arg(long, value_name = "SUB")]
+    pub(crate) subject: Option<String>,
     /// Read the password from standard input instead of asking on the terminal.
     #[arg(long)]
     pub(crate) password_stdin: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct UserIdentityArgs {
+    /// The user.
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// What the OpenID provider calls this person (its `sub`).
+    #[arg(long, value_name = "SUB", required_unless_present = "none", conflicts_with = "none")]
+    pub(crate) subject: Option<String>,
+    /// Known at no provider any more.
+    #[arg(long)]
+    pub(crate) none: bool,
 }
 
 #[derive(Args, Debug)]

@@ -1,20 +1,21 @@
-//! Who is let in: sessions, tokens, and how often a wrong password may be tried.
+//! Who is let in: by password, at the provider, as the first of all; sessions and tokens after that.
 //!
 //! A session ends 12 hours after it was last used and 7 days after it began; a changed password, a role that was taken and a
-//! person who was shut out end it at once, as every request asks the book. Five wrong passwords for a name, or from an
-//! address beyond this machine, make the next try wait, longer each time; a name waits a minute at most, so that nobody can be locked out by
-//! somebody else.
+//! person who was shut out end it at once, as every request asks the book. Beyond this machine nobody is let in without a
+//! login, also while there is nobody who has one.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use leap_book::Account;
-use leap_terms::{Instant, Rights};
-use leap_web::site::{Credential, Entry, Person, Proof};
+use leap_book::{Account, Session};
+use leap_terms::{Digest, Instant, Rights};
+use leap_web::site::{Ask, Begun, Credential, Entrance, Entry, First, Person, Problem, Proof, Returned, Ways};
 use tokio::runtime::Handle;
 
+use super::oidc::SignOn;
 use super::secret;
+use super::setup::{self, Setup};
+use super::tries::{Tries, Who};
 use crate::clock;
 use crate::cycle::actor;
 use crate::failure::Failure;
@@ -25,77 +26,56 @@ const SECOND: i64 = 1_000_000;
 /// A session that is not used ends after 12 hours.
 const IDLE: i64 = 12 * 3600 * SECOND;
 /// Any session ends after 7 days.
-pub(crate) const LIFE_SECONDS: i64 = 7 * 86_400;
+const LIFE_SECONDS: i64 = 7 * 86_400;
 /// Uses are noted once a minute.
 const NOTED: i64 = 60 * SECOND;
-/// Wrong passwords before one has to wait.
-const FREE: u32 = 5;
-/// After so long without a wrong one all is forgotten.
-const FORGOTTEN: i64 = 900 * SECOND;
-/// Names and addresses that are remembered.
-const REMEMBERED: usize = 10_000;
 
-/// Somebody, or some address, that got it wrong.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-enum Who {
-    Name(String),
-    Address(IpAddr),
-}
-
-/// Wrong passwords so far.
+/// How people come in, beside passwords.
 #[derive(Default)]
-struct Tries(HashMap<Who, (u32, Instant)>);
-
-impl Tries {
-    /// Seconds to wait before the next try.
-    fn wait(&self, who: &Who, now: Instant) -> u64 {
-        let Some((wrong, last)) = self.0.get(who) else { return 0 };
-        let Some(over) = wrong.checked_sub(FREE) else { return 0 };
-        let most = match who {
-            Who::Name(_) => 60,
-            Who::Address(_) => 900,
-        };
-        let seconds = (1_i64 << over.min(20)).min(most);
-        let left = last.micros() + seconds * SECOND - now.micros();
-        u64::try_from((left + SECOND - 1) / SECOND).unwrap_or(0)
-    }
-
-    fn wrong(&mut self, who: Who, now: Instant) {
-        if self.0.len() >= REMEMBERED {
-            self.0.retain(|_, (_, last)| now.micros() - last.micros() < FORGOTTEN);
-            if self.0.len() >= REMEMBERED {
-                self.0.clear();
-            }
-        }
-        let tries = self.0.entry(who).or_insert((0, now));
-        let is_old = now.micros() - tries.1.micros() >= FORGOTTEN;
-        *tries = (if is_old { 1 } else { tries.0 + 1 }, now);
-    }
+pub(crate) struct Doors {
+    /// Others than this machine reach the site.
+    pub(crate) is_beyond: bool,
+    /// The first person is waited for.
+    pub(crate) setup: Option<Setup>,
+    /// The provider.
+    pub(crate) sign_on: Option<SignOn>,
 }
 
 /// Lets people in.
 pub(crate) struct Gate {
     home: Arc<Home>,
     runtime: Handle,
-    tries: Mutex<Tries>,
+    tries: Tries,
+    is_beyond: bool,
+    setup: Mutex<Option<Setup>>,
+    sign_on: Option<SignOn>,
+}
+
+/// True where a session is over at that time.
+pub(crate) fn is_over(session: &Session, now: Instant) -> bool {
+    let age = |since: Instant| now.micros() - since.micros();
+    age(session.seen_at) > IDLE || age(session.opened_at) > LIFE_SECONDS * SECOND
 }
 
 impl Gate {
-    pub(crate) fn new(home: Arc<Home>, runtime: Handle) -> Gate {
-        Gate { home, runtime, tries: Mutex::default() }
+    pub(crate) fn new(home: Arc<Home>, runtime: Handle, doors: Doors) -> Gate {
+        Gate {
+            home,
+            runtime,
+            tries: Tries::default(),
+            is_beyond: doors.is_beyond,
+            setup: Mutex::new(doors.setup),
+            sign_on: doors.sign_on,
+        }
     }
 
-    /// Who sends a request; `None` where somebody has to log in.
-    pub(crate) fn person(&self, credential: Credential<'_>) -> Result<Option<Person>, Failure> {
-        let now = clock::now();
-        match credential {
-            Credential::None => {
-                let has = self.runtime.block_on(self.home.book.has_accounts());
-                Ok((!has.map_err(|error| Failure::from_error(&error))?).then(local))
-            }
-            Credential::Session(secret) => self.of_session(secret, now),
-            Credential::Token(secret) => self.of_token(secret, now),
+    /// Who comes without anything: the one person of this machine, or nobody.
+    fn of_nothing(&self) -> Result<Option<Person>, Failure> {
+        if self.is_beyond {
+            return Ok(None);
         }
+        let has = self.runtime.block_on(self.home.book.has_accounts());
+        Ok((!has.map_err(|error| Failure::from_error(&error))?).then(local))
     }
 
     fn of_session(&self, secret: &str, now: Instant) -> Result<Option<Person>, Failure> {
@@ -103,14 +83,12 @@ impl Gate {
         let found = self.runtime.block_on(self.home.book.session(digest));
         let Some((session, account)) = found.map_err(|error| Failure::from_error(&error))? else {
             // A cookie of before the first login was made, or of a session that is over.
-            return self.person(Credential::None);
+            return self.of_nothing();
         };
-        let age = |since: Instant| now.micros() - since.micros();
-        let is_over = age(session.seen_at) > IDLE || age(session.opened_at) > LIFE_SECONDS * SECOND;
-        if is_over || account.disabled_at.is_some() {
+        if is_over(&session, now) || account.disabled_at.is_some() {
             return Ok(None);
         }
-        if age(session.seen_at) > NOTED {
+        if now.micros() - session.seen_at.micros() > NOTED {
             let home = self.home.clone();
             // No reader waits for this, and a use that is not noted ends a session a minute early.
             self.runtime.spawn(async move {
@@ -119,7 +97,7 @@ impl Gate {
                 }
             });
         }
-        Ok(Some(person(account, Proof::LogIn(session.authenticated_at), None)))
+        Ok(Some(Person { session: Some(digest), ..person(account, Proof::LogIn(session.authenticated_at), None) }))
     }
 
     fn of_token(&self, secret: &str, now: Instant) -> Result<Option<Person>, Failure> {
@@ -141,60 +119,203 @@ impl Gate {
         Ok(Some(person(account, Proof::Token, Some(rights))))
     }
 
-    /// Begins a session, where name and password are right.
-    pub(crate) fn log_in(&self, name: &str, password: &str, from: IpAddr) -> Result<Entry, Failure> {
-        let now = clock::now();
-        let mut keys = vec![Who::Name(name.to_lowercase())];
-        // From this machine comes a proxy, too, and behind it everybody: one who guesses must not keep out the others.
-        if !from.is_loopback() {
-            keys.push(Who::Address(from));
-        }
-        let wait = {
-            let tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
-            keys.iter().map(|key| tries.wait(key, now)).max().unwrap_or(0)
-        };
+    /// The account of that name, where the password is right.
+    fn proved(
+        &self,
+        name: &str,
+        password: &str,
+        from: IpAddr,
+        now: Instant,
+    ) -> Result<Result<Account, Entry>, Failure> {
+        let who = Who::Name(name.to_lowercase());
+        let keys = who.clone().at(from);
+        let wait = self.tries.wait(&keys, now);
         if wait > 0 {
-            return Ok(Entry::Wait(wait));
+            return Ok(Err(Entry::Wait(wait)));
         }
         let account = self.runtime.block_on(self.home.book.account(name));
         let account = account.map_err(|error| Failure::from_error(&error))?;
         let hash = account.as_ref().and_then(|account| account.password.as_deref());
         let is_right = secret::is_right(password, hash);
-        let account = account.filter(|account| is_right && account.disabled_at.is_none());
-        let Some(account) = account else {
-            tracing::warn!(name = %name.escape_debug(), %from, "a login was refused");
-            let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
-            for key in keys {
-                tries.wrong(key, now);
+        match account.filter(|account| is_right && account.disabled_at.is_none()) {
+            Some(account) => {
+                self.tries.right(&who);
+                Ok(Ok(account))
             }
-            return Ok(Entry::Refused);
-        };
-        {
-            let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
-            tries.0.remove(&keys[0]);
+            None => {
+                tracing::warn!(name = %name.escape_debug(), %from, "a login was refused");
+                self.tries.wrong(keys, now);
+                Ok(Err(Entry::Refused))
+            }
         }
-        self.open(&account.name, now)
     }
 
-    /// Begins a session of a person who has proved who they are.
-    fn open(&self, name: &str, now: Instant) -> Result<Entry, Failure> {
+    /// Begins a session of a person who has proved who they are, and ends the one before it.
+    fn open(&self, proved: &Proved<'_>, before: Option<Digest>) -> Result<Entry, Failure> {
         let secret = secret::new()?;
-        let opened = self.runtime.block_on(self.home.book.open_session(secret::digest(&secret), name, now));
+        let session = Session {
+            digest: secret::digest(&secret),
+            account: proved.name.to_owned(),
+            opened_at: proved.now,
+            authenticated_at: proved.at,
+            seen_at: proved.now,
+        };
+        let opened = self.runtime.block_on(self.home.book.open_session(&session, proved.by));
         opened.map_err(|error| Failure::from_error(&error))?;
+        if let Some(before) = before {
+            let ended = self.runtime.block_on(self.home.book.end_session(before));
+            ended.map_err(|error| Failure::from_error(&error))?;
+        }
         Ok(Entry::Opened(secret, LIFE_SECONDS))
     }
 
-    /// Ends a session.
-    pub(crate) fn log_out(&self, secret: &str) -> Result<(), Failure> {
+    fn by_password(&self, name: &str, password: &str, from: IpAddr, before: Option<Digest>) -> Result<Entry, Failure> {
+        let now = clock::now();
+        match self.proved(name, password, from, now)? {
+            Ok(account) => self.open(&Proved { name: &account.name, at: now, now, by: "password" }, before),
+            Err(entry) => Ok(entry),
+        }
+    }
+
+    fn by_provider(
+        &self,
+        sign_on: &SignOn,
+        ask: &Ask,
+        pending: &str,
+        person: Option<&Person>,
+    ) -> Result<Returned, Failure> {
+        let now = clock::now();
+        let outcome = self.runtime.block_on(sign_on.finish(&self.home.book, ask, pending, now))?;
+        let said = |said: &str| Entry::Said(said.to_owned());
+        let entry = match outcome.arrived {
+            Err(refusal) => Entry::Said(refusal),
+            Ok(arrived) => {
+                let name = &arrived.account.name;
+                let proved = Proved { name, at: arrived.authenticated_at, now, by: "openid" };
+                match (&arrived.again, person) {
+                    (None, _) => self.open(&proved, None)?,
+                    (Some(wanted), Some(person)) if wanted == name && person.name == *name => {
+                        self.open(&proved, person.session)?
+                    }
+                    (Some(_), _) => said("You logged in at the provider as somebody else than here. Log out first."),
+                }
+            }
+        };
+        Ok(Returned { entry, to: outcome.to })
+    }
+
+    fn has_people(&self) -> Result<bool, Failure> {
+        self.runtime.block_on(self.home.book.has_accounts()).map_err(|error| Failure::from_error(&error))
+    }
+
+    /// Makes the first administrator; `None` where there is somebody already.
+    fn make_first(&self, first: &First<'_>, from: IpAddr) -> Result<Option<Entry>, Failure> {
+        let now = clock::now();
+        // Held to the end: a token is for one person.
+        let mut setup = self.setup.lock().unwrap_or_else(PoisonError::into_inner);
+        if setup.is_none() || self.has_people()? {
+            *setup = None;
+            return Ok(None);
+        }
+        let keys = Who::First.at(from);
+        let wait = self.tries.wait(&keys, now);
+        if wait > 0 {
+            return Ok(Some(Entry::Wait(wait)));
+        }
+        if !setup.as_ref().is_some_and(|setup| setup.is(first.token, now)) {
+            tracing::warn!(%from, "a token of the first start was refused");
+            self.tries.wrong(keys, now);
+            return Ok(Some(Entry::Refused));
+        }
+        let made = match self.runtime.block_on(setup::make(&self.home.book, first, now))? {
+            Err(said) => return Ok(Some(Entry::Said(said))),
+            Ok(made) => made,
+        };
+        *setup = None;
+        if !made {
+            return Ok(None);
+        }
+        self.open(&Proved { name: first.name, at: now, now, by: "password" }, None).map(Some)
+    }
+}
+
+/// Who proved when, and by what, who they are.
+struct Proved<'p> {
+    name: &'p str,
+    at: Instant,
+    now: Instant,
+    by: &'p str,
+}
+
+/// A failure, as who wants to come in is told.
+fn failed(failure: Failure) -> Problem {
+    tracing::error!("{}", failure.message);
+    Problem::Failed(format!("{}\nNothing was changed.", failure.message))
+}
+
+impl Entrance for Gate {
+    fn person(&self, credential: Credential<'_>) -> Result<Option<Person>, Problem> {
+        let now = clock::now();
+        let person = match credential {
+            Credential::None => self.of_nothing(),
+            Credential::Session(secret) => self.of_session(secret, now),
+            Credential::Token(secret) => self.of_token(secret, now),
+        };
+        person.map_err(failed)
+    }
+
+    fn log_in(&self, name: &str, password: &str, from: IpAddr) -> Result<Entry, Problem> {
+        self.by_password(name, password, from, None).map_err(failed)
+    }
+
+    fn log_in_again(&self, person: &Person, password: &str, from: IpAddr) -> Result<Entry, Problem> {
+        self.by_password(&person.name, password, from, person.session).map_err(failed)
+    }
+
+    fn log_out(&self, secret: &str) -> Result<(), Problem> {
         let ended = self.runtime.block_on(self.home.book.end_session(secret::digest(secret)));
-        ended.map_err(|error| Failure::from_error(&error))
+        ended.map_err(|error| failed(Failure::from_error(&error)))
+    }
+
+    fn provider(&self) -> Option<String> {
+        self.sign_on.as_ref().map(SignOn::label)
+    }
+
+    fn ways(&self, person: &Person) -> Result<Ways, Problem> {
+        let account = self.runtime.block_on(self.home.book.account(&person.name));
+        let account = account.map_err(|error| failed(Failure::from_error(&error)))?;
+        Ok(account.map_or_else(Ways::default, |account| Ways {
+            password: account.password.is_some(),
+            provider: self.sign_on.is_some() && account.identity.is_some(),
+        }))
+    }
+
+    fn begin(&self, to: &str, again: Option<&Person>) -> Result<Option<Begun>, Problem> {
+        let Some(sign_on) = &self.sign_on else { return Ok(None) };
+        let again = again.map(|person| person.name.as_str());
+        let begun = self.runtime.block_on(sign_on.begin(to, again, clock::now()));
+        begun.map(Some).map_err(failed)
+    }
+
+    fn finish(&self, ask: &Ask, pending: &str, person: Option<&Person>) -> Result<Option<Returned>, Problem> {
+        let Some(sign_on) = &self.sign_on else { return Ok(None) };
+        self.by_provider(sign_on, ask, pending, person).map(Some).map_err(failed)
+    }
+
+    fn awaits_first(&self) -> Result<bool, Problem> {
+        let is_set = self.setup.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        Ok(is_set && !self.has_people().map_err(failed)?)
+    }
+
+    fn set_up(&self, first: &First<'_>, from: IpAddr) -> Result<Option<Entry>, Problem> {
+        self.make_first(first, from).map_err(failed)
     }
 }
 
 /// The one person of a machine on which nobody was given a login.
 pub(crate) fn local() -> Person {
     let name = actor();
-    Person { shown: name.clone(), name, rights: Rights::Local, proof: Proof::Machine }
+    Person { shown: name.clone(), name, rights: Rights::Local, proof: Proof::Machine, session: None }
 }
 
 fn person(account: Account, proof: Proof, rights: Option<Rights>) -> Person {
@@ -203,47 +324,6 @@ fn person(account: Account, proof: Proof, rights: Option<Rights>) -> Person {
         shown: account.shown,
         rights: rights.unwrap_or(Rights::Granted(account.grants)),
         proof,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(seconds: i64) -> Instant {
-        Instant::from_micros(seconds * SECOND)
-    }
-
-    #[test]
-    fn wrong_passwords_make_the_next_try_wait_longer_and_are_forgotten() {
-        let mut tries = Tries::default();
-        let name = Who::Name("ana".to_owned());
-        for _ in 0..FREE - 1 {
-            tries.wrong(name.clone(), at(0));
-        }
-        assert_eq!(tries.wait(&name, at(0)), 0, "people mistype");
-        tries.wrong(name.clone(), at(0));
-        assert_eq!((tries.wait(&name, at(0)), tries.wait(&name, at(1))), (1, 0));
-        for _ in 0..9 {
-            tries.wrong(name.clone(), at(10));
-        }
-        assert_eq!(tries.wait(&name, at(10)), 60, "nobody is locked out for long by somebody else");
-        tries.wrong(name.clone(), at(2000));
-        assert_eq!(tries.wait(&name, at(2000)), 0);
-        let address = Who::Address("192.0.2.1".parse().unwrap());
-        for _ in 0..40 {
-            tries.wrong(address.clone(), at(0));
-        }
-        assert_eq!(tries.wait(&address, at(0)), 900);
-        assert_eq!(tries.wait(&Who::Name("bo".to_owned()), at(0)), 0);
-    }
-
-    #[test]
-    fn what_is_remembered_has_an_end() {
-        let mut tries = Tries::default();
-        for at_number in 0..3 * REMEMBERED {
-            tries.wrong(Who::Name(at_number.to_string()), at(0));
-        }
-        assert!(tries.0.len() <= REMEMBERED);
+        session: None,
     }
 }

@@ -11,7 +11,10 @@
 //! audit trail. As soon as there is one user, the site asks everybody to log in.
 
 mod gate;
+mod oidc;
 pub(crate) mod secret;
+mod setup;
+mod tries;
 
 use std::io::{BufRead, IsTerminal};
 use std::path::Path;
@@ -20,7 +23,9 @@ use leap_book::{Account, BookError, Token};
 use leap_terms::{Grant, Instant, Role, TeamId};
 use serde_json::json;
 
-pub(crate) use gate::{Gate, local};
+pub(crate) use gate::{Doors, Gate, is_over, local};
+pub(crate) use oidc::{LoginSettings, SignOn};
+pub(crate) use setup::Setup;
 
 use crate::cli::{OutputFormat, TokenCommand, UserAddArgs, UserCommand};
 use crate::clock;
@@ -31,14 +36,21 @@ use crate::output::{Answer, Cell, emit, print_json};
 use crate::world::World;
 
 /// Longest life of a token.
-const TOKEN_DAYS: u32 = 366;
+pub(crate) const TOKEN_DAYS: u32 = 366;
+
+/// So many seconds after.
+fn later(time: Instant, seconds: i64) -> Instant {
+    Instant::from_micros(time.micros().saturating_add(seconds.saturating_mul(1_000_000)))
+}
 
 fn failed(error: BookError) -> Failure {
     let message = error.to_string();
     match error {
-        BookError::AccountName(_) | BookError::AccountExists(_) | BookError::NoAccount(_) | BookError::NoToken(_) => {
-            Failure::usage(message)
-        }
+        BookError::AccountName(_)
+        | BookError::AccountExists(_)
+        | BookError::IdentityTaken(_)
+        | BookError::NoAccount(_)
+        | BookError::NoToken(_) => Failure::usage(message),
         BookError::LastAdministrator(_) => Failure::not_allowed(message),
         error => Failure::from_error(&error),
     }
@@ -60,6 +72,15 @@ pub(crate) async fn user(root: &Path, command: &UserCommand) -> Result<(), Failu
             home.book.set_password(&args.name, &hash, &actor(), clock::now()).await.map_err(failed)?;
             emit(&format!("the password of {} was set; its sessions have ended\n", args.name))
         }
+        UserCommand::Identity(args) => {
+            let home = Home::open(root, Access::Read).await?;
+            let known = args.subject.as_deref().map(|subject| identity(&home, subject)).transpose()?;
+            home.book.set_identity(&args.name, known.as_ref(), &actor(), clock::now()).await.map_err(failed)?;
+            emit(&match known {
+                Some((issuer, subject)) => format!("{} logs in at {issuer} as {subject}\n", args.name),
+                None => format!("{} logs in at no provider; open sessions have ended\n", args.name),
+            })
+        }
         UserCommand::Disable(args) => shut(root, &args.name, true).await,
         UserCommand::Enable(args) => shut(root, &args.name, false).await,
     }
@@ -70,44 +91,27 @@ pub(crate) async fn token(root: &Path, command: &TokenCommand) -> Result<(), Fai
     let home = Home::open(root, Access::Read).await?;
     match command {
         TokenCommand::Add(args) => {
-            if args.days == 0 || args.days > TOKEN_DAYS {
-                return Err(Failure::usage(format!("--days {}: a token lasts 1 to {TOKEN_DAYS} days", args.days)));
-            }
             let unit = match &args.unit {
                 None => None,
                 Some(name) => Some(unit_named(&World::load(&home, None).await?, name)?),
             };
-            let now = clock::now();
-            let secret = format!("{}{}", secret::TOKEN, secret::new()?);
-            let token = Token {
-                digest: secret::digest(&secret),
-                number: 0,
-                account: args.user.clone(),
-                label: args.purpose.clone(),
-                unit,
-                created_at: now,
-                expires_at: Instant::from_micros(now.micros() + i64::from(args.days) * 86_400_000_000),
-                used_at: None,
-                revoked_at: None,
-            };
-            let number = home.book.add_token(&token, &actor()).await.map_err(failed)?;
-            let what = token.unit.as_ref().map_or_else(String::new, |unit| format!(" of {unit}"));
+            let wanted =
+                NewToken { account: args.user.clone(), label: args.purpose.clone(), unit, days: i64::from(args.days) };
+            let made = new_token(&home, wanted).await?;
+            let what = made.token.unit.as_ref().map_or_else(String::new, |unit| format!(" of {unit}"));
             eprintln!(
-                "token {number}, shown this once: it reads what {} reads{what}, until {}",
-                token.account,
-                token.expires_at.day()
+                "token {}, shown this once: it reads what {} reads{what}, until {}",
+                made.token.number,
+                made.token.account,
+                made.token.expires_at.day()
             );
-            emit(&format!("{secret}\n"))
+            emit(&format!("{}\n", made.secret))
         }
         TokenCommand::List(args) => {
             let now = clock::now();
             let mut answer = Answer::new("Tokens", &["token", "user", "for", "unit", "until", "last used", "state"]);
             for token in home.book.tokens().await.map_err(failed)? {
-                let state = match (token.revoked_at, token.expires_at <= now) {
-                    (Some(_), _) => "revoked",
-                    (None, true) => "expired",
-                    (None, false) => "good",
-                };
+                let state = token_state(&token, now);
                 answer.rows.push(vec![
                     Cell::Text(token.number.to_string()),
                     Cell::text(&token.account),
@@ -124,6 +128,56 @@ pub(crate) async fn token(root: &Path, command: &TokenCommand) -> Result<(), Fai
             let ended = home.book.revoke_token(args.number, &actor(), clock::now()).await.map_err(failed)?;
             emit(&format!("token {} {}\n", args.number, if ended { "ended" } else { "had ended already" }))
         }
+    }
+}
+
+/// A token that is wanted.
+pub(crate) struct NewToken {
+    /// Whose rights it has.
+    pub(crate) account: String,
+    /// What it is for.
+    pub(crate) label: String,
+    /// Only this unit.
+    pub(crate) unit: Option<TeamId>,
+    /// Days after which it ends.
+    pub(crate) days: i64,
+}
+
+/// A token that was made, and its secret.
+pub(crate) struct MadeToken {
+    pub(crate) token: Token,
+    pub(crate) secret: String,
+}
+
+/// Makes a token.
+pub(crate) async fn new_token(home: &Home, wanted: NewToken) -> Result<MadeToken, Failure> {
+    let days = wanted.days;
+    if !(1..=i64::from(TOKEN_DAYS)).contains(&days) {
+        return Err(Failure::usage(format!("--days {days}: a token lasts 1 to {TOKEN_DAYS} days")));
+    }
+    let now = clock::now();
+    let secret = format!("{}{}", secret::TOKEN, secret::new()?);
+    let token = Token {
+        digest: secret::digest(&secret),
+        number: 0,
+        account: wanted.account,
+        label: wanted.label,
+        unit: wanted.unit,
+        created_at: now,
+        expires_at: later(now, days * 86_400),
+        used_at: None,
+        revoked_at: None,
+    };
+    let number = home.book.add_token(&token, &actor()).await.map_err(failed)?;
+    Ok(MadeToken { token: Token { number, ..token }, secret })
+}
+
+/// `good`, `expired` or `revoked`.
+pub(crate) fn token_state(token: &Token, now: Instant) -> &'static str {
+    match (token.revoked_at, token.expires_at <= now) {
+        (Some(_), _) => "revoked",
+        (None, true) => "expired",
+        (None, false) => "good",
     }
 }
 
@@ -170,11 +224,17 @@ async fn add(root: &Path, args: &UserAddArgs) -> Result<(), Failure> {
     if home.book.account(&args.name).await.map_err(failed)?.is_some() {
         return Err(failed(BookError::AccountExists(args.name.clone())));
     }
+    let known = args.subject.as_deref().map(|subject| identity(&home, subject)).transpose()?;
     let account = Account {
         name: args.name.clone(),
         shown: args.shown.clone().unwrap_or_else(|| args.name.clone()),
-        password: Some(password(&args.name, args.password_stdin)?),
-        identity: None,
+        // Who logs in at the provider needs no password here, and may have one.
+        password: if known.is_some() && !args.password_stdin {
+            None
+        } else {
+            Some(password(&args.name, args.password_stdin)?)
+        },
+        identity: known,
         created_at: clock::now(),
         disabled_at: None,
         grants,
@@ -185,6 +245,21 @@ async fn add(root: &Path, args: &UserAddArgs) -> Result<(), Failure> {
         eprintln!("leap: from now on the site asks everybody to log in");
     }
     emit(&format!("user {} added: {}\n", account.name, roles.join(", ")))
+}
+
+/// What the provider of the settings calls somebody.
+fn identity(home: &Home, subject: &str) -> Result<(String, String), Failure> {
+    match &home.settings.login.oidc {
+        _ if subject.trim().is_empty() => Err(Failure::usage("--subject is empty; the provider's `sub` is meant")),
+        Some(oidc) => Ok((oidc.issuer.clone(), subject.to_owned())),
+        None => Err(Failure::usage("no OpenID provider is set; write [login.oidc] into leap.toml first")),
+    }
+}
+
+/// How somebody logs in.
+fn ways(account: &Account) -> Vec<&'static str> {
+    let password = account.password.as_ref().map(|_| "password");
+    password.into_iter().chain(account.identity.as_ref().map(|_| "openid")).collect()
 }
 
 /// Asks for a password, twice on a terminal; from standard input its first line.
@@ -220,6 +295,7 @@ async fn list(root: &Path, format: OutputFormat) -> Result<(), Failure> {
                     "name": account.name,
                     "shown": account.shown,
                     "roles": roles(account),
+                    "login": ways(account),
                     "since": account.created_at.day().to_string(),
                     "disabled": account.disabled_at.map(|at| at.day().to_string()),
                 })
@@ -227,13 +303,14 @@ async fn list(root: &Path, format: OutputFormat) -> Result<(), Failure> {
             .collect();
         return print_json(&json!({ "rows": rows }));
     }
-    let mut answer = Answer::new("Users", &["user", "shown", "roles", "since", "state"]);
+    let mut answer = Answer::new("Users", &["user", "shown", "roles", "login", "since", "state"]);
     for account in &accounts {
         let state = account.disabled_at.map_or_else(|| "good".to_owned(), |at| format!("shut out since {}", at.day()));
         answer.rows.push(vec![
             Cell::text(&account.name),
             Cell::text(&account.shown),
             Cell::text(roles(account).join(", ")),
+            Cell::text(ways(account).join(", ")),
             Cell::text(account.created_at.day().to_string()),
             Cell::text(state),
         ]);

@@ -15,9 +15,13 @@ use leap_web::site::model::{Link, Page};
 use leap_web::site::{Answer, Ask, Done, Person, Problem};
 
 use super::ground::Ground;
-use super::{claims, failed, periods, pools, reorg, rules};
+use super::{account, claims, failed, periods, pools, reorg, rules};
+use crate::clock;
 use crate::cycle;
 use crate::failure::{Exit, Failure};
+
+/// Seconds after a login in which somebody may approve, or make what acts for them.
+pub(super) const FRESH: i64 = 300;
 
 /// Somebody who sent a form.
 pub(super) struct Acting<'a> {
@@ -31,6 +35,12 @@ impl Acting<'_> {
     /// Does something in the person's name.
     pub(super) fn run<T>(&self, deed: impl Future<Output = T>) -> T {
         self.ground.runtime.block_on(cycle::in_name_of(&self.person.name, deed))
+    }
+
+    /// Demands that the person proved in the last minutes who they are. A form that approves asks this before all else, its
+    /// preview too; who did not is led to `/login/again` and from there to `back`, an address of this site with that form.
+    pub(super) fn demand_fresh(&self, back: &str) -> Result<(), Problem> {
+        if self.person.is_fresh(clock::now(), FRESH) { Ok(()) } else { Err(Problem::ProveAgain(back.to_owned())) }
     }
 
     /// Keeps others from writing until it is dropped.
@@ -101,6 +111,9 @@ pub(super) fn act(acting: &Acting<'_>) -> Result<Done, Problem> {
         ["org", "plans", number, what @ ("approve" | "decline" | "withdraw")] => reorg::answer(acting, number, what),
         ["org", "log", number, "revert"] => reorg::revert(acting, number),
         ["periods", period, what @ ..] => periods::act(acting, period, what),
+        ["account", "sessions"] => account::end_sessions(acting),
+        ["account", "tokens"] => account::make_token(acting),
+        ["account", "tokens", "revoke"] => account::revoke_tokens(acting),
         _ => Err(Problem::NotFound("There is no form with this address.".into())),
     }
 }

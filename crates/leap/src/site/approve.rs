@@ -5,15 +5,12 @@ use leap_terms::{Deed, Rights};
 use leap_web::site::model::{Block, Cell, Input, Link, PostForm, Tone};
 use leap_web::site::{Person, Problem};
 
-use super::act::{Acting, refused};
+use super::act::{Acting, FRESH, refused};
 use super::failed;
 use super::ground::{Ground, seconds};
 use crate::clock;
 use crate::cycle;
 use crate::failure::Failure;
-
-/// An approval needs a login that is at most so many seconds old.
-const FRESH: i64 = 300;
 
 /// The refusal of who logged in too long ago for what they want to do. `to` is where they go on from.
 pub(super) fn log_in_again(person: &Person, to: &str) -> Problem {
@@ -23,7 +20,10 @@ pub(super) fn log_in_again(person: &Person, to: &str) -> Problem {
         FRESH / 60,
         person.shown
     );
-    Problem::Forbidden(text, Some(Link::new("Log in again", format!("/login?to={}", leap_web::site::encoded(to)))))
+    Problem::Forbidden(
+        text,
+        Some(Link::new("Log in again", format!("/login/again?to={}", leap_web::site::encoded(to)))),
+    )
 }
 
 /// True where somebody is alone on their machine: then nobody else could approve.

@@ -2,6 +2,7 @@
 //!
 //! Reading order: `ground` (what a question is about), `words` (figures and their addresses), then the pages.
 
+mod account;
 mod act;
 mod approve;
 mod charter;
@@ -15,6 +16,7 @@ mod ground;
 mod latency;
 mod measures;
 mod org;
+mod parquet;
 mod periods;
 mod pools;
 mod reorg;
@@ -28,17 +30,17 @@ mod views;
 mod volume;
 mod words;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use leap_terms::{CostKind, Reach};
-use leap_web::site::{Answer, Ask, Credential, Done, Entry, Person, Problem, Route, Site};
+use leap_web::site::model::Table;
+use leap_web::site::{Answer, Ask, Done, Entrance, Person, Problem, Route, Site};
 use tokio::runtime::Handle;
 
 use crate::cli::{OrgArg, PoolsArg, ReadingArgs};
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
-use crate::people::Gate;
+use crate::people::{Doors, Gate};
 use crate::view::View;
 use act::Acting;
 use ground::{Cached, Ground};
@@ -61,8 +63,8 @@ pub(crate) struct Pages {
 
 impl Pages {
     /// Pages of an opened home; to be made where tokio runs.
-    pub(crate) fn new(home: Arc<Home>) -> Pages {
-        let gate = Arc::new(Gate::new(home.clone(), Handle::current()));
+    pub(crate) fn new(home: Arc<Home>, doors: Doors) -> Pages {
+        let gate = Arc::new(Gate::new(home.clone(), Handle::current(), doors));
         Pages { home, runtime: Handle::current(), gate, views: Arc::default() }
     }
 
@@ -151,7 +153,7 @@ impl Pages {
         if empty && ask.get("as_known_on").is_some() {
             return Err(parameter(ask, "as_known_on", "no bill had been taken in by then"));
         }
-        if empty && !matches!(path.as_slice(), ["start" | "data" | "latency" | "volume", ..]) {
+        if empty && !matches!(path.as_slice(), ["start" | "data" | "latency" | "volume" | "account", ..]) {
             return Err(Problem::Nothing(
                 "No bill has been taken in yet. Take one in with: leap ingest PATH\nThen this page shows whose it is."
                     .into(),
@@ -181,6 +183,7 @@ impl Pages {
             ["volume"] => ("data", volume::page(&ground)?),
             ["engineers"] => ("", volume::engineers(&ground)?),
             ["search"] => ("", search::page(&ground)?),
+            ["account"] => ("", account::page(&ground)?),
             ["start"] => ("", start::page(&ground)),
             _ => {
                 return Err(Problem::NotFound("There is no page with this address, or it is not yours to see.".into()));
@@ -233,16 +236,8 @@ impl Site for Pages {
         &routes::ROUTES
     }
 
-    fn person(&self, credential: Credential<'_>) -> Result<Option<Person>, Problem> {
-        self.gate.person(credential).map_err(|failure| failed(&failure))
-    }
-
-    fn log_in(&self, name: &str, password: &str, from: IpAddr) -> Result<Entry, Problem> {
-        self.gate.log_in(name, password, from).map_err(|failure| failed(&failure))
-    }
-
-    fn log_out(&self, secret: &str) -> Result<(), Problem> {
-        self.gate.log_out(secret).map_err(|failure| failed(&failure))
+    fn entrance(&self) -> &dyn Entrance {
+        &*self.gate
     }
 
     fn act(&self, person: &Person, ask: &Ask) -> Result<Done, Problem> {
@@ -261,6 +256,10 @@ impl Site for Pages {
         let cached = self.view(&person.rights.reach(), ask)?;
         let ground = Ground::new(&self.home, &self.runtime, &cached, person, ask)?;
         search::items(&ground)
+    }
+
+    fn parquet(&self, table: &Table, about: &[(&str, &str)]) -> Result<Vec<u8>, Problem> {
+        parquet::bytes(table, about).map_err(|failure| failed(&failure))
     }
 
     fn metrics(&self) -> Result<String, Problem> {

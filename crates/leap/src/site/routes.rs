@@ -42,7 +42,7 @@ const CHANGE: Needs = Needs::DeedEverywhere(Deed::Change);
 const APPROVE: Needs = Needs::DeedEverywhere(Deed::Approve);
 
 /// All of them.
-pub(super) const ROUTES: [Route; 41] = [
+pub(super) const ROUTES: [Route; 45] = [
     page("/", "Charter: spend, its largest owners, what changed", &["under"], Needs::Person),
     page("/team/{unit}", "A unit: cost by service and month", &[], Needs::Person),
     page("/explore", "Cost by any dimensions, or the charges", EXPLORE, Needs::Person),
@@ -84,6 +84,10 @@ pub(super) const ROUTES: [Route; 41] = [
     page("/data/audit", "Who changed what", &["after", "who", "what"], Needs::Everything),
     page("/search", "Names", &["q", "kind", "limit"], Needs::Person),
     page("/start", "First steps", &[], Needs::Person),
+    page("/account", "One's own roles, sessions and tokens", &[], Needs::LogIn),
+    form("/account/sessions", "End sessions of one's own", &["session", "others"], Needs::LogIn),
+    form("/account/tokens", "Make a token that reads", &["for", "unit", "days"], Needs::LogIn),
+    form("/account/tokens/revoke", "End tokens of one's own", &["token"], Needs::LogIn),
 ];
 
 /// Those of Explore; beside them any dimension is a parameter there.

@@ -4,6 +4,8 @@
 //! - `intake`, `ownership`, `reading`: what people do every day
 //! - `complaints`: defects that users of other products reported, each with a test of its name
 //! - `staged`: real bills (skipped where they are absent)
+//! - `account`: a person's own sessions and tokens, logins proved again, the first person of all
+//! - `oidc`: logins at an OpenID provider, and what lets nobody in
 //! - `rights`: every address as everybody, with and without a login; what a part of the company sees
 //! - `rules_form`, `reorg_form`, `period_form`, `pools_form`: changes through the site are those of the commands
 //! - `restate`: ten deliveries of a bucket with restatements, in every order
@@ -26,6 +28,7 @@
 //! - `gateway`: what SQL must not do
 //! - `crash`: the process killed at every write, sync and rename of an ingest
 
+mod account;
 mod audited;
 mod backstage;
 mod bill;
@@ -38,6 +41,7 @@ mod gateway;
 mod harness;
 mod intake;
 mod latency;
+mod oidc;
 mod ownership;
 mod pareto;
 mod period_form;

@@ -167,7 +167,11 @@ fn an_approval_needs_a_login_that_is_not_old() {
     let before = home.digest();
     let site = Site::start_at(&home, "2027-01-10T08:06:00Z");
     let old = approve(&site, &app, &place);
-    assert!(old.status == 403 && old.body.contains("log in again") && old.body.contains("/login?to="), "{}", old.body);
+    assert!(
+        old.status == 403 && old.body.contains("log in again") && old.body.contains("/login/again?to="),
+        "{}",
+        old.body
+    );
     assert_eq!(home.digest(), before);
     let again = cookie(&site, "app");
     assert_eq!(approve(&site, &again, &place).status, 303);

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::bill::{ORG, RULES, bill};
 use crate::harness::{Home, Ran, text};
+pub(crate) use crate::site::hidden;
 use crate::site::{Answer, Site};
 
 const PASSWORD: &str = "correct horse battery";
@@ -117,6 +118,7 @@ fn may(needs: &str, roles: Option<&[&str]>, is_token: bool) -> bool {
     let whole = |role: &str| roles.contains(&role);
     match needs {
         "nothing" | "person" => true,
+        "login" => !is_token,
         "everything" => roles.iter().any(|role| !role.contains('@')),
         _ if is_token => false,
         "team-lead" => has("team-lead") || has("steward"),
@@ -182,9 +184,11 @@ fn every_address_answers_those_who_may_and_nobody_else() {
             // A form without fields is refused for what it lacks.
             let done: &[u16] = match (address.method.as_str(), address.path.as_str()) {
                 ("POST", "/preferences" | "/logout") => &[303],
-                ("POST", "/login") => &[401, 429],
                 // Closing asks for nothing: what it would do is shown.
                 ("POST", "/periods/{period}/close") => &[200],
+                ("POST", "/login" | "/login/again") => &[401, 429],
+                // No provider is set, and the first person came long ago.
+                (_, "/login/oidc" | "/login/oidc/callback" | "/setup") => &[404],
                 ("POST", _) => &[404, 422],
                 (_, "/assets/{digest}/{file}" | "/claims/{number}" | "/org/plans/{number}") => &[404],
                 _ => &[200],
@@ -384,8 +388,8 @@ fn beyond_this_machine_there_is_a_login_and_tls_or_nothing() {
         let ran = home.run(&all);
         assert!(ran.code == 2 && ran.err.contains(word), "{args:?}: {} {}", ran.code, ran.err);
     };
-    refused(&["--listen", "0.0.0.0:0"], "leap user add");
-    refused(&["--listen", "127.0.0.1:0", "--public-url", "https://leap.example"], "leap user add");
+    // Whether or not somebody has a login: who has not makes it over TLS, too.
+    refused(&["--listen", "0.0.0.0:0"], "--tls-cert");
     assert_eq!(add(&home, "ana", &["administrator", "viewer"]).code, 0);
     refused(&["--listen", "0.0.0.0:0"], "--tls-cert");
     refused(&["--listen", "127.0.0.1:0", "--public-url", "http://leap.example"], "https://name");
@@ -401,13 +405,6 @@ pub(crate) fn send(site: &Site, cookie: &str, path: &str, fields: &str) -> Answe
     let headers =
         [("Origin", origin.as_str()), ("Cookie", cookie), ("Content-Type", "application/x-www-form-urlencoded")];
     site.ask("POST", path, &headers, fields)
-}
-
-/// The value of a hidden field of a page.
-pub(crate) fn hidden(page: &str, name: &str) -> String {
-    let mark = format!("name=\"{name}\" value=\"");
-    let at = page.find(&mark).unwrap_or_else(|| panic!("no {name} in {page}"));
-    page[at + mark.len()..].split('"').next().expect("a value").to_owned()
 }
 
 #[test]

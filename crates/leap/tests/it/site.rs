@@ -37,29 +37,58 @@ impl Answer {
     }
 }
 
+/// The value of a hidden field of a page.
+pub(crate) fn hidden(page: &str, name: &str) -> String {
+    let mark = format!("name=\"{name}\" value=\"");
+    let at = page.find(&mark).unwrap_or_else(|| panic!("no {name} in {page}"));
+    page[at + mark.len()..].split('"').next().expect("a value").to_owned()
+}
+
+/// `leap serve` on free ports.
+fn serve(home: &Home) -> Command {
+    let free = "127.0.0.1:0";
+    home.command(&["serve", "--listen", free, "--otlp-http", free, "--otlp-grpc", free])
+}
+
 impl Site {
     pub(crate) fn start(home: &Home) -> Site {
         Site::start_with(home, &[])
     }
 
     pub(crate) fn start_with(home: &Home, more: &[&str]) -> Site {
-        Site::of(home, |command| _ = command.args(more))
+        let mut command = serve(home);
+        command.args(more);
+        Site::run(command)
     }
 
-    /// At some time, which stands still.
+    /// At a time that stands still.
     pub(crate) fn start_at(home: &Home, now: &str) -> Site {
-        Site::of(home, |command| _ = command.env("LEAP_NOW", now))
+        let mut command = serve(home);
+        command.env("LEAP_NOW", now);
+        Site::run(command)
     }
 
-    fn of(home: &Home, more: impl FnOnce(&mut Command)) -> Site {
-        let free = "127.0.0.1:0";
-        let mut command = home.command(&["serve", "--listen", free, "--otlp-http", free, "--otlp-grpc", free]);
-        more(&mut command);
+    /// As `https://leap.example` behind a proxy; with the token of the first person, where one is printed.
+    pub(crate) fn start_beyond(home: &Home) -> (Site, Option<String>) {
+        let mut site = Site::start_with(home, &["--public-url", "https://leap.example"]);
+        let mut line = String::new();
+        site.err.read_line(&mut line).unwrap();
+        if !line.contains("https://leap.example/setup within 15 minutes") {
+            return (site, None);
+        }
+        line.clear();
+        site.err.read_line(&mut line).unwrap();
+        (site, Some(line.trim().to_owned()))
+    }
+
+    fn run(mut command: Command) -> Site {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("leap starts");
         let mut err = BufReader::new(child.stderr.take().expect("a pipe"));
         let mut line = String::new();
         err.read_line(&mut line).unwrap();
-        let address = line.strip_prefix("leap site  http://").unwrap_or_else(|| panic!("no address but: {line}"));
+        let address = line.strip_prefix("leap site  http://");
+        let address = address.or_else(|| Some(line.split_once(", listening on ")?.1));
+        let address = address.unwrap_or_else(|| panic!("no address but: {line}"));
         Site { address: address.trim().to_owned(), child, err }
     }
 
@@ -88,6 +117,16 @@ impl Site {
         Answer { status, head, body: body.to_owned() }
     }
 
+    /// Head and body of a file.
+    fn bytes(&self, path: &str) -> (String, Vec<u8>) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("head and body");
+        (String::from_utf8_lossy(&answer[..end]).to_lowercase(), answer[end + 4..].to_vec())
+    }
+
     pub(crate) fn get(&self, path: &str) -> Answer {
         self.ask("GET", path, &[], "")
     }
@@ -101,7 +140,14 @@ impl Site {
         answer.body
     }
 
-    fn stop(mut self) -> (Option<i32>, String) {
+    /// Says everything that it would ever say of its own.
+    pub(crate) fn start_talking(home: &Home) -> Site {
+        let mut command = serve(home);
+        command.env("RUST_LOG", "leap=trace,leap_web=trace,leap_book=trace,reqwest=debug,hyper_util=debug");
+        Site::run(command)
+    }
+
+    pub(crate) fn stop(mut self) -> (Option<i32>, String) {
         let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
         let mut said = String::new();
@@ -210,6 +256,38 @@ fn pages_say_what_the_command_line_says_to_the_last_digit() {
     assert!(why.contains("Rule team-tag matched") && why.contains("It belongs to Team A."), "{why}");
     let (code, said) = site.stop();
     assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn a_table_as_parquet_has_the_figures_of_the_page() {
+    use arrow::array::AsArray;
+    use arrow::datatypes::Decimal128Type;
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+    let home = home();
+    let site = Site::start(&home);
+    for path in ["/explore?by=team&period=2026-08", "/api/v1/explore?by=team&period=2026-08"] {
+        let (head, file) = site.bytes(&format!("{path}&format=parquet&table=by"));
+        assert!(head.contains("content-type: application/vnd.apache.parquet"), "{head}");
+        let builder = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(file)).expect("a Parquet file");
+        let facts = builder.metadata().file_metadata().key_value_metadata().expect("facts").clone();
+        let fact = |name: &str| facts.iter().find(|fact| fact.key == name).and_then(|fact| fact.value.clone());
+        assert_eq!((fact("leap.unit"), fact("leap.snapshot")), (Some("USD".to_owned()), Some(home.digest())));
+        let batch = builder.build().expect("rows").next().expect("a batch").expect("rows");
+        let teams = batch.column_by_name("Team").expect("teams").as_string::<i32>().clone();
+        let costs = batch.column_by_name("2026-08").expect("costs").as_primitive::<Decimal128Type>().clone();
+        let read: Vec<(String, i128)> =
+            (0..batch.num_rows()).map(|row| (teams.value(row).to_owned(), costs.value(row))).collect();
+        let unit = 10_i128.pow(18);
+        let right = [
+            ("Team A", 100 * unit + unit / 4 + unit / 1_000_000_000),
+            ("Team B", 20 * unit),
+            ("Residual: no rule", 3 * unit + unit / 2),
+        ];
+        assert_eq!(read, right.map(|(name, amount)| (name.to_owned(), amount)), "to the last digit");
+    }
+    assert_eq!(site.get("/explore?by=team&format=parquet&table=nothing").status, 422);
+    assert_eq!(site.get("/start?format=parquet").status, 404);
 }
 
 #[test]
@@ -340,7 +418,7 @@ fn only_this_machines_own_pages_are_answered() {
     }
     let beyond = home.run(&["serve", "--listen", "0.0.0.0:0"]);
     assert_eq!(beyond.code, 2, "{}", beyond.err);
-    assert!(beyond.err.contains("nobody has to log in") && beyond.err.contains("127.0.0.1:7171"), "{}", beyond.err);
+    assert!(beyond.err.contains("without TLS") && beyond.err.contains("127.0.0.1"), "{}", beyond.err);
 }
 
 #[test]
