@@ -136,7 +136,7 @@ fn what_the_sdk_counts_over_grpc_is_what_quantiles_are_of() {
         let server = Server::start(&home);
         let (gateway, ledger) = (Way::Grpc.service(&server, "gateway"), Way::Grpc.service(&server, "ledger"));
         // The SDK says the time of its histograms itself: the traces are of the same time.
-        let now = SystemTime::now().duration_since(UNIX_EPOCH + Duration::from_millis(MONDAY)).expect("later");
+        let now = opentelemetry::time::now().duration_since(UNIX_EPOCH + Duration::from_millis(MONDAY)).expect("later");
         let now = u64::try_from(now.as_nanos()).expect("ns");
         request(&gateway, &ledger, now, 4_000_000_000, (0, 3_000_000_000));
         for provider in [gateway, ledger] {
