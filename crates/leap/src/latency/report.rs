@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use leap_orient::latency::RequestRow;
 use leap_orient::tail::apportion::apportion;
 use leap_orient::tail::blame::{Blame, Budgets};
 use leap_orient::tail::composition::Ranked;
@@ -14,7 +15,7 @@ use leap_orient::tail::{Band, Composition, Quantile, Request, TailError};
 use leap_terms::{Day, Exact, Period};
 use serde_json::{Value, json};
 
-use super::answer::{Found, Source, best, of_requests};
+use super::answer::{Found, Sampled, Source, best, of_requests};
 use super::question::{Api, By, Loaded, load, open, span_of};
 use super::{shown, whatif};
 use crate::cli::{LatencyReportArgs, OutputFormat};
@@ -70,14 +71,24 @@ impl Divided {
         }
         Divided { values: values.into_keys().collect(), fine, coarse }
     }
+
+    /// Those of some requests.
+    pub(super) fn of_places(&self, places: &[usize]) -> Divided {
+        let fine = places.iter().map(|at| self.fine[*at].clone()).collect();
+        Divided {
+            values: self.values.clone(),
+            fine,
+            coarse: places.iter().map(|at| self.coarse[*at].clone()).collect(),
+        }
+    }
 }
 
 /// Requests of a set as the tail's functions take them.
 pub(super) fn ranked<'a, K: Ord + Clone>(
-    loaded: &Loaded,
+    rows: &[&RequestRow],
     parts: &'a [Vec<(K, u64)>],
 ) -> Result<Ranked<'a, K>, Failure> {
-    let requests = loaded.requests.rows().iter().zip(parts);
+    let requests = rows.iter().zip(parts);
     let requests: Vec<Request<'a, K>> =
         requests.map(|(row, parts)| Request { latency_ns: row.latency_ns, weight: row.weight, parts }).collect();
     Ranked::new(&requests).map_err(broken)
@@ -105,7 +116,7 @@ pub(super) async fn run(root: &Path, args: &LatencyReportArgs) -> Result<(), Fai
         let of = (args.api.as_deref(), args.period, args.hours);
         let found = best(&home, &view, of, (&by, &readers[0]), asked).await?;
         if let Some(found) = found {
-            return Report { args, by: &by, api: &api, found, savings: None, blame: None }.print();
+            return Report { args, by: &by, api: &api, found, sampled: None, savings: None, blame: None }.print();
         }
     }
     let loaded = load(&home, &view, args.api.as_deref(), args.period, true).await?.only(args.hours);
@@ -115,7 +126,7 @@ pub(super) async fn run(root: &Path, args: &LatencyReportArgs) -> Result<(), Fai
     let divided = Divided::of(&loaded, |part, day| labels.of(part, day));
     let ids: std::collections::HashSet<&str> =
         (0..loaded.requests.rows().len()).filter_map(|at| loaded.requests.ids(at)).map(|(trace, _)| trace).collect();
-    let found = of_requests(&loaded, divided.clone(), asked, None)?;
+    let found = of_requests(&loaded.rows(), divided.clone(), asked, None)?;
     let savings = match args.what_if {
         false => None,
         true => {
@@ -125,7 +136,8 @@ pub(super) async fn run(root: &Path, args: &LatencyReportArgs) -> Result<(), Fai
     };
     let blame =
         args.objective.map(|objective| blamed(&divided, &loaded, &found.excess.median, objective)).transpose()?;
-    Report { args, by: &by, api: &api, found, savings, blame }.print()
+    let sampled = Sampled::of(&home, &view, args.period, &loaded).await?;
+    Report { args, by: &by, api: &api, found, sampled, savings, blame }.print()
 }
 
 /// Rows that add up to the quantile.
@@ -149,8 +161,6 @@ pub(crate) struct Tail {
     pub(crate) requests: u64,
     /// Its composition by owner, ns; together the quantile.
     pub(crate) parts: BTreeMap<String, Exact>,
-    /// Where the quantile comes from, unless it is that of every request.
-    pub(crate) said: Option<String>,
 }
 
 /// The composition of a quantile by team or by a level of the org; `None` where no request began in the period.
@@ -172,8 +182,8 @@ pub(crate) async fn tail(
         let ns = i64::try_from(*ns).map_err(|_| Failure::quality("a request took more than 292 years"))?;
         parts.insert(value.to_owned(), Exact::from_whole(ns));
     }
-    let (api, said) = (Api::of(api).in_words(), found.source.in_words());
-    Ok(Some(Tail { api, latency_ns: composition.latency_ns, requests: composition.requests, parts, said }))
+    let api = Api::of(api).in_words();
+    Ok(Some(Tail { api, latency_ns: composition.latency_ns, requests: composition.requests, parts }))
 }
 
 /// The composition's parts, each divided among its kinds as the finer composition has them.
@@ -235,6 +245,8 @@ struct Report<'a> {
     by: &'a By,
     api: &'a Api,
     found: Found,
+    /// Of every request that was read, where these are a sample.
+    sampled: Option<Sampled>,
     savings: Option<whatif::Savings>,
     blame: Option<Blamed>,
 }
@@ -372,6 +384,9 @@ impl Report<'_> {
         if let Some(said) = self.found.source.in_words() {
             title += &format!("\n{said}");
         }
+        if let Some(sampled) = &self.sampled {
+            title += &format!("\n{}", sampled.in_words());
+        }
         let unknown = self.found.unknown;
         let of_traces = !matches!(self.found.source, Source::Metric { .. });
         if unknown > 0 && of_traces && self.args.format.format == OutputFormat::Table {
@@ -410,6 +425,7 @@ impl Report<'_> {
             "latency_ns": tail.latency_ns,
             "exact": matches!(self.found.source, Source::Requests | Source::Unmatched(_)),
             "error_ppm": self.found.source.error_ppm(),
+            "of_sampled_traces": Sampled::json(self.sampled.as_ref()),
             "interval_ns": self.found.interval.map(|interval| json!([interval.low_ns, interval.high_ns])),
             "band": {
                 "half_width": [tail.band.h.over(), tail.band.h.under()],
