@@ -3,7 +3,7 @@
 //! Rows add up to the latency to the nanosecond: the parts of the dimension by largest remainder first (the
 //! definition's composition), then each part among its kinds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use leap_orient::latency::RequestRow;
@@ -12,7 +12,7 @@ use leap_orient::tail::blame::{Blame, Budgets};
 use leap_orient::tail::composition::Ranked;
 use leap_orient::tail::evidence::ranks::Interval;
 use leap_orient::tail::{Band, Composition, Quantile, Request, TailError};
-use leap_terms::{Day, Exact, Period};
+use leap_terms::{Day, Exact, NameId, Period};
 use serde_json::{Value, json};
 
 use super::answer::{Found, Sampled, Source, best, of_requests};
@@ -43,31 +43,31 @@ impl Divided {
     /// Divides requests by a dimension.
     pub(super) fn of(loaded: &Loaded, mut label: impl FnMut(&leap_orient::latency::Part, Day) -> String) -> Divided {
         let requests = &loaded.requests;
-        let mut texts = Vec::with_capacity(requests.rows().len());
+        // Slices are alike a million times: each kind of them is asked for its value once.
+        let mut known = HashMap::<(NameId, u8, NameId, Day), u32>::new();
         let mut values = BTreeMap::<String, u32>::new();
+        let mut first_seen = Vec::new();
         for row in requests.rows() {
-            let labels: Vec<String> = requests.parts(row).iter().map(|part| label(part, row.day())).collect();
-            for text in &labels {
-                if !values.contains_key(text) {
-                    values.insert(text.clone(), 0);
-                }
+            let day = row.day();
+            for part in requests.parts(row) {
+                let next = values.len() as u32;
+                let place = known
+                    .entry((part.owner, part.kind as u8, part.caller, day))
+                    .or_insert_with(|| *values.entry(label(part, day)).or_insert(next));
+                first_seen.push(*place);
             }
-            texts.push(labels);
         }
-        for (place, number) in values.values_mut().zip(0..) {
-            *place = number;
+        let mut sorted = vec![0; values.len()];
+        for (place, number) in values.values().zip(0..) {
+            sorted[*place as usize] = number;
         }
-        let (mut fine, mut coarse) = (Vec::with_capacity(texts.len()), Vec::with_capacity(texts.len()));
-        for (row, labels) in requests.rows().iter().zip(&texts) {
-            let mut kinds = BTreeMap::<Fine, u64>::new();
-            let mut whole = BTreeMap::<u32, u64>::new();
-            for (part, text) in requests.parts(row).iter().zip(labels) {
-                let value = values[text];
-                *kinds.entry((value, part.kind as u8)).or_default() += part.ns;
-                *whole.entry(value).or_default() += part.ns;
-            }
-            fine.push(kinds.into_iter().collect());
-            coarse.push(whole.into_iter().collect());
+        let mut places = first_seen.into_iter().map(|place| sorted[place as usize]);
+        let (mut fine, mut coarse) = (Vec::with_capacity(requests.rows().len()), Vec::new());
+        for row in requests.rows() {
+            let parts = requests.parts(row).iter().zip(places.by_ref());
+            let kinds: Vec<(Fine, u64)> = parts.map(|(part, value)| ((value, part.kind as u8), part.ns)).collect();
+            coarse.push(summed(kinds.iter().map(|((value, _), ns)| (*value, *ns)).collect()));
+            fine.push(summed(kinds));
         }
         Divided { values: values.into_keys().collect(), fine, coarse }
     }
@@ -81,6 +81,17 @@ impl Divided {
             coarse: places.iter().map(|at| self.coarse[*at].clone()).collect(),
         }
     }
+}
+
+/// Parts of one key together, in order of keys.
+fn summed<K: Ord + Copy>(mut parts: Vec<(K, u64)>) -> Vec<(K, u64)> {
+    parts.sort_unstable_by_key(|(key, _)| *key);
+    parts.dedup_by(|(key, ns), (before, sum)| {
+        let same = key == before;
+        *sum += if same { *ns } else { 0 };
+        same
+    });
+    parts
 }
 
 /// Requests of a set as the tail's functions take them.

@@ -215,5 +215,20 @@ pub(super) async fn run(root: &Path, args: &LatencyRequestArgs) -> Result<(), Fa
 /// An instant to the millisecond, UTC.
 pub(crate) fn instant(ns: u64) -> String {
     let micros = i64::try_from(ns / 1_000_000 * 1_000).unwrap_or(i64::MAX);
-    leap_terms::Instant::from_micros(micros).to_string()
+    let text = leap_terms::Instant::from_micros(micros).to_string();
+    match text.split_once('.') {
+        Some((seconds, rest)) => format!("{seconds}.{}Z", rest.get(..3).unwrap_or_default()),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_shown_to_the_millisecond() {
+        assert_eq!(instant(1_500_000_000_123_456_789), "2017-07-14T02:40:00.123Z");
+        assert_eq!(instant(1_500_000_000_000_456_789), "2017-07-14T02:40:00Z");
+    }
 }

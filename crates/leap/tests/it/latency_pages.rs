@@ -312,7 +312,7 @@ fn an_objective_of_the_settings_is_judged_by_command_and_page_alike() {
     for words in [
         "2 of 48 hours of grace, missed since 2026-08-17T01:00:00Z",
         "the incident would open at 2026-08-19T02:00:00Z",
-        "100 of 12200 requests took longer",
+        "100 of 12,200 requests took longer",
         "class=\"clock\"",
         "data-target=\"3000000000\" data-target-name=\"objective 3.000 s\"",
         "p99.9, missing",

@@ -145,14 +145,18 @@ fn blocks(question: &Question<'_>, claim: &Claim<'_>, found: &Shown) -> Result<V
         unit: String::new(),
         delta: vec![
             format!("{} after less before", question.text),
-            format!("exactly {} ns", leap_terms::Exact::from_whole(i64::try_from(change).unwrap_or(0)).to_grouped(0)),
+            format!(
+                "exactly {} ns",
+                leap_terms::Exact::from_whole(i64::try_from(change).unwrap_or(0))
+                    .to_grouped(0)
+                    .replace('-', "\u{2212}")
+            ),
         ],
         say: match compared.verdict.claim_ns {
             Some(ns) => format!("{}: at least {} may be claimed.", capital(compared.outcome()), shown(ns)),
             None => format!("{}: nothing may be claimed.", capital(compared.outcome())),
         },
     }];
-    let large = question.ground.home.settings.latency.exact_requests;
     let mut facts = Vec::new();
     for (name, side) in [("Before", &compared.before), ("After", &compared.after)] {
         let period = period_text(side.period);
@@ -160,14 +164,12 @@ fn blocks(question: &Question<'_>, claim: &Claim<'_>, found: &Shown) -> Result<V
         let figure = Figure {
             exact: side.latency_ns.to_string(),
             shown: shown(i128::from(side.latency_ns)),
-            href: if side.requests <= large { href } else { String::new() },
+            href: if side.is_listed { href } else { String::new() },
         };
         let below = format!("{} requests; {}", exact(side.requests).to_grouped(0), side.interval_in_words());
         facts.push((name.to_owned(), Cell::Figure(figure), String::new(), below));
     }
     blocks.push(Block::Facts(facts));
-    let tone = if compared.is_verified() { Tone::Ok } else { Tone::Warn };
-    blocks.push(Block::Notice(tone, capital(compared.outcome()), None));
     let refusals =
         compared.verdict.refusals.iter().map(|refusal| (capital(&refusal.to_string()), String::new(), String::new()));
     let refusals: Vec<_> = refusals.collect();

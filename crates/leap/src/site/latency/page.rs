@@ -89,7 +89,7 @@ fn headline(question: &Question<'_>, look: &Look) -> Block {
         figure: question.figure(look.latency_ns, question.text, look.is_listed),
         unit: String::new(),
         delta: vec![
-            format!("{} of {} requests to {}", question.text, look.requests, look.api),
+            format!("{} of {} requests to {}", question.text, exact(look.requests).to_grouped(0), look.api),
             format!("exactly {} ns", whole.to_grouped(0)),
         ],
         say: say.join(" "),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use leap_orient::latency::day_of;
 use leap_web::site::Problem;
-use leap_web::site::model::{Block, Cell, Chart, Column, Figure, Link, Page, Row, Table};
+use leap_web::site::model::{Block, Cell, Chart, Column, Figure, Link, Page, Row, Table, Tone};
 
 use super::super::ground::Ground;
 use super::super::words::{period_text, shell};
@@ -68,6 +68,11 @@ pub(in crate::site) fn page(ground: &Ground) -> Result<Page, Problem> {
                 target: None,
                 flags: "flat stack",
             };
+            if listed.skipped > 0 {
+                let slower = format!("{} requests took longer.", exact(listed.skipped as u64).to_grouped(0));
+                let first = question.to(&["latency", "requests"], &[("after", "0")]);
+                page.blocks.push(Block::Notice(Tone::Info, slower, Some(Link::new("Show the slowest", first))));
+            }
             page.blocks.push(Block::ChartOf(chart, table.id.clone(), table.unit.clone()));
             page.blocks.push(Block::Table(table));
         }
@@ -92,19 +97,18 @@ fn table(question: &Question<'_>, listed: &Listed) -> Table {
     values.sort_by(|a, b| (is_residual(a.0), b.1, a.0).cmp(&(is_residual(b.0), a.1, b.0)));
     let named: Vec<&str> = values.iter().take(COLUMNS).map(|(value, _)| *value).collect();
     let others = values.len() - named.len();
-    let mut columns = vec![
-        Column::text("Start"),
-        Column::undrawn("Rank"),
-        Column::text("API"),
-        Column::text("Trace"),
-        Column::undrawn("Latency"),
-    ];
+    let api = |line: &Line| if line.api.is_empty() { line.name.clone() } else { line.api.clone() };
+    let several = listed.lines.iter().any(|line| api(line) != api(&listed.lines[0]));
+    let mut columns = vec![Column::text("Start"), Column::undrawn("Rank")];
+    columns.extend(several.then(|| Column::text("API")));
+    columns.extend([Column::text("Trace"), Column::undrawn("Latency")]);
     for (at, value) in named.iter().enumerate() {
         let colour = if is_residual(value) { "residual".to_owned() } else { (at + 1).to_string() };
         columns.push(Column::figure(question.name(value)).coloured(colour));
     }
     if others > 0 {
-        columns.push(Column::figure(format!("{others} others")).coloured("rest"));
+        let name = if others == 1 { "1 other".to_owned() } else { format!("{others} others") };
+        columns.push(Column::figure(name).coloured("rest"));
     }
     let rows = listed
         .lines
@@ -114,17 +118,15 @@ fn table(question: &Question<'_>, listed: &Listed) -> Table {
             let rank = listed.skipped + at + 1;
             let href = explain_href(question, line);
             let own = line.by_value();
-            let mut cells = vec![
-                Cell::Text(instant(line.start_ns)),
-                Cell::Number(rank.to_string(), exact(rank as u64).to_grouped(0)),
-                Cell::Text(if line.api.is_empty() { line.name.clone() } else { line.api.clone() }),
-                Cell::Id(Link::new(&line.trace[..line.trace.len().min(8)], href.clone())),
-                Cell::Figure(Figure {
-                    exact: line.latency_ns.to_string(),
-                    shown: shown(i128::from(line.latency_ns)),
-                    href: format!("{href}#t-frames"),
-                }),
-            ];
+            let start = Link::new(instant(line.start_ns), href.clone());
+            let mut cells = vec![Cell::Id(start), Cell::Number(rank.to_string(), exact(rank as u64).to_grouped(0))];
+            cells.extend(several.then(|| Cell::Text(api(line))));
+            cells.push(Cell::Id(Link::new(line.trace.chars().take(8).collect::<String>(), href.clone())));
+            cells.push(Cell::Figure(Figure {
+                exact: line.latency_ns.to_string(),
+                shown: shown(i128::from(line.latency_ns)),
+                href: format!("{href}#t-frames"),
+            }));
             let of = |value: &&str| own.get(*value).copied().unwrap_or(0);
             cells.extend(named.iter().map(|value| time(i128::from(of(value)))));
             if others > 0 {

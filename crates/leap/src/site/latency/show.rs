@@ -51,8 +51,12 @@ pub(super) fn clock(question: &Question<'_>, contract: &Contract) -> Vec<Block> 
         Contract::Known(judged) => judged,
     };
     let of = judged.objective.contract.breach_after;
-    let hours =
-        format!("Hours: {}. {} of {} requests took longer.", judged.hours_in_words(), judged.over, judged.requests);
+    let hours = format!(
+        "Hours: {}. {} of {} requests took longer.",
+        judged.hours_in_words(),
+        exact(judged.over).to_grouped(0),
+        exact(judged.requests).to_grouped(0)
+    );
     let within = format!(
         "{} within {}",
         crate::latency::percent(judged.objective.contract.quantile),
