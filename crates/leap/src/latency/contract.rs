@@ -9,19 +9,21 @@
 
 use std::path::Path;
 
-use leap_orient::latency::Requests;
+use leap_orient::latency::{RequestRow, Requests};
 use leap_orient::tail::contract::counters::HOUR_NS;
 use leap_orient::tail::contract::{Class, Contract, Counters, Event, EventKind, Machine, State, Thin};
-use leap_terms::Instant;
+use leap_terms::{Instant, Period};
 use serde_json::{Value, json};
 
-use super::question::{Api, load_counted, open};
+use super::question::{Api, load_counted, open, span_of};
 use super::report::percent;
 use super::shown;
 use crate::cli::{LatencyContractArgs, OutputFormat};
 use crate::failure::{Exit, Failure};
-use crate::home::LatencySettings;
+use crate::home::{Home, LatencySettings};
 use crate::output::{Answer, Cell, print_json};
+use crate::traces;
+use crate::view::View;
 
 /// What windows are, in the order of [`Judged::windows`].
 const WINDOWS: [&str; 4] = ["met", "missed", "thin", "no_data"];
@@ -91,16 +93,28 @@ fn end_of(hour: u64) -> String {
     Instant::from_micros(micros).to_string()
 }
 
-impl Judged {
-    /// Judges requests hour by hour, from their first hour to their last.
-    pub(crate) fn of(requests: &Requests, objective: Objective) -> Judged {
-        let mut counters = Counters::default();
-        for row in requests.rows() {
-            counters.add(&(), row.start_ns, row.latency_ns, row.weight, &[objective.ns]);
-        }
-        let hours: Vec<_> = counters.hours(&(), objective.ns).collect();
+/// Counts requests by hour, to be judged.
+struct Judge {
+    objective: Objective,
+    counters: Counters<()>,
+    over: u64,
+}
+
+impl Judge {
+    fn new(objective: Objective) -> Judge {
+        Judge { objective, counters: Counters::default(), over: 0 }
+    }
+
+    fn add(&mut self, row: &RequestRow) {
+        self.counters.add(&(), row.start_ns, row.latency_ns, row.weight, &[self.objective.ns]);
+        self.over += u64::from(row.latency_ns > self.objective.ns);
+    }
+
+    /// Judges hour by hour, from the first hour of a request to the last.
+    fn judged(self) -> Judged {
+        let hours: Vec<_> = self.counters.hours(&(), self.objective.ns).collect();
         let (first, last) = (hours.first().map_or(0, |(hour, _)| *hour), hours.last().map_or(0, |(hour, _)| *hour));
-        let mut machine = Machine::new(objective.contract);
+        let mut machine = Machine::new(self.objective.contract);
         let (mut windows, mut events) = ([0_u64; 4], Vec::new());
         let mut known = hours.iter().copied().peekable();
         for hour in first..=last {
@@ -115,14 +129,41 @@ impl Judged {
             events.extend(said);
         }
         Judged {
-            objective,
+            objective: self.objective,
             requests: hours.iter().map(|(_, counter)| counter.requests).sum(),
-            over: requests.rows().iter().filter(|row| row.latency_ns > objective.ns).count() as u64,
+            over: self.over,
             windows,
             state: machine.state(),
             clock: machine.clock(),
             events,
         }
+    }
+}
+
+/// Reads the requests of a question, a file at a time, and judges them. None of them makes a judgement of nothing.
+pub(crate) async fn judge(
+    home: &Home,
+    view: &View,
+    (api, period): (&Api, Option<Period>),
+    objective: Objective,
+) -> Result<Judged, Failure> {
+    let mut judge = Judge::new(objective);
+    traces::count_each(home, span_of(period), view.known(), |requests, row| {
+        let [name, service, operation] = [row.api, row.service, row.operation].map(|name| requests.text(name));
+        if api.is(name, service, operation) {
+            judge.add(row);
+        }
+    })
+    .await?;
+    Ok(judge.judged())
+}
+
+impl Judged {
+    /// Judges requests that were read.
+    pub(crate) fn of(requests: &Requests, objective: Objective) -> Judged {
+        let mut judge = Judge::new(objective);
+        requests.rows().iter().for_each(|row| judge.add(row));
+        judge.judged()
     }
 
     /// `ok`, `missing`, `breached`.
@@ -221,9 +262,13 @@ fn asked(args: &LatencyContractArgs, settings: &LatencySettings, api: &Api) -> R
 
 pub(super) async fn run(root: &Path, args: &LatencyContractArgs) -> Result<(), Failure> {
     let (home, view) = open(root, &args.reading).await?;
-    let objective = asked(args, &home.settings.latency, &Api::of(args.api.as_deref()))?;
-    let (requests, api) = load_counted(&home, &view, args.api.as_deref(), args.period).await?;
-    let judged = Judged::of(&requests, objective);
+    let api = Api::of(args.api.as_deref());
+    let objective = asked(args, &home.settings.latency, &api)?;
+    let judged = judge(&home, &view, (&api, args.period), objective).await?;
+    if judged.requests == 0 {
+        // What there is instead.
+        load_counted(&home, &view, args.api.as_deref(), args.period).await?;
+    }
     if args.format.format == OutputFormat::Json {
         print_json(&judged.json(&api))?;
     } else {

@@ -16,7 +16,7 @@ use super::answer::Sampled;
 use super::explain::{self, Explained, Meant};
 use super::question::{By, Loaded, load, load_any, nothing, open, span_of};
 use super::report::{Divided, broken, percent, ranked};
-use super::{packed, shown};
+use super::shown;
 use crate::cli::{LatencyDiffArgs, OutputFormat};
 use crate::failure::Failure;
 use crate::home::Home;
@@ -80,8 +80,6 @@ pub(crate) struct Side {
     pub(crate) latency_ns: u64,
     /// Between which it lies with 97.5 %; `None` where the requests are too few to be asked.
     pub(crate) interval: Option<Interval>,
-    /// True where requests of the period are listed.
-    pub(crate) is_listed: bool,
     /// Requests nearest to the quantile: trace, root and start; empty where they were not asked for.
     nearest: Vec<(String, String, u64)>,
 }
@@ -116,7 +114,7 @@ impl Half {
         latencies.into_iter().map(|(operation, latencies)| (operation, Sketch::of(latencies))).collect()
     }
 
-    fn side(&self, period: Period, is_listed: bool) -> Side {
+    fn side(&self, period: Period) -> Side {
         let requests = &self.loaded.requests;
         let distance = |at: &usize| {
             (requests.rows()[*at].latency_ns.abs_diff(self.tail.latency_ns), requests.rows()[*at].start_ns)
@@ -132,7 +130,6 @@ impl Half {
             requests: self.requests(),
             latency_ns: self.tail.latency_ns,
             interval: self.interval,
-            is_listed,
             nearest: nearest.collect(),
         }
     }
@@ -245,16 +242,14 @@ pub(crate) async fn compare(
         let reached = ln_e(over, after.requests(), question.quantile.beyond(), hoped_for())?;
         Some((over, reached.thousandths()))
     });
-    let listed =
-        [!packed::is_large(home, view, Some(first)).await?, !packed::is_large(home, view, Some(second)).await?];
     Ok(Ok(Compared {
         api: before.loaded.api.shown().to_owned(),
         verdict,
         early,
         moved: moved(&before, &after),
         sampled,
-        before: before.side(first, listed[0]),
-        after: after.side(second, listed[1]),
+        before: before.side(first),
+        after: after.side(second),
     }))
 }
 

@@ -11,7 +11,7 @@ use leap_terms::{Day, Period};
 use super::answer::{Found, Read, Sampled, Source, of_requests, read};
 use super::contract::{Judged, Objective};
 use super::packed::{self, DayQuantiles};
-use super::question::{Api, By, Loaded, load_any, load_counted, span_of};
+use super::question::{Api, By, Loaded, load_any, span_of};
 use super::report::{Divided, broken, ranked};
 use super::whatif;
 use crate::failure::Failure;
@@ -87,8 +87,10 @@ pub(crate) struct Look {
     pub(crate) days: Vec<DayQuantiles>,
     /// What could be saved together, ns, and whether that is exact; `None` where that was not asked.
     pub(crate) together: Option<(i128, bool)>,
-    /// What the contract says; `None` where nothing is promised, and where packed days answered: then [`judged`] reads
-    /// every request for it.
+    /// What the contract says; `None` where nothing is promised, and where packed days answered: then [`judge`]
+    /// reads every request for it.
+    ///
+    /// [`judge`]: super::contract::judge
     pub(crate) judged: Option<Judged>,
 }
 
@@ -122,15 +124,9 @@ pub(crate) async fn look(home: &Home, view: &View, asked: &Asked<'_>) -> Result<
     }
 }
 
-/// What the contract says of the requests of a question, each of which is read.
-pub(crate) async fn judged(
-    home: &Home,
-    view: &View,
-    (api, period): (Option<&str>, Option<Period>),
-    objective: Objective,
-) -> Result<Judged, Failure> {
-    let (requests, _) = load_counted(home, view, api, period).await?;
-    Ok(Judged::of(&requests, objective))
+/// True where so many requests are of a period that they are not read one by one for a page.
+pub(crate) async fn is_large(home: &Home, view: &View, period: Option<Period>) -> Result<bool, Failure> {
+    packed::is_large(home, view, period).await
 }
 
 async fn of_loaded(
@@ -159,7 +155,6 @@ async fn of_loaded(
     let mut look = Look::new(asked, &found, beside, days);
     look.judged = asked.objective.map(|objective| Judged::of(&loaded.requests, objective));
     if asked.what_if {
-        look.is_listed = !packed::is_large(home, view, asked.period).await?;
         look.said.extend(Sampled::of(home, view, asked.period, loaded).await?.map(|sampled| sampled.in_words()));
         let ids: BTreeSet<&str> = (0..loaded.requests.rows().len())
             .filter_map(|at| loaded.requests.ids(at))

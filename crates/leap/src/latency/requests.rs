@@ -127,18 +127,26 @@ pub(crate) struct Slowest<'a> {
     pub(crate) page: usize,
 }
 
-/// The slowest requests, a page of them. `Ok(Err(most))`: there are more than `most`, and they are not listed; `None`
-/// where no request began in the period.
-pub(crate) async fn slowest(
-    home: &Home,
-    view: &View,
-    asked: &Slowest<'_>,
-) -> Result<Option<Result<Listed, u64>>, Failure> {
+/// What is found of the slowest requests.
+#[derive(Debug)]
+pub(crate) enum Listing {
+    /// No request began in the period.
+    Nothing,
+    /// There are too many to be read one by one.
+    TooMany,
+    /// A page of them.
+    Page(Listed),
+}
+
+/// The slowest requests, a page of them.
+pub(crate) async fn slowest(home: &Home, view: &View, asked: &Slowest<'_>) -> Result<Listing, Failure> {
     if packed::is_large(home, view, asked.period).await? {
-        return Ok(Some(Err(home.settings.latency.exact_requests)));
+        return Ok(Listing::TooMany);
     }
     let by = By::read(asked.by, view)?;
-    let Some(loaded) = load_any(home, view, asked.api, asked.period, true).await? else { return Ok(None) };
+    let Some(loaded) = load_any(home, view, asked.api, asked.period, true).await? else {
+        return Ok(Listing::Nothing);
+    };
     let rows = loaded.requests.rows();
     let mut places: Vec<usize> = (0..rows.len()).collect();
     let key = |at: &usize| (Reverse(rows[*at].latency_ns), rows[*at].start_ns, loaded.requests.ids(*at));
@@ -152,12 +160,12 @@ pub(crate) async fn slowest(
     let mut labels = loaded.labels(&by, &readers[0]);
     let lines: Vec<Line> =
         places.iter().skip(skipped).take(page).map(|at| line_of(&loaded, &mut labels, *at)).collect();
-    Ok(Some(Ok(Listed {
+    Ok(Listing::Page(Listed {
         marked: marked.and_then(|at| at.checked_sub(skipped)).filter(|at| *at < lines.len()),
         lines,
         skipped,
         of: places.len(),
-    })))
+    }))
 }
 
 pub(super) async fn run(root: &Path, args: &LatencyRequestArgs) -> Result<(), Failure> {

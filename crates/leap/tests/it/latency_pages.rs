@@ -258,6 +258,35 @@ fn before_and_after_is_judged_as_the_command_judges_it_with_every_reason() {
     assert!(none.contains("No request of that kind began in 2025-08-17"), "{none}");
 }
 
+#[test]
+fn pages_of_many_requests_read_none_of_them() {
+    let home = home();
+    home.write("home/leap.toml", "[latency]\nexact_requests = 200\n");
+    let site = Site::start(&home);
+    // All days together are too many, one of them is not.
+    let told = home.json(&["latency", "--api", "charge-api", "--quantile", "p99"]);
+    assert_eq!(told["exact"], false);
+    let tail = table(&site, "/latency?api=charge-api&quantile=p99", "tail");
+    assert_eq!(ns(&tail["sum"]), ns(&told["latency_ns"]));
+    let page = site.page("/latency?api=charge-api&quantile=p99");
+    assert!(!page.contains("data-k=\"quantile\"") && page.contains("#t-tail"), "no request has it: {page}");
+    let days = table(&site, "/latency?api=charge-api", "days");
+    for day in lines(&days) {
+        let own = format!("/latency?api=charge-api&quantile=p99&packed=1&period={}", text(&day["Day"]));
+        assert_eq!(text(&table(&site, &own, "tail")["sum"]), text(&day["p99"]), "{own}");
+        let link = format!("period={}&amp;quantile=p99&amp;packed=1#t-tail", text(&day["Day"]));
+        assert!(page.contains(&link), "{link}: {page}");
+    }
+    for path in
+        ["/latency/requests", "/latency?what_if=1", "/latency/diff?before=2026-08-17..2026-08-19&after=2026-08-19"]
+    {
+        let page = site.page(path);
+        assert!(page.contains("choose a shorter period, or ask the command"), "{path}: {page}");
+    }
+    assert!(site.page("/latency/requests?period=2026-08-18").contains("id=\"marked\""));
+    assert!(!lines(&table(&site, "/latency?what_if=1&period=2026-08-18", "tail")).is_empty());
+}
+
 /// Hours of requests of one span each: so many fast, so many slow.
 fn hours(home: &Home, hours: &[(u64, u64)]) {
     let mut number = 10_000;

@@ -10,7 +10,7 @@ use super::super::ground::Ground;
 use super::super::words::{capital, period_text, shell};
 use super::explain::frames;
 use super::show::{colours, exact, time};
-use super::{DEFAULT, Question, failed, key, parameter, text_field};
+use super::{DEFAULT, Question, failed, is_large, key, parameter, text_field};
 use crate::failure::Exit;
 use crate::latency::diff::{Compared, Question as Claim, Side, compare};
 use crate::latency::explain::Explained;
@@ -67,6 +67,10 @@ pub(in crate::site) fn page(ground: &Ground) -> Result<Page, Problem> {
     if before.until() > after.from() {
         let said = "begins before the other ends: name the period before the change first, and let them not overlap";
         return Err(parameter(ground.ask, "after", said));
+    }
+    if is_large(ground, Some(before))? || is_large(ground, Some(after))? {
+        page.blocks.push(Block::Nothing(question.too_many(), Vec::new()));
+        return Ok(page);
     }
     let asked = (claim.api, claim.team, claim.control, claim.registered, before, after, claim.quantile);
     let found = ground.home.kept.get(&key(ground, &format!("diff|{asked:?}"))?, || {
@@ -161,11 +165,7 @@ fn blocks(question: &Question<'_>, claim: &Claim<'_>, found: &Shown) -> Result<V
     for (name, side) in [("Before", &compared.before), ("After", &compared.after)] {
         let period = period_text(side.period);
         let href = format!("{}{MARKED}", question.to(&["latency", "requests"], &[("period", &period)]));
-        let figure = Figure {
-            exact: side.latency_ns.to_string(),
-            shown: shown(i128::from(side.latency_ns)),
-            href: if side.is_listed { href } else { String::new() },
-        };
+        let figure = Figure { exact: side.latency_ns.to_string(), shown: shown(i128::from(side.latency_ns)), href };
         let below = format!("{} requests; {}", exact(side.requests).to_grouped(0), side.interval_in_words());
         facts.push((name.to_owned(), Cell::Figure(figure), String::new(), below));
     }

@@ -53,6 +53,8 @@ struct Question<'q> {
     /// What the address says of the objective.
     objective_text: Option<&'q str>,
     objective: Option<Objective>,
+    asks_what_if: bool,
+    /// It is asked, and of few enough requests.
     what_if: bool,
     packed: bool,
 }
@@ -73,16 +75,19 @@ impl<'q> Question<'q> {
                 Some(Objective { ns, ..promised.unwrap_or_else(|| Objective::new(ns)) })
             }
         };
+        let period = ground.ask.get("period").is_some().then_some(ground.period);
+        let asks_what_if = yes(ground, "what_if")?;
         Ok(Question {
             ground,
             api,
-            period: ground.ask.get("period").is_some().then_some(ground.period),
+            period,
             by,
             text,
             quantile,
             objective_text,
             objective,
-            what_if: yes(ground, "what_if")?,
+            asks_what_if,
+            what_if: asks_what_if && !is_large(ground, period)?,
             packed: yes(ground, "packed")?,
         })
     }
@@ -98,6 +103,7 @@ impl<'q> Question<'q> {
             quantile: quantile(DEFAULT).map_err(|error| parameter(ground.ask, "quantile", error))?,
             objective_text: None,
             objective: Objective::of(&ground.home.settings.latency, &Api::of(api)),
+            asks_what_if: false,
             what_if: false,
             packed: false,
         })
@@ -233,6 +239,15 @@ impl<'q> Question<'q> {
         if is_team { self.ground.to(&["team", value], &[]) } else { String::new() }
     }
 
+    /// Why requests are not read one by one.
+    fn too_many(&self) -> String {
+        format!(
+            "There are more than {} requests (latency.exact_requests), which pages do not read one by one: choose a shorter \
+             period, or ask the command.",
+            self.ground.home.settings.latency.exact_requests
+        )
+    }
+
     /// When, in words.
     fn when(&self) -> String {
         self.period.map_or_else(|| "all requests".to_owned(), period_text)
@@ -241,6 +256,12 @@ impl<'q> Question<'q> {
 
 fn text_field(name: &'static str, label: &'static str, value: &str, example: &'static str) -> Field {
     Field { name, label, value: value.to_owned(), choices: Vec::new(), default: "", example }
+}
+
+/// True where requests of a period are too many to be read one by one for a page.
+fn is_large(ground: &Ground, period: Option<Period>) -> Result<bool, Problem> {
+    let found = crate::latency::look::is_large(ground.home, ground.view(), period);
+    ground.runtime.block_on(found).map_err(|failure| failed(&failure))
 }
 
 /// A parameter that is there or not.

@@ -9,8 +9,9 @@ use super::super::ground::Ground;
 use super::super::words::{percent, period_text, share, shell};
 use super::show::{bar, clock, days, events, exact, parts};
 use super::{BESIDE, Question, failed, key, nothing};
-use crate::latency::contract::Judged;
-use crate::latency::look::{Look, judged};
+use crate::latency::contract::{Judged, judge};
+use crate::latency::look::Look;
+use crate::latency::question::Api;
 use crate::latency::shown;
 
 /// What the contract says, as far as it is known.
@@ -46,7 +47,9 @@ pub(in crate::site) fn page(ground: &Ground) -> Result<Page, Problem> {
     page.blocks.extend(clock(&question, &contract));
     page.blocks.extend(bar(&question, look));
     page.blocks.push(parts(&question, look));
+    let many = question.too_many();
     page.blocks.push(match look.together {
+        None if question.asks_what_if => Block::Notice(Tone::Info, many, None),
         None => Block::Notice(
             Tone::Info,
             "What could be saved is worked out from every request and from the traces that are kept whole.".to_owned(),
@@ -134,10 +137,10 @@ fn contract(question: &Question<'_>, look: &Look) -> Result<Contract, Problem> {
         return Ok(Contract::Known(judged));
     }
     let (home, cached, runtime) = (ground.home.clone(), ground.cached.clone(), ground.runtime.clone());
-    let (api, period) = (question.api.map(str::to_owned), question.period);
+    let (api, period) = (Api::of(question.api), question.period);
     ground.home.kept.begin(format!("begun|{key}"), move || {
         let made = home.kept.get(&key, || {
-            let found = runtime.block_on(judged(&home, &cached.view, (api.as_deref(), period), objective));
+            let found = runtime.block_on(judge(&home, &cached.view, (&api, period), objective));
             found.map(|judged| (judged, 4_096)).map_err(|failure| failed(&failure))
         });
         if made.is_err() {
@@ -150,7 +153,7 @@ fn contract(question: &Question<'_>, look: &Look) -> Result<Contract, Problem> {
 fn command(question: &Question<'_>) -> String {
     let api = question.api.map_or_else(String::new, |api| format!(" --api {}", shell(api)));
     let period = question.period.map_or_else(String::new, |period| format!(" --period {}", period_text(period)));
-    let what_if = if question.what_if { " --what-if" } else { "" };
+    let what_if = if question.asks_what_if { " --what-if" } else { "" };
     let (quantile, by) = (shell(question.text), shell(question.by));
     format!("leap latency{api} --quantile {quantile} --by {by}{period}{what_if}")
 }

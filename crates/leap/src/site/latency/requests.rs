@@ -10,7 +10,7 @@ use super::super::ground::Ground;
 use super::super::words::{period_text, shell};
 use super::show::{exact, is_residual, time};
 use super::{Question, key, nothing, parameter};
-use crate::latency::requests::{Line, Listed, Slowest, instant, slowest};
+use crate::latency::requests::{Line, Listed, Listing, Slowest, instant, slowest};
 use crate::latency::shown;
 
 /// Requests of a page.
@@ -53,12 +53,12 @@ pub(in crate::site) fn page(ground: &Ground) -> Result<Page, Problem> {
         found.map(|found| (found, SHOWN * 2_000)).map_err(|failure| question.problem(&failure))
     })?;
     match found.as_ref() {
-        None => page.blocks.push(nothing(&question)),
-        Some(Err(most)) => page.blocks.push(Block::Nothing(
-            format!("There are more than {most} requests; so many are not listed."),
+        Listing::Nothing => page.blocks.push(nothing(&question)),
+        Listing::TooMany => page.blocks.push(Block::Nothing(
+            question.too_many(),
             vec![Link::new("Days, each of which can be chosen", format!("{}#t-days", question.to(&["latency"], &[])))],
         )),
-        Some(Ok(listed)) => {
+        Listing::Page(listed) => {
             let table = table(&question, listed);
             let chart = Chart {
                 kind: "bar",
