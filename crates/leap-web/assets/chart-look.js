@@ -53,6 +53,19 @@ export function short(value) {
     unit
   );
 }
+/** 2841204117 → 2.84 s: nanoseconds, as people read times. */
+export function duration(ns) {
+  const size = Math.abs(ns);
+  const [by, unit] =
+    size >= 1e9 ? [1e9, "s"] : size >= 1e6 ? [1e6, "ms"] : size >= 1e3 ? [1e3, "µs"] : [1, "ns"];
+  const text = Number((size / by).toPrecision(3)).toLocaleString("en", { useGrouping: false });
+  return ns === 0 ? "0" : (ns < 0 ? "\u2212" : "") + text + " " + unit;
+}
+/** A value on an axis; its unit stands elsewhere, but that of times. */
+export const worded = (chart, value) => (chart.unit === "ns" ? duration(value) : short(value));
+/** A value with its unit. */
+export const measured = (chart, value) =>
+  value == null ? "\u2013" : chart.unit === "ns" ? duration(value) : grouped(value) + " " + chart.unit;
 export const signed = (value) => (value > 0 ? "+" : "") + short(value);
 export const grouped = (value) =>
   value == null
@@ -121,7 +134,7 @@ export function tooltip(chart, look, more) {
       lineStyle: { color: look["line-2"] },
       shadowStyle: { color: look.line, opacity: 0.35 },
     },
-    valueFormatter: (value) => grouped(value) + " " + chart.unit,
+    valueFormatter: (value) => measured(chart, value),
     ...more,
   };
 }
@@ -133,12 +146,12 @@ export const text = (look, more) => ({
 });
 export const valueAxis = (chart, look, more) => ({
   type: "value",
-  axisLabel: text(look, { formatter: short }),
+  axisLabel: text(look, { formatter: (value) => worded(chart, value) }),
   splitLine: { lineStyle: { color: look["c-grid"] } },
   axisLine: { show: false },
   axisTick: { show: false },
   splitNumber: 4,
-  name: chart.unit,
+  name: chart.unit === "ns" ? "" : chart.unit,
   nameTextStyle: text(look, { align: "right", padding: [0, 6, 0, 0] }),
   nameGap: 10,
   ...more,
@@ -147,7 +160,7 @@ export const valueAxis = (chart, look, more) => ({
 export const along = (chart, look) => ({
   name: "",
   axisLabel: text(look, {
-    formatter: (value) => short(value) + " " + chart.unit,
+    formatter: (value) => worded(chart, value) + (chart.unit === "ns" ? "" : " " + chart.unit),
     hideOverlap: true,
   }),
 });

@@ -1,6 +1,6 @@
 // chart-trees.js: kinds of parts and wholes: Sankey, treemap, sunburst, icicle.
 
-import { along, clean, grid, grouped, paint, short, tooltip, valueAxis } from "./chart-look.js";
+import { along, clean, grid, measured, paint, short, tooltip, valueAxis } from "./chart-look.js";
 import { having, numberOf } from "./chart-read.js";
 
 export function sankey(chart, look) {
@@ -199,8 +199,7 @@ export function icicle(chart, look) {
   return {
     tooltip: tooltip(chart, look, {
       trigger: "item",
-      formatter: (p) =>
-        clean(rows[p.value[3]].name) + "\n" + grouped(p.value[2]) + " " + chart.unit,
+      formatter: (p) => clean(rows[p.value[3]].name) + "\n" + measured(chart, p.value[2]),
     }),
     grid: grid({ top: 4 }),
     xAxis: valueAxis(chart, look, { ...along(chart, look), max: high }),

@@ -18,7 +18,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use leap_book::Book;
 use leap_lake::{Lake, Staging};
 use leap_terms::{Currency, Exact, SpanKind};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::failure::Failure;
 use crate::kept::Kept;
@@ -190,7 +191,7 @@ impl Default for ServeSettings {
     }
 }
 
-/// One of `[[latency.apis]]`: the topmost spans of a trace that match are its requests.
+/// One of `[[latency.apis]]`: the topmost spans of a trace that match are its requests, and what is promised of them.
 #[derive(Deserialize, Clone, Debug, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ApiSettings {
@@ -202,6 +203,24 @@ pub(crate) struct ApiSettings {
     pub(crate) operation: Option<String>,
     /// `server`, `client`, `consumer` …
     pub(crate) kind: Option<KindSetting>,
+    /// What the quantile must not exceed, ns: `objective = "3s"`.
+    #[serde(default, deserialize_with = "time")]
+    pub(crate) objective: Option<u64>,
+    /// The quantile that the objective is of: `quantile = "p99"`; p99.9 without it.
+    #[serde(default, deserialize_with = "quantile")]
+    pub(crate) quantile: Option<leap_orient::tail::Quantile>,
+    /// An incident opens after more hours of misses than this; 48 without it.
+    pub(crate) grace_hours: Option<u32>,
+}
+
+/// A time as settings write it: `3s`.
+fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    crate::latency::duration(&String::deserialize(from)?).map(Some).map_err(D::Error::custom)
+}
+
+/// A quantile as settings write it: `p99.9`.
+fn quantile<'de, D: Deserializer<'de>>(from: D) -> Result<Option<leap_orient::tail::Quantile>, D::Error> {
+    crate::latency::quantile(&String::deserialize(from)?).map(Some).map_err(D::Error::custom)
 }
 
 /// The kind of a span, as settings name it.
@@ -216,6 +235,12 @@ pub(crate) enum KindSetting {
 }
 
 impl ApiSettings {
+    /// False where it only says what is promised of requests that are there without it: an objective, and nothing to
+    /// choose spans by.
+    pub(crate) fn selects(&self) -> bool {
+        self.objective.is_none() || self.service.is_some() || self.operation.is_some() || self.kind.is_some()
+    }
+
     /// What it selects.
     pub(crate) fn selector(&self) -> leap_orient::latency::Selector {
         leap_orient::latency::Selector {
@@ -422,6 +447,14 @@ const SETTINGS_TEXT: &str = "\
 #     service = \"charge-api\"
 #     operation = \"POST /v1/charges\"
 #     kind = \"server\"
+# What is promised of an API: its quantile (p99.9 where it is left out) takes no longer than the objective, and an incident
+# opens after more hours of misses than grace_hours (48). Without service, operation and kind the block says only this, of the
+# requests that `leap latency --api NAME` shows (\"*\": of all requests):
+#     [[latency.apis]]
+#     name = \"charge-api POST /v1/charges\"
+#     objective = \"3s\"
+#     quantile = \"p99.9\"
+#     grace_hours = 48
 ";
 
 /// An opened home.
@@ -571,6 +604,21 @@ mod tests {
             .collect();
         assert_eq!(toml::from_str::<Settings>(&uncommented).unwrap(), Settings::default());
         assert!(uncommented.contains("\nquarantine_bps = 100\n"));
+    }
+
+    #[test]
+    fn an_api_may_have_an_objective_alone() {
+        let read = |text: &str| toml::from_str::<Settings>(&format!("[[latency.apis]]\nname = \"a\"\n{text}"));
+        let api = read("objective = \"1.5s\"\nquantile = \"p99\"\ngrace_hours = 24\n").unwrap().latency.apis.remove(0);
+        assert_eq!((api.objective, api.grace_hours), (Some(1_500_000_000), Some(24)));
+        assert_eq!(api.quantile, Some(leap_orient::tail::Quantile::p99()));
+        assert!(!api.selects());
+        assert!(read("objective = \"3s\"\nkind = \"server\"\n").unwrap().latency.apis[0].selects());
+        assert!(read("").unwrap().latency.apis[0].selects());
+        for (wrong, said) in [("objective = \"3\"", "is no time"), ("quantile = \"9\"", "is no quantile")] {
+            let error = read(wrong).unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+        }
     }
 
     #[test]

@@ -6,8 +6,8 @@ use leap_terms::Rights;
 
 use super::assets;
 use super::model::{
-    Block, Cell, Chart, Column, Field, Figure, Filters, Frame, Input, InputKind, Link, Page, PostForm, RATIOS, Row,
-    Table, Tone,
+    Block, Cell, Chart, Clock, Column, Field, Figure, Filters, Frame, Input, InputKind, Link, MARKED, Page, PostForm,
+    RATIOS, Row, Table, Tone,
 };
 use super::person::{Person, Proof};
 
@@ -272,7 +272,7 @@ fn block(block: &Block) -> Markup {
         Block::Headline { figure, unit, delta, say } => html! {
             section.headline {
                 p.big {
-                    (figure_link(figure, unit.split(' ').next()))
+                    (figure_link(figure, unit.split(' ').next().filter(|unit| !unit.is_empty())))
                     " " span.u { (unit) }
                     @if !delta.is_empty() {
                         span.delta { @for (at, text) in delta.iter().enumerate() { @if at > 0 { " · " } (text) } }
@@ -290,6 +290,10 @@ fn block(block: &Block) -> Markup {
                 }
             } }
         },
+        Block::Clock(clock) => clock_of(clock),
+        Block::Tiles(tiles) => html! {
+            div.tiles { @for (title, inner) in tiles { section.tile { h2 { (title) } (blocks(inner)) } } }
+        },
         Block::Section { title, say, blocks: inner } => html! {
             section.block {
                 header { h2 { (title) } @if !say.is_empty() { p.say { (say) } } }
@@ -297,7 +301,7 @@ fn block(block: &Block) -> Markup {
             }
         },
         Block::Chart(chart, table) => with_chart(chart, table),
-        Block::ChartOf(chart, id) => figure_of(chart, id, ""),
+        Block::ChartOf(chart, id, unit) => figure_of(chart, id, unit),
         Block::Table(table) => html! { section.block { (self::table(table)) } },
         Block::Split(left, right) => html! {
             div.split { div { (blocks(left)) } div { (blocks(right)) } }
@@ -330,6 +334,20 @@ fn block(block: &Block) -> Markup {
     }
 }
 
+fn clock_of(clock: &Clock) -> Markup {
+    let used = clock.used();
+    let words = format!("{} of {} hours of {} are used", clock.hours, clock.of, clock.what);
+    html! {
+        div.clock role="group" aria-label=(clock.label) {
+            p { span.mid { (clock.hours) " h" } " " span.u { "of " (clock.of) " h " (clock.what) } }
+            svg.track.tall viewBox="0 0 100 10" preserveAspectRatio="none" role="img" aria-label=(words) {
+                rect x="0" width=(format!("{}.{:02}", used / 100, used % 100)) height="10" class="over" {}
+            }
+            p.dim.small { (clock.say) }
+        }
+    }
+}
+
 fn notice(tone: Tone, text: &str, to: Option<&Link>) -> Markup {
     html! { p class={ "notice " (word(tone)) } { (text) @if let Some(to) = to { " " (link(to)) } } }
 }
@@ -348,8 +366,13 @@ fn figure_link(figure: &Figure, unit: Option<&str>) -> Markup {
     if figure.href.is_empty() {
         return html! { (figure.shown) };
     }
-    let kind = unit.filter(|unit| RATIOS.contains(unit)).map(|_| "ratio");
+    let kind = unit.filter(|unit| RATIOS.contains(unit)).map(|_| "ratio").or(kind_of(figure));
     html! { a.fig href=(figure.href) data-v=(figure.exact) data-u=[unit] data-k=[kind] { (figure.shown) } }
+}
+
+/// How the target makes a figure, where not as the sum of its rows.
+fn kind_of(figure: &Figure) -> Option<&'static str> {
+    figure.href.ends_with(MARKED).then_some("quantile")
 }
 
 /// A cell's content outside a table.
@@ -369,7 +392,7 @@ fn content(cell: &Cell) -> Markup {
         Cell::Id(to) if to.href.is_empty() => html! { span.id { (to.text) } },
         Cell::Id(to) => html! { a.id href=(to.href) { (to.text) } },
         Cell::Figure(figure) if figure.href.is_empty() => html! { (figure.shown) },
-        Cell::Figure(figure) => html! { a.fig href=(figure.href) { (figure.shown) } },
+        Cell::Figure(figure) => html! { a.fig href=(figure.href) data-k=[kind_of(figure)] { (figure.shown) } },
         Cell::Ratio(figure, unit) => html! {
             a.fig href=(figure.href) data-k="ratio" data-u=(unit) { (figure.shown) }
         },
@@ -533,7 +556,8 @@ fn column_head(column: &Column) -> Markup {
 fn row(table: &Table, row: &Row) -> Markup {
     let (id, parent) = row.tree.as_ref().map_or((None, None), |(id, parent)| (Some(id), Some(parent)));
     html! {
-        tr class=[row.is_rest.then_some("rest")] data-last[row.is_rest] data-skip[row.undrawn] data-total[row.is_level]
+        tr id=[row.is_marked.then_some(&MARKED[1..])] aria-current=[row.is_marked.then_some("true")]
+            class=[row.is_rest.then_some("rest")] data-last[row.is_rest] data-skip[row.undrawn] data-total[row.is_level]
             data-c=[row.colour.as_ref()] data-id=[id] data-parent=[parent] {
             @for (at, cell) in row.cells.iter().enumerate() {
                 @if at == 0 {

@@ -48,6 +48,9 @@ pub struct Figure {
     pub href: String,
 }
 
+/// How the address of a figure ends that is one row of many, such as a quantile: that row is marked ([`Row::is_marked`]).
+pub const MARKED: &str = "#marked";
+
 /// Units of quotients: a figure in one of them leads to a table with [`Table::ratio`].
 pub const RATIOS: [&str; 2] = ["bps", "engineers"];
 
@@ -144,6 +147,8 @@ pub struct Row {
     pub undrawn: bool,
     /// A level of a waterfall, not a step.
     pub is_level: bool,
+    /// The row that a figure with [`MARKED`] leads to; one on a page.
+    pub is_marked: bool,
     /// The colour of its mark.
     pub colour: Option<String>,
     /// Its id and its parent's, in trees.
@@ -214,6 +219,28 @@ pub struct Task {
     pub say: String,
 }
 
+/// A clock that runs towards something: so many hours of so many.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Clock {
+    /// What it is of, for screen readers.
+    pub label: String,
+    /// Hours that have passed.
+    pub hours: u32,
+    /// Hours that it may run.
+    pub of: u32,
+    /// What these hours are: `grace`.
+    pub what: &'static str,
+    /// Since when it runs, and what happens when.
+    pub say: String,
+}
+
+impl Clock {
+    /// The share that has passed, in hundredths of a percent; at most all of it.
+    pub fn used(&self) -> u64 {
+        (u64::from(self.hours) * 10_000 / u64::from(self.of.max(1))).min(10_000)
+    }
+}
+
 /// A part of a page.
 #[derive(Clone, Debug)]
 pub enum Block {
@@ -230,6 +257,10 @@ pub enum Block {
     },
     /// Up to four facts: name, figure or words, unit, and a line below.
     Facts(Vec<(String, Cell, String, String)>),
+    /// A clock.
+    Clock(Clock),
+    /// Tiles side by side: heading, and what stands in it.
+    Tiles(Vec<(String, Vec<Block>)>),
     /// A heading with what belongs to it.
     Section {
         /// The heading.
@@ -241,8 +272,8 @@ pub enum Block {
     },
     /// A chart beside its table, or above it where the table is long.
     Chart(Chart, Table),
-    /// A chart of a table that stands elsewhere on the page.
-    ChartOf(Chart, String),
+    /// A chart of a table that stands elsewhere on the page: the table's id and unit.
+    ChartOf(Chart, String, String),
     /// A table alone.
     Table(Table),
     /// Two blocks side by side.
@@ -406,6 +437,7 @@ fn collect<'p>(blocks: &'p [Block], found: &mut Vec<&'p Table>) {
         match block {
             Block::Chart(_, table) | Block::Table(table) => found.push(table),
             Block::Section { blocks, .. } => collect(blocks, found),
+            Block::Tiles(tiles) => tiles.iter().for_each(|(_, blocks)| collect(blocks, found)),
             Block::Form(form) => found.extend(&form.choices),
             Block::Split(left, right) => {
                 collect(left, found);
@@ -413,6 +445,7 @@ fn collect<'p>(blocks: &'p [Block], found: &mut Vec<&'p Table>) {
             }
             Block::Headline { .. }
             | Block::Facts(_)
+            | Block::Clock(_)
             | Block::ChartOf(..)
             | Block::Pairs(_)
             | Block::Trail(_)

@@ -89,6 +89,9 @@ pub(crate) enum RequestFormat {
 pub(crate) struct LatencyExplainArgs {
     /// The trace's id, or how it begins.
     pub(crate) trace: String,
+    /// When its request began. Default: at any time; all requests are looked through then.
+    #[arg(long, value_name = "PERIOD")]
+    pub(crate) period: Option<Period>,
     #[command(flatten)]
     pub(crate) reading: ReadingArgs,
     #[command(flatten)]
@@ -100,18 +103,18 @@ pub(crate) struct LatencyContractArgs {
     /// As for the report.
     #[arg(long, value_name = "SELECTOR")]
     pub(crate) api: Option<String>,
-    /// What the quantile must not exceed, such as 3s.
+    /// What the quantile must not exceed, such as 3s. Default: what leap.toml says in [[latency.apis]].
     #[arg(long, value_parser = crate::latency::duration, value_name = "TIME")]
-    pub(crate) objective: u64,
-    /// 0.999, p99.9, 50% …
-    #[arg(long, value_parser = crate::latency::quantile, default_value = "0.999")]
-    pub(crate) quantile: leap_orient::tail::Quantile,
+    pub(crate) objective: Option<u64>,
+    /// 0.999, p99.9, 50% … Default: that of leap.toml, else p99.9.
+    #[arg(long, value_parser = crate::latency::quantile)]
+    pub(crate) quantile: Option<leap_orient::tail::Quantile>,
     /// When the requests began. Default: all of them.
     #[arg(long, value_name = "PERIOD")]
     pub(crate) period: Option<Period>,
-    /// An incident opens after more hours of misses than this.
-    #[arg(long, default_value_t = 48)]
-    pub(crate) grace_hours: u32,
+    /// An incident opens after more hours of misses than this. Default: that of leap.toml, else 48.
+    #[arg(long)]
+    pub(crate) grace_hours: Option<u32>,
     /// Fewer requests than this are no ground for a judgement.
     #[arg(long, default_value_t = 4_000)]
     pub(crate) at_least: u64,

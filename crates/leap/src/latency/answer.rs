@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 
+use leap_orient::latency::RequestRow;
 use leap_orient::org::Reader;
 use leap_orient::tail::composition::{Composition, Excess};
 use leap_orient::tail::evidence::ranks::{Interval, of_sketch, of_sorted, outside_95};
@@ -123,14 +124,14 @@ pub(super) async fn metric(
 
 /// The answer of requests at hand; `metric` counted all of them, where they are a sample.
 pub(super) fn of_requests(
-    loaded: &Loaded,
+    rows: &[&RequestRow],
     divided: Divided,
     (p, band): (Quantile, Band),
     metric: Option<&Measured>,
 ) -> Result<Found, Failure> {
-    let coarse = ranked(loaded, &divided.coarse)?;
-    let fine = ranked(loaded, &divided.fine)?;
-    let unknown = loaded.requests.rows().iter().filter(|row| !row.weight_known).count() as u64;
+    let coarse = ranked(rows, &divided.coarse)?;
+    let fine = ranked(rows, &divided.fine)?;
+    let unknown = rows.iter().filter(|row| !row.weight_known).count() as u64;
     let mut source = Source::Requests;
     if let Some(measured) = metric {
         let excess = coarse.excess_at_metric(measured.counts(), p, band).map_err(broken)?;
@@ -148,33 +149,92 @@ pub(super) fn of_requests(
     let excess = coarse.excess(p, band).map_err(broken)?.expect("there are requests");
     let same = Band::Within(excess.tail.band.h);
     let kinds = fine.compose(p, same).map_err(broken)?.expect("there are requests");
-    let weighted = loaded.requests.rows().iter().any(|row| row.weight != Units::ONE);
+    let weighted = rows.iter().any(|row| row.weight != Units::ONE);
     let sorted: Vec<u64> = coarse.requests().iter().map(|request| request.latency_ns).collect();
     let interval = if weighted { None } else { of_sorted(&sorted, p, outside_95()) };
     Ok(Found { values: divided.values, excess, kinds, interval, unknown, source })
 }
 
-/// The answer for who needs no more than it: packed days where there are many requests, else the requests. `None` where
-/// no request began in the period.
-pub(super) async fn best(
+/// What answers a question, read once: it can be asked for several quantiles, and day by day.
+pub(super) enum Read {
+    /// The requests, and what counted all of them where they are a sample.
+    Requests(Loaded, Option<Measured>),
+    /// Packed days, and the same.
+    Days(packed::Days, Option<Measured>),
+}
+
+/// Packed days where there are many requests (`at_least` so many: without it as the settings say), else the requests.
+/// `None` where no request began in the period.
+pub(super) async fn read(
     home: &Home,
     view: &View,
     (api, period, hours): (Option<&str>, Option<Period>, Option<Hours>),
-    (by, reader): (&By, &Reader<'_>),
-    (p, band): (Quantile, Band),
-) -> Result<Option<Found>, Failure> {
+    at_least: Option<u64>,
+) -> Result<Option<Read>, Failure> {
     let days = match hours {
-        None => packed::load(home, view, &Api::of(api), period).await?,
+        None => packed::load(home, view, &Api::of(api), period, at_least).await?,
         Some(_) => None,
     };
     if let Some(days) = days {
         let metric = metric(home, view, (period, None), days.sampled()).await?;
-        return days.answer(by, reader, (p, band), metric.as_ref()).map(Some);
+        return Ok(Some(Read::Days(days, metric)));
     }
     let loaded = super::question::load_any(home, view, api, period, false).await?;
     let Some(loaded) = loaded.and_then(|loaded| loaded.only(hours)) else { return Ok(None) };
     let metric = metric(home, view, (period, hours), loaded.sampled()).await?;
-    let mut labels = loaded.labels(by, reader);
-    let divided = Divided::of(&loaded, |part, day| labels.of(part, day));
-    of_requests(&loaded, divided, (p, band), metric.as_ref()).map(Some)
+    Ok(Some(Read::Requests(loaded, metric)))
+}
+
+/// The answer for who needs no more than it. `None` where no request began in the period.
+pub(super) async fn best(
+    home: &Home,
+    view: &View,
+    of: (Option<&str>, Option<Period>, Option<Hours>),
+    (by, reader): (&By, &Reader<'_>),
+    (p, band): (Quantile, Band),
+) -> Result<Option<Found>, Failure> {
+    match read(home, view, of, None).await? {
+        None => Ok(None),
+        Some(Read::Days(days, metric)) => days.answer(by, reader, (p, band), metric.as_ref()).map(Some),
+        Some(Read::Requests(loaded, metric)) => {
+            let mut labels = loaded.labels(by, reader);
+            let divided = Divided::of(&loaded, |part, day| labels.of(part, day));
+            of_requests(&loaded.rows(), divided, (p, band), metric.as_ref()).map(Some)
+        }
+    }
+}
+
+/// That what was read is of traces alone, and these are a sample.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Sampled {
+    /// A metric that counted every request, if there is one.
+    pub(crate) metric: Option<String>,
+}
+
+impl Sampled {
+    /// Of requests that were read; `None` where they are all that there were.
+    pub(super) async fn of(
+        home: &Home,
+        view: &View,
+        period: Option<Period>,
+        loaded: &Loaded,
+    ) -> Result<Option<Sampled>, Failure> {
+        let (sampled, apis) = loaded.sampled();
+        let metric = metric(home, view, (period, None), (sampled, apis)).await?;
+        Ok(sampled.then(|| Sampled { metric: metric.map(|measured| measured.metric) }))
+    }
+
+    /// What is to be said of it.
+    pub(crate) fn in_words(&self) -> String {
+        let read = "traces are a sample, or do not say how they were sampled: this is of the traces alone";
+        match &self.metric {
+            Some(metric) => format!("{read}, though {metric} counted every request"),
+            None => read.to_owned(),
+        }
+    }
+
+    /// The same in JSON: `null` where every request was read.
+    pub(super) fn json(sampled: Option<&Sampled>) -> serde_json::Value {
+        sampled.map_or(serde_json::Value::Null, |sampled| serde_json::json!({ "metric": sampled.metric }))
+    }
 }

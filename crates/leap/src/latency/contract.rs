@@ -9,17 +9,83 @@
 
 use std::path::Path;
 
+use leap_orient::latency::{RequestRow, Requests};
 use leap_orient::tail::contract::counters::HOUR_NS;
-use leap_orient::tail::contract::{Class, Contract, Counters, Event, Machine, State, Thin};
-use leap_terms::Instant;
+use leap_orient::tail::contract::{Class, Contract, Counters, Event, EventKind, Machine, State, Thin};
+use leap_terms::{Instant, Period};
 use serde_json::{Value, json};
 
-use super::question::{load_counted, open};
+use super::question::{Api, load_counted, open, span_of};
 use super::report::percent;
 use super::shown;
 use crate::cli::{LatencyContractArgs, OutputFormat};
 use crate::failure::{Exit, Failure};
+use crate::home::{Home, LatencySettings};
 use crate::output::{Answer, Cell, print_json};
+use crate::traces;
+use crate::view::View;
+
+/// What windows are, in the order of [`Judged::windows`].
+const WINDOWS: [&str; 4] = ["met", "missed", "thin", "no_data"];
+
+/// What is promised of an API.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Objective {
+    /// What the quantile must not exceed, ns.
+    pub(crate) ns: u64,
+    /// The quantile, the hours of grace, and what is a ground for a judgement.
+    pub(crate) contract: Contract,
+}
+
+impl Objective {
+    /// p99.9, 48 hours of grace, hours of few requests counted together until there are 4,000.
+    pub(crate) fn new(ns: u64) -> Objective {
+        Objective { ns, contract: Contract { thin: Thin::Merged, ..Contract::default() } }
+    }
+
+    /// What `leap.toml` promises of an API.
+    pub(crate) fn of(settings: &LatencySettings, api: &Api) -> Option<Objective> {
+        let own = settings.apis.iter().find(|own| own.name == api.shown() && own.objective.is_some())?;
+        let mut objective = Objective::new(own.objective?);
+        if let Some(quantile) = own.quantile {
+            objective.contract.quantile = quantile;
+        }
+        if let Some(hours) = own.grace_hours {
+            objective.contract.breach_after = hours;
+        }
+        Some(objective)
+    }
+}
+
+/// What the contract says of some requests.
+#[derive(Clone, Debug)]
+pub(crate) struct Judged {
+    /// What was promised.
+    pub(crate) objective: Objective,
+    /// Requests that were counted.
+    pub(crate) requests: u64,
+    /// Those that took longer than the objective.
+    pub(crate) over: u64,
+    /// Hours that met it, missed it, had too few requests, had none.
+    windows: [u64; 4],
+    /// Where the contract stands.
+    pub(crate) state: State,
+    /// Hours for which the miss has lasted; 0 where there is none.
+    pub(crate) clock: u32,
+    events: Vec<Event>,
+}
+
+/// Something that happened to an objective.
+pub(crate) struct Happened {
+    /// When.
+    pub(crate) at: String,
+    /// `miss_started` …
+    pub(crate) event: &'static str,
+    /// When the miss began.
+    pub(crate) since: String,
+    /// Hours of it.
+    pub(crate) clock: u32,
+}
 
 /// When an hour since the epoch ends.
 fn end_of(hour: u64) -> String {
@@ -27,105 +93,220 @@ fn end_of(hour: u64) -> String {
     Instant::from_micros(micros).to_string()
 }
 
-fn state_word(state: State) -> &'static str {
-    match state {
-        State::Ok => "ok",
-        State::Missing => "missing",
-        State::Breached => "breached",
+/// Counts requests by hour, to be judged.
+struct Judge {
+    objective: Objective,
+    counters: Counters<()>,
+    over: u64,
+}
+
+impl Judge {
+    fn new(objective: Objective) -> Judge {
+        Judge { objective, counters: Counters::default(), over: 0 }
     }
+
+    fn add(&mut self, row: &RequestRow) {
+        self.counters.add(&(), row.start_ns, row.latency_ns, row.weight, &[self.objective.ns]);
+        self.over += u64::from(row.latency_ns > self.objective.ns);
+    }
+
+    /// Judges hour by hour, from the first hour of a request to the last.
+    fn judged(self) -> Judged {
+        let hours: Vec<_> = self.counters.hours(&(), self.objective.ns).collect();
+        let (first, last) = (hours.first().map_or(0, |(hour, _)| *hour), hours.last().map_or(0, |(hour, _)| *hour));
+        let mut machine = Machine::new(self.objective.contract);
+        let (mut windows, mut events) = ([0_u64; 4], Vec::new());
+        let mut known = hours.iter().copied().peekable();
+        for hour in first..=last {
+            let counter = known.next_if(|(at, _)| *at == hour).map(|(_, counter)| counter).unwrap_or_default();
+            let (class, said) = machine.window(hour, counter);
+            windows[match class {
+                Class::Met => 0,
+                Class::Miss => 1,
+                Class::Thin => 2,
+                Class::NoData => 3,
+            }] += 1;
+            events.extend(said);
+        }
+        Judged {
+            objective: self.objective,
+            requests: hours.iter().map(|(_, counter)| counter.requests).sum(),
+            over: self.over,
+            windows,
+            state: machine.state(),
+            clock: machine.clock(),
+            events,
+        }
+    }
+}
+
+/// Reads the requests of a question, a file at a time, and judges them. None of them makes a judgement of nothing.
+pub(crate) async fn judge(
+    home: &Home,
+    view: &View,
+    (api, period): (&Api, Option<Period>),
+    objective: Objective,
+) -> Result<Judged, Failure> {
+    let mut judge = Judge::new(objective);
+    traces::count_each(home, span_of(period), view.known(), |requests, row| {
+        let [name, service, operation] = [row.api, row.service, row.operation].map(|name| requests.text(name));
+        if api.is(name, service, operation) {
+            judge.add(row);
+        }
+    })
+    .await?;
+    Ok(judge.judged())
+}
+
+impl Judged {
+    /// Judges requests that were read.
+    pub(crate) fn of(requests: &Requests, objective: Objective) -> Judged {
+        let mut judge = Judge::new(objective);
+        requests.rows().iter().for_each(|row| judge.add(row));
+        judge.judged()
+    }
+
+    /// `ok`, `missing`, `breached`.
+    pub(crate) fn state_word(&self) -> &'static str {
+        match self.state {
+            State::Ok => "ok",
+            State::Missing => "missing",
+            State::Breached => "breached",
+        }
+    }
+
+    /// The hour in which the miss began that lasts.
+    fn missed_from(&self) -> Option<u64> {
+        let began = self.events.iter().rev().find(|event| event.kind == EventKind::MissStarted);
+        began.filter(|_| self.state != State::Ok).map(|event| event.hour)
+    }
+
+    /// Since when the objective is missed; `None` where it is not.
+    pub(crate) fn since(&self) -> Option<String> {
+        self.missed_from().map(|hour| end_of(hour.saturating_sub(1)))
+    }
+
+    /// When the incident opened, or would open if nothing changed; `None` where nothing is missed.
+    pub(crate) fn incident_at(&self) -> Option<String> {
+        self.missed_from().map(|hour| end_of(hour + u64::from(self.objective.contract.breach_after)))
+    }
+
+    /// What happened, in order of time.
+    pub(crate) fn happened(&self) -> Vec<Happened> {
+        let one = |event: &Event| Happened {
+            at: end_of(event.hour),
+            event: event.kind.word(),
+            since: end_of(event.since.saturating_sub(1)),
+            clock: event.clock,
+        };
+        self.events.iter().map(one).collect()
+    }
+
+    /// `12 met, 3 missed, 0 thin, 1 no data`.
+    pub(crate) fn hours_in_words(&self) -> String {
+        let words = WINDOWS.iter().zip(self.windows);
+        words.map(|(word, count)| format!("{count} {}", word.replace('_', " "))).collect::<Vec<_>>().join(", ")
+    }
+
+    fn json(&self, api: &Api) -> Value {
+        let events: Vec<Value> = self
+            .happened()
+            .iter()
+            .map(|one| json!({ "at": one.at, "event": one.event, "since": one.since, "clock_hours": one.clock }))
+            .collect();
+        let windows: serde_json::Map<String, Value> =
+            WINDOWS.iter().zip(self.windows).map(|(word, count)| ((*word).to_owned(), json!(count))).collect();
+        json!({
+            "api": api.shown(),
+            "objective_ns": self.objective.ns,
+            "requests": self.requests,
+            "over": self.over,
+            "windows": windows,
+            "state": self.state_word(),
+            "clock_hours": self.clock,
+            "grace_hours": self.objective.contract.breach_after,
+            "since": self.since(),
+            "incident_at": self.incident_at(),
+            "events": events,
+        })
+    }
+}
+
+/// What was asked for, with what `leap.toml` promises where nothing was typed.
+fn asked(args: &LatencyContractArgs, settings: &LatencySettings, api: &Api) -> Result<Objective, Failure> {
+    let promised = Objective::of(settings, api);
+    let mut objective = match (args.objective, promised) {
+        (Some(ns), promised) => Objective { ns, ..promised.unwrap_or_else(|| Objective::new(ns)) },
+        (None, Some(promised)) => promised,
+        (None, None) => {
+            let named: Vec<&str> =
+                settings.apis.iter().filter(|api| api.objective.is_some()).map(|api| &*api.name).collect();
+            let named = if named.is_empty() { "none".to_owned() } else { named.join(", ") };
+            return Err(Failure::usage(format!(
+                "leap.toml promises nothing of '{}'; say what its quantile must not exceed, such as --objective 3s, or write it \
+                 down as the objective of a block [[latency.apis]] (APIs that have one: {named})",
+                api.shown()
+            )));
+        }
+    };
+    if let Some(quantile) = args.quantile {
+        objective.contract.quantile = quantile;
+    }
+    if let Some(hours) = args.grace_hours {
+        objective.contract.breach_after = hours;
+    }
+    objective.contract.n_min = args.at_least;
+    objective.contract.thin = if args.keep_thin { Thin::Unjudged } else { Thin::Merged };
+    Ok(objective)
 }
 
 pub(super) async fn run(root: &Path, args: &LatencyContractArgs) -> Result<(), Failure> {
     let (home, view) = open(root, &args.reading).await?;
-    let (requests, api) = load_counted(&home, &view, args.api.as_deref(), args.period).await?;
-    let contract = Contract {
-        quantile: args.quantile,
-        breach_after: args.grace_hours,
-        n_min: args.at_least,
-        thin: if args.keep_thin { Thin::Unjudged } else { Thin::Merged },
-        ..Contract::default()
-    };
-    let mut counters = Counters::default();
-    for row in requests.rows() {
-        counters.add(&(), row.start_ns, row.latency_ns, row.weight, &[args.objective]);
+    let api = Api::of(args.api.as_deref());
+    let objective = asked(args, &home.settings.latency, &api)?;
+    let judged = judge(&home, &view, (&api, args.period), objective).await?;
+    if judged.requests == 0 {
+        // What there is instead.
+        load_counted(&home, &view, args.api.as_deref(), args.period).await?;
     }
-    let hours: Vec<_> = counters.hours(&(), args.objective).collect();
-    let (first, last) = (hours.first().map_or(0, |(hour, _)| *hour), hours.last().map_or(0, |(hour, _)| *hour));
-    let mut machine = Machine::new(contract);
-    let mut classes = [0_u64; 4];
-    let mut events: Vec<Event> = Vec::new();
-    let mut known = hours.iter().copied().peekable();
-    for hour in first..=last {
-        let counter = known.next_if(|(at, _)| *at == hour).map(|(_, counter)| counter).unwrap_or_default();
-        let (class, said) = machine.window(hour, counter);
-        classes[match class {
-            Class::Met => 0,
-            Class::Miss => 1,
-            Class::Thin => 2,
-            Class::NoData => 3,
-        }] += 1;
-        events.extend(said);
-    }
-    let counted: u64 = hours.iter().map(|(_, counter)| counter.requests).sum();
-    let over = requests.rows().iter().filter(|row| row.latency_ns > args.objective).count();
-    let words = ["met", "missed", "thin", "no_data"];
     if args.format.format == OutputFormat::Json {
-        let events: Vec<Value> = events
-            .iter()
-            .map(|event| {
-                json!({
-                    "at": end_of(event.hour),
-                    "event": event.kind.word(),
-                    "since": end_of(event.since.saturating_sub(1)),
-                    "clock_hours": event.clock,
-                })
-            })
-            .collect();
-        let windows: serde_json::Map<String, Value> =
-            words.iter().zip(classes).map(|(word, count)| ((*word).to_owned(), json!(count))).collect();
-        print_json(&json!({
-            "api": api.shown(),
-            "objective_ns": args.objective,
-            "requests": counted,
-            "over": over,
-            "windows": windows,
-            "state": state_word(machine.state()),
-            "clock_hours": machine.clock(),
-            "events": events,
-        }))?;
+        print_json(&judged.json(&api))?;
     } else {
-        let title = format!(
-            "{} of {} within {}: now {}{}\n{counted} requests, {over} over; hours: {}",
-            percent(args.quantile),
+        let mut title = format!(
+            "{} of {} within {}: now {}{}\n{} requests, {} over; hours: {}",
+            percent(objective.contract.quantile),
             api.shown(),
-            shown(i128::from(args.objective)),
-            state_word(machine.state()),
-            if machine.clock() > 0 { format!(", for {} hours", machine.clock()) } else { String::new() },
-            words
-                .iter()
-                .zip(classes)
-                .map(|(word, count)| format!("{count} {}", word.replace('_', " ")))
-                .collect::<Vec<_>>()
-                .join(", ")
+            shown(i128::from(objective.ns)),
+            judged.state_word(),
+            if judged.clock > 0 { format!(", for {} hours", judged.clock) } else { String::new() },
+            judged.requests,
+            judged.over,
+            judged.hours_in_words()
         );
+        if let (State::Missing, Some(since), Some(at)) = (judged.state, judged.since(), judged.incident_at()) {
+            title += &format!(
+                "\n{} of {} hours of grace, since {since}; the incident would open at {at}",
+                judged.clock, objective.contract.breach_after
+            );
+        }
         let mut answer = Answer::new(title, &["at", "event", "since", "clock, h"]);
-        for event in &events {
+        for one in judged.happened() {
             answer.rows.push(vec![
-                Cell::text(end_of(event.hour)),
-                Cell::text(event.kind.word()),
-                Cell::text(end_of(event.since.saturating_sub(1))),
-                Cell::Count(u64::from(event.clock)),
+                Cell::text(one.at),
+                Cell::text(one.event),
+                Cell::text(one.since),
+                Cell::Count(u64::from(one.clock)),
             ]);
         }
         answer.print(args.format.format)?;
     }
-    match machine.state() {
+    match judged.state {
         State::Breached => Err(Failure {
             message: format!(
                 "{} has missed {} for more than {} hours",
                 api.shown(),
-                shown(i128::from(args.objective)),
-                args.grace_hours
+                shown(i128::from(objective.ns)),
+                objective.contract.breach_after
             ),
             exit: Exit::PolicyBroken,
         }),
@@ -140,5 +321,18 @@ mod tests {
     #[test]
     fn hours_end_where_the_next_begins() {
         assert_eq!(end_of(0), "1970-01-01T01:00:00Z");
+    }
+
+    #[test]
+    fn what_is_promised_is_found_by_the_name_that_reports_have() {
+        let text = "[[latency.apis]]\nname = \"pay\"\nobjective = \"2s\"\nquantile = \"p99\"\n\
+                    [[latency.apis]]\nname = \"*\"\nobjective = \"9s\"\ngrace_hours = 5\n";
+        let settings: crate::home::Settings = toml::from_str(text).unwrap();
+        let of = |api: Option<&str>| Objective::of(&settings.latency, &Api::of(api));
+        let pay = of(Some("pay")).unwrap();
+        assert_eq!((pay.ns, pay.contract.breach_after, pay.contract.n_min), (2_000_000_000, 48, 4_000));
+        assert_eq!(pay.contract.quantile, leap_orient::tail::Quantile::p99());
+        assert_eq!(of(None).map(|all| (all.ns, all.contract.breach_after)), Some((9_000_000_000, 5)));
+        assert_eq!(of(Some("other")), None);
     }
 }

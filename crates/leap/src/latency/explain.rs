@@ -5,61 +5,174 @@
 //!   ledger lock account              edge        3.100 s      ██████████████████████████
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use leap_orient::latency::lcp::Slice;
 use leap_orient::latency::{Example, NoCatalog, Selector, Workspace};
-use leap_terms::{Names, SpanId};
+use leap_terms::{Names, Period, SpanId};
 use serde_json::{Value, json};
 
-use super::question::{By, Loaded, open, span_of};
+use super::question::{By, Labels, Loaded, load_traces, open, span_of};
+use super::requests::{Line, line_of};
 use super::shown;
 use crate::cli::{LatencyExplainArgs, OutputFormat};
 use crate::failure::Failure;
+use crate::home::Home;
 use crate::output::{emit, print_json, printable};
 use crate::traces;
+use crate::view::View;
 
 /// Columns of a flame.
 const WIDTH: u64 = 60;
+/// Traces that are named where several begin alike.
+const NAMED: usize = 10;
+
+/// What a person may mean by the beginning of an id.
+pub(crate) enum Meant {
+    /// No request has such a trace.
+    Nothing,
+    /// Several do: these, and perhaps more.
+    Several(Vec<String>),
+    /// This one.
+    One(Found),
+}
+
+/// A trace with its requests.
+pub(crate) struct Found {
+    /// Its id.
+    pub(crate) trace: String,
+    period: Option<Period>,
+    loaded: Loaded,
+}
+
+/// A request taken apart.
+pub(crate) struct Explained {
+    /// Its trace.
+    pub(crate) trace: String,
+    /// The span at which it begins, as written.
+    pub(crate) root: String,
+    /// Spans of the trace.
+    pub(crate) spans: usize,
+    /// When it began, ns since the epoch.
+    pub(crate) start_ns: u64,
+    /// How long it took.
+    pub(crate) latency_ns: u64,
+    /// Spans on its critical path, parents before children.
+    pub(crate) frames: Vec<Frame>,
+    /// Its critical path in order of time; together the latency.
+    slices: Vec<Piece>,
+}
+
+/// A span of a critical path.
+pub(crate) struct Frame {
+    /// How many spans of the path it is below.
+    pub(crate) depth: usize,
+    /// The place of the one above it.
+    pub(crate) parent: Option<usize>,
+    /// Its service.
+    pub(crate) service: String,
+    /// Its operation.
+    pub(crate) operation: String,
+    /// Whose its own time is: service, team and kind; `None` where it has none.
+    pub(crate) whose: Option<(String, String, &'static str)>,
+    /// From when it or what is below it had the floor, ns after the request's start.
+    pub(crate) from_ns: u64,
+    /// Until when.
+    pub(crate) until_ns: u64,
+    /// Its own time on the path.
+    pub(crate) own_ns: u64,
+    /// When it had the floor itself.
+    own: Vec<(u64, u64)>,
+}
+
+/// A slice, with names.
+struct Piece {
+    span: String,
+    service: String,
+    operation: String,
+    owner: String,
+    team: String,
+    kind: &'static str,
+    from_ns: u64,
+    until_ns: u64,
+}
+
+/// Finds the trace that is meant by an id or its beginning, among requests of a period.
+pub(crate) async fn find(home: &Home, view: &View, trace: &str, period: Option<Period>) -> Result<Meant, Failure> {
+    let wanted = |id: &str| id == trace || (trace.len() >= 6 && id.starts_with(trace));
+    let Some(loaded) = load_traces(home, view, period, wanted).await? else { return Ok(Meant::Nothing) };
+    let ids = (0..loaded.requests.rows().len()).filter_map(|at| loaded.requests.ids(at)).map(|(trace, _)| trace);
+    let mut ids: Vec<&str> = ids.collect();
+    ids.sort_unstable();
+    ids.dedup();
+    // A whole id is meant itself, whatever begins with it.
+    if ids.contains(&trace) {
+        ids = vec![trace];
+    }
+    match ids.as_slice() {
+        [] => Ok(Meant::Nothing),
+        [one] => {
+            let trace = (*one).to_owned();
+            Ok(Meant::One(Found { loaded: loaded.only_trace(&trace), trace, period }))
+        }
+        many => Ok(Meant::Several(many.iter().take(NAMED).map(|id| (*id).to_owned()).collect())),
+    }
+}
+
+impl Found {
+    /// Its requests with the sums of their slices.
+    pub(crate) fn requests(&self, view: &View) -> Vec<Line> {
+        let (readers, by) = (view.readers(), By::Team);
+        let mut labels = self.loaded.labels(&by, &readers[0]);
+        (0..self.loaded.requests.rows().len()).map(|at| line_of(&self.loaded, &mut labels, at)).collect()
+    }
+
+    /// Its requests taken apart: those that begin it, or the one that begins with the span `root`. None where its spans
+    /// are not kept.
+    pub(crate) async fn explained(
+        &self,
+        home: &Home,
+        view: &View,
+        root: Option<&str>,
+    ) -> Result<Vec<Explained>, Failure> {
+        let kept = traces::examples_of(home, span_of(self.period), view.known(), |other| other == self.trace).await?;
+        let Some(example) = kept.traces.first() else { return Ok(Vec::new()) };
+        let (readers, by) = (view.readers(), By::Team);
+        let mut labels = self.loaded.labels(&by, &readers[0]);
+        let paths = paths(example, &kept.names, root);
+        Ok(paths.iter().map(|path| path.explained(example, &kept.names, &mut labels)).collect())
+    }
+}
 
 pub(super) async fn run(root: &Path, args: &LatencyExplainArgs) -> Result<(), Failure> {
     let (home, view) = open(root, &args.reading).await?;
-    let loaded = super::question::load(&home, &view, None, None, true).await?;
-    let wanted = |id: &str| id == args.trace || (args.trace.len() >= 6 && id.starts_with(&args.trace));
-    let mut ids: Vec<&str> = (0..loaded.requests.rows().len())
-        .filter_map(|at| loaded.requests.ids(at))
-        .map(|(trace, _)| trace)
-        .filter(|id| wanted(id))
-        .collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let id = match ids.as_slice() {
-        [] => return Err(Failure::failed(format!("no request has the trace '{}'", args.trace))),
-        [one] => (*one).to_owned(),
-        many => {
-            let many = many[..many.len().min(10)].join("\n  ");
+    let found = match find(&home, &view, &args.trace, args.period).await? {
+        Meant::One(found) => found,
+        Meant::Nothing => {
+            let when = args.period.map_or_else(String::new, |period| format!(" of {period}"));
+            return Err(Failure::failed(format!("no request{when} has the trace '{}'", args.trace)));
+        }
+        Meant::Several(many) => {
+            let many = many.join("\n  ");
             return Err(Failure::usage(format!("several traces begin with '{}':\n  {many}", args.trace)));
         }
     };
-    let kept = traces::examples_of(&home, span_of(None), view.known(), |other| other == id).await?;
-    let example = kept.traces.first().ok_or_else(|| {
-        Failure::failed(format!(
-            "the spans of trace {id} are not kept, only its sums (leap latency per-request has them): the slowest {} of \
+    let explained = found.explained(&home, &view, None).await?;
+    if explained.is_empty() {
+        return Err(Failure::failed(format!(
+            "the spans of trace {} are not kept, only its sums (leap latency per-request has them): the slowest {} of \
              each API and hour are kept whole",
+            found.trace,
             traces::EXAMPLES
-        ))
-    })?;
-    let readers = view.readers();
-    let by = By::Team;
-    let paths = paths(example, &kept.names);
-    if args.format.format == OutputFormat::Json {
-        let requests: Vec<Value> =
-            paths.iter().map(|path| path.json(example, &kept.names, &loaded, &by, &readers[0])).collect();
-        return print_json(&json!({ "trace_id": example.id, "requests": requests }));
+        )));
     }
-    for path in &paths {
-        emit(&path.flame(example, &kept.names, &loaded, &by, &readers[0]))?;
+    if args.format.format == OutputFormat::Json {
+        let requests: Vec<Value> = explained.iter().map(Explained::json).collect();
+        return print_json(&json!({ "trace_id": found.trace, "requests": requests }));
+    }
+    for one in &explained {
+        emit(&one.flame())?;
     }
     Ok(())
 }
@@ -72,12 +185,16 @@ struct CriticalPath {
     slices: Vec<Slice>,
 }
 
-fn paths(example: &Example, names: &Names) -> Vec<CriticalPath> {
+fn paths(example: &Example, names: &Names, root: Option<&str>) -> Vec<CriticalPath> {
     let mut workspace = Workspace::new();
     let mut found = Vec::new();
     workspace.attribute(&example.trace, &Selector::default(), names, &NoCatalog, |request| {
         found.push((request.root, request.start, request.latency_ns));
     });
+    // A request inside another begins at any span.
+    if let Some(span) = root.and_then(|root| example.span(root)) {
+        found = vec![(span.id, span.start, span.end.saturating_sub(span.start))];
+    }
     found
         .into_iter()
         .map(|(root, start, latency_ns)| CriticalPath {
@@ -89,19 +206,9 @@ fn paths(example: &Example, names: &Names) -> Vec<CriticalPath> {
         .collect()
 }
 
-/// A span of the path.
-struct Line {
-    /// Its place in the trace.
-    at: usize,
-    /// How many spans of the path it is below.
-    depth: usize,
-    /// When it had the floor.
-    slices: Vec<Slice>,
-}
-
 impl CriticalPath {
-    /// Spans on the path with their slices, parents before children, each with its depth.
-    fn spans(&self, example: &Example) -> Vec<Line> {
+    /// Places of spans on the path with their slices, parents before children, each with its depth.
+    fn spans(&self, example: &Example) -> Vec<(usize, usize, Vec<Slice>)> {
         let mut own = BTreeMap::<usize, Vec<Slice>>::new();
         for slice in &self.slices {
             own.entry(slice.span as usize).or_default().push(*slice);
@@ -109,12 +216,12 @@ impl CriticalPath {
         let spans = &example.trace.spans;
         let place: BTreeMap<SpanId, usize> = spans.iter().enumerate().map(|(at, span)| (span.id, at)).collect();
         // Spans between two of the path are on it as well, without time of their own.
-        let mut lines = BTreeMap::<Vec<(u64, usize)>, Line>::new();
+        let mut lines = BTreeMap::<Vec<(u64, usize)>, (usize, usize, Vec<Slice>)>::new();
         for at in own.keys().copied().collect::<Vec<_>>() {
-            let (mut chain, mut next) = (vec![at], at);
+            let (mut chain, mut seen, mut next) = (vec![at], HashSet::from([at]), at);
             while spans[next].id != self.root
                 && let Some(parent) = place.get(&spans[next].parent)
-                && !chain.contains(parent)
+                && seen.insert(*parent)
             {
                 chain.push(*parent);
                 next = *parent;
@@ -124,38 +231,106 @@ impl CriticalPath {
                 let key: Vec<(u64, usize)> = chain[..depth].iter().map(|at| (spans[*at].start, *at)).collect();
                 let at = chain[depth - 1];
                 let slices = || own.get(&at).cloned().unwrap_or_default();
-                lines.entry(key).or_insert_with(|| Line { at, depth: depth - 1, slices: slices() });
+                lines.entry(key).or_insert_with(|| (at, depth - 1, slices()));
             }
         }
         lines.into_values().collect()
     }
 
-    fn flame(
-        &self,
-        example: &Example,
-        names: &Names,
-        loaded: &Loaded,
-        by: &By,
-        reader: &leap_orient::org::Reader<'_>,
-    ) -> String {
-        let owners = Owners::new(loaded, by, reader, self.start);
+    fn explained(&self, example: &Example, names: &Names, labels: &mut Labels<'_>) -> Explained {
+        let day = leap_orient::latency::day_of(self.start);
+        let mut team = |service: &str| labels.team_named(service, day);
+        let text = |id| names.text(id).to_owned();
+        let mut frames: Vec<Frame> = Vec::new();
+        let mut above: Vec<usize> = Vec::new();
+        for (at, depth, slices) in self.spans(example) {
+            let span = &example.trace.spans[at];
+            let own: Vec<(u64, u64)> =
+                slices.iter().map(|slice| (slice.from - self.start, slice.until - self.start)).collect();
+            above.truncate(depth);
+            let parent = above.last().copied();
+            above.push(frames.len());
+            frames.push(Frame {
+                depth,
+                parent,
+                service: text(span.service),
+                operation: text(span.operation),
+                whose: slices.first().map(|slice| {
+                    let service = text(slice.owner);
+                    let team = team(&service);
+                    (service, team, slice.kind.word())
+                }),
+                from_ns: own.iter().map(|(from, _)| *from).min().unwrap_or(u64::MAX),
+                until_ns: own.iter().map(|(_, until)| *until).max().unwrap_or(0),
+                own_ns: own.iter().map(|(from, until)| until - from).sum(),
+                own,
+            });
+        }
+        // What has the floor below a frame is within it.
+        for at in (0..frames.len()).rev() {
+            if let Some(parent) = frames[at].parent {
+                let (from, until) = (frames[at].from_ns, frames[at].until_ns);
+                let parent = &mut frames[parent];
+                (parent.from_ns, parent.until_ns) = (parent.from_ns.min(from), parent.until_ns.max(until));
+            }
+        }
+        let slices = self
+            .slices
+            .iter()
+            .map(|slice| {
+                let span = &example.trace.spans[slice.span as usize];
+                Piece {
+                    span: example.span_ids[slice.span as usize].clone(),
+                    service: text(span.service),
+                    operation: text(span.operation),
+                    owner: text(slice.owner),
+                    team: team(names.text(slice.owner)),
+                    kind: slice.kind.word(),
+                    from_ns: slice.from - self.start,
+                    until_ns: slice.until - self.start,
+                }
+            })
+            .collect();
+        let root = example.trace.spans.iter().position(|span| span.id == self.root);
+        Explained {
+            trace: example.id.clone(),
+            root: root.map(|at| example.span_ids[at].clone()).unwrap_or_default(),
+            spans: example.trace.spans.len(),
+            start_ns: self.start,
+            latency_ns: self.latency_ns,
+            frames,
+            slices,
+        }
+    }
+}
+
+impl Explained {
+    /// What each team has of it, most first; together the latency.
+    pub(crate) fn by_team(&self) -> Vec<(String, u64)> {
+        let mut sums = BTreeMap::<&str, u64>::new();
+        for slice in &self.slices {
+            *sums.entry(&slice.team).or_default() += slice.until_ns - slice.from_ns;
+        }
+        let mut sums: Vec<(String, u64)> = sums.into_iter().map(|(team, ns)| (team.to_owned(), ns)).collect();
+        sums.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        sums
+    }
+
+    fn flame(&self) -> String {
         let mut text = format!(
             "trace {}: {} on its critical path, {} spans\n\n",
-            printable(&example.id),
+            printable(&self.trace),
             shown(i128::from(self.latency_ns)),
-            example.trace.spans.len()
+            self.spans
         );
         let mut lines = Vec::new();
-        for Line { at, depth, slices } in self.spans(example) {
-            let span = &example.trace.spans[at];
-            let own: u64 = slices.iter().map(|slice| slice.until - slice.from).sum();
-            let name = format!("{}{} {}", "  ".repeat(depth), names.text(span.service), names.text(span.operation));
-            let owner = slices.first().map_or_else(String::new, |slice| {
-                let service = names.text(slice.owner);
-                let whose = if slice.owner == span.service { String::new() } else { format!(" of {service}") };
-                format!("{}{whose}, {}", slice.kind.word(), owners.of(service))
+        for frame in &self.frames {
+            let name = format!("{}{} {}", "  ".repeat(frame.depth), frame.service, frame.operation);
+            let owner = frame.whose.as_ref().map_or_else(String::new, |(service, team, kind)| {
+                let whose = if *service == frame.service { String::new() } else { format!(" of {service}") };
+                format!("{kind}{whose}, {team}")
             });
-            lines.push((printable(&name), own, owner, self.bar(&slices)));
+            lines.push((printable(&name), frame.own_ns, owner, self.bar(&frame.own)));
         }
         let width = lines.iter().map(|(name, ..)| name.chars().count()).max().unwrap_or(0).min(60);
         for (name, own, owner, bar) in lines {
@@ -163,88 +338,47 @@ impl CriticalPath {
             let time = if own == 0 { String::new() } else { shown(i128::from(own)) };
             text += &format!("{name:width$} {time:>10} {bar} {owner}\n");
         }
-        let mut sums = BTreeMap::<String, u64>::new();
-        for slice in &self.slices {
-            *sums.entry(owners.of(names.text(slice.owner))).or_default() += slice.until - slice.from;
-        }
-        let mut sums: Vec<(String, u64)> = sums.into_iter().collect();
-        sums.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        let sums = self.by_team();
         let sums: Vec<String> = sums.iter().map(|(owner, ns)| format!("{owner} {}", shown(i128::from(*ns)))).collect();
         text + &format!("\n{} = {}\n", shown(i128::from(self.latency_ns)), sums.join(" + "))
     }
 
     /// When a span had the floor.
-    fn bar(&self, slices: &[Slice]) -> String {
-        let column =
-            |ns: u64| (u128::from(ns - self.start) * u128::from(WIDTH) / u128::from(self.latency_ns.max(1))) as u64;
+    fn bar(&self, own: &[(u64, u64)]) -> String {
+        let column = |ns: u64| (u128::from(ns) * u128::from(WIDTH) / u128::from(self.latency_ns.max(1))) as u64;
         (0..WIDTH)
             .map(|at| {
                 let here =
-                    |slice: &Slice| column(slice.from) <= at && at < column(slice.until).max(column(slice.from) + 1);
-                if slices.iter().any(here) { '█' } else { '·' }
+                    |(from, until): &(u64, u64)| column(*from) <= at && at < column(*until).max(column(*from) + 1);
+                if own.iter().any(here) { '█' } else { '·' }
             })
             .collect()
     }
 
-    fn json(
-        &self,
-        example: &Example,
-        names: &Names,
-        loaded: &Loaded,
-        by: &By,
-        reader: &leap_orient::org::Reader<'_>,
-    ) -> Value {
-        let owners = Owners::new(loaded, by, reader, self.start);
+    fn json(&self) -> Value {
         let slices: Vec<Value> = self
             .slices
             .iter()
             .map(|slice| {
-                let span = &example.trace.spans[slice.span as usize];
                 json!({
-                    "span_id": example.span_ids[slice.span as usize],
-                    "service": names.text(span.service),
-                    "operation": names.text(span.operation),
-                    "owner_service": names.text(slice.owner),
-                    "team": owners.of(names.text(slice.owner)),
-                    "kind": slice.kind.word(),
-                    "from_ns": slice.from - self.start,
-                    "until_ns": slice.until - self.start,
-                    "ns": slice.until - slice.from,
+                    "span_id": slice.span,
+                    "service": slice.service,
+                    "operation": slice.operation,
+                    "owner_service": slice.owner,
+                    "team": slice.team,
+                    "kind": slice.kind,
+                    "from_ns": slice.from_ns,
+                    "until_ns": slice.until_ns,
+                    "ns": slice.until_ns - slice.from_ns,
                 })
             })
             .collect();
-        let at = example.trace.spans.iter().position(|span| span.id == self.root);
         json!({
-            "root_span_id": at.map(|at| example.span_ids[at].as_str()),
-            "start_ns": self.start,
+            "root_span_id": self.root,
+            "start_ns": self.start_ns,
             "latency_ns": self.latency_ns,
             "slices": slices,
-            "sum_ns": self.slices.iter().map(|slice| slice.until - slice.from).sum::<u64>(),
+            "sum_ns": self.slices.iter().map(|slice| slice.until_ns - slice.from_ns).sum::<u64>(),
         })
-    }
-}
-
-/// Teams of services on the day of the request.
-struct Owners {
-    teams: BTreeMap<String, String>,
-}
-
-impl Owners {
-    fn new(loaded: &Loaded, by: &By, reader: &leap_orient::org::Reader<'_>, start: u64) -> Owners {
-        let day = leap_orient::latency::day_of(start);
-        let mut labels = loaded.labels(by, reader);
-        let parts = loaded.requests.rows().iter().flat_map(|row| loaded.requests.parts(row));
-        let mut teams = BTreeMap::new();
-        for part in parts {
-            let service = loaded.requests.text(part.owner);
-            if !teams.contains_key(service) {
-                teams.insert(service.to_owned(), labels.team(part.owner, day));
-            }
-        }
-        Owners { teams }
-    }
-
-    fn of(&self, service: &str) -> String {
-        self.teams.get(service).cloned().unwrap_or_else(|| service.to_owned())
     }
 }

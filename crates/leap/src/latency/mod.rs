@@ -5,16 +5,18 @@
 //! ```
 //! Reading order: [`question`] (requests and owners), [`report`] (the quantile divided), [`answer`] (from where),
 //! [`packed`] (from packed days), [`whatif`] (what could be saved), [`requests`] (one line per request), [`explain`]
-//! (one critical path), [`diff`] (before and after), [`contract`] (an objective hour by hour).
+//! (one critical path), [`diff`] (before and after), [`contract`] (an objective hour by hour), [`look`] (all that the page
+//! shows). Commands print what these return; pages show the same values.
 
 mod answer;
-mod contract;
-mod diff;
-mod explain;
+pub(crate) mod contract;
+pub(crate) mod diff;
+pub(crate) mod explain;
+pub(crate) mod look;
 mod packed;
 pub(crate) mod question;
 mod report;
-mod requests;
+pub(crate) mod requests;
 mod whatif;
 
 use std::path::Path;

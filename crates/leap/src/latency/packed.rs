@@ -10,6 +10,7 @@
 //! [`LatencySettings::exact_requests`]: crate::home::LatencySettings
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use leap_orient::latency::{DayTail, PartName};
 use leap_orient::org::Reader;
@@ -31,24 +32,39 @@ use crate::view::View;
 /// Packed days with the owners of their services.
 pub(super) struct Days {
     rows: Vec<DayTail>,
-    owners: Owners,
+    owners: Arc<Owners>,
 }
 
 /// How far off the quantile may be, in millionths.
 pub(super) const ERROR_PPM: u64 = MAX_ERROR_PPM;
 
-/// The days of an API; `None` where reading the requests is as fast, where there are no packed days, and where nothing
-/// was found: then the requests say why.
-pub(super) async fn load(home: &Home, view: &View, api: &Api, period: Option<Period>) -> Result<Option<Days>, Failure> {
+/// True where so many requests are of a period that they are not read one by one.
+pub(super) async fn is_large(home: &Home, view: &View, period: Option<Period>) -> Result<bool, Failure> {
     let at_least = home.settings.latency.exact_requests.saturating_add(1);
+    Ok(traces::load_tails(home, span_of(period), view.known(), at_least, |_| false).await?.is_some())
+}
+
+/// The days of an API; `None` where fewer than `at_least` requests are of the period (without it: where reading them is
+/// as fast), where there are no packed days, and where nothing was found: then the requests say why.
+pub(super) async fn load(
+    home: &Home,
+    view: &View,
+    api: &Api,
+    period: Option<Period>,
+    at_least: Option<u64>,
+) -> Result<Option<Days>, Failure> {
+    let at_least = at_least.unwrap_or_else(|| home.settings.latency.exact_requests.saturating_add(1));
     let wanted = |key: &leap_orient::latency::ApiDay| api.is(&key.api, &key.service, &key.operation);
     let packs = traces::load_tails(home, span_of(period), view.known(), at_least, wanted).await?;
     let Some(rows) = packs.filter(|rows| !rows.is_empty()) else { return Ok(None) };
     let names: BTreeSet<&str> =
         rows.iter().flat_map(|row| &row.owners).flat_map(|name| [&*name.owner, &*name.caller]).collect();
     let owners = Owners::of(home, view, names.into_iter().filter(|name| !name.is_empty())).await?;
-    Ok(Some(Days { rows, owners }))
+    Ok(Some(Days { rows, owners: Arc::new(owners) }))
 }
+
+/// A day's requests, and a quantile of them for each that was asked for.
+pub(super) type DayQuantiles = (Day, u64, Vec<u64>);
 
 impl Days {
     /// Whether the traces are a sample, or may be one, and of which services and operations they are.
@@ -56,6 +72,53 @@ impl Days {
         let sampled = self.rows.iter().any(|row| row.listed.unknown > 0 || row.listed.weighted > 0);
         let apis = self.rows.iter().map(|row| &row.listed.key);
         (sampled, apis.map(|key| (key.service.clone(), key.operation.clone())).collect())
+    }
+
+    /// Days whose traces are a sample, or may be one, with their services and operations.
+    pub(super) fn sampled_days(&self) -> BTreeSet<(Day, String, String)> {
+        let sampled = |row: &&DayTail| row.listed.unknown > 0 || row.listed.weighted > 0;
+        let days: BTreeSet<Day> = self.rows.iter().filter(sampled).map(|row| row.listed.key.day).collect();
+        let keys = self.rows.iter().map(|row| &row.listed.key).filter(|key| days.contains(&key.day));
+        keys.map(|key| (key.day, key.service.clone(), key.operation.clone())).collect()
+    }
+
+    /// The last day of which there are any.
+    pub(super) fn last(&self) -> Option<Day> {
+        self.rows.iter().map(|row| row.listed.key.day).max()
+    }
+
+    /// Quantiles day by day, from a day until another, as [`Days::answer`] says them of the day alone; `metric` by day.
+    pub(super) fn by_day(
+        &self,
+        (from, until): (Day, Day),
+        asked: &[Quantile],
+        metric: &BTreeMap<Day, Measured>,
+        reader: &Reader<'_>,
+    ) -> Result<Vec<DayQuantiles>, Failure> {
+        let mut days = BTreeMap::<Day, Vec<&DayTail>>::new();
+        for row in self.rows.iter().filter(|row| row.listed.key.day >= from && row.listed.key.day < until) {
+            days.entry(row.listed.key.day).or_default().push(row);
+        }
+        let mut all = Vec::with_capacity(days.len());
+        for (day, rows) in days {
+            let requests = rows.iter().map(|row| row.listed.requests).sum();
+            let mut quantiles = Vec::with_capacity(asked.len());
+            let own = Days { rows: rows.iter().map(|row| (*row).clone()).collect(), owners: self.owners.clone() };
+            let measured = metric.get(&day);
+            let mut tally = Tally::default();
+            for row in rows {
+                tally.absorb(&row.packed().map_err(broken)?.sketch());
+            }
+            let sketch = tally.sketch();
+            for p in asked {
+                quantiles.push(match (measured, sketch.quantile(*p)) {
+                    (None, Some(estimate)) => estimate.ns,
+                    _ => own.answer(&By::Kind, reader, (*p, Band::Default), measured)?.excess.tail.latency_ns,
+                });
+            }
+            all.push((day, requests, quantiles));
+        }
+        Ok(all)
     }
 
     /// Divides the quantile by a dimension; where traces are a sample, that of a metric that counted every request.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use leap_book::ServiceFact;
 use leap_orient::attribute::{Engine, ServiceOwner, services};
 use leap_orient::latency::lcp::Part;
-use leap_orient::latency::{Requests, day_of, start_of};
+use leap_orient::latency::{RequestRow, Requests, day_of, start_of};
 use leap_orient::org::Reader;
 use leap_terms::{Day, NameId, Owner, Period};
 
@@ -153,6 +153,32 @@ pub(crate) async fn load_any(
         return Ok(None);
     }
     let (requests, api) = of_api(requests, api)?;
+    with_owners(home, view, requests, api).await.map(Some)
+}
+
+/// Loads the requests of the traces whose ids `wanted` chooses, also those inside of others; `None` where there are
+/// none.
+pub(crate) async fn load_traces(
+    home: &Home,
+    view: &View,
+    period: Option<Period>,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Option<Loaded>, Failure> {
+    let mut requests = traces::load(home, span_of(period), view.known(), true).await?;
+    keep_traces(&mut requests, wanted);
+    if requests.rows().is_empty() {
+        return Ok(None);
+    }
+    with_owners(home, view, requests, Api::All).await.map(Some)
+}
+
+fn keep_traces(requests: &mut Requests, wanted: impl Fn(&str) -> bool) {
+    let kept: Vec<bool> =
+        (0..requests.rows().len()).map(|at| requests.ids(at).is_some_and(|(trace, _)| wanted(trace))).collect();
+    requests.retain(|at, _| kept[at]);
+}
+
+async fn with_owners(home: &Home, view: &View, requests: Requests, api: Api) -> Result<Loaded, Failure> {
     let mentioned: HashSet<NameId> = requests
         .rows()
         .iter()
@@ -161,7 +187,7 @@ pub(crate) async fn load_any(
         .filter(|name| *name != NameId::NONE)
         .collect();
     let owners = Owners::of(home, view, mentioned.into_iter().map(|name| requests.text(name))).await?;
-    Ok(Some(Loaded { requests, api, owners }))
+    Ok(Loaded { requests, api, owners })
 }
 
 /// The requests of an API and period, to be counted: what they are made of is not read.
@@ -214,7 +240,7 @@ fn apis(requests: &Requests) -> Vec<String> {
 }
 
 /// Why there is nothing to show.
-async fn nothing(home: &Home, period: Option<Period>) -> Result<String, Failure> {
+pub(super) async fn nothing(home: &Home, period: Option<Period>) -> Result<String, Failure> {
     let (_, files) = home.book.trace_files(0, u64::MAX, None).await.map_err(|error| Failure::from_error(&error))?;
     let first = files.iter().map(|file| file.first_ns).min();
     let last = files.iter().map(|file| file.last_ns).max();
@@ -301,6 +327,31 @@ impl Loaded {
         (!self.requests.rows().is_empty()).then_some(self)
     }
 
+    /// The requests, one by one.
+    pub(crate) fn rows(&self) -> Vec<&RequestRow> {
+        self.requests.rows().iter().collect()
+    }
+
+    /// Days whose traces are a sample, or may be one, with their services and operations.
+    pub(crate) fn sampled_days(&self) -> BTreeSet<(Day, String, String)> {
+        let rows = self.requests.rows();
+        let sampled = rows.iter().filter(|row| !row.weight_known || row.weight != leap_orient::tail::Units::ONE);
+        let days: BTreeSet<Day> = sampled.map(|row| row.day()).collect();
+        let keys: BTreeSet<(Day, NameId, NameId)> = rows
+            .iter()
+            .map(|row| (row.day(), row.service, row.operation))
+            .filter(|(day, ..)| days.contains(day))
+            .collect();
+        let text = |name| self.requests.text(name).to_owned();
+        keys.into_iter().map(|(day, service, operation)| (day, text(service), text(operation))).collect()
+    }
+
+    /// The requests of one trace.
+    pub(crate) fn only_trace(mut self, trace: &str) -> Loaded {
+        keep_traces(&mut self.requests, |id| id == trace);
+        self
+    }
+
     /// The value of a dimension for a slice, remembered per service and day.
     pub(crate) fn labels<'a>(&'a self, by: &'a By, reader: &'a Reader<'a>) -> Labels<'a> {
         Labels { loaded: self, by, reader, teams: HashMap::new() }
@@ -325,6 +376,14 @@ impl Labels<'_> {
             By::Caller if part.caller == NameId::NONE => requests.text(part.owner).to_owned(),
             By::Caller => requests.text(part.caller).to_owned(),
             By::Team | By::Level(_) => self.team(part.owner, day),
+        }
+    }
+
+    /// Of a service on a day, by its name; the name itself where none of the requests has it.
+    pub(crate) fn team_named(&mut self, service: &str, day: Day) -> String {
+        match self.loaded.requests.names().find(service) {
+            Some(service) => self.team(service, day),
+            None => service.to_owned(),
         }
     }
 

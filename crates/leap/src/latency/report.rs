@@ -3,18 +3,19 @@
 //! Rows add up to the latency to the nanosecond: the parts of the dimension by largest remainder first (the
 //! definition's composition), then each part among its kinds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use leap_orient::latency::RequestRow;
 use leap_orient::tail::apportion::apportion;
 use leap_orient::tail::blame::{Blame, Budgets};
 use leap_orient::tail::composition::Ranked;
 use leap_orient::tail::evidence::ranks::Interval;
 use leap_orient::tail::{Band, Composition, Quantile, Request, TailError};
-use leap_terms::{Day, Exact, Period};
+use leap_terms::{Day, Exact, NameId, Period};
 use serde_json::{Value, json};
 
-use super::answer::{Found, Source, best, of_requests};
+use super::answer::{Found, Sampled, Source, best, of_requests};
 use super::question::{Api, By, Loaded, load, open, span_of};
 use super::{shown, whatif};
 use crate::cli::{LatencyReportArgs, OutputFormat};
@@ -42,42 +43,63 @@ impl Divided {
     /// Divides requests by a dimension.
     pub(super) fn of(loaded: &Loaded, mut label: impl FnMut(&leap_orient::latency::Part, Day) -> String) -> Divided {
         let requests = &loaded.requests;
-        let mut texts = Vec::with_capacity(requests.rows().len());
+        // Slices are alike a million times: each kind of them is asked for its value once.
+        let mut known = HashMap::<(NameId, u8, NameId, Day), u32>::new();
         let mut values = BTreeMap::<String, u32>::new();
+        let mut first_seen = Vec::new();
         for row in requests.rows() {
-            let labels: Vec<String> = requests.parts(row).iter().map(|part| label(part, row.day())).collect();
-            for text in &labels {
-                if !values.contains_key(text) {
-                    values.insert(text.clone(), 0);
-                }
+            let day = row.day();
+            for part in requests.parts(row) {
+                let next = values.len() as u32;
+                let place = known
+                    .entry((part.owner, part.kind as u8, part.caller, day))
+                    .or_insert_with(|| *values.entry(label(part, day)).or_insert(next));
+                first_seen.push(*place);
             }
-            texts.push(labels);
         }
-        for (place, number) in values.values_mut().zip(0..) {
-            *place = number;
+        let mut sorted = vec![0; values.len()];
+        for (place, number) in values.values().zip(0..) {
+            sorted[*place as usize] = number;
         }
-        let (mut fine, mut coarse) = (Vec::with_capacity(texts.len()), Vec::with_capacity(texts.len()));
-        for (row, labels) in requests.rows().iter().zip(&texts) {
-            let mut kinds = BTreeMap::<Fine, u64>::new();
-            let mut whole = BTreeMap::<u32, u64>::new();
-            for (part, text) in requests.parts(row).iter().zip(labels) {
-                let value = values[text];
-                *kinds.entry((value, part.kind as u8)).or_default() += part.ns;
-                *whole.entry(value).or_default() += part.ns;
-            }
-            fine.push(kinds.into_iter().collect());
-            coarse.push(whole.into_iter().collect());
+        let mut places = first_seen.into_iter().map(|place| sorted[place as usize]);
+        let (mut fine, mut coarse) = (Vec::with_capacity(requests.rows().len()), Vec::new());
+        for row in requests.rows() {
+            let parts = requests.parts(row).iter().zip(places.by_ref());
+            let kinds: Vec<(Fine, u64)> = parts.map(|(part, value)| ((value, part.kind as u8), part.ns)).collect();
+            coarse.push(summed(kinds.iter().map(|((value, _), ns)| (*value, *ns)).collect()));
+            fine.push(summed(kinds));
         }
         Divided { values: values.into_keys().collect(), fine, coarse }
     }
+
+    /// Those of some requests.
+    pub(super) fn of_places(&self, places: &[usize]) -> Divided {
+        let fine = places.iter().map(|at| self.fine[*at].clone()).collect();
+        Divided {
+            values: self.values.clone(),
+            fine,
+            coarse: places.iter().map(|at| self.coarse[*at].clone()).collect(),
+        }
+    }
+}
+
+/// Parts of one key together, in order of keys.
+fn summed<K: Ord + Copy>(mut parts: Vec<(K, u64)>) -> Vec<(K, u64)> {
+    parts.sort_unstable_by_key(|(key, _)| *key);
+    parts.dedup_by(|(key, ns), (before, sum)| {
+        let same = key == before;
+        *sum += if same { *ns } else { 0 };
+        same
+    });
+    parts
 }
 
 /// Requests of a set as the tail's functions take them.
 pub(super) fn ranked<'a, K: Ord + Clone>(
-    loaded: &Loaded,
+    rows: &[&RequestRow],
     parts: &'a [Vec<(K, u64)>],
 ) -> Result<Ranked<'a, K>, Failure> {
-    let requests = loaded.requests.rows().iter().zip(parts);
+    let requests = rows.iter().zip(parts);
     let requests: Vec<Request<'a, K>> =
         requests.map(|(row, parts)| Request { latency_ns: row.latency_ns, weight: row.weight, parts }).collect();
     Ranked::new(&requests).map_err(broken)
@@ -105,7 +127,7 @@ pub(super) async fn run(root: &Path, args: &LatencyReportArgs) -> Result<(), Fai
         let of = (args.api.as_deref(), args.period, args.hours);
         let found = best(&home, &view, of, (&by, &readers[0]), asked).await?;
         if let Some(found) = found {
-            return Report { args, by: &by, api: &api, found, savings: None, blame: None }.print();
+            return Report { args, by: &by, api: &api, found, sampled: None, savings: None, blame: None }.print();
         }
     }
     let loaded = load(&home, &view, args.api.as_deref(), args.period, true).await?.only(args.hours);
@@ -115,7 +137,7 @@ pub(super) async fn run(root: &Path, args: &LatencyReportArgs) -> Result<(), Fai
     let divided = Divided::of(&loaded, |part, day| labels.of(part, day));
     let ids: std::collections::HashSet<&str> =
         (0..loaded.requests.rows().len()).filter_map(|at| loaded.requests.ids(at)).map(|(trace, _)| trace).collect();
-    let found = of_requests(&loaded, divided.clone(), asked, None)?;
+    let found = of_requests(&loaded.rows(), divided.clone(), asked, None)?;
     let savings = match args.what_if {
         false => None,
         true => {
@@ -125,7 +147,8 @@ pub(super) async fn run(root: &Path, args: &LatencyReportArgs) -> Result<(), Fai
     };
     let blame =
         args.objective.map(|objective| blamed(&divided, &loaded, &found.excess.median, objective)).transpose()?;
-    Report { args, by: &by, api: &api, found, savings, blame }.print()
+    let sampled = Sampled::of(&home, &view, args.period, &loaded).await?;
+    Report { args, by: &by, api: &api, found, sampled, savings, blame }.print()
 }
 
 /// Rows that add up to the quantile.
@@ -149,8 +172,6 @@ pub(crate) struct Tail {
     pub(crate) requests: u64,
     /// Its composition by owner, ns; together the quantile.
     pub(crate) parts: BTreeMap<String, Exact>,
-    /// Where the quantile comes from, unless it is that of every request.
-    pub(crate) said: Option<String>,
 }
 
 /// The composition of a quantile by team or by a level of the org; `None` where no request began in the period.
@@ -172,8 +193,8 @@ pub(crate) async fn tail(
         let ns = i64::try_from(*ns).map_err(|_| Failure::quality("a request took more than 292 years"))?;
         parts.insert(value.to_owned(), Exact::from_whole(ns));
     }
-    let (api, said) = (Api::of(api).in_words(), found.source.in_words());
-    Ok(Some(Tail { api, latency_ns: composition.latency_ns, requests: composition.requests, parts, said }))
+    let api = Api::of(api).in_words();
+    Ok(Some(Tail { api, latency_ns: composition.latency_ns, requests: composition.requests, parts }))
 }
 
 /// The composition's parts, each divided among its kinds as the finer composition has them.
@@ -235,6 +256,8 @@ struct Report<'a> {
     by: &'a By,
     api: &'a Api,
     found: Found,
+    /// Of every request that was read, where these are a sample.
+    sampled: Option<Sampled>,
     savings: Option<whatif::Savings>,
     blame: Option<Blamed>,
 }
@@ -372,6 +395,9 @@ impl Report<'_> {
         if let Some(said) = self.found.source.in_words() {
             title += &format!("\n{said}");
         }
+        if let Some(sampled) = &self.sampled {
+            title += &format!("\n{}", sampled.in_words());
+        }
         let unknown = self.found.unknown;
         let of_traces = !matches!(self.found.source, Source::Metric { .. });
         if unknown > 0 && of_traces && self.args.format.format == OutputFormat::Table {
@@ -410,6 +436,7 @@ impl Report<'_> {
             "latency_ns": tail.latency_ns,
             "exact": matches!(self.found.source, Source::Requests | Source::Unmatched(_)),
             "error_ppm": self.found.source.error_ppm(),
+            "of_sampled_traces": Sampled::json(self.sampled.as_ref()),
             "interval_ns": self.found.interval.map(|interval| json!([interval.low_ns, interval.high_ns])),
             "band": {
                 "half_width": [tail.band.h.over(), tail.band.h.under()],

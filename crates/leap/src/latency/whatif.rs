@@ -197,6 +197,16 @@ fn median(loaded: &Loaded, divided: &Divided, value: u32) -> u64 {
 }
 
 impl Savings {
+    /// What each owner could save alone, by the place of its value, ns; those that were not asked about are left out.
+    pub(super) fn alone(&self) -> HashMap<u32, i128> {
+        self.rows.iter().map(|(value, _, alone, _)| (*value, *alone)).collect()
+    }
+
+    /// What all of them could save together, ns, and whether that is exact: else it is a lower bound.
+    pub(super) fn together(&self) -> (i128, bool) {
+        (self.together_ns, self.exact)
+    }
+
     pub(super) fn answer(&self, by: &str, values: &[String], p: Quantile) -> Answer {
         let title = format!(
             "What if their slices took what they usually take: {} would fall by {} together\n({} requests replayed; {})",

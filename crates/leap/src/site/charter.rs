@@ -36,12 +36,18 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
     let delta = ground.deltas(total, earlier, last_year);
     let measured = Measured::of(ground, under, [(ground.period, total), (before, earlier), (year, last_year)])?;
     let why = bridge.map_or_else(String::new, |bridge| sentence(bridge, before));
-    page.blocks.push(measured.headline(&why, bridge).unwrap_or_else(|| Block::Headline {
+    let spend = measured.headline(&why, bridge).unwrap_or_else(|| Block::Headline {
         figure: headline(total, ground.rows(&unit)),
         unit: format!("{} {}", ground.currency, ground.cost.word()),
         delta,
         say: why,
-    }));
+    });
+    // Requests are the whole company's.
+    let tile = if ground.is_whole() { super::latency::tile(ground, before)? } else { None };
+    page.blocks.push(match tile {
+        Some(latency) => Block::Tiles(vec![("Spend".to_owned(), vec![spend]), (latency.title, latency.blocks)]),
+        None => spend,
+    });
     page.blocks.extend(split.notice());
     page.blocks.push(Block::Facts(facts(ground, total)?));
     page.blocks.push(measured.of_all(bridge));

@@ -357,7 +357,7 @@ impl<'g> Ground<'g> {
 
     /// The name of an answer: all that it depends on beside `what`. Whatever else comes to decide what a reader is told must
     /// be added here.
-    fn key(&self, what: &str) -> String {
+    pub(super) fn key(&self, what: &str) -> String {
         let basis = if self.basis == Basis::Incurred { "incurred" } else { "invoiced" };
         format!("{}|{}|{basis}|{what}", self.cached.number, self.cost)
     }

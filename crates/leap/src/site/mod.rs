@@ -170,6 +170,9 @@ impl Pages {
             ["claims"] => ("claims", claims::list(&ground)?),
             ["claims", number] => ("claims", claims::page(&ground, number)?),
             ["latency"] => ("latency", latency::page(&ground)?),
+            ["latency", "requests"] => ("latency", latency::requests(&ground)?),
+            ["latency", "explain"] => ("latency", latency::explain(&ground)?),
+            ["latency", "diff"] => ("latency", latency::diff(&ground)?),
             ["pools"] => ("pools", pools::page(&ground)?),
             ["org"] => ("org", org::page(&ground)?),
             ["org", "plan"] => ("org", reorg::plan_page(&ground)),
@@ -190,6 +193,7 @@ impl Pages {
             }
         };
         let frame = ground.frame(current)?;
+        let frame = if current == "latency" { latency::frame(&ground, frame)? } else { frame };
         Ok(Answer { page, frame })
     }
 }

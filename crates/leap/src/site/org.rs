@@ -102,6 +102,7 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
             flags: "",
         },
         "t-org".to_owned(),
+        ground.currency.to_string(),
     ));
     Ok(page)
 }

@@ -41,8 +41,13 @@ const CHANGE: Needs = Needs::DeedEverywhere(Deed::Change);
 /// What somebody else asked for.
 const APPROVE: Needs = Needs::DeedEverywhere(Deed::Approve);
 
+/// Those of latency.
+const LATENCY: &[&str] = &["api", "quantile", "by", "objective", "what_if", "packed"];
+/// What a claim of improvement says.
+const IMPROVED: &[&str] = &["before", "after", "api", "quantile", "team", "control", "registered"];
+
 /// All of them.
-pub(super) const ROUTES: [Route; 45] = [
+pub(super) const ROUTES: [Route; 48] = [
     page("/", "Charter: spend, its largest owners, what changed", &["under"], Needs::Person),
     page("/team/{unit}", "A unit: cost by service and month", &[], Needs::Person),
     page("/explore", "Cost by any dimensions, or the charges", EXPLORE, Needs::Person),
@@ -57,7 +62,10 @@ pub(super) const ROUTES: [Route; 45] = [
     form("/claims/{number}/accept", "Accept it", &["note", "expect"], Needs::Deed(Deed::Answer)),
     form("/claims/{number}/decline", "Decline it", &["note"], Needs::Deed(Deed::Answer)),
     form("/claims/{number}/withdraw", "Take it back", &["note"], Needs::Deed(Deed::Answer)),
-    page("/latency", "Whose the slow requests are", &["api", "quantile", "by"], Needs::Everything),
+    page("/latency", "Whose the slow requests are, and whether an objective is kept", LATENCY, Needs::Everything),
+    page("/latency/requests", "The slowest requests", &["api", "quantile", "by", "after"], Needs::Everything),
+    page("/latency/explain", "One request, frame by frame", &["trace", "root"], Needs::Everything),
+    page("/latency/diff", "Before and after a change", IMPROVED, Needs::Everything),
     page("/pools", "Shared platforms", &[], Needs::Everything),
     document("/pools", "Show what another policy would change, and apply it", RULES, CHANGE),
     page("/org", "Units with their cost", &[], Needs::Person),

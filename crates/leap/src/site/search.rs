@@ -21,11 +21,12 @@ const LISTED: usize = 12;
 
 const KINDS: [&str; 8] = ["unit", "team", "service", "resource", "rule", "pool", "source", "page"];
 
-const PAGES: [(&str, &[&str]); 11] = [
+const PAGES: [(&str, &[&str]); 12] = [
     ("Charter", &[]),
     ("Explore", &["explore"]),
     ("Coverage", &["coverage"]),
     ("Residual", &["coverage", "residual"]),
+    ("Latency", &["latency"]),
     ("Claims", &["claims"]),
     ("Pools", &["pools"]),
     ("Org", &["org"]),

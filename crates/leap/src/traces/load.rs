@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use leap_book::TraceFile;
 use leap_lake::LakeError;
-use leap_orient::latency::{Example, Requests, RowsError};
+use leap_orient::latency::{Example, RequestRow, Requests, RowsError};
 use leap_terms::tables::Table;
 use leap_terms::{FileRecord, Instant, Names};
 
@@ -97,16 +97,37 @@ pub(crate) async fn load_counted(
     let files = home.book.trace_files_of(Table::Requests, from_ns, until_ns, known_on).await;
     let mut all = Requests::new();
     for file in files.map_err(|error| Failure::from_error(&error))? {
-        let record = &file.record;
-        for batch in home.lake.scan(record, Some(&Requests::request_columns(false))).map_err(problem)? {
-            all.read_requests(&batch.map_err(problem)?).map_err(damaged(record))?;
-        }
-        all.forget_parts();
+        read_counted(&mut all, home, &file.record)?;
     }
     if all.rows().iter().any(|row| row.start_ns < from_ns || row.start_ns >= until_ns) {
         all.retain(|_, row| row.start_ns >= from_ns && row.start_ns < until_ns);
     }
     Ok(all)
+}
+
+fn read_counted(requests: &mut Requests, home: &Home, file: &FileRecord) -> Result<(), Failure> {
+    for batch in home.lake.scan(file, Some(&Requests::request_columns(false))).map_err(problem)? {
+        requests.read_requests(&batch.map_err(problem)?).map_err(damaged(file))?;
+    }
+    requests.forget_parts();
+    Ok(())
+}
+
+/// Gives the requests that [`load_counted`] reads to who counts them, a file at a time: many more than memory holds.
+pub(crate) async fn count_each(
+    home: &Home,
+    (from_ns, until_ns): (u64, u64),
+    known_on: Option<Instant>,
+    mut count: impl FnMut(&Requests, &RequestRow),
+) -> Result<(), Failure> {
+    let files = home.book.trace_files_of(Table::Requests, from_ns, until_ns, known_on).await;
+    for file in files.map_err(|error| Failure::from_error(&error))? {
+        let mut requests = Requests::new();
+        read_counted(&mut requests, home, &file.record)?;
+        let within = |row: &&RequestRow| row.start_ns >= from_ns && row.start_ns < until_ns;
+        requests.rows().iter().filter(within).for_each(|row| count(&requests, row));
+    }
+    Ok(())
 }
 
 /// Traces that are kept whole, those whose ids `wanted` chooses.

@@ -7,7 +7,7 @@
 //! A point counts once, however often it comes: what was counted of its series is committed in the book together with
 //! the rows. Measurements are of the hour in which their sender told them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use leap_book::{SeriesState, TraceFile};
 use leap_lake::Staging;
@@ -221,10 +221,22 @@ type OfHour<'w> = &'w dyn Fn(u64) -> bool;
 /// APIs, as it was known on an instant; `None` where none did.
 pub(crate) async fn measured(
     home: &Home,
-    (from_ns, until_ns): (u64, u64),
+    span: (u64, u64),
     known_on: Option<Instant>,
     (wanted, of_hour): (Wanted<'_>, OfHour<'_>),
 ) -> Result<Option<Measured>, Failure> {
+    let one =
+        |service: &str, operation: &str, start_ns| (of_hour(start_ns) && wanted(service, operation)).then_some(());
+    Ok(measured_by(home, span, known_on, &one).await?.into_values().next())
+}
+
+/// The same for each group of hours by itself: that of a service, operation and start (ns since the epoch), or none.
+pub(crate) async fn measured_by<G: Ord + Copy>(
+    home: &Home,
+    (from_ns, until_ns): (u64, u64),
+    known_on: Option<Instant>,
+    group_of: &dyn Fn(&str, &str, u64) -> Option<G>,
+) -> Result<BTreeMap<G, Measured>, Failure> {
     let found = home.book.trace_files_of(Table::Histograms, from_ns, until_ns, known_on).await;
     let files = found.map_err(|error| Failure::from_error(&error))?;
     let damaged = |path: &str, error: &leap_orient::latency::RowsError| {
@@ -232,17 +244,18 @@ pub(crate) async fn measured(
             "{error}, in {path}: the file is damaged; leap doctor says more, and a backup has it whole"
         ))
     };
-    let (mut opened, mut measured) = (Vec::new(), BTreeMap::<String, u64>::new());
+    let (mut opened, mut measured) = (Vec::new(), BTreeMap::<(G, String), u64>::new());
     for file in &files {
         let indexed = home.lake.indexed(&file.record).map_err(problem)?;
         let (mut rows, mut at) = (Vec::new(), 0);
         for batch in indexed.index() {
             let listed = hours_listed(batch).map_err(|error| damaged(&file.record.path, &error))?;
             for ListedHour { key, requests, .. } in listed {
-                let then = key.start_ns >= from_ns && key.start_ns < until_ns && of_hour(key.start_ns);
-                if then && wanted(&key.service, &key.operation) {
-                    *measured.entry(key.metric.clone()).or_default() += requests;
-                    rows.push((at, key.metric));
+                let then = key.start_ns >= from_ns && key.start_ns < until_ns;
+                let group = then.then(|| group_of(&key.service, &key.operation, key.start_ns)).flatten();
+                if let Some(group) = group {
+                    *measured.entry((group, key.metric.clone())).or_default() += requests;
+                    rows.push((at, group, key.metric));
                 }
                 at += 1;
             }
@@ -250,23 +263,39 @@ pub(crate) async fn measured(
         opened.push((&file.record, indexed, rows));
     }
     let metrics = &home.settings.latency.metrics;
-    let Some(metric) = metrics.iter().find(|metric| measured.get(*metric).is_some_and(|requests| *requests > 0)) else {
-        return Ok(None);
-    };
-    let (mut tally, mut error_ppm) = (Tally::default(), 0);
+    let mut chosen = BTreeMap::<G, (&String, Tally, u64)>::new();
+    for group in measured.keys().map(|(group, _)| *group).collect::<BTreeSet<G>>() {
+        let counted =
+            |metric: &&String| measured.get(&(group, (*metric).clone())).is_some_and(|requests| *requests > 0);
+        if let Some(metric) = metrics.iter().find(counted) {
+            chosen.insert(group, (metric, Tally::default(), 0));
+        }
+    }
     for (file, indexed, rows) in opened {
-        let rows: Vec<usize> = rows.into_iter().filter(|(_, of)| of == metric).map(|(at, _)| at).collect();
+        let rows: Vec<usize> = rows
+            .into_iter()
+            .filter(|(_, group, metric)| chosen.get(group).is_some_and(|(of, ..)| *of == metric))
+            .map(|(at, ..)| at)
+            .collect();
         if rows.is_empty() {
             continue;
         }
         for batch in indexed.rows(&rows).map_err(problem)? {
             for row in hours_read(&batch.map_err(problem)?).map_err(|error| damaged(&file.path, &error))? {
-                tally.absorb(&row.sketch);
-                error_ppm = error_ppm.max(row.error_ppm);
+                let group = group_of(&row.key.service, &row.key.operation, row.key.start_ns);
+                if let Some((_, tally, error_ppm)) = group.and_then(|group| chosen.get_mut(&group)) {
+                    tally.absorb(&row.sketch);
+                    *error_ppm = (*error_ppm).max(row.error_ppm);
+                }
             }
         }
     }
-    Ok(Some(Measured { metric: metric.clone(), sketch: tally.sketch(), error_ppm }))
+    let of = |(metric, tally, error_ppm): (&String, Tally, u64)| Measured {
+        metric: metric.clone(),
+        sketch: tally.sketch(),
+        error_ppm,
+    };
+    Ok(chosen.into_iter().map(|(group, found)| (group, of(found))).collect())
 }
 
 #[cfg(test)]

@@ -194,7 +194,7 @@ async fn take_metrics(
 
 /// The APIs inside other requests that the settings name.
 pub(crate) fn apis(settings: &Settings) -> Vec<(String, Selector)> {
-    settings.latency.apis.iter().map(|api| (api.name.clone(), api.selector())).collect()
+    settings.latency.apis.iter().filter(|api| api.selects()).map(|api| (api.name.clone(), api.selector())).collect()
 }
 
 /// What resources say of services, as the book keeps it.

@@ -51,7 +51,7 @@ fn request(number: u64, start_ms: u64) -> String {
     otlp(&format!("{number:032x}"), start_ms, &spans, &[("fraud", "risk")])
 }
 
-const ORG: &str = "\
+pub(crate) const ORG: &str = "\
 units:
   - {id: acme, kind: company}
   - {id: money, kind: division, parent: acme}
@@ -60,7 +60,7 @@ units:
   - {id: books, kind: team, parent: money}
   - {id: risk, kind: team, parent: safety}
 ";
-const RULES: &str = "\
+pub(crate) const RULES: &str = "\
 rules:
   - {id: api, when: \"Tags['service.name'] = 'charge-api'\", owner: payments}
   - {id: ledger, when: \"Tags['service.name'] LIKE 'led%'\", owner: books}
@@ -162,7 +162,7 @@ fn a_trace_counts_once_and_a_wholer_one_replaces_it() {
 }
 
 /// A request whose times vary with its number; every 50th waits long for the ledger.
-fn varied(number: u64, start_ms: u64) -> String {
+pub(crate) fn varied(number: u64, start_ms: u64) -> String {
     let ledger = if number.is_multiple_of(50) { 3_000 + number } else { 20 + number * 7 % 41 };
     let fraud = number * 13 % 29 + 1;
     let end = 30 + ledger + fraud;

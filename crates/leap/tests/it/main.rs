@@ -20,6 +20,7 @@
 //! - `claims`: ownership that people settle, and the residual as it goes down
 //! - `trees`: a hundred thousand random traces, attributed, replayed and composed, against the auditor
 //! - `latency`: traces from files to teams, through the org of any day, counted once
+//! - `latency_pages`: what the pages of latency say is what the commands say
 //! - `serve`: traces over the network, by the command `leap serve`
 //! - `stream`: the same under kills, late spans, used up memory and a damaged spool; OpenTelemetry's own exporter
 //! - `bridge`: why cost changed between two periods
@@ -41,6 +42,7 @@ mod gateway;
 mod harness;
 mod intake;
 mod latency;
+mod latency_pages;
 mod oidc;
 mod ownership;
 mod pareto;

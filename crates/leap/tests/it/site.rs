@@ -179,7 +179,7 @@ fn home() -> Home {
     home
 }
 
-const PAGES: [&str; 26] = [
+const PAGES: [&str; 29] = [
     "/",
     "/team/acme",
     "/team/a",
@@ -204,6 +204,9 @@ const PAGES: [&str; 26] = [
     "/search?q=team",
     "/start",
     "/latency",
+    "/latency/requests",
+    "/latency/explain",
+    "/latency/diff",
     "/volume",
     "/engineers",
 ];

@@ -8,7 +8,7 @@
 //! - here: late spans, memory that is used up, a spool that is torn or damaged, two servers
 
 mod kills;
-mod metrics;
+pub(crate) mod metrics;
 mod remote_write;
 mod sdk;
 mod server;

@@ -15,7 +15,7 @@ const FAST: i64 = -212;
 const SLOW: i64 = -107;
 
 /// A trace of 100 ms that does not say how it was sampled: a sampler kept the slow ones.
-pub(super) fn slow_trace(number: u64) -> String {
+pub(crate) fn slow_trace(number: u64) -> String {
     let spans = [
         ("00000000000000a1", "", "charge-api", 2, 0, 100),
         ("00000000000000b1", "00000000000000a1", "ledger", 2, 20, 60),
@@ -24,7 +24,12 @@ pub(super) fn slow_trace(number: u64) -> String {
 }
 
 /// A body with one histogram of `charge-api work` by one sender: so many fast and so many slow requests.
-fn body(sender: &str, cumulative: bool, (start_ms, time_ms): (u64, u64), (fast, slow): (u64, u64)) -> String {
+pub(crate) fn body(
+    sender: &str,
+    cumulative: bool,
+    (start_ms, time_ms): (u64, u64),
+    (fast, slow): (u64, u64),
+) -> String {
     let attribute = |key: &str, value: &str| json!({"key": key, "value": {"stringValue": value}});
     let mut counts = vec![0; usize::try_from(SLOW - FAST).unwrap() + 1];
     (counts[0], *counts.last_mut().unwrap()) = (fast, slow);
