@@ -20,14 +20,17 @@ use std::time::{Duration, Instant};
 
 use crate::{assets, cargo, packages, root, run};
 
-/// The sample company: large enough for lists of many pages and for comparison with the year before.
-const COMPANY: [&str; 4] = ["--teams", "60", "--months", "14"];
+/// The sample company: large enough for lists of many pages, for comparison with the year before, and for charges in the month
+/// of its traces.
+const COMPANY: [&str; 4] = ["--teams", "60", "--months", "18"];
+/// What is promised of an API of its traces.
+const PROMISE: &str = "[[latency.apis]]\nname = \"charge-api POST /v1/charges\"\nobjective = \"3s\"\n";
 /// A smaller one, whose every address is asked as everybody.
 const SMALL: [&str; 4] = ["--teams", "20", "--months", "2"];
 /// Figures that are followed where no other number is asked for.
 const FIGURES: &str = "1500";
 /// Pages that are looked at, of different kinds; a look takes about a second, and there are five of each.
-const LOOKS: &str = "24";
+const LOOKS: &str = "34";
 /// Pages that must say no.
 const REFUSED: [&str; 2] = ["404:/nowhere", "422:/explore?period=never"];
 /// How long the server may take to answer, and to stop.
@@ -77,8 +80,10 @@ fn test(rest: &[&str]) -> Result<(), String> {
     fs::create_dir_all(&folder).map_err(|error| format!("could not make {}: {error}", folder.display()))?;
     let leap = root().join("target/debug").join(format!("leap{}", std::env::consts::EXE_SUFFIX));
     make(&leap, &folder.join("company"), &COMPANY)?;
+    let home = folder.join("company/home");
+    with_requests(&leap, &home, &folder.join("story"))?;
 
-    let mut server = Server::start(&leap, &folder.join("company/home"), folder.join("serve.log"))?;
+    let mut server = Server::start(&leap, &home, folder.join("serve.log"))?;
     let list = folder.join("pages.txt");
     let (shown, output) = (list.display().to_string(), folder.join("looks").display().to_string());
     let mut words = vec![server.address.as_str(), "--list", &shown, "--looks", LOOKS];
@@ -109,6 +114,16 @@ fn test(rest: &[&str]) -> Result<(), String> {
 /// A sample company.
 fn make(leap: &Path, folder: &Path, size: &[&str]) -> Result<(), String> {
     run(Command::new(leap).args(["demo", "--dir"]).arg(folder).args(size).stdout(Stdio::null()))
+}
+
+/// Takes in the requests of the story of latency, so that these pages have figures too.
+fn with_requests(leap: &Path, home: &Path, story: &Path) -> Result<(), String> {
+    run(Command::new(leap).args(["demo", "--story", "latency", "--dir"]).arg(story).stdout(Stdio::null()))?;
+    run(Command::new(leap).arg("--home").arg(home).arg("ingest").arg(story.join("traces")).stdout(Stdio::null()))?;
+    let settings = home.join("leap.toml");
+    let problem = |error: std::io::Error| format!("{}: {error}", settings.display());
+    let written = fs::read_to_string(&settings).map_err(problem)?;
+    fs::write(&settings, written + PROMISE).map_err(problem)
 }
 
 /// What is tried by people who log in: they are added to homes that nobody reads without a login from then on, so this

@@ -108,7 +108,9 @@ pub fn field(text: &str) -> String {
 
 /// A text that a spreadsheet would run as a formula gets an apostrophe in front.
 pub fn guarded(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+    // Spreadsheets take the wide forms of these signs for them, too.
+    let signs = ['=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+    if text.starts_with(signs) { format!("'{text}") } else { text.to_owned() }
 }
 
 #[cfg(test)]

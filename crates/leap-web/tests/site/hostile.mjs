@@ -324,7 +324,7 @@ async function readsAsTyped({ get, faults }) {
     for (const text of texts) {
       if (!names.has(text))
         faults.push(`${address}: JSON does not say ${JSON.stringify(text.slice(0, 60))}`);
-      const guarded = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+      const guarded = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/.test(text) ? `'${text}` : text;
       // The reader of CSV here drops carriage returns outside of quotes only.
       if (!cells.has(guarded))
         faults.push(`${address}: CSV does not say ${JSON.stringify(guarded.slice(0, 60))}`);

@@ -216,7 +216,8 @@ export const PEOPLE = [
         await reader.leads(() => page.keyboard.press("Enter"));
         await reader.title(`Accept dispute ${world.dispute.split("/").at(-1)}`);
         await reader.reads("Nothing was changed yet.");
-        await reader.reads("It would come from teams whose cost you do not see");
+        await reader.reads("Effective cost that changes hands");
+        await reader.reads("another team");
       });
       await step("accepts", async () => {
         await reader.tabTo("button.danger", "Accept");

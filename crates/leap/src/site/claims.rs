@@ -28,6 +28,9 @@ use crate::clock;
 use crate::failure::Failure;
 use crate::ownership::Moves;
 
+/// A team that the reader does not see.
+const ANOTHER: &str = "another team";
+
 /// Claims of the list.
 const SHOWN: usize = 500;
 
@@ -52,7 +55,11 @@ fn sees(ground: &Ground, claim: &Claim) -> bool {
 }
 
 fn from_words(ground: &Ground, claim: &Claim) -> String {
-    claim.from_owner.as_ref().map_or_else(|| "several owners".to_owned(), |owner| ground.name(&owner.to_string()))
+    match &claim.from_owner {
+        None => "several owners".to_owned(),
+        Some(Owner::Team(team)) if !ground.view().sees_unit(team, ground.view().day()) => ANOTHER.to_owned(),
+        Some(owner) => ground.name(&owner.to_string()),
+    }
 }
 
 fn badge(claim: &Claim, today: Day) -> Cell {
@@ -417,10 +424,18 @@ pub(super) fn make(acting: &Acting<'_>) -> Result<Done, Problem> {
             Ok(Done::Gone { to: format!("/claims/{}", made.claim.number), said: made.words })
         }
         false => {
-            let asked: Vec<String> = draft.asked().iter().map(|team| ground.name(team.as_str())).collect();
-            let then = match asked.as_slice() {
-                [] => "Nobody has to be asked: it holds at once.".to_owned(),
-                some => format!("{} will be asked, and nothing moves before.", some.join(", ")),
+            let today = ground.view().day();
+            let asked = draft.asked();
+            let (seen, unseen): (Vec<&TeamId>, Vec<&TeamId>) =
+                asked.iter().partition(|team| *team == draft.team() || ground.view().sees_unit(team, today));
+            let seen: Vec<String> = seen.into_iter().map(|team| ground.name(team.as_str())).collect();
+            let then = match (seen.is_empty(), unseen.is_empty()) {
+                (true, true) => "Nobody has to be asked: it holds at once.".to_owned(),
+                (true, false) => "Who has it will be asked, and nothing moves before.".to_owned(),
+                (false, true) => format!("{} will be asked, and nothing moves before.", seen.join(", ")),
+                (false, false) => {
+                    format!("{} and others who have it will be asked, and nothing moves before.", seen.join(", "))
+                }
             };
             let title = format!("This {what} for {}", ground.name(draft.team().as_str()));
             let sub = format!("{}, since {}", draft.subject(), draft.effective());
@@ -431,7 +446,7 @@ pub(super) fn make(acting: &Acting<'_>) -> Result<Done, Problem> {
                 ..Page::default()
             };
             page.blocks.push(Block::Notice(Tone::Info, format!("Nothing was changed yet. {then}"), None));
-            page.blocks.push(moved(ground, &moves));
+            page.blocks.push(moved(ground, &moves, false));
             page.blocks.push(agree("/claims/new", kept, digest, &format!("Make the {what}"), "/claims"));
             draft.discard().map_err(|failure| failed(&failure))?;
             acting.preview(page)
@@ -439,14 +454,16 @@ pub(super) fn make(acting: &Acting<'_>) -> Result<Done, Problem> {
     }
 }
 
-/// What changes hands, as far as the person sees it.
-fn moved(ground: &Ground, moves: &Moves) -> Block {
+/// What changes hands, as far as the person sees it. Who is asked whether they take it sees how much it is, and not from whom
+/// where they do not see that team.
+fn moved(ground: &Ground, moves: &Moves, is_asked: bool) -> Block {
     let readers = ground.view().readers();
     let today = ground.view().day();
     let (mut rows, mut hidden) = (Vec::new(), 0);
     let mut sum = Money::ZERO;
     for ((from, to, currency), folded) in moves.rows() {
-        if !ground.view().sees(&readers[0], from, today) {
+        let is_seen = ground.view().sees(&readers[0], from, today);
+        if !is_seen && !is_asked {
             hidden += 1;
             continue;
         }
@@ -455,7 +472,7 @@ fn moved(ground: &Ground, moves: &Moves) -> Block {
             sum += amount;
         }
         rows.push(Row::new(vec![
-            Cell::Text(ground.name(&from.to_string())),
+            Cell::Text(if is_seen { ground.name(&from.to_string()) } else { ANOTHER.to_owned() }),
             Cell::Text(ground.name(&to.to_string())),
             Cell::Number(folded.charges().to_string(), folded.charges().to_string()),
             Cell::Text(currency.to_string()),
@@ -562,7 +579,7 @@ pub(super) fn answer(acting: &Acting<'_>, number: &str, what: &str) -> Result<Do
                 ..Page::default()
             };
             page.blocks.push(Block::Notice(Tone::Info, "Nothing was changed yet.".to_owned(), None));
-            page.blocks.push(moved(ground, &acceptance.moves()));
+            page.blocks.push(moved(ground, &acceptance.moves(), true));
             let kept = note.map(|note| ("note".to_owned(), note)).into_iter().collect();
             page.blocks.push(agree(&format!("{here}/accept"), kept, digest, "Accept", &here));
             acceptance.discard().map_err(|failure| failed(&failure))?;
