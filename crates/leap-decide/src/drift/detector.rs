@@ -278,6 +278,7 @@ impl Detector {
         let today_level = view.rest[today - view.from] - today_distance;
         let unusual = self.days[today].log - view.profile.effect(weekday(seen.day)) - today_level;
         let unknown = self.month.effect(seen.day).is_none();
+        self.month.week(&view.profile);
         self.month.learn(seen.day, unusual, noise);
         if unknown {
             *distances = NONE;

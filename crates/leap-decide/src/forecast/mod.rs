@@ -50,11 +50,10 @@ const SETTLED: i32 = 5;
 const FIRST: usize = 2 * WEEK;
 /// Earlier origins by which bounds are measured: how far apart, and how many at most.
 const ORIGINS: (usize, usize) = (7, 26);
-/// Bounds of a series that is too young to measure: noises of a day, for a day and for a total; and how many origins weigh as
-/// much as that.
-const YOUNG: (f64, f64, f64) = (1.3, 0.9, 4.0);
-/// Errors at one's own past are smaller than those to come, by this.
-const CAUTION: f64 = 1.0;
+/// Bounds of a series that is too young to measure, in noises of a day, and how many origins weigh as much as that.
+const YOUNG: (f64, f64) = (4.0, 8.0);
+/// What comes is wilder than what was, by this.
+const CAUTION: f64 = 1.05;
 
 /// An amount with its bounds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -240,13 +239,13 @@ impl History {
         // Two days a week apart differ by the noise of both.
         let noise = (spread(&steps, 0.0) / std::f64::consts::SQRT_2).max(FLOOR);
         let origins = totals.len() as f64;
-        let side = |off: &mut Vec<f64>, share: f64, young: f64| {
+        let side = |off: &mut Vec<f64>, share: f64| {
             let measured = if off.is_empty() { 0.0 } else { quantile(off, share) };
             let measured = if share < 0.5 { -measured } else { measured };
-            let mixed = (origins * measured.max(0.0) + YOUNG.2 * young * noise) / (origins + YOUNG.2);
+            let mixed = (origins * measured.max(0.0) + YOUNG.1 * YOUNG.0 * noise) / (origins + YOUNG.1);
             CAUTION * mixed.clamp(FLOOR, 3.0)
         };
-        let both = |off: &mut Vec<f64>, young: f64| (-side(off, 0.1, young), side(off, 0.9, young));
-        Bounds { day: both(&mut days, YOUNG.0), total: both(&mut totals, YOUNG.1) }
+        let both = |off: &mut Vec<f64>| (-side(off, 0.1), side(off, 0.9));
+        Bounds { day: both(&mut days), total: both(&mut totals) }
     }
 }
