@@ -81,7 +81,8 @@ pub fn drifting(seed: u64, number: u64, days: usize) -> DriftingSeries {
     let mut changes = Vec::new();
     if random.chance(2_500) && days > 315 {
         let at = random.between(215, 315) as usize;
-        let factor = if random.chance(5_000) { 1.25 + 0.4 * share(&mut random) } else { 0.6 + 0.2 * share(&mut random) };
+        let factor =
+            if random.chance(5_000) { 1.25 + 0.4 * share(&mut random) } else { 0.6 + 0.2 * share(&mut random) };
         path.iter_mut().skip(at).for_each(|cost| *cost *= factor);
         changes.push(at);
     }

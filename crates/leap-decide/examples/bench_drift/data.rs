@@ -36,7 +36,8 @@ pub(crate) struct Set {
 pub(crate) fn costdrift(shared: &Path) -> Option<Set> {
     let folder = shared.join("anomaly/costdrift");
     let read = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
-    let (Some(series), Some(vintages), Some(labels)) = (read("series.csv"), read("vintages.csv"), read("labels.json")) else {
+    let (Some(series), Some(vintages), Some(labels)) = (read("series.csv"), read("vintages.csv"), read("labels.json"))
+    else {
         println!("costdrift is not at {}: skipped\n", folder.display());
         return None;
     };

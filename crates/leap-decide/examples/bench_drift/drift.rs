@@ -119,7 +119,11 @@ fn show(title: &str, set: &Set) {
     println!("  whole days      {}", whole.line());
     let late = tally(set, true, &settings, &|_, _| true);
     println!("  the day after   {}", late.line());
-    println!("  F1 differs by {:.1} points; {:.1} ms a series", 100.0 * (whole.f1() - late.f1()), took.as_secs_f64() * 1e3 / set.series.len() as f64);
+    println!(
+        "  F1 differs by {:.1} points; {:.1} ms a series",
+        100.0 * (whole.f1() - late.f1()),
+        took.as_secs_f64() * 1e3 / set.series.len() as f64
+    );
     for (half, name) in ["even", "odd"].into_iter().enumerate() {
         println!("  {name:<6} series  {}", tally(set, false, &settings, &|at, _| at % 2 == half).line());
     }
@@ -127,7 +131,10 @@ fn show(title: &str, set: &Set) {
     groups.sort();
     groups.dedup();
     for group in groups {
-        println!("  {group:<14}  {}", tally(set, false, &settings, &|_, series| self::group(&series.name) == group).line());
+        println!(
+            "  {group:<14}  {}",
+            tally(set, false, &settings, &|_, series| self::group(&series.name) == group).line()
+        );
     }
     for threshold in THRESHOLDS {
         let settings = Settings { threshold, ..Settings::default() };
@@ -161,7 +168,9 @@ fn crossed(set: &Set) {
 }
 
 pub(crate) fn run(shared: &Path) {
-    println!("aims: F1 >= .70, recall >= .67 at <= .25 false alerts a series-month, days to detect <= 2.0, the day after within 3 points");
+    println!(
+        "aims: F1 >= .70, recall >= .67 at <= .25 false alerts a series-month, days to detect <= 2.0, the day after within 3 points"
+    );
     println!("cost: the share of events' excess that falls after the alert\n");
     if let Some(set) = costdrift(shared) {
         show("costdrift", &set);

@@ -60,7 +60,10 @@ fn show(title: &str, set: &Set) {
     println!("  origins {PEERS_ORIGINS:?}   {}", line(&scores(set, &PEERS_ORIGINS, &|_| true)));
     println!("  {} other origins            {}", others.len(), line(&scores(set, &others, &|_| true)));
     for (half, name) in ["even", "odd"].into_iter().enumerate() {
-        println!("  {name:<5} series, all origins   {}", line(&scores(set, &[&PEERS_ORIGINS[..], &others].concat(), &|at| at % 2 == half)));
+        println!(
+            "  {name:<5} series, all origins   {}",
+            line(&scores(set, &[&PEERS_ORIGINS[..], &others].concat(), &|at| at % 2 == half))
+        );
     }
     println!();
 }

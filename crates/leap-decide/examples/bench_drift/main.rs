@@ -17,10 +17,9 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let mut words = std::env::args().skip(1);
     let part = words.next().unwrap_or_default();
-    let shared = words.next().map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
-        PathBuf::from,
-    );
+    let shared = words
+        .next()
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
     match part.as_str() {
         "drift" => drift::run(&shared),
         "forecast" => forecast::run(&shared),

@@ -244,7 +244,7 @@ impl Detector {
             return None;
         }
         let silent = self.changed.is_some_and(|day| seen.day.days() - day.days() <= ANNOUNCED);
-        if self.count % WEEK == 0 {
+        if self.count.is_multiple_of(WEEK) {
             self.rescale();
         }
         let noise = view.profile.noise(weekday(seen.day));
@@ -316,9 +316,8 @@ impl Detector {
         let since = |at: usize| {
             self.changed.is_none_or(|day| number(at) >= day.days() || number(today) - day.days() < length as i32 + 3)
         };
-        let mut quiet: Vec<usize> = (from..first)
-            .filter(|at| !self.days[*at].aside && !rest[at - from].is_nan() && since(*at))
-            .collect();
+        let mut quiet: Vec<usize> =
+            (from..first).filter(|at| !self.days[*at].aside && !rest[at - from].is_nan() && since(*at)).collect();
         if quiet.len() < QUIET.1 {
             return None;
         }
@@ -389,10 +388,10 @@ impl Detector {
         if cost_per_month.abs() < self.settings.least_per_month {
             return None;
         }
-        let kind = if dropped { Kind::Drop } else { kind(&view.rest[first - view.from..=view.today - view.from], finding) };
+        let kind =
+            if dropped { Kind::Drop } else { kind(&view.rest[first - view.from..=view.today - view.from], finding) };
         let waits = dropped && !seen.completeness.whole;
-        let alert =
-            Alert { day: seen.day, since: self.days[first].day, kind, score: finding.score, cost_per_month };
+        let alert = Alert { day: seen.day, since: self.days[first].day, kind, score: finding.score, cost_per_month };
         let unsure = waits.then(|| (seen.day, expected(view.today).ln(), finding.score));
         let (base, departure) = (finding.level, finding.distance);
         self.incident = Some(Incident { alerted: seen.day, base, departure, near: 0, unsure });

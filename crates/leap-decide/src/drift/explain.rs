@@ -32,12 +32,7 @@ pub struct Explanation {
 
 /// The fewest values, at most `most`, that together made at least `percent` of a move. `before` and `after` are cost by
 /// value over equally many days; a value that stands twice counts with its sum.
-pub fn explain(
-    before: &[(String, Exact)],
-    after: &[(String, Exact)],
-    percent: u32,
-    most: usize,
-) -> Explanation {
+pub fn explain(before: &[(String, Exact)], after: &[(String, Exact)], percent: u32, most: usize) -> Explanation {
     let mut moved: BTreeMap<&str, Exact> = BTreeMap::new();
     for (value, cost) in after {
         *moved.entry(value).or_insert(Exact::ZERO) += *cost;
@@ -80,7 +75,8 @@ mod tests {
     #[test]
     fn few_values_explain_most_and_all_adds_up() {
         let before = costs(&[("compute", "500.10"), ("storage", "300"), ("network", "40"), ("gone", "30")]);
-        let after = costs(&[("compute", "750.10"), ("storage", "1000.000000000000000000000000000001"), ("network", "70")]);
+        let after =
+            costs(&[("compute", "750.10"), ("storage", "1000.000000000000000000000000000001"), ("network", "70")]);
         let told = explain(&before, &after, 80, 5);
         let names: Vec<&str> = told.parts.iter().map(|part| part.value.as_str()).collect();
         assert_eq!(names, ["storage", "compute"]);

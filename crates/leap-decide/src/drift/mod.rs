@@ -35,7 +35,7 @@ pub use detector::Detector;
 pub use explain::{Contribution, Explanation, explain};
 pub use lateness::{Completeness, Lateness};
 
-/// What is asked of an alert. One set serves all series; [`Settings::default`] was tuned once (decision 0017).
+/// What is asked of an alert. One set serves all series; [`Settings::default`] was tuned once (decision 0018).
 #[derive(Clone, PartialEq, Debug)]
 pub struct Settings {
     /// Score from which a day is an alert: distances beyond the 97th percentile of the series, as if it were normal.
@@ -55,7 +55,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Settings {
         Settings {
-            threshold: 2.8,
+            threshold: 3.0,
             least: 0.12,
             least_per_month: Exact::ZERO,
             drop: 1.1,

@@ -96,7 +96,15 @@ fn an_announced_change_is_followed_silently() {
     let mut announced = Announced::default();
     announced.change("*", "150");
     assert_eq!(told_with(&bill, None, &announced), []);
-    let spiked = series(300, |day, usual| if day == 200 { usual * 2.4 } else if day >= 150 { usual * 1.6 } else { usual });
+    let spiked = series(300, |day, usual| {
+        if day == 200 {
+            usual * 2.4
+        } else if day >= 150 {
+            usual * 1.6
+        } else {
+            usual
+        }
+    });
     assert_eq!(told_with(&spiked, None, &announced), [(200, Kind::Spike)]);
 }
 

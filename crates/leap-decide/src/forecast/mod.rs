@@ -6,7 +6,7 @@
 //! History is cleaned first: days of incidents ([`crate::drift`]) make no level. Then, in logarithms: the weekly shape of
 //! eight weeks, effects of days of the month, a level of the last quiet days whose older ones count less, what days of this
 //! series were above their middle on average (wild days and events cost money, and will come again), and half of a departure
-//! that lasts, fading. A level is not extrapolated: on bills full of events, trends are mostly events (decision 0017).
+//! that lasts, fading. A level is not extrapolated: on bills full of events, trends are mostly events (decision 0018).
 //!
 //! Bounds are what this method was wrong by at earlier days of the same series, not a formula.
 
@@ -223,7 +223,9 @@ impl History {
         let end = self.logs.len();
         let (mut totals, mut days) = (Vec::new(), Vec::new());
         for back in 0..ORIGINS.1 {
-            let Some(origin) = end.checked_sub(horizon + back * ORIGINS.0).filter(|at| *at >= WEEKS * WEEK) else { break };
+            let Some(origin) = end.checked_sub(horizon + back * ORIGINS.0).filter(|at| *at >= WEEKS * WEEK) else {
+                break;
+            };
             let path = self.path(origin, horizon);
             let real = &self.costs[origin..origin + horizon];
             let known = |costs: &[f64]| -> f64 {
@@ -234,8 +236,7 @@ impl History {
             days.extend(off.filter(|off| off.is_finite()));
         }
         let quiet = self.quiet(end, LOOKED);
-        let steps: Vec<f64> =
-            quiet.windows(WEEK + 1).map(|days| self.logs[days[WEEK]] - self.logs[days[0]]).collect();
+        let steps: Vec<f64> = quiet.windows(WEEK + 1).map(|days| self.logs[days[WEEK]] - self.logs[days[0]]).collect();
         // Two days a week apart differ by the noise of both.
         let noise = (spread(&steps, 0.0) / std::f64::consts::SQRT_2).max(FLOOR);
         let origins = totals.len() as f64;

@@ -75,6 +75,14 @@ fn young_empty_and_broken_series_do_not_panic() {
     }
     let nothing = forecast(&series(90, |_| 0.0), first().plus(90), 28, &Announced::default()).expect("a forecast");
     assert_eq!(nothing.total.middle, Exact::ZERO);
-    assert!(forecast(&series(90, |day| usual(day) * if day % 9 == 0 { -1.0 } else { 1.0 }), first().plus(90), 400, &Announced::default()).is_some());
+    assert!(
+        forecast(
+            &series(90, |day| usual(day) * if day % 9 == 0 { -1.0 } else { 1.0 }),
+            first().plus(90),
+            400,
+            &Announced::default()
+        )
+        .is_some()
+    );
     assert!(score(&nothing, &series(100, usual)).is_none());
 }

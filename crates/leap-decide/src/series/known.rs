@@ -73,9 +73,7 @@ impl Announced {
 
 fn days(of: &HashMap<String, BTreeSet<String>>, series: &Series) -> BTreeSet<Day> {
     let labels = [series.name.as_str(), ALL].into_iter().filter_map(|name| of.get(name)).flatten();
-    labels
-        .filter_map(|label| series.at(label).map(|at| series.points[at].day).or_else(|| label.parse().ok()))
-        .collect()
+    labels.filter_map(|label| series.at(label).map(|at| series.points[at].day).or_else(|| label.parse().ok())).collect()
 }
 
 fn json(file: &str, text: &str) -> Result<Announced, Fault> {

@@ -29,7 +29,8 @@ impl<'a> Table<'a> {
         };
         let header = reader.headers().map_err(|error| broken(&error))?.clone();
         let name = |name: &str| name.trim_start_matches('\u{feff}').to_ascii_lowercase();
-        let columns: HashMap<String, usize> = header.iter().enumerate().map(|(at, column)| (name(column), at)).collect();
+        let columns: HashMap<String, usize> =
+            header.iter().enumerate().map(|(at, column)| (name(column), at)).collect();
         let missing: Vec<&str> = needed.iter().copied().filter(|column| !columns.contains_key(*column)).collect();
         if !missing.is_empty() {
             let fault = Fault::in_file(file, format!("the file has no column {}", missing.join(", ")));
@@ -129,7 +130,9 @@ pub(super) fn series(file: &str, text: &str) -> Result<Vec<Series>, Vec<Fault>> 
         }
     }
     if table.faults.is_empty() && order.is_empty() {
-        return Err(vec![Fault::in_file(file, "has no row below its header").help("write a row for each series and day")]);
+        return Err(vec![
+            Fault::in_file(file, "has no row below its header").help("write a row for each series and day"),
+        ]);
     }
     if !table.faults.is_empty() {
         return Err(table.faults);

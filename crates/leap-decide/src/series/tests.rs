@@ -22,7 +22,10 @@ fn faults_name_file_row_column_and_remedy() {
         let faults = Series::read("s.csv", text).expect_err("a bad file");
         leap_terms::fault::list(&faults)
     };
-    assert_eq!(told("series,date,cost\n"), "s.csv:1: the file has no column day\n  help: the header names series,day,cost");
+    assert_eq!(
+        told("series,date,cost\n"),
+        "s.csv:1: the file has no column day\n  help: the header names series,day,cost"
+    );
     let cost = told("series,day,cost\na,1,2\na,2,x1\n");
     assert!(cost.starts_with("s.csv:3:5: cost: 'x1' is not a decimal number"), "{cost}");
     assert!(cost.contains("help: write what the day cost"), "{cost}");
