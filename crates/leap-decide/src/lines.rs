@@ -1,5 +1,5 @@
-//! Verdicts as lines for machines: one JSON object a line, amounts as exact decimal texts, days as the file of the series
-//! writes them.
+//! Verdicts as lines for machines: one JSON object a line, amounts as exact decimal texts, days as the file of the
+//! series writes them.
 //!
 //! ```json
 //! {"series":"payments","day":"150","kind":"spike","score":6.132,"cost_per_month":"1020.00","since":"150"}

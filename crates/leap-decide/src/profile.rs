@@ -3,8 +3,8 @@
 //! ```text
 //! eight weeks of 100 100 100 100 100 40 40  →  Mon..Fri +0.26, Sat and Sun −0.65; noise of each: its floor
 //! ```
-//! Each week's values are compared with that week's median, so that neither a trend nor a shift becomes part of the shape;
-//! of each weekday the median counts. A shape that could be chance is drawn towards none.
+//! Each week's values are compared with that week's median, so that neither a trend nor a shift becomes part of the
+//! shape; of each weekday the median counts. A shape that could be chance is drawn towards none.
 
 use crate::robust::{median, spread};
 
@@ -23,8 +23,8 @@ pub(crate) struct Profile {
 }
 
 impl Profile {
-    /// From consecutive days, the last of them the newest; `NaN` is a day that is not known. `first` is the weekday of the
-    /// first value, counted from any day.
+    /// From consecutive days, the last of them the newest; `NaN` is a day that is not known. `first` is the weekday of
+    /// the first value, counted from any day.
     pub(crate) fn of(values: &[f64], first: usize, floor: f64) -> Profile {
         let mut distances: [Vec<f64>; WEEK] = Default::default();
         for week in 0..values.len() / WEEK {

@@ -5,9 +5,9 @@
 //! payments,0,2026-03-01,18420.93
 //! payments,1,2026-03-02,22471.90
 //! ```
-//! `day` is a date, or a number with the date beside it; without dates, days are counted and months are unknown. What was
-//! known of a day how soon (`series,day,cost_known_d1,cost_known_d2,cost_final`) and what was announced (`series,day`, with
-//! `kind` where some are holidays) are files of the same shape.
+//! `day` is a date, or a number with the date beside it; without dates, days are counted and months are unknown. What
+//! was known of a day how soon (`series,day,cost_known_d1,cost_known_d2,cost_final`) and what was announced
+//! (`series,day`, with `kind` where some are holidays) are files of the same shape.
 
 mod known;
 mod read;
@@ -46,8 +46,8 @@ impl Series {
     /// Reads a file of series, in the order in which they begin. `file` is its name, for faults.
     ///
     /// # Errors
-    /// Every fault with file, row and column: a column that is missing, a day that is none or stands twice, a cost that is no
-    /// number.
+    /// Every fault with file, row and column: a column that is missing, a day that is none or stands twice, a cost
+    /// that is no number.
     pub fn read(file: &str, text: &str) -> Result<Vec<Series>, Vec<leap_terms::Fault>> {
         read::series(file, text)
     }
@@ -86,8 +86,8 @@ pub(crate) fn per(amount: Exact, over: i128, under: i128) -> Exact {
 /// What a day without cost, or with more credit than cost, counts as, in shares of a usual day.
 const NOTHING: f64 = 0.01;
 
-/// The logarithm of a day's cost. Zero and less count as a hundredth of a usual day among those before; `NaN`, not known,
-/// while there was no cost yet.
+/// The logarithm of a day's cost. Zero and less count as a hundredth of a usual day among those before; `NaN`, not
+/// known, while there was no cost yet.
 pub(crate) fn logarithm(cost: f64, before: &[f64]) -> f64 {
     let mut positive: Vec<f64> = before.iter().rev().take(28).copied().filter(|cost| *cost > 0.0).collect();
     if positive.is_empty() {

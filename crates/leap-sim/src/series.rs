@@ -1,10 +1,11 @@
-//! Cost series that nobody has seen: with weeks, months, holidays, noise of several kinds, events whose days are known, changes
-//! that were announced, and days that are known late.
+//! Cost series that nobody has seen: with weeks, months, holidays, noise of several kinds, events whose days are
+//! known, changes that were announced, and days that are known late.
 //!
 //! ```text
-//! seed 7, series 0, 420 days  →  costs; spike on day 131, ramp from 190 to 214 …; known_changes; known one and two days after
+//! seed 7, series 0, 420 days  →  costs; spike on day 131, ramp from 190 to 214 …; what was known of each day how soon
 //! ```
-//! A seed gives the same bytes on every machine: floats are only added, multiplied and divided, and become whole cents at the end.
+//! A seed gives the same bytes on every machine: floats are only added, multiplied and divided, and become whole cents
+//! at the end.
 
 use leap_terms::{Day, Exact};
 

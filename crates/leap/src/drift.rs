@@ -21,7 +21,8 @@ pub(crate) fn detect(args: &DetectArgs) -> Result<(), Failure> {
     let vintages = args.vintages.as_deref().map(|file| read(file, Vintages::read)).transpose()?;
     let announced = announced(args.known.as_deref())?;
     let settings = drift::Settings::default();
-    let told = |series: &Series| lines::alerts(series, &drift::detect(series, vintages.as_ref(), &announced, &settings));
+    let alerts = |series: &Series| drift::detect(series, vintages.as_ref(), &announced, &settings);
+    let told = |series: &Series| lines::alerts(series, &alerts(series));
     emit(&series.iter().map(told).collect::<String>())
 }
 

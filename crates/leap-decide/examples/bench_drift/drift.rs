@@ -1,6 +1,6 @@
-//! Alerts against the truth, by the rule of the reference: an alert opens an incident of seven days; an event is hit by an
-//! incident between its start and the earlier of 14 days later and the day after its end; an incident is false outside every
-//! event and three days after, and outside two weeks after an announced change.
+//! Alerts against the truth, by the rule of the reference: an alert opens an incident of seven days; an event is hit
+//! by an incident between its start and the earlier of 14 days later and the day after its end; an incident is false
+//! outside every event and three days after, and outside two weeks after an announced change.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -169,7 +169,8 @@ fn crossed(set: &Set) {
 
 pub(crate) fn run(shared: &Path) {
     println!(
-        "aims: F1 >= .70, recall >= .67 at <= .25 false alerts a series-month, days to detect <= 2.0, the day after within 3 points"
+        "aims: F1 >= .70, recall >= .67 at <= .25 false alerts a series-month, days to detect <= 2.0, \
+         the day after within 3 points"
     );
     println!("cost: the share of events' excess that falls after the alert\n");
     if let Some(set) = costdrift(shared) {

@@ -1,11 +1,11 @@
 //! How well drift is found and cost is forecast, beside others and beside the aims.
 //!
 //! ```text
-//! bench_drift drift [SHARED_DATA]       alerts on costdrift and on generated series: F1, recall, false alerts, days, cost
+//! bench_drift drift [SHARED_DATA]       alerts on costdrift and on generated series: F1, recall, false alerts, cost
 //! bench_drift forecast [SHARED_DATA]    28 days at many origins: errors of totals and days, bounds
 //! ```
-//! Others' figures are those of the reference, each with its threshold tuned on these very series. Ours are of one frozen set
-//! of settings for all series. Labels are read here, by the scorer, and nowhere else.
+//! Others' figures are those of the reference, each with its threshold tuned on these very series. Ours are of one
+//! frozen set of settings for all series. Labels are read here, by the scorer, and nowhere else.
 
 mod data;
 mod drift;

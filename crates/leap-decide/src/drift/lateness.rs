@@ -55,8 +55,8 @@ impl Lateness {
         }
     }
 
-    /// The completeness of days of an age, 1 being the day after. While little is known of a source, its days count as they
-    /// are, and vary a lot.
+    /// The completeness of days of an age, 1 being the day after. While little is known of a source, its days count as
+    /// they are, and vary a lot.
     pub fn of(&self, age: usize) -> Completeness {
         let unknown = Completeness { share: 1.0, spread: 0.1, whole: false };
         let Some(seen) = age.checked_sub(1).and_then(|at| self.seen.get(at)).filter(|seen| seen.len() >= ENOUGH) else {

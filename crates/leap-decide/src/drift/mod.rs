@@ -3,17 +3,18 @@
 //! ```text
 //! … 100 102 99 101 | 135 133 138 136 …   →  day 0: spike, +34 % (1,020 a month if it stays), score 6.1
 //! ```
-//! One series at a time, one day after the other ([`Detector::observe`]); [`detect`] is that over a whole series, so feeding
-//! days as they come and reading a file give the same alerts, and no later day ever changes an earlier alert. In logarithms,
-//! so that a percent is a percent in every series:
+//! One series at a time, one day after the other ([`Detector::observe`]); [`detect`] is that over a whole series, so
+//! feeding days as they come and reading a file give the same alerts, and no later day ever changes an earlier alert.
+//! In logarithms, so that a percent is a percent in every series:
 //!
-//! 1. *expected path*: weekly shape of the last six weeks, effects of days of the month and of holidays, and a level: four
-//!    weighted means of the last quiet days, from fast to slow, weighted by how well each predicted this series;
-//! 2. *three tests at once* over the last 1, 2, 3, 5 and 7 days against the level before them: a spike, a shift, a ramp. Each
-//!    distance is divided by the noise of its weekdays, and then by what distances of that length reached in this series:
+//! 1. *expected path*: weekly shape of the last six weeks, effects of days of the month and of holidays, and a level:
+//!    four weighted means of the last quiet days, from fast to slow, weighted by how well each predicted this series;
+//! 2. *three tests at once* over the last 1, 2, 3, 5 and 7 days against the level before them: a spike, a shift, a
+//!    ramp. Each distance is divided by the noise of its weekdays, and then by what distances of that length reached
+//!    in this series:
 //!    its 97th percentile, alerts included. One threshold therefore asks the same of every series, quiet or wild;
-//! 3. *incident*: days of an alert are kept out of level and noise until cost is back, or for three weeks, after which the
-//!    new level is the level.
+//! 3. *incident*: days of an alert are kept out of level and noise until cost is back, or for three weeks, after which
+//!    the new level is the level.
 //!
 //! Less than usual is an alert only where most of a day's cost is missing (a drop). A change announced in advance is
 //! followed silently. Days that are not wholly billed yet are compared after [`Lateness`] completed them.
@@ -123,7 +124,8 @@ impl Seen {
     }
 }
 
-/// All alerts of a series, in the order of their days. With vintages, each day is judged by what was known the day after it.
+/// All alerts of a series, in the order of their days. With vintages, each day is judged by what was known the day
+/// after it.
 pub fn detect(series: &Series, vintages: Option<&Vintages>, announced: &Announced, settings: &Settings) -> Vec<Alert> {
     let mut detector = Detector::new(settings.clone(), series.dated);
     for day in announced.changes(series) {

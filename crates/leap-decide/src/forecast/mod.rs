@@ -1,12 +1,14 @@
-//! What the coming days will cost: each day and their total, with the bounds between which it will lie in eight of ten cases.
+//! What the coming days will cost: each day and their total, with the bounds between which it will lie in eight of ten
+//! cases.
 //!
 //! ```text
 //! payments from 2026-10-01, 28 days: 512,400.00 (P10 488,100.00, P90 561,900.00)
 //! ```
-//! History is cleaned first: days of incidents ([`crate::drift`]) make no level. Then, in logarithms: the weekly shape of
-//! eight weeks, effects of days of the month, a level of the last quiet days whose older ones count less, what days of this
-//! series were above their middle on average (wild days and events cost money, and will come again), and half of a departure
-//! that lasts, fading. A level is not extrapolated: on bills full of events, trends are mostly events (decision 0018).
+//! History is cleaned first: days of incidents ([`crate::drift`]) make no level. Then, in logarithms: the weekly shape
+//! of eight weeks, effects of days of the month, a level of the last quiet days whose older ones count less, what days
+//! of this series were above their middle on average (wild days and events cost money, and will come again), and half
+//! of a departure that lasts, fading. A level is not extrapolated: on bills full of events, trends are mostly events
+//! (decision 0018).
 //!
 //! Bounds are what this method was wrong by at earlier days of the same series, not a formula.
 
@@ -37,8 +39,8 @@ const HALF_LIFE: f64 = 7.0;
 const WILD: f64 = 3.0;
 /// Noise that every series has, as a logarithm.
 const FLOOR: f64 = 0.015;
-/// Days in which what wild days and events cost is measured; one counts at most so many times its middle; and how much of
-/// it is expected to come again.
+/// Days in which what wild days and events cost is measured; one counts at most so many times its middle; and how much
+/// of it is expected to come again.
 const RECURRING: (usize, f64, f64) = (112, 2.0, 1.25);
 /// Days on each side of the middle that a day is compared with there.
 const AROUND: usize = 14;
@@ -66,8 +68,8 @@ pub struct Range {
     pub high: Exact,
 }
 
-/// What is expected of one series. `total.middle` is exactly the sum of its days; bounds of a total are not sums, as days are
-/// not wrong all in one direction.
+/// What is expected of one series. `total.middle` is exactly the sum of its days; bounds of a total are not sums, as
+/// days are not wrong all in one direction.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Forecast {
     /// The series.
@@ -78,7 +80,8 @@ pub struct Forecast {
     pub days: Vec<(Day, Range)>,
 }
 
-/// Forecasts the days from `origin` on, from the days before it alone. `None` where the series has fewer than 14 of these.
+/// Forecasts the days from `origin` on, from the days before it alone. `None` where the series has fewer than 14 of
+/// these.
 pub fn forecast(series: &Series, origin: Day, horizon: usize, announced: &Announced) -> Option<Forecast> {
     let history = History::of(series, origin, announced)?;
     let middle = history.path(history.logs.len(), horizon);

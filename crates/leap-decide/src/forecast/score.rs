@@ -26,7 +26,8 @@ pub struct Score {
     pub days_within: usize,
 }
 
-/// Compares a forecast with what came. `None` while not all of its days have come, and where they cost nothing together.
+/// Compares a forecast with what came. `None` while not all of its days have come, and where they cost nothing
+/// together.
 pub fn score(forecast: &Forecast, series: &Series) -> Option<Score> {
     let came: BTreeMap<Day, Exact> = series.points.iter().map(|point| (point.day, point.cost)).collect();
     let (mut cost, mut expected, mut off, mut days_within) = (Exact::ZERO, Exact::ZERO, Exact::ZERO, 0);

@@ -20,8 +20,8 @@ pub(crate) struct DetectArgs {
     /// The series: series,day,cost, with date where a day is a number.
     #[arg(long, value_name = "FILE")]
     pub(crate) series: PathBuf,
-    /// What was known of each day how soon: series,day,cost_known_d1,…,cost_final. Each day is judged by what was known the
-    /// day after it.
+    /// What was known of each day how soon: series,day,cost_known_d1,…,cost_final. Each day is judged by what was
+    /// known the day after it.
     #[arg(long, value_name = "FILE")]
     pub(crate) vintages: Option<PathBuf>,
     /// What was announced: series,day, with kind (change or holiday). '*' is every series.
