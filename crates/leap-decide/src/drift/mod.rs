@@ -143,16 +143,13 @@ pub fn detect(series: &Series, vintages: Option<&Vintages>, announced: &Announce
         for (day, older) in std::mem::take(&mut young) {
             let age = usize::try_from(point.day.days() - day.days()).unwrap_or(usize::MAX).saturating_add(1);
             let Some(seen) = vintage(older) else { continue };
-            let (cost, completeness) = match seen.known.get(age - 1) {
-                Some(known) => (*known, lateness.of(age)),
-                None => {
-                    lateness.learn(seen);
-                    (seen.whole, Completeness::WHOLE)
-                }
-            };
-            if completeness != Completeness::WHOLE || seen.known.get(age - 1).is_some() {
+            let (cost, completeness) = if let Some(known) = seen.known.get(age - 1) {
                 young.insert(day, older);
-            }
+                (*known, lateness.of(age))
+            } else {
+                lateness.learn(seen);
+                (seen.whole, Completeness::WHOLE)
+            };
             alerts.extend(detector.restate(&Seen { day, cost, completeness }));
         }
         let seen = match vintage(at).and_then(|seen| seen.known.first()) {
