@@ -3,7 +3,7 @@
 //! | rule | why |
 //! |---|---|
 //! | stages do not depend on each other; only `leap-lake` names DataFusion and Delta | the tree is the loop |
-//! | no clock, randomness or async in `leap-terms`, `leap-observe`, `leap-orient` | the middle is pure |
+//! | no clock, randomness or async in `leap-terms`, `leap-observe`, `leap-orient`, `leap-decide` | the middle is pure |
 //! | no `f32`/`f64` in `leap-terms` | no float touches money |
 //! | no `unwrap`, `todo`, `dbg`, `#[ignore]` outside tests | nothing half-done |
 //! | every file starts with `//!` | docs where the reader is |
@@ -99,10 +99,10 @@ fn rust_file(shown: &str, text: &str, findings: &mut Vec<String>) {
         || shown.rsplit('/').next().is_some_and(|name| name.contains("tests"))
         || shown.contains("/examples/")
         || shown.starts_with("fuzz/");
-    let pure =
-        ["crates/leap-terms/", "crates/leap-observe/", "crates/leap-orient/", "crates/leap-book/", "crates/leap-lake/"]
-            .iter()
-            .any(|prefix| shown.starts_with(prefix));
+    let pure = ["leap-terms/", "leap-observe/", "leap-orient/", "leap-decide/", "leap-book/", "leap-lake/"]
+        .iter()
+        .map(|name| format!("crates/{name}"))
+        .any(|prefix| shown.starts_with(&prefix));
     for (line, code) in code_lines(text) {
         let code = code.split("//").next().unwrap_or(code);
         let mut broken = |rule: &str| findings.push(format!("{shown}:{line}: {rule}"));
@@ -156,6 +156,10 @@ fn manifest(shown: &str, text: &str, findings: &mut Vec<String>) {
         ("crates/leap-terms/", &["leap-", "tokio", "datafusion", "arrow ="]),
         ("crates/leap-observe/", &["leap-lake", "leap-book", "leap-orient", "leap-sim", "datafusion", "tokio"]),
         ("crates/leap-orient/", &["leap-lake", "leap-book", "leap-observe", "leap-sim", "datafusion", "tokio"]),
+        (
+            "crates/leap-decide/",
+            &["leap-lake", "leap-book", "leap-observe", "leap-orient", "leap-sim", "datafusion", "tokio", "arrow"],
+        ),
         ("crates/leap-book/", &["leap-lake", "leap-observe", "leap-orient", "leap-sim", "datafusion"]),
         ("crates/leap-lake/", &["leap-book", "leap-observe", "leap-orient", "leap-sim"]),
         ("crates/leap-sim/", &["leap-lake", "leap-book", "leap-observe", "leap-orient", "datafusion"]),

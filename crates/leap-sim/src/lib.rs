@@ -2,6 +2,7 @@
 //!
 //! - [`company`]: a made-up company of hundreds of teams, with months of believable FOCUS deliveries, an org, rules,
 //!   and the true owner of every row; small random bills for property tests; large bills for benchmarks.
+//! - [`series`]: cost series with events whose days are known, for drift and forecast.
 //! - [`audit`]: recomputes what leap says from the raw files, by a second and simpler path.
 //!
 //! ```text
@@ -12,3 +13,4 @@
 
 pub mod audit;
 pub mod company;
+pub mod series;

@@ -22,7 +22,7 @@ mod file;
 mod month;
 mod next_org;
 mod organisation;
-mod random;
+pub(crate) mod random;
 mod random_bill;
 mod random_trace;
 mod random_world;

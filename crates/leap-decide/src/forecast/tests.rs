@@ -1,0 +1,88 @@
+//! What is expected, within which bounds.
+
+use leap_terms::{Day, Exact};
+
+use super::*;
+use crate::series::Point;
+
+fn first() -> Day {
+    "2024-01-01".parse().expect("a day")
+}
+
+fn series(days: usize, cost: impl Fn(usize) -> f64) -> Series {
+    let point = |day: usize| Point { label: day.to_string(), day: first().plus(day as i32), cost: estimate(cost(day)) };
+    Series { name: "payments".to_owned(), dated: true, points: (0..days).map(point).collect() }
+}
+
+fn usual(day: usize) -> f64 {
+    let wave = 1.0 + 0.02 * ((day * 7919 % 101) as f64 / 50.0 - 1.0);
+    if day % 7 >= 5 { 600.0 * wave } else { 1000.0 * wave }
+}
+
+fn of(series: &Series, origin: i32) -> Forecast {
+    forecast(series, first().plus(origin), 28, &Announced::default()).expect("a long history")
+}
+
+fn number(amount: Exact) -> f64 {
+    amount.to_text().parse().expect("a number")
+}
+
+#[test]
+fn a_regular_bill_is_forecast_closely_and_its_days_add_up() {
+    let bill = series(300, usual);
+    let forecast = of(&bill, 250);
+    let days: Exact = forecast.days.iter().map(|(_, range)| range.middle).sum();
+    assert_eq!(days, forecast.total.middle);
+    assert_eq!(forecast.days[0].0, first().plus(250));
+    let score = score(&forecast, &bill).expect("all days have come");
+    assert!(score.total_off < 0.02 && score.days_off < 0.04 && score.within, "{score:?}");
+    assert!(score.days_within > 20);
+}
+
+#[test]
+fn an_incident_before_the_origin_makes_no_level() {
+    let plain = of(&series(250, usual), 250);
+    let marred = of(&series(250, |day| usual(day) * if (200..215).contains(&day) { 1.8 } else { 1.0 }), 250);
+    let off = number(marred.total.middle) / number(plain.total.middle);
+    assert!((0.97..1.12).contains(&off), "{off}");
+}
+
+#[test]
+fn fees_are_part_of_the_days_that_have_them() {
+    let fee = |day: usize| if first().plus(day as i32).ymd().2 == 1 { 800.0 } else { 0.0 };
+    let forecast = of(&series(300, |day| usual(day) + fee(day)), 260);
+    let on_first = forecast.days.iter().find(|(day, _)| day.ymd().2 == 1).expect("a first in four weeks");
+    let before = forecast.days.iter().find(|(day, _)| day.ymd().2 == 20).expect("a 20th in four weeks");
+    assert!(number(on_first.1.middle) > number(before.1.middle) * 1.4);
+}
+
+#[test]
+fn later_days_are_not_read_and_bounds_are_in_order() {
+    let bill = series(300, usual);
+    let changed = series(300, |day| if day < 250 { usual(day) } else { 5.0 });
+    assert_eq!(of(&bill, 250), of(&changed, 250));
+    let forecast = of(&bill, 250);
+    let ordered = |range: &Range| range.low <= range.middle && range.middle <= range.high;
+    assert!(ordered(&forecast.total) && forecast.days.iter().all(|(_, range)| ordered(range)));
+}
+
+#[test]
+fn young_empty_and_broken_series_do_not_panic() {
+    assert!(forecast(&series(10, usual), first().plus(10), 28, &Announced::default()).is_none());
+    for days in [14, 20, 30, 61] {
+        let made = forecast(&series(days, usual), first().plus(days as i32), 28, &Announced::default());
+        assert!(number(made.expect("two weeks").total.middle) > 0.0);
+    }
+    let nothing = forecast(&series(90, |_| 0.0), first().plus(90), 28, &Announced::default()).expect("a forecast");
+    assert_eq!(nothing.total.middle, Exact::ZERO);
+    assert!(
+        forecast(
+            &series(90, |day| usual(day) * if day % 9 == 0 { -1.0 } else { 1.0 }),
+            first().plus(90),
+            400,
+            &Announced::default()
+        )
+        .is_some()
+    );
+    assert!(score(&nothing, &series(100, usual)).is_none());
+}
