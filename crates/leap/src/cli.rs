@@ -1,6 +1,7 @@
 //! What may be typed. Nothing here does anything; `main.rs` says what each command means.
 
 mod charter;
+mod drift;
 mod latency;
 mod people;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 pub(crate) use charter::*;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub(crate) use drift::*;
 pub(crate) use latency::*;
 use leap_terms::{CostKind, Currency, Day, Instant, Month, Period, SourceId, TeamId};
 pub(crate) use people::*;
@@ -49,6 +51,12 @@ pub(crate) enum Command {
     Bridge(BridgeArgs),
     /// Spend in money, in basis points of business volume and in engineers, against the period before and last year.
     Charter(Box<CharterArgs>),
+    /// Days on which a cost series departs from its expected path: spike, ramp, shift, drop.
+    #[command(subcommand)]
+    Drift(DriftCommand),
+    /// What a cost series will cost, with intervals.
+    #[command(subcommand)]
+    Forecast(ForecastCommand),
     /// Take in traces that OpenTelemetry sends, over HTTP and gRPC, until SIGINT or SIGTERM.
     Serve(ServeArgs),
     /// Why a team, a resource or a charge costs what it costs: down to rule, evidence and source rows.

@@ -15,6 +15,7 @@ mod config;
 mod convert;
 mod cycle;
 mod demo;
+mod drift;
 mod explain;
 mod export;
 mod failure;
@@ -55,8 +56,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::cli::{
-    AuditCommand, Cli, Command, ExportCommand, OrgCommand, PoolCommand, QuarantineCommand, RatesCommand, RulesCommand,
-    VolumeCommand,
+    AuditCommand, Cli, Command, DriftCommand, ExportCommand, ForecastCommand, OrgCommand, PoolCommand,
+    QuarantineCommand, RatesCommand, RulesCommand, VolumeCommand,
 };
 use crate::failure::{Exit, Failure};
 
@@ -120,6 +121,8 @@ pub(crate) async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Pareto(args) => pareto::run(home, args).await,
         Command::Bridge(args) => bridge::run(home, args).await,
         Command::Charter(args) => charter::run(home, args).await,
+        Command::Drift(DriftCommand::Detect(args)) => drift::detect(args),
+        Command::Forecast(ForecastCommand::Run(args)) => drift::forecast(args),
         Command::Explain(args) => explain::run(home, args).await,
         Command::Verify(args) => verify::run(home, args).await,
         Command::Rules(RulesCommand::Check(args)) => ownership::check_rules(home, args).await,

@@ -158,7 +158,7 @@ pub(super) fn of_requests(
 /// What answers a question, read once: it can be asked for several quantiles, and day by day.
 pub(super) enum Read {
     /// The requests, and what counted all of them where they are a sample.
-    Requests(Loaded, Option<Measured>),
+    Requests(Box<Loaded>, Option<Measured>),
     /// Packed days, and the same.
     Days(packed::Days, Option<Measured>),
 }
@@ -182,7 +182,7 @@ pub(super) async fn read(
     let loaded = super::question::load_any(home, view, api, period, false).await?;
     let Some(loaded) = loaded.and_then(|loaded| loaded.only(hours)) else { return Ok(None) };
     let metric = metric(home, view, (period, hours), loaded.sampled()).await?;
-    Ok(Some(Read::Requests(loaded, metric)))
+    Ok(Some(Read::Requests(Box::new(loaded), metric)))
 }
 
 /// The answer for who needs no more than it. `None` where no request began in the period.

@@ -35,7 +35,7 @@ pub(crate) enum Meant {
     /// Several do: these, and perhaps more.
     Several(Vec<String>),
     /// This one.
-    One(Found),
+    One(Box<Found>),
 }
 
 /// A trace with its requests.
@@ -114,7 +114,7 @@ pub(crate) async fn find(home: &Home, view: &View, trace: &str, period: Option<P
         [] => Ok(Meant::Nothing),
         [one] => {
             let trace = (*one).to_owned();
-            Ok(Meant::One(Found { loaded: loaded.only_trace(&trace), trace, period }))
+            Ok(Meant::One(Box::new(Found { loaded: loaded.only_trace(&trace), trace, period })))
         }
         many => Ok(Meant::Several(many.iter().take(NAMED).map(|id| (*id).to_owned()).collect())),
     }

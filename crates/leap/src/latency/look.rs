@@ -100,7 +100,7 @@ pub(crate) async fn look(home: &Home, view: &View, asked: &Asked<'_>) -> Result<
     let readers = view.readers();
     let reader = &readers[0];
     let found = if asked.what_if {
-        load_any(home, view, asked.api, asked.period, true).await?.map(|loaded| Read::Requests(loaded, None))
+        load_any(home, view, asked.api, asked.period, true).await?.map(|loaded| Read::Requests(Box::new(loaded), None))
     } else {
         let at_least = asked.packed.then_some(0);
         read(home, view, (asked.api, asked.period, None), at_least).await?

@@ -38,6 +38,7 @@ mod claims;
 mod complaints;
 mod crash;
 mod damage;
+mod drift;
 mod gateway;
 mod harness;
 mod intake;
