@@ -10,14 +10,18 @@ use std::path::Path;
 
 use leap_decide::series::{Announced, Series, Vintages};
 use leap_decide::{drift, forecast as expect, lines};
-use leap_terms::{Day, Fault, fault};
+use leap_terms::{Day, Exact, Fault, fault};
 
 use crate::cli::{DetectArgs, ForecastArgs};
 use crate::failure::Failure;
 use crate::output::emit;
 
+/// Days from which on something is said of a series.
+const SHORT: i64 = 14;
+
 pub(crate) fn detect(args: &DetectArgs) -> Result<(), Failure> {
     let series = read(&args.series, Series::read)?;
+    series.iter().for_each(warn);
     let vintages = args.vintages.as_deref().map(|file| read(file, Vintages::read)).transpose()?;
     let announced = announced(args.known.as_deref())?;
     let settings = drift::Settings::default();
@@ -28,6 +32,7 @@ pub(crate) fn detect(args: &DetectArgs) -> Result<(), Failure> {
 
 pub(crate) fn forecast(args: &ForecastArgs) -> Result<(), Failure> {
     let series = read(&args.series, Series::read)?;
+    series.iter().for_each(warn);
     let announced = announced(args.known.as_deref())?;
     let mut text = String::new();
     for series in &series {
@@ -51,10 +56,40 @@ fn origin(series: &Series, written: Option<&str>, file: &Path) -> Result<Day, Fa
     let Some(written) = written else { return Ok(last.plus(1)) };
     let next = lines::label(series, last.plus(1)) == written;
     let day = series.at(written).map(|at| series.points[at].day).or_else(|| next.then(|| last.plus(1)));
-    day.or_else(|| written.parse().ok()).ok_or_else(|| {
-        let (file, name) = (file.display(), &series.name);
-        Failure::usage(format!("--origin: {name} in {file} has no day {written}: write a day as the file does"))
-    })
+    let (file, name) = (file.display(), &series.name);
+    match day.or_else(|| written.parse().ok()) {
+        Some(day) if day <= last.plus(1) => Ok(day),
+        // What lies between is not known, and is not 0.
+        Some(_) => Err(Failure::usage(format!(
+            "--origin {written} lies after the day that follows the last of {name} in {file}, {}: begin there, with a \
+             longer --horizon",
+            lines::label(series, last.plus(1))
+        ))),
+        None => Err(Failure::usage(format!(
+            "--origin: {name} in {file} has no day {written}: write a day as the file does"
+        ))),
+    }
+}
+
+/// What is said of a series from which little can be told.
+fn warn(series: &Series) {
+    let (Some(first), Some(last)) = (series.points.first(), series.points.last()) else { return };
+    let days = i64::from(last.day.days() - first.day.days()) + 1;
+    let absent = days - series.points.len() as i64;
+    let negative = series.points.iter().filter(|point| point.cost < Exact::ZERO).count();
+    let name = &series.name;
+    if days < SHORT {
+        eprintln!("{name}: {days} days are too few to tell drift from habit; nothing is said of fewer than {SHORT}");
+    }
+    if absent > 0 {
+        eprintln!(
+            "{name}: {absent} days between {} and {} are absent: they are not known, not 0",
+            first.label, last.label
+        );
+    }
+    if negative > 0 {
+        eprintln!("{name}: {negative} days are negative; leave credits and refunds out of a series that is watched");
+    }
 }
 
 fn announced(file: Option<&Path>) -> Result<Announced, Failure> {

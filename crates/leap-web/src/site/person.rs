@@ -49,7 +49,7 @@ impl Person {
     pub fn is_fresh(&self, now: Instant, seconds: i64) -> bool {
         match self.proof {
             Proof::Machine => true,
-            Proof::LogIn(at) => now.micros() - at.micros() <= seconds * 1_000_000,
+            Proof::LogIn(at) => at <= now && now.micros().saturating_sub(at.micros()) <= seconds * 1_000_000,
             Proof::Token => false,
         }
     }

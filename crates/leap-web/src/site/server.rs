@@ -206,6 +206,12 @@ async fn answer<S: Site>(State(desk): State<Arc<Desk<S>>>, request: Request) -> 
     };
     if asked.method == Method::POST {
         let largest = largest(&*desk.site, &asked.ask);
+        // A large body is waited for only where somebody may send it.
+        if largest > FORM
+            && let Err(fault) = admitted(&desk, &asked).await
+        {
+            return asked.problem(&fault);
+        }
         let room = match largest > FORM {
             true => tokio::time::timeout(PATIENCE, desk.documents.clone().acquire_owned()).await.ok(),
             false => None,
@@ -244,6 +250,20 @@ async fn answer<S: Site>(State(desk): State<Arc<Desk<S>>>, request: Request) -> 
         tracing::error!(request = %number, "a page was not made: {panic}");
         problem(&Problem::Failed("Something broke. Nothing was changed.".into()), form, &number, display)
     })
+}
+
+/// Refuses who may not send a form to an address, from the head of what they send.
+async fn admitted<S: Site>(desk: &Arc<Desk<S>>, asked: &Asked) -> Result<(), Problem> {
+    let (desk, headers, path) = (desk.clone(), asked.headers.clone(), asked.ask.path.clone());
+    let judged = tokio::task::spawn_blocking(move || {
+        let person = desk.site.entrance().person(login::credential(&headers, desk.names.cookie()))?;
+        let route = desk.site.routes().iter().find(|route| route.method == "POST" && route.is(&path));
+        match route {
+            Some(route) if !route.needs.admits(person.as_ref()) => Err(shut(route, person.as_ref())),
+            Some(_) | None => Ok(()),
+        }
+    });
+    judged.await.unwrap_or_else(|_| Err(Problem::Failed("Something broke. Nothing was changed.".into())))
 }
 
 fn busy() -> Response<Body> {

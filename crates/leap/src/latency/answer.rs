@@ -16,7 +16,7 @@ use leap_terms::Period;
 
 use super::question::{Api, By, Loaded, span_of};
 use super::report::{Divided, Fine, broken, ranked};
-use super::{Hours, packed};
+use super::{Hours, packed, shown};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::traces::{self, Measured};
@@ -70,6 +70,20 @@ impl Source {
                 "traces are a sample, and none lies where {metric} has the quantile: it is that of what was traced"
             )),
         }
+    }
+}
+
+impl Found {
+    /// Which requests say whose the quantile is.
+    pub(super) fn divided_as(&self) -> String {
+        let band = &self.excess.tail.band;
+        format!(
+            "divided as the {} requests between {} and {}{}",
+            band.requests,
+            shown(i128::from(band.at_least_ns)),
+            shown(i128::from(band.at_most_ns)),
+            if band.widened { ", a band widened to hold enough of them" } else { "" }
+        )
     }
 }
 

@@ -252,7 +252,8 @@ impl Look {
             .filter(|portion| portion.ns > 0 || portion.usual_ns > 0)
             .collect();
         portions.sort_by(|a, b| b.ns.cmp(&a.ns).then_with(|| a.value.cmp(&b.value)));
-        let mut said: Vec<String> = found.source.in_words().into_iter().collect();
+        let mut said = vec![found.divided_as()];
+        said.extend(found.source.in_words());
         if found.unknown > 0 && matches!(found.source, Source::Requests | Source::PackedDays) {
             said.push(format!(
                 "{} requests do not say how they were sampled: the quantile is that of what was sent",

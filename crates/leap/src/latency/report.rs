@@ -385,13 +385,7 @@ impl Report<'_> {
             Some(_) => title += "; too few requests to say between what it lies",
             None => title += "; sampled, so its interval is not known",
         }
-        title += &format!(
-            "\ndivided as the {} requests between {} and {}{}",
-            tail.band.requests,
-            shown(i128::from(tail.band.at_least_ns)),
-            shown(i128::from(tail.band.at_most_ns)),
-            if tail.band.widened { ", a band widened to hold enough of them" } else { "" }
-        );
+        title += &format!("\n{}", self.found.divided_as());
         if let Some(said) = self.found.source.in_words() {
             title += &format!("\n{said}");
         }

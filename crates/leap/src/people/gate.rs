@@ -218,11 +218,12 @@ impl Gate {
             return Ok(None);
         }
         let keys = Who::First.at(from);
-        let wait = self.tries.wait(&keys, now);
-        if wait > 0 {
-            return Ok(Some(Entry::Wait(wait)));
-        }
+        // Nobody guesses a token of 256 bits: who has it need not wait for those who try.
         if !setup.as_ref().is_some_and(|setup| setup.is(first.token, now)) {
+            let wait = self.tries.wait(&keys, now);
+            if wait > 0 {
+                return Ok(Some(Entry::Wait(wait)));
+            }
             tracing::warn!(%from, "a token of the first start was refused");
             self.tries.wrong(keys, now);
             return Ok(Some(Entry::Refused));
@@ -250,7 +251,8 @@ struct Proved<'p> {
 /// A failure, as who wants to come in is told.
 fn failed(failure: Failure) -> Problem {
     tracing::error!("{}", failure.message);
-    Problem::Failed(format!("{}\nNothing was changed.", failure.message))
+    // Who is told may be anybody: addresses and paths of the inside are not for them.
+    Problem::Failed("Nobody can be let in just now; the log of the server says why.\nNothing was changed.".to_owned())
 }
 
 impl Entrance for Gate {

@@ -123,7 +123,7 @@ pub(super) fn told(approval: &Approval) -> Block {
 
 /// The forms to answer an open approval, for who may: approving sends back what was shown. `forms` are addresses and the
 /// words of their buttons.
-pub(super) fn forms(ground: &Ground, approval: &Approval, here: &str, give: (&str, String)) -> Option<Block> {
+pub(super) fn forms(ground: &Ground, approval: &Approval, here: &str, give: Option<(&str, String)>) -> Option<Block> {
     if !approval.is_open() {
         return None;
     }
@@ -143,8 +143,9 @@ pub(super) fn forms(ground: &Ground, approval: &Approval, here: &str, give: (&st
     let mut blocks = Vec::new();
     let is_own = !is_alone(person) && person.name == approval.asked_by;
     if person.may(Deed::Approve, &[]) && !is_own {
-        let (button, expect) = give;
-        blocks.push(form("approve", button, vec![("expect".to_owned(), expect)], true));
+        if let Some((button, expect)) = give {
+            blocks.push(form("approve", button, vec![("expect".to_owned(), expect)], true));
+        }
         blocks.push(form("decline", "Decline", Vec::new(), false));
     }
     if person.may(Deed::Change, &[]) {

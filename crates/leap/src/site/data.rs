@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use leap_book::{AuditFilter, BookError, DeliveryFilter, QuarantineFilter};
+use leap_orient::reading::spend::Basis;
 use leap_terms::{Day, Month};
 use leap_web::site::Problem;
 use leap_web::site::model::{Block, Cell, Column, Link, Page, Row, Table, Tone};
@@ -346,6 +347,8 @@ pub(super) fn periods(ground: &Ground) -> Result<Page, Problem> {
     let open = crate::world::published(ground.home);
     let pending = ground.view().pending(leap_terms::Period::ALWAYS, ground.basis, &open);
     let pending = pending.map_err(|failure| failed(&failure))?;
+    // A statement is of a billing period: of what was invoiced in it, whenever it was incurred.
+    let billed = Ground { basis: Basis::Invoiced, ..ground.clone() };
     let mut invoiced = Vec::new();
     for month in months.iter().rev() {
         let own: Vec<_> = statements.iter().filter(|statement| statement.period == *month).collect();
@@ -360,11 +363,11 @@ pub(super) fn periods(ground: &Ground) -> Result<Page, Problem> {
             Some(_) => Cell::Badge(Tone::Ok, "closed".to_owned()),
         };
         let text = month.to_string();
-        let (_, sum) = ground.spent("source", None, None, month.period())?;
+        let (_, sum) = billed.spent("source", None, None, month.period())?;
         invoiced.push(Row::new(vec![
             Cell::Link(Link::new(text.clone(), ground.to(&["periods", &text], &[]))),
             state,
-            super::words::amount(sum, ground.rows(&[("period", &text)])),
+            super::words::amount(sum, billed.rows(&[("period", &text), ("basis", "invoiced")])),
             binding.map_or(Cell::Empty, |statement| Cell::Text(seconds(statement.closed_at))),
             binding.map_or(Cell::Empty, |statement| Cell::Text(statement.actor.clone())),
             binding.map_or(Cell::Empty, |statement| Cell::Id(Link::new(statement.digest.short(), ""))),
@@ -373,7 +376,7 @@ pub(super) fn periods(ground: &Ground) -> Result<Page, Problem> {
     let columns = vec![
         Column::text("Period"),
         Column::text("State"),
-        Column::figure(format!("{} {}", ground.cost.word(), ground.currency)),
+        Column::figure(format!("{} {}, invoiced", ground.cost.word(), ground.currency)),
         Column::text("Closed"),
         Column::text("By"),
         Column::text("Digest"),

@@ -100,6 +100,7 @@ impl Cached {
 }
 
 /// What a question is about.
+#[derive(Clone)]
 pub(super) struct Ground<'g> {
     pub(super) home: &'g Arc<Home>,
     pub(super) runtime: &'g Handle,

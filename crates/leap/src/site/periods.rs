@@ -253,7 +253,7 @@ fn asked(ground: &Ground, period: Month, difference: &Difference) -> Result<Vec<
             ground,
             &approval,
             &here,
-            ("Approve the restatement", difference.digest.to_string()),
+            Some(("Approve the restatement", difference.digest.to_string())),
         ));
     }
     Ok(blocks)
@@ -270,7 +270,9 @@ fn change(ground: &Ground, newest: &Statement, difference: &Difference) -> Vec<B
             inputs.push(Input {
                 name: "approved_by",
                 label: "Approved by".to_owned(),
-                say: "Somebody else than you: it changes figures that people rely on.".to_owned(),
+                say: "Somebody else than you: it changes figures that people rely on. Nobody logs in here, so the name is \
+                      written down and not checked."
+                    .to_owned(),
                 is_required: true,
                 ..Input::default()
             });
@@ -477,6 +479,7 @@ fn restate(acting: &Acting<'_>, period: Month) -> Result<Done, Problem> {
 }
 
 fn reopen(acting: &Acting<'_>, period: Month) -> Result<Done, Problem> {
+    acting.demand_fresh(&address(period))?;
     let reason = reason(acting, period)?;
     let _lock = acting.lock()?;
     let opened = acting.run(reopened(acting.ground.home, period, &reason));
@@ -487,6 +490,8 @@ fn reopen(acting: &Acting<'_>, period: Month) -> Result<Done, Problem> {
 
 fn answer(acting: &Acting<'_>, period: Month, number: &str, what: &str) -> Result<Done, Problem> {
     let ground = acting.ground;
+    // As for reorgs: what is withdrawn while somebody approves it must not be published.
+    let lock = acting.lock()?;
     let approval = approve::one(ground, ApprovalKind::Restatement, number)?;
     if approval.subject != period.to_string() {
         return Err(Problem::NotFound(format!("There is no approval {number} of {period}.")));
@@ -505,7 +510,6 @@ fn answer(acting: &Acting<'_>, period: Month, number: &str, what: &str) -> Resul
     }
     approve::may_give(acting, &approval, &here)?;
     expected(acting, period)?;
-    let lock = acting.lock()?;
     let draft = acting.run(RestateDraft::of(ground.home, period)).map_err(|failure| stale(&failure, period))?;
     let digest = draft.digest().map_err(|failure| stale(&failure, period))?;
     agreed(acting.ask, digest, || back(period))?;

@@ -411,7 +411,7 @@ pub(super) fn plan_asked(ground: &Ground, number: &str) -> Result<Page, Problem>
             }
             page.blocks.extend(shown(ground, &plan)?);
             let expect = plan.digest().to_string();
-            page.blocks.extend(approve::forms(ground, &approval, &here, ("Approve and perform", expect)));
+            page.blocks.extend(approve::forms(ground, &approval, &here, Some(("Approve and perform", expect))));
         }
         Wanted::Revert { reorg, difference } => {
             pairs.push(("Takes back".to_owned(), Cell::Text(format!("reorg {reorg}"))));
@@ -420,12 +420,14 @@ pub(super) fn plan_asked(ground: &Ground, number: &str) -> Result<Page, Problem>
                 match ground.runtime.block_on(RevertDraft::of(ground.home, reorg)) {
                     Err(failure) => page.blocks.push(stale(&failure.message)),
                     Ok(draft) => {
-                        if draft.digest().to_string() != difference {
-                            page.blocks.push(stale("Something came in between: this is the difference as it is now."));
+                        let expect = draft.digest().to_string();
+                        let is_asked_for = expect == difference;
+                        if !is_asked_for {
+                            page.blocks.push(stale(OTHER));
                         }
                         page.blocks.extend(money(ground, &draft.moves, &draft.restates));
-                        let expect = draft.digest().to_string();
-                        page.blocks.extend(approve::forms(ground, &approval, &here, ("Approve and take back", expect)));
+                        let give = is_asked_for.then_some(("Approve and take back", expect));
+                        page.blocks.extend(approve::forms(ground, &approval, &here, give));
                     }
                 }
             }
@@ -435,9 +437,14 @@ pub(super) fn plan_asked(ground: &Ground, number: &str) -> Result<Page, Problem>
     Ok(page)
 }
 
+/// What came in between makes an approval of something else.
+const OTHER: &str = "Something came in between: the difference is another one than what was asked for, so it cannot be approved. Ask again.";
+
 /// `POST /org/plans/{number}/approve`, `decline` or `withdraw`.
 pub(super) fn answer(acting: &Acting<'_>, number: &str, what: &str) -> Result<Done, Problem> {
     let ground = acting.ground;
+    // Answers wait for each other: what is withdrawn while somebody approves it must not be performed.
+    let lock = acting.lock()?;
     let approval = approve::one(ground, ApprovalKind::Reorg, number)?;
     let here = format!("/org/plans/{}", approval.number);
     let gone = |said: String| Ok(Done::Gone { to: here.clone(), said });
@@ -462,15 +469,17 @@ pub(super) fn answer(acting: &Acting<'_>, number: &str, what: &str) -> Result<Do
         Exit::TryAgain => Problem::Stale(failure.message, Some(back())),
         _ => refused(&failure, Some(back())),
     };
-    let lock = acting.lock()?;
     let snapshot = match wanted(&approval)? {
         Wanted::Plan(plan) => {
             agreed(acting.ask, plan.digest(), back)?;
             acting.run(plan.apply(ground.home)).map_err(stale)?
         }
-        Wanted::Revert { reorg, .. } => {
+        Wanted::Revert { reorg, difference } => {
             let draft = acting.run(RevertDraft::of(ground.home, reorg)).map_err(stale)?;
             agreed(acting.ask, draft.digest(), back)?;
+            if draft.digest().to_string() != difference {
+                return Err(Problem::Stale(OTHER.to_owned(), Some(back())));
+            }
             acting.run(draft.apply(ground.home)).map_err(stale)?
         }
     };

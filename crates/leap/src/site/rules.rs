@@ -329,7 +329,7 @@ fn shown(ground: &Ground, draft: &RulesDraft) -> Result<Vec<Block>, Problem> {
     let mut blocks = vec![Block::Section {
         title: "What would change".to_owned(),
         say,
-        blocks: difference::tables("Effective cost that changes hands", &ways),
+        blocks: difference::tables("Effective cost that changes hands, before pools are shared", &ways),
     }];
     if !ways.is_empty() {
         blocks.push(Block::Section { title: "Net".to_owned(), say: String::new(), blocks: difference::net(&ways) });

@@ -110,7 +110,8 @@ pub(crate) async fn play(args: &DemoArgs, folder: &Path) -> Result<(), Failure> 
         "p99.9 fell from {} to {}, the same nanoseconds that the requests were made with",
         crate::latency::shown(i128::from(truth.before_ns)),
         crate::latency::shown(i128::from(truth.after_ns))
-    ))
+    ))?;
+    emit(&format!("The same on pages: leap --home {} serve, then /latency\n", home.display()))
 }
 
 async fn loaded(home: &Path, api: &str, period: &str) -> Result<crate::latency::question::Loaded, Failure> {

@@ -59,6 +59,9 @@ fn a_forecast_reads_no_later_day_and_says_its_interval() {
     assert!(!told.is_empty() && told.iter().all(|line| line["series"] == "payments"), "{made}");
     // The days that came are about 960 on average.
     assert!(made.contains("p10") && made.contains("p90"), "{made}");
+    let beyond = home.run(&["forecast", "run", "--series", "costs.csv", "--origin", "2026-10-01"]);
+    assert_eq!((beyond.code, beyond.out.as_str()), (2, ""), "what is not known is not 0");
+    assert!(beyond.err.contains("after the day that follows the last of payments in costs.csv, 100"), "{}", beyond.err);
     home.write("costs.csv", &series("9999999"));
     assert_eq!(home.ok(&asked), made, "the future changes nothing");
 }

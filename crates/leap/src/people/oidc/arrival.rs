@@ -58,7 +58,11 @@ pub(super) async fn account(
         ));
     }
     let Some(name) = free_name(book, settings, claims, subject).await? else {
-        return Ok(Err("No name could be made for you that is free. An administrator can: leap user add.".to_owned()));
+        return Ok(Err(
+            "No name could be made for you that is free: perhaps you have an account already. An administrator can tie it to \
+             this login (leap user identity NAME --subject …), or add another (leap user add)."
+                .to_owned(),
+        ));
     };
     let text = |claim: &str| claims.get(claim).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
     let account = Account {
@@ -128,6 +132,10 @@ async fn free_name(
         claims.get(&settings.name_claim).and_then(Value::as_str).map(name_of).filter(|name| !name.is_empty());
     let base = of_claim.unwrap_or_else(|| name_of(subject));
     if base.is_empty() {
+        return Ok(None);
+    }
+    // An account of that name without an identity may be the same person's: a second one could approve what the first asks for.
+    if book.account(&base).await?.is_some_and(|account| account.identity.is_none()) {
         return Ok(None);
     }
     for number in 1..100 {
