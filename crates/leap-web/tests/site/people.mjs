@@ -5,6 +5,9 @@ import { PASSWORD } from "./common.mjs";
 import { Decimal, csvOf, pageOf } from "./html.mjs";
 import { WAIT_MS, holds, same } from "./reader.mjs";
 
+/** The month of the two requests; others of the company have their own. */
+const ASKED = "2026-05";
+
 /** The billing period that Finance closes. */
 export const CLOSED = "2026-03";
 
@@ -371,7 +374,7 @@ export const PEOPLE = [
         same(await reader.headline(), world.closed, "the period's cost");
       });
       await step("explores it by service against the month before", async () => {
-        await reader.go(`/explore?by=service&period=${CLOSED}&compare=previous`);
+        await reader.go(`/explore?by=service&period=${CLOSED}&basis=invoiced&compare=previous`);
         same(await reader.headline(), world.closed, "the period's cost");
         const rows = await reader.adds(world.closed);
         for (const row of rows.slice(0, 5)) {
@@ -394,7 +397,7 @@ export const PEOPLE = [
       });
       await step("reads the same as JSON", async () => {
         const answer = await page.request.get(
-          `${reader.site}/api/v1/explore?by=service&period=${CLOSED}`,
+          `${reader.site}/api/v1/explore?by=service&period=${CLOSED}&basis=invoiced`,
         );
         const table = (await answer.json()).tables.find((table) => table.id === "by");
         same(table.sum, world.closed, "the sum in JSON");
@@ -410,6 +413,7 @@ export const PEOPLE = [
       await step("opens Latency: the slowest request, owned to the nanosecond", async () => {
         await reader.follow(page.locator('nav.rail a[data-name="Latency"]'));
         await reader.title("Latency");
+        await reader.go(`/latency?period=${ASKED}`);
         same(await reader.headline(), "200000000", "p99.9 in ns");
         const rows = await reader.adds("200000000", "t-tail");
         const of = (name) => rows.find((row) => row.cells[0].text === name)?.cells[2].value;
@@ -428,7 +432,7 @@ export const PEOPLE = [
           "charge-api ledger",
           "the services",
         );
-        await reader.go("/latency?quantile=p50");
+        await reader.go(`/latency?quantile=p50&period=${ASKED}`);
         await reader.adds("100000000", "t-tail");
       });
       await step("goes to the team that makes most of it", async () => {
@@ -465,7 +469,7 @@ export const PEOPLE = [
       await step("prints it: no bars, no forms", async () => {
         await page.emulateMedia({ media: "print" });
         holds(!(await page.locator("nav.rail").isVisible()), "the rail is not printed");
-        holds(await page.locator(".headline").isVisible(), "the headline is printed");
+        holds(await page.locator(".headline").first().isVisible(), "the headline is printed");
         await page.emulateMedia({ media: "screen" });
       });
       await step("sees the dispute, and has no button to answer it", async () => {
