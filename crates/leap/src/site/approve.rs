@@ -85,6 +85,23 @@ pub(super) fn is_open(approval: &Approval, here: &str) -> Result<(), Problem> {
     Err(Problem::Refused(text, Some(Link::new("What was asked for", here))))
 }
 
+/// Records `decline` or `withdraw`, and says so; `None` where neither was asked for.
+pub(super) fn closed(
+    acting: &Acting<'_>,
+    approval: &Approval,
+    what: &str,
+    here: &str,
+) -> Result<Option<String>, Problem> {
+    let outcome = match what {
+        "decline" => ApprovalOutcome::Declined,
+        "withdraw" => ApprovalOutcome::Withdrawn,
+        _ => return Ok(None),
+    };
+    is_open(approval, here)?;
+    answered(acting, approval.number, outcome)?;
+    Ok(Some(format!("approval {} was {}", approval.number, outcome.word())))
+}
+
 /// Records the answer.
 pub(super) fn answered(acting: &Acting<'_>, number: i64, outcome: ApprovalOutcome) -> Result<Approval, Problem> {
     let note = acting.ask.get("note").map(str::to_owned);

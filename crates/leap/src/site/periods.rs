@@ -498,15 +498,8 @@ fn answer(acting: &Acting<'_>, period: Month, number: &str, what: &str) -> Resul
     }
     let here = address(period);
     let gone = |said: String| Ok(Done::Gone { to: here.clone(), said });
-    let closing = match what {
-        "decline" => Some(ApprovalOutcome::Declined),
-        "withdraw" => Some(ApprovalOutcome::Withdrawn),
-        _ => None,
-    };
-    if let Some(outcome) = closing {
-        approve::is_open(&approval, &here)?;
-        approve::answered(acting, approval.number, outcome)?;
-        return gone(format!("approval {} was {}", approval.number, outcome.word()));
+    if let Some(said) = approve::closed(acting, &approval, what, &here)? {
+        return gone(said);
     }
     approve::may_give(acting, &approval, &here)?;
     expected(acting, period)?;

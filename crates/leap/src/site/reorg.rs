@@ -448,15 +448,8 @@ pub(super) fn answer(acting: &Acting<'_>, number: &str, what: &str) -> Result<Do
     let approval = approve::one(ground, ApprovalKind::Reorg, number)?;
     let here = format!("/org/plans/{}", approval.number);
     let gone = |said: String| Ok(Done::Gone { to: here.clone(), said });
-    let closing = match what {
-        "decline" => Some(ApprovalOutcome::Declined),
-        "withdraw" => Some(ApprovalOutcome::Withdrawn),
-        _ => None,
-    };
-    if let Some(outcome) = closing {
-        approve::is_open(&approval, &here)?;
-        approve::answered(acting, approval.number, outcome)?;
-        return gone(format!("approval {} was {}", approval.number, outcome.word()));
+    if let Some(said) = approve::closed(acting, &approval, what, &here)? {
+        return gone(said);
     }
     approve::may_give(acting, &approval, &here)?;
     let back = || Link::new("The plan", here.clone());

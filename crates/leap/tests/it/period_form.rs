@@ -1,12 +1,11 @@
 //! Closing, restating and opening billing periods through the site: what is shown is what is stated, and nobody restates
 //! alone.
 
-use leap_web::site::query;
 use serde_json::Value;
 
 use crate::bill::{ORG, RULES, bill};
 use crate::harness::{Home, text};
-use crate::rights::{add, as_person, cookie, hidden, send};
+use crate::rights::{add, as_person, cookie, fields, hidden, send};
 use crate::site::Site;
 
 /// What nobody owned is c's.
@@ -46,10 +45,6 @@ fn with_people() -> Home {
 
 fn statements(home: &Home) -> Vec<Value> {
     home.json(&["period", "list"])["rows"].as_array().expect("rows").clone()
-}
-
-fn fields(list: &[(&str, &str)]) -> String {
-    query(&list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>())
 }
 
 /// Other rules, by the command line.

@@ -1,10 +1,8 @@
 //! The policy of pools that is changed through the site: who pays more or less is shown first, and applied exactly so.
 
-use leap_web::site::query;
-
 use crate::bill::{ORG, bill};
 use crate::harness::Home;
-use crate::rights::{add, as_person, cookie, hidden, send};
+use crate::rights::{add, as_person, cookie, fields, hidden, send};
 use crate::site::Site;
 
 const RULES: &str = "rules:
@@ -35,10 +33,6 @@ fn home() -> Home {
         assert_eq!(added.code, 0, "{}", added.err);
     }
     home
-}
-
-fn fields(list: &[(&str, &str)]) -> String {
-    query(&list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>())
 }
 
 #[test]

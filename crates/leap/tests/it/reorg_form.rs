@@ -1,10 +1,8 @@
 //! Reorgs through the site: planned by one person, approved by another, performed exactly, and taken back to the byte.
 
-use leap_web::site::query;
-
 use crate::bill::{ORG, RULES, bill};
 use crate::harness::Home;
-use crate::rights::{add, as_person, cookie, hidden, send};
+use crate::rights::{add, as_person, cookie, fields, hidden, send};
 use crate::site::Site;
 
 /// b ends and a inherits.
@@ -31,10 +29,6 @@ fn home() -> Home {
         assert_eq!(added.code, 0, "{}", added.err);
     }
     home
-}
-
-fn fields(list: &[(&str, &str)]) -> String {
-    query(&list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>())
 }
 
 fn change() -> String {

@@ -399,6 +399,13 @@ fn beyond_this_machine_there_is_a_login_and_tls_or_nothing() {
     refused(&["--listen", "0.0.0.0:0", "--tls-cert", pem, "--tls-key", key], "holds no certificate");
 }
 
+/// Fields of a form, as browsers write them.
+pub(crate) fn fields(list: &[(&str, &str)]) -> String {
+    leap_web::site::query(
+        &list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>(),
+    )
+}
+
 /// Sends a form as a person.
 pub(crate) fn send(site: &Site, cookie: &str, path: &str, fields: &str) -> Answer {
     let origin = format!("http://{}", site.address);

@@ -1,10 +1,8 @@
 //! Rules that are changed through the site: shown in money first, applied exactly so, and never by who may not.
 
-use leap_web::site::query;
-
 use crate::bill::{ORG, RULES, bill};
 use crate::harness::{Home, text};
-use crate::rights::{add, as_person, cookie, hidden, send};
+use crate::rights::{add, as_person, cookie, fields, hidden, send};
 use crate::site::{Site, rows};
 
 const HERE: &str = "/coverage/rules";
@@ -41,10 +39,6 @@ fn with_people() -> Home {
         assert_eq!(added.code, 0, "{}", added.err);
     }
     home
-}
-
-fn fields(list: &[(&str, &str)]) -> String {
-    query(&list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>())
 }
 
 #[test]
