@@ -11,7 +11,7 @@
 // another browser than Debian's.
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { chromium } from "playwright-core";
+import { browser as launched } from "./common.mjs";
 
 const [site, output, ...asked] = process.argv.slice(2);
 const paths = asked.map((words) => /^(?:(\d{3}):)?(.*)$/.exec(words)[2]);
@@ -27,19 +27,7 @@ const axeSource = readFileSync(
   "utf8",
 );
 mkdirSync(output, { recursive: true });
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-  ],
-});
+const browser = await launched();
 const origin = new URL(site).origin;
 const nameOf = (path) => path.replace(/^\//, "").replace(/[^\w.=-]+/g, "_") || "home";
 const counts = {
