@@ -14,8 +14,10 @@
 //! `cargo xtask test site --figures 20000`.
 
 use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use crate::{assets, cargo, packages, root, run};
@@ -35,6 +37,8 @@ const LOOKS: &str = "34";
 const REFUSED: [&str; 2] = ["404:/nowhere", "422:/explore?period=never"];
 /// How long the server may take to answer, and to stop.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How long a script may take: some take four minutes on two slow cores.
+const SCRIPT: Duration = Duration::from_secs(15 * 60);
 /// What the server prints, with its address behind it, when it answers.
 const ANSWERS: &str = "leap site  http://";
 
@@ -155,19 +159,56 @@ pub(crate) fn install(scripts: &Path) -> Result<(), String> {
     fs::write(&stamp, lock).map_err(|error| format!("could not write {}: {error}", stamp.display()))
 }
 
-/// Runs a script; its last line says what it found, and stands in the problem too where it fails.
+/// Runs a script; its last line says what it found, and stands in the problem too where it fails. A browser can hang for
+/// ever: what is not done within [`SCRIPT`] is ended, and has failed.
 pub(crate) fn node(scripts: &Path, script: &str, words: &[&str]) -> Result<String, String> {
     eprintln!("xtask: node {script}");
     let mut command = Command::new("node");
-    command.arg(script).args(words).current_dir(scripts).stdin(Stdio::null()).stderr(Stdio::inherit());
-    let out = command.output().map_err(|error| format!("node could not be started: {error}"))?;
-    let said = String::from_utf8_lossy(&out.stdout);
-    let last = said.trim_end().lines().last().unwrap_or_default().to_owned();
-    match out.status.success() {
-        true if last.is_empty() => Err(format!("{script} said nothing")),
-        true => Ok(last),
-        false => Err(format!("{script} failed ({}): {last}", out.status)),
+    command.arg(script).args(words).current_dir(scripts).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| format!("node could not be started: {error}"))?;
+    let (send, said) = mpsc::channel();
+    if let Some(mut out) = child.stdout.take() {
+        std::thread::spawn(move || {
+            let mut said = Vec::new();
+            // What could be read until then is all there is to show.
+            let _ = out.read_to_end(&mut said);
+            let _ = send.send(String::from_utf8_lossy(&said).into_owned());
+        });
     }
+    let status = ended(&mut child, SCRIPT)?;
+    // A browser that outlives its script may hold the pipe.
+    let said = said.recv_timeout(Duration::from_secs(10)).unwrap_or_default();
+    let last = said.trim_end().lines().last().unwrap_or_default().to_owned();
+    match status {
+        Some(status) if status.success() && last.is_empty() => Err(format!("{script} said nothing")),
+        Some(status) if status.success() => Ok(last),
+        Some(status) => Err(format!("{script} failed ({status}): {last}")),
+        None => Err(format!("{script} was ended: it was not done in {} s", SCRIPT.as_secs())),
+    }
+}
+
+/// How a process ended by itself; `None` where it did not in time and was asked to, then made to.
+fn ended(child: &mut Child, patience: Duration) -> Result<Option<ExitStatus>, String> {
+    let wait = |patience: Duration, child: &mut Child| {
+        let begun = Instant::now();
+        loop {
+            match child.try_wait() {
+                Ok(Some(status)) => return Ok(Some(status)),
+                Ok(None) if begun.elapsed() >= patience => return Ok(None),
+                Ok(None) => std::thread::sleep(Duration::from_millis(50)),
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+    };
+    if let Some(status) = wait(patience, child)? {
+        return Ok(Some(status));
+    }
+    // Asked, so that it ends its browser and its server too.
+    run(Command::new("kill").args(["-TERM", &child.id().to_string()]))?;
+    if wait(Duration::from_secs(20), child)?.is_none() {
+        child.kill().and_then(|()| child.wait()).map_err(|error| error.to_string())?;
+    }
+    Ok(None)
 }
 
 /// `leap serve` with any free ports.
@@ -210,16 +251,11 @@ impl Server {
     /// Stops it as a service manager would; it must end well.
     pub(crate) fn stop(&mut self) -> Result<(), String> {
         run(Command::new("kill").args(["-TERM", &self.child.id().to_string()]))?;
-        let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
-            match self.child.try_wait() {
-                Ok(Some(status)) if status.success() => return Ok(()),
-                Ok(Some(status)) => return Err(format!("leap serve ended with {status}: {}", self.said().trim())),
-                Ok(None) => std::thread::sleep(Duration::from_millis(50)),
-                Err(error) => return Err(error.to_string()),
-            }
+        match ended(&mut self.child, PATIENCE)? {
+            Some(status) if status.success() => Ok(()),
+            Some(status) => Err(format!("leap serve ended with {status}: {}", self.said().trim())),
+            None => Err(format!("leap serve did not stop within {} s of SIGTERM", PATIENCE.as_secs())),
         }
-        Err(format!("leap serve did not stop within {} s of SIGTERM", PATIENCE.as_secs()))
     }
 }
 
@@ -240,7 +276,18 @@ fn address(said: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::address;
+    use std::process::Command;
+    use std::time::Duration;
+
+    use super::{PATIENCE, address, ended};
+
+    #[test]
+    fn what_does_not_end_is_ended() {
+        let mut child = Command::new("sleep").arg("600").spawn().expect("sleep starts");
+        assert_eq!(ended(&mut child, Duration::from_millis(1)), Ok(None));
+        let mut child = Command::new("true").spawn().expect("true starts");
+        assert!(ended(&mut child, PATIENCE).is_ok_and(|status| status.is_some_and(|status| status.success())));
+    }
 
     #[test]
     fn the_address_is_read_of_a_whole_line_only() {

@@ -247,6 +247,11 @@ fn actions(page: &Page, frame: &Frame) -> Markup {
                     li { button type="button" data-copy=(command) { "As command" } }
                     li { code.small { (command) } }
                 }
+                @match &page.sql {
+                    Some(Ok(query)) => { li { button type="button" data-copy=(query) { "As SQL" } } }
+                    Some(Err(why)) => { li { span.hush.small { "No SQL: " (why) "." } } }
+                    None => {}
+                }
             } } }
             @if !page.tables().is_empty() {
                 details.menu { summary.btn { "Download" } div { ul {

@@ -18,6 +18,7 @@ mod respond;
 mod route;
 mod server;
 mod sheets;
+mod withheld;
 
 pub use door::{Door, Error, Listener};
 pub use entrance::{Begun, Entrance, First, Returned, Ways};

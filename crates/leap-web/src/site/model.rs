@@ -17,6 +17,8 @@ pub struct Page {
     pub tabs: Vec<(Link, bool)>,
     /// The command of `leap` that says the same.
     pub command: Option<String>,
+    /// The query of `leap sql` that says the same, or why there is none.
+    pub sql: Option<Result<String, String>>,
     /// What stands on it, in its order.
     pub blocks: Vec<Block>,
 }

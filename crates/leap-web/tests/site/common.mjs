@@ -1,8 +1,11 @@
 // What journeys.mjs, roles.mjs and hostile.mjs share: the program `leap`, its server, requests that no browser
-// bends, logins, and Chromium.
+// bends, logins, and Chromium (look.mjs and paint.mjs use it too).
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, openSync, readFileSync } from "node:fs";
 import { Agent, request } from "node:http";
+
+// Asked to end, it ends what it has started: that hangs on `exit`, which a signal alone does not bring about.
+process.once("SIGTERM", () => process.exit(1));
 
 /** How long the server may take to answer, and to stop. */
 const PATIENCE_MS = 120_000;
@@ -163,6 +166,39 @@ export async function browser() {
       "--disable-sync",
     ],
   });
+}
+
+/** What Chromium itself has not done by then it never does. */
+const CHROMIUM_MS = 60_000;
+
+/** `promise`, or an error that says what was not done in time. */
+function within(milliseconds, what, promise) {
+  let timer;
+  const late = new Promise((_, broken) => {
+    timer = setTimeout(broken, milliseconds, new Error(`${what}: not done in ${milliseconds} ms`));
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+/** A context in a browser of its own: `[context, end]`, where `end` closes both. A Chromium that does not
+ * start (seen once, on a busy machine) is left, and another one started: a third is an error. */
+export async function fresh(options) {
+  for (let started = 1; ; started++) {
+    const chromium = await within(CHROMIUM_MS, "Chromium starts", browser());
+    const end = () => within(CHROMIUM_MS, "Chromium ends", chromium.close());
+    try {
+      const context = await within(
+        CHROMIUM_MS,
+        "Chromium opens a context",
+        chromium.newContext(options),
+      );
+      return [context, end];
+    } catch (error) {
+      console.error(error.message);
+      chromium.close().catch(() => {});
+      if (started === 3) throw error;
+    }
+  }
 }
 
 /** Notes on a page what must never happen on it: a dialog, an error, a broken policy, a request elsewhere. */

@@ -9,7 +9,7 @@
 // each kind is opened in Chromium, charts are hovered and the palette is used. First of all it is tried whether wrong
 // pages are told.
 import { parse } from "parse5";
-import { ask, browser, folder, form, Leap, logIn, PASSWORD, together, watch } from "./common.mjs";
+import { ask, fresh, folder, form, Leap, logIn, PASSWORD, together, watch } from "./common.mjs";
 import { ALL, CORPUS, TEAMS, company } from "./corpus.mjs";
 import { csvOf } from "./html.mjs";
 import { below, faultsOf, read, textsOf, valueOf, wrongAnswers, wrongPages } from "./strict.mjs";
@@ -121,8 +121,8 @@ async function main(program, output) {
   const began = Date.now();
   folder(output);
   const faults = [];
-  const chromium = await browser();
-  const told = [...wrongAnswers(), ...(await wrongPages(chromium))];
+  const [context, end] = await fresh({ viewport: { width: 1280, height: 900 } });
+  const told = [...wrongAnswers(), ...(await wrongPages(context))];
   for (const [name, found] of told) if (!found) faults.push(`self-test: ${name} is not told`);
 
   company(output);
@@ -291,9 +291,9 @@ async function main(program, output) {
           await get(`${page}${page.includes("?") ? "&" : "?"}format=${format}`, format);
     }
     await get("/metrics", "figures");
-    opened = await look(chromium, site, secret, faults);
+    opened = await look(context, site, secret, faults);
   } finally {
-    await chromium.close();
+    await end().catch((error) => console.error(error.message));
     await server.stop();
   }
   for (const words of faults.slice(0, 60)) console.error(words);
@@ -333,8 +333,7 @@ async function readsAsTyped({ get, faults }) {
 }
 
 /** Opens pages in Chromium: charts are hovered, the palette is used. */
-async function look(chromium, site, secret, faults) {
-  const context = await chromium.newContext({ viewport: { width: 1280, height: 900 } });
+async function look(context, site, secret, faults) {
   await context.addCookies([{ name: "leap_session", value: secret, url: site }]);
   const addresses = [
     ...PAGES,

@@ -7,7 +7,7 @@
 // and a dispute is made and accepted. FOLDER takes the log and a screenshot of every step. At the end some steps are
 // walked again with one figure of one page bent on its way to the browser: each must be noticed.
 import { writeFileSync } from "node:fs";
-import { browser, folder, Leap, PASSWORD, watch } from "./common.mjs";
+import { folder, fresh, Leap, PASSWORD, watch } from "./common.mjs";
 import { CLOSED, PEOPLE, readsTheWhole, requests, teamsOf } from "./people.mjs";
 import { Reader, WAIT_MS, Wrong, same } from "./reader.mjs";
 
@@ -30,8 +30,8 @@ async function enter(reader, person) {
 }
 
 /** One person's journey; what went wrong. `bend` changes pages on their way. */
-async function walk(chromium, site, person, { teams, output, counts, bend }) {
-  const context = await chromium.newContext({
+async function walk(site, person, { teams, output, counts, bend }) {
+  const [context, end] = await fresh({
     viewport: { width: 1280, height: 900 },
     javaScriptEnabled: !person.bare,
     acceptDownloads: true,
@@ -76,7 +76,7 @@ async function walk(chromium, site, person, { teams, output, counts, bend }) {
   } catch (error) {
     faults.push(error instanceof Wrong ? error.message : `${person.who}: ${error.stack}`);
   } finally {
-    await context.close();
+    await end().catch((error) => console.error(error.message));
   }
   return faults;
 }
@@ -133,21 +133,20 @@ async function main(program, home, output) {
   writeFileSync(`${output}/requests.json`, requests(teams.own.id, teams.other.id));
   leap.run(["ingest", `${output}/requests.json`]);
   const server = await leap.serve(`${output}/serve.log`);
-  const chromium = await browser();
   const counts = { steps: 0, screenshots: 0 };
   const faults = [];
   let done = 0;
   let noticed = 0;
   try {
     for (const person of PEOPLE) {
-      const found = await walk(chromium, server.site, person, { teams, output, counts });
+      const found = await walk(server.site, person, { teams, output, counts });
       if (!found.length) done += 1;
       faults.push(...found);
     }
     const steps = counts.steps;
     const reader = PEOPLE.find(({ who }) => who === "efficiency");
     for (const bend of BENT) {
-      const found = await walk(chromium, server.site, reader, { teams, output, counts, bend });
+      const found = await walk(server.site, reader, { teams, output, counts, bend });
       if (found.some((words) => bend.told.test(words))) noticed += 1;
       else
         faults.push(
@@ -156,7 +155,6 @@ async function main(program, home, output) {
     }
     counts.steps = steps;
   } finally {
-    await chromium.close();
     await server.stop();
   }
   for (const words of faults) console.error(words);

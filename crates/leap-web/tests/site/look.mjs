@@ -11,7 +11,7 @@
 // another browser than Debian's.
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { browser as launched } from "./common.mjs";
+import { fresh } from "./common.mjs";
 
 const [site, output, ...asked] = process.argv.slice(2);
 const paths = asked.map((words) => /^(?:(\d{3}):)?(.*)$/.exec(words)[2]);
@@ -27,7 +27,6 @@ const axeSource = readFileSync(
   "utf8",
 );
 mkdirSync(output, { recursive: true });
-const browser = await launched();
 const origin = new URL(site).origin;
 const nameOf = (path) => path.replace(/^\//, "").replace(/[^\w.=-]+/g, "_") || "home";
 const counts = {
@@ -138,7 +137,7 @@ const cookies = process.env.LEAP_COOKIE
   : [];
 for (const colorScheme of ["light", "dark"])
   for (const width of [1280, 390]) {
-    const context = await browser.newContext({
+    const [context, end] = await fresh({
       colorScheme,
       viewport: { width, height: width === 390 ? 844 : 900 },
     });
@@ -148,11 +147,11 @@ for (const colorScheme of ["light", "dark"])
       await look(page, path, `${colorScheme}-${width}`);
       await page.close();
     }
-    await context.close();
+    await end();
   }
 // without JavaScript: the page answers, is not too wide, and no table is lost (axe itself needs
 // a script)
-const bare = await browser.newContext({
+const [bare, end] = await fresh({
   javaScriptEnabled: false,
   viewport: { width: 390, height: 844 },
 });
@@ -171,7 +170,7 @@ for (const path of paths) {
   counts.looks += 1;
   await page.close();
 }
-await browser.close();
+await end();
 const told = [
   `pages ${paths.length} × 2 themes × 2 widths, and bare: ${counts.looks} looks`,
   `axe violations ${counts.axe}`,

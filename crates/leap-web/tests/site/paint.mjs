@@ -4,17 +4,13 @@
 //
 // The last line names the slowest first contentful paint with an empty cache, in milliseconds. CHROMIUM
 // names another browser than Debian's.
-import { chromium } from "playwright-core";
+import { fresh } from "./common.mjs";
 
 const [site, ...paths] = process.argv.slice(2);
 if (!site || paths.length === 0) {
   console.error("usage: node paint.mjs SITE PATH …");
   process.exit(2);
 }
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"],
-});
 
 /** Milliseconds from the start of the navigation to the first content. */
 async function paint(context, path) {
@@ -36,12 +32,11 @@ async function paint(context, path) {
 let slowest = 0;
 const told = [];
 for (const path of paths) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+  const [context, end] = await fresh({ viewport: { width: 1280, height: 900 } });
   const first = await paint(context, path);
   const later = await paint(context, path);
   slowest = Math.max(slowest, first);
   told.push(`${path} ${first}/${later}`);
-  await context.close();
+  await end();
 }
-await browser.close();
 console.log(`first paint, empty cache/later: ${told.join(", ")}; slowest ${slowest} ms`);

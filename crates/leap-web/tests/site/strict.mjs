@@ -192,7 +192,7 @@ export function wrongAnswers() {
 }
 
 /** Whether Chromium's faults are noted: pages that run, break their policy, ask elsewhere or complain. */
-export async function wrongPages(chromium) {
+export async function wrongPages(context) {
   const bodies = {
     "/dialog": ["<script>alert(1)</script>", ""],
     "/policy": ["<script>window.x = 1</script>", "script-src 'self'"],
@@ -214,7 +214,7 @@ export async function wrongPages(chromium) {
   const site = `http://127.0.0.1:${server.address().port}`;
   const found = [];
   for (const address of Object.keys(bodies)) {
-    const page = await chromium.newPage();
+    const page = await context.newPage();
     const notes = [];
     await watch(page, site, (words) => notes.push(words));
     await page.goto(site + address, { waitUntil: "load" });

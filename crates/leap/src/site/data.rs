@@ -12,7 +12,6 @@ use super::ground::{Ground, seconds};
 use super::words::cents;
 use super::{failed, parameter};
 use crate::failure::Failure;
-use crate::view::View;
 
 /// Rows of a page of the audit trail.
 const EVENTS: u64 = 100;
@@ -391,41 +390,4 @@ pub(super) fn periods(ground: &Ground) -> Result<Page, Problem> {
         })],
         ..Page::default()
     })
-}
-
-/// For Prometheus: what is here and how old it is.
-pub(super) fn metrics(view: &View) -> String {
-    let head = view.head();
-    let mut rows = BTreeMap::<String, (u64, Day)>::new();
-    for scope in &head.scopes {
-        let source = rows.entry(scope.scope.source.to_string()).or_insert((0, scope.facts.last_day));
-        *source = (source.0 + scope.facts.rows, source.1.max(scope.facts.last_day));
-    }
-    let mut out = String::new();
-    let mut family = |name: &str, help: &str, lines: Vec<(String, String)>| {
-        out += &format!("# HELP {name} {help}\n# TYPE {name} gauge\n");
-        for (labels, value) in lines {
-            out += &format!("{name}{labels} {value}\n");
-        }
-    };
-    let label = |source: &str| format!("{{source=\"{}\"}}", source.replace('\\', "\\\\").replace('"', "\\\""));
-    family(
-        "leap_source_charges",
-        "Charges that stand, by source.",
-        rows.iter().map(|(source, (count, _))| (label(source), count.to_string())).collect(),
-    );
-    family(
-        "leap_source_last_charge_timestamp_seconds",
-        "Day of the last charge, by source.",
-        rows.iter().map(|(source, (_, last))| (label(source), (i64::from(last.days()) * 86_400).to_string())).collect(),
-    );
-    family(
-        "leap_snapshot_timestamp_seconds",
-        "When the newest snapshot was made.",
-        head.snapshot
-            .iter()
-            .map(|snapshot| (String::new(), (snapshot.recorded_at.micros() / 1_000_000).to_string()))
-            .collect(),
-    );
-    out
 }

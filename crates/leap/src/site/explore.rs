@@ -6,6 +6,8 @@
 //! ```
 //! Figures of the first lead to the second, with what they are of as parameters; both add up.
 
+mod sql;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use leap_orient::reading::dimension::{Dimension, Named};
@@ -223,6 +225,7 @@ fn grouped(ground: &Ground) -> Result<Page, Problem> {
         ),
         crumbs: crumbs(ground, &by),
         command: Some(command(ground, &names.join(","), filter.as_deref())),
+        sql: Some(sql::sql(ground, &by[..names.len()])),
         ..Page::default()
     };
     page.blocks.push(Block::Filters(form(ground, &by)));
@@ -676,6 +679,11 @@ fn charges(ground: &Ground) -> Result<Page, Problem> {
         sub: format!("{of}{}, {} cost", ground.period, ground.cost.word()),
         crumbs: crumbs(ground, &dimensions(ground)?),
         command: Some(command(ground, ROWS, filter.as_deref())),
+        sql: Some(
+            spend::dimensions(ground.view(), ROWS)
+                .map_err(|failure| failure.message)
+                .and_then(|by| sql::sql(ground, &by)),
+        ),
         ..Page::default()
     };
     page.blocks.push(Block::Headline {

@@ -536,10 +536,11 @@ impl<'g> Ground<'g> {
         Ok(self.proved()?.differences.get(&self.currency).copied().unwrap_or_default())
     }
 
-    fn broken(&self) -> Result<Option<String>, Problem> {
+    pub(super) fn broken(&self) -> Result<Option<String>, Problem> {
         let broken = self.proved()?.broken;
-        Ok((broken > 0)
-            .then(|| format!("The proof does not hold: {broken} totals differ. No figure is to be relied on.")))
+        Ok((broken > 0).then(|| {
+            format!("The proof does not hold: {broken} totals differ. Figures are withheld; leap verify says more.")
+        }))
     }
 
     fn proved(&self) -> Result<Proved, Problem> {

@@ -15,6 +15,7 @@ mod explore;
 mod ground;
 mod latency;
 mod measures;
+mod metrics;
 mod org;
 mod parquet;
 mod periods;
@@ -192,6 +193,10 @@ impl Pages {
                 return Err(Problem::NotFound("There is no page with this address, or it is not yours to see.".into()));
             }
         };
+        // What does not prove is not shown, but for what says where it does not: the ledger, the proofs and the trail.
+        let shows_proofs =
+            matches!(path.as_slice(), ["coverage"] | ["data", ..] | ["account" | "start" | "latency", ..]);
+        let page = if !shows_proofs && ground.broken()?.is_some() { page.withheld() } else { page };
         let frame = ground.frame(current)?;
         let frame = if current == "latency" { latency::frame(&ground, frame)? } else { frame };
         Ok(Answer { page, frame })
@@ -267,8 +272,10 @@ impl Site for Pages {
     }
 
     fn metrics(&self) -> Result<String, Problem> {
-        let cached = self.view(&Reach::Everything, &Ask::default())?;
-        Ok(data::metrics(&cached.view))
+        let (ask, person) = (Ask::default(), crate::people::local());
+        let cached = self.view(&Reach::Everything, &ask)?;
+        let ground = Ground::new(&self.home, &self.runtime, &cached, &person, &ask)?;
+        metrics::metrics(&ground, crate::clock::now())
     }
 
     fn snapshot(&self) -> Result<String, Problem> {

@@ -39,6 +39,7 @@ mod complaints;
 mod crash;
 mod damage;
 mod drift;
+mod explore_sql;
 mod gateway;
 mod harness;
 mod intake;

@@ -440,7 +440,10 @@ fn readers_who_have_a_page_are_not_sent_it_again() {
     assert_eq!(sheet.status, 200);
     assert_eq!(sheet.header("cache-control"), "public, max-age=31536000, immutable");
     assert_eq!(site.get("/api/v1/openapi.json").json()["openapi"], "3.1.0");
-    assert!(site.get("/metrics").body.contains("leap_source_charges{source="));
+    let figures = site.get("/metrics").body;
+    for name in ["leap_source_charges{source=", "leap_data_age_seconds{source=", "leap_build_info{version=\""] {
+        assert!(figures.contains(name), "{name}: {figures}");
+    }
     assert_eq!(site.get("/healthz").body, "ok\n");
 }
 
