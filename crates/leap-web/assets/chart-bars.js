@@ -75,6 +75,10 @@ export function bar(chart, look) {
               color: look.bg,
               fontSize: 11,
               overflow: "truncate",
+              // no letter on stripes
+              ...(column.colour === "residual"
+                ? { backgroundColor: paint(look, column.colour, index).color, padding: [1, 3] }
+                : {}),
             }
           : undefined,
       markLine:

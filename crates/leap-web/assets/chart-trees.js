@@ -243,6 +243,8 @@ export function icicle(chart, look) {
                   fontFamily: look.font,
                   width: wide - 10,
                   overflow: "truncate",
+                  // no letter on stripes
+                  ...(own.decal ? { backgroundColor: own.color, padding: [1, 3] } : {}),
                 },
               },
             ],

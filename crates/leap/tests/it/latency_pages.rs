@@ -154,6 +154,8 @@ fn requests_stand_in_order_of_duration_and_each_leads_to_its_frames() {
         for row in lines(&requests) {
             let whole = ns(&row["Latency"]);
             assert_eq!(ns(&row["Rank"]), found.len() as i128 + 1);
+            let id = row["Trace"].as_str().expect("an id");
+            assert!(told.iter().any(|line| line["trace_id"] == id), "{id} is no whole id");
             found.push(whole);
             let parts: i128 = ["payments", "books", "risk"].iter().map(|team| ns(&row[*team])).sum();
             assert_eq!(parts, whole, "{row:#}");
