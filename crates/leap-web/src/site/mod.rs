@@ -39,6 +39,8 @@ pub struct Ask {
     pub path: Vec<String>,
     /// The parameters, in their order.
     pub parameters: Vec<(String, String)>,
+    /// A program asks, not a person: for JSON, CSV or Parquet.
+    pub is_of_program: bool,
 }
 
 impl Ask {

@@ -204,6 +204,7 @@ async fn answer<S: Site>(State(desk): State<Arc<Desk<S>>>, request: Request) -> 
             return asked.problem(&Problem::Parameter { name: "format".into(), message, without: None });
         }
     };
+    asked.ask.is_of_program = asked.form != Form::Html;
     if asked.method == Method::POST {
         let largest = largest(&*desk.site, &asked.ask);
         // A large body is waited for only where somebody may send it.
@@ -480,7 +481,7 @@ fn ask(path: &str, query: Option<&str>) -> Option<Ask> {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         parameters.push((decoded(name, true)?, decoded(value, true)?));
     }
-    Some(Ask { path, parameters })
+    Some(Ask { path, parameters, is_of_program: false })
 }
 
 fn display(headers: &HeaderMap) -> Display {

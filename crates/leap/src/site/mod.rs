@@ -82,7 +82,7 @@ impl Pages {
         let person = crate::people::local();
         for path in FIRST {
             let path = path.iter().map(|segment| (*segment).to_owned()).collect();
-            let ask = Ask { path, parameters: Vec::new() };
+            let ask = Ask { path, ..Ask::default() };
             let cached = self.view_of(generation, &Reach::Everything, &ask);
             if let Err(problem) = cached.and_then(|cached| self.made(&cached, &person, &ask)) {
                 tracing::debug!("a page was not made ready: {problem:?}");
@@ -251,7 +251,7 @@ impl Site for Pages {
 
     fn act(&self, person: &Person, ask: &Ask) -> Result<Done, Problem> {
         // A form's fields are no reading: it is the present that is changed.
-        let here = Ask { path: ask.path.iter().take(1).cloned().collect(), parameters: Vec::new() };
+        let here = Ask { path: ask.path.iter().take(1).cloned().collect(), ..Ask::default() };
         let cached = self.view(&person.rights.reach(), &here)?;
         let ground = Ground::new(&self.home, &self.runtime, &cached, person, &here)?;
         act::act(&Acting { ground: &ground, person, ask })

@@ -95,13 +95,13 @@ fn table(question: &Question<'_>, listed: &Listed) -> Table {
     }
     let mut values: Vec<(&str, u64)> = sums.into_iter().collect();
     values.sort_by(|a, b| (is_residual(a.0), b.1, a.0).cmp(&(is_residual(b.0), a.1, b.0)));
-    // A file has whole ids and all owners, and the same first columns whatever its requests are.
-    let is_file = question.ground.ask.get("format").is_some();
-    let wanted = if is_file { usize::MAX } else { COLUMNS };
+    // Programs get whole ids and all owners, and the same first columns whatever the requests are.
+    let is_whole = question.ground.ask.is_of_program;
+    let wanted = if is_whole { usize::MAX } else { COLUMNS };
     let named: Vec<&str> = values.iter().take(wanted).map(|(value, _)| *value).collect();
     let others = values.len() - named.len();
     let api = |line: &Line| if line.api.is_empty() { line.name.clone() } else { line.api.clone() };
-    let several = is_file || listed.lines.iter().any(|line| api(line) != api(&listed.lines[0]));
+    let several = is_whole || listed.lines.iter().any(|line| api(line) != api(&listed.lines[0]));
     let mut columns = vec![Column::text("Start"), Column::undrawn("Rank")];
     columns.extend(several.then(|| Column::text("API")));
     columns.extend([Column::text("Trace"), Column::undrawn("Latency")]);
@@ -124,7 +124,7 @@ fn table(question: &Question<'_>, listed: &Listed) -> Table {
             let start = Link::new(instant(line.start_ns), href.clone());
             let mut cells = vec![Cell::Id(start), Cell::Number(rank.to_string(), exact(rank as u64).to_grouped(0))];
             cells.extend(several.then(|| Cell::Text(api(line))));
-            let shown_of_id = if is_file { usize::MAX } else { 8 };
+            let shown_of_id = if is_whole { usize::MAX } else { 8 };
             cells.push(Cell::Id(Link::new(line.trace.chars().take(shown_of_id).collect::<String>(), href.clone())));
             cells.push(Cell::Figure(Figure {
                 exact: line.latency_ns.to_string(),
