@@ -5,10 +5,16 @@
 //! #31  publish           snapshot 12     by ana   digest c3d0… of (#31, its fields, previous 77ab…)
 //! ```
 //! Each digest is BLAKE3 over canonical JSON (keys sorted, no spaces) of the event and the digest before it; numbers
-//! have no gaps, and each snapshot has one `publish` event with the snapshot's digest. So an edit, a deletion, an
-//! insertion or a new order in the middle is found by reading the chain. A person with all rights on the database can
-//! still rewrite the whole chain, or cut its end together with the snapshots: keep an [`AuditHead`] elsewhere and
-//! compare with [`Book::verify_audit_against`].
+//! have no gaps, and each snapshot has one `publish` event with the snapshot's digest. Where the trail began and where it
+//! ends is noted apart from it, with each event, so rows that are cut off the end are missed too. What was edited,
+//! deleted, inserted or put in another order is told with the first event that is wrong ([`AuditBreak`]).
+//!
+//! A person with all rights on the database can still write everything anew, the note included: keep a [`Checkpoint`]
+//! elsewhere and compare with [`Book::verify_audit_against`].
+//!
+//! [`Checkpoint`]: crate::Checkpoint
+
+mod verify;
 
 use leap_terms::{Digest, Instant};
 use serde_json::Value;
@@ -19,11 +25,11 @@ use crate::book::Book;
 use crate::config::ConfigKind;
 use crate::error::BookError;
 use crate::place::Place;
-use crate::rows::{self, Cell, Record};
-use crate::snapshot::{self, Snapshot};
+use crate::rows::{self, Cell, Insert, Record};
+use crate::snapshot::Snapshot;
 
-/// Events read at a time.
-const PAGE: i64 = 5_000;
+pub(crate) use verify::verify;
+pub use verify::{AuditBreak, EventEdit};
 
 const COLUMNS: [&str; 9] =
     ["sequence", "recorded_at", "actor", "action", "subject", "snapshot", "detail", "previous", "digest"];
@@ -77,7 +83,7 @@ impl AuditEvent {
     }
 }
 
-/// The end of the trail: keep it outside to make even a rewritten chain visible.
+/// The end of the trail.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct AuditHead {
     /// Events so far.
@@ -99,43 +105,6 @@ pub struct AuditFilter {
     pub after: Option<u64>,
     /// Only the newest so many.
     pub limit: Option<u64>,
-}
-
-/// Where the trail breaks.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum AuditBreak {
-    /// A number is missing, so events were deleted or moved.
-    #[error("event {expected} is missing; the next one is {found}")]
-    Gap {
-        /// The number that should be there.
-        expected: u64,
-        /// The one that is.
-        found: u64,
-    },
-    /// An event does not name the digest of the one before it.
-    #[error("event {sequence} does not follow from the event before it")]
-    Unchained {
-        /// The event.
-        sequence: u64,
-    },
-    /// An event was edited after it was written.
-    #[error("event {sequence} was changed after it was written")]
-    Altered {
-        /// The event.
-        sequence: u64,
-    },
-    /// A snapshot has no event, or more than one, or one that says something else.
-    #[error("snapshot {snapshot} has no audit event that agrees with it")]
-    Snapshot {
-        /// The snapshot.
-        snapshot: i64,
-    },
-    /// The trail is another one than at the checkpoint.
-    #[error("the trail differs from the checkpoint at event {sequence}: it was rewritten or cut")]
-    Checkpoint {
-        /// The checkpoint's event.
-        sequence: u64,
-    },
 }
 
 /// JSON with sorted keys and without spaces: one text per value.
@@ -190,16 +159,24 @@ struct Stored {
 
 impl Stored {
     fn computed_digest(&self) -> Digest {
+        self.digest_at(self.sequence)
+    }
+
+    /// True when its digest is of what it says under that number.
+    fn written_as(&self, sequence: i64) -> bool {
+        self.digest == self.digest_at(sequence).to_string()
+    }
+
+    fn digest_at(&self, sequence: i64) -> Digest {
         let text = |text: &str| Value::from(text).to_string();
         let snapshot = self.snapshot.map_or_else(|| "null".to_owned(), |id| id.to_string());
         let event = format!(
-            r#"{{"action":{},"actor":{},"at":{},"detail":{},"previous":{},"sequence":{},"snapshot":{snapshot},"subject":{}}}"#,
+            r#"{{"action":{},"actor":{},"at":{},"detail":{},"previous":{},"sequence":{sequence},"snapshot":{snapshot},"subject":{}}}"#,
             text(&self.action),
             text(&self.actor),
             self.recorded_at,
             self.detail,
             text(&self.previous),
-            self.sequence,
             text(&self.subject),
         );
         Digest::of(event.as_bytes())
@@ -225,29 +202,46 @@ fn before_the_first() -> Digest {
     Digest::from_bytes([0; 32])
 }
 
-/// The end of the trail: sequence 0 and a digest of zeros when it is empty.
-async fn head(connection: &mut AnyConnection, place: &Place) -> Result<AuditHead, BookError> {
-    let row = sqlx::query("SELECT sequence, digest FROM audit ORDER BY sequence DESC LIMIT 1")
+/// What the book notes of its trail apart from it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Noted {
+    /// The book's id: the digest of its first event.
+    pub(crate) book: Digest,
+    /// The last event.
+    pub(crate) head: AuditHead,
+}
+
+/// The note; `None` before the first event.
+pub(crate) async fn noted(connection: &mut AnyConnection, place: &Place) -> Result<Option<Noted>, BookError> {
+    let row = sqlx::query("SELECT book, sequence, digest FROM audit_head WHERE id = 1")
         .fetch_optional(connection)
         .await
         .map_err(|error| BookError::of(error, "read the end of the audit trail", place))?;
-    match row {
-        None => Ok(AuditHead { sequence: 0, digest: before_the_first() }),
-        Some(row) => {
-            let record = Record { row: &row, of: "audit", place };
-            Ok(AuditHead { sequence: record.count("sequence")?, digest: record.read("digest", str::parse)? })
-        }
-    }
+    let Some(row) = row else { return Ok(None) };
+    let record = Record { row: &row, of: "audit_head", place };
+    Ok(Some(Noted {
+        book: record.read("book", str::parse)?,
+        head: AuditHead { sequence: record.count("sequence")?, digest: record.read("digest", str::parse)? },
+    }))
 }
 
-/// Appends an event inside the transaction that does what it says.
+/// The end of the trail as it was noted: sequence 0 and a digest of zeros when it is empty.
+async fn head(connection: &mut AnyConnection, place: &Place) -> Result<AuditHead, BookError> {
+    let nothing = AuditHead { sequence: 0, digest: before_the_first() };
+    Ok(noted(connection, place).await?.map_or(nothing, |noted| noted.head))
+}
+
+/// Appends an event inside the transaction that does what it says. It follows the noted end and not the last row, so
+/// that what was cut off stays missing however much is written afterwards.
 pub(crate) async fn append(
     connection: &mut AnyConnection,
     place: &Place,
     entry: &AuditEntry,
     snapshot: Option<i64>,
 ) -> Result<AuditHead, BookError> {
-    let last = head(connection, place).await?;
+    let doing = "append to the audit trail";
+    let noted = noted(connection, place).await?;
+    let last = noted.map_or(AuditHead { sequence: 0, digest: before_the_first() }, |noted| noted.head);
     let stored = Stored {
         sequence: rows::count(last.sequence) + 1,
         recorded_at: entry.at.micros(),
@@ -260,6 +254,7 @@ pub(crate) async fn append(
         digest: String::new(),
     };
     let digest = stored.computed_digest();
+    let sequence = stored.sequence;
     let row = vec![
         Cell::Int(stored.sequence),
         Cell::Int(stored.recorded_at),
@@ -271,9 +266,22 @@ pub(crate) async fn append(
         Cell::Text(stored.previous),
         Cell::text(digest),
     ];
-    rows::insert(connection, "audit", &COLUMNS, row)
-        .await
-        .map_err(|error| BookError::of(error, "append to the audit trail", place))?;
+    match rows::insert(connection, "audit", &COLUMNS, row).await {
+        Ok(()) => {}
+        // Whoever writes holds the lock, so nobody who goes through the book can have taken the number.
+        Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+            let inserted = AuditBreak::Inserted { sequence: last.sequence + 1 };
+            let broken = if noted.is_none() { AuditBreak::NoteMissing } else { inserted };
+            return Err(BookError::Audit { place: place.shown().to_owned(), broken });
+        }
+        Err(error) => return Err(BookError::of(error, doing, place)),
+    }
+    let book = noted.map_or(digest, |noted| noted.book);
+    let mut note =
+        Insert::into("audit_head", &["id", "book", "sequence", "digest"]).or_replace("id", &["sequence", "digest"]);
+    let row = vec![Cell::Int(1), Cell::text(book), Cell::Int(sequence), Cell::text(digest)];
+    note.row(connection, row).await.map_err(|error| BookError::of(error, doing, place))?;
+    note.end(connection).await.map_err(|error| BookError::of(error, doing, place))?;
     Ok(AuditHead { sequence: last.sequence + 1, digest })
 }
 
@@ -301,70 +309,6 @@ pub(crate) fn snapshot_detail(snapshot: &Snapshot) -> serde_json::Map<String, Va
         detail.insert(kind.column().to_owned(), Value::from(snapshot.config_version(kind)));
     }
     detail
-}
-
-/// Reads the whole chain.
-pub(crate) async fn verify(
-    connection: &mut AnyConnection,
-    place: &Place,
-    checkpoint: Option<&AuditHead>,
-) -> Result<AuditHead, BookError> {
-    let broken = |broken: AuditBreak| BookError::Audit { place: place.shown().to_owned(), broken };
-    let snapshots = snapshot::all(connection, place).await?;
-    let mut confirmed = std::collections::BTreeSet::new();
-    let mut last = AuditHead { sequence: 0, digest: before_the_first() };
-    let mut after = i64::MIN;
-    loop {
-        let rows = sqlx::query("SELECT * FROM audit WHERE sequence > $1 ORDER BY sequence LIMIT $2")
-            .bind(after)
-            .bind(PAGE)
-            .fetch_all(&mut *connection)
-            .await
-            .map_err(|error| BookError::of(error, "read the audit trail", place))?;
-        let Some(end) = rows.last() else { break };
-        after = Record { row: end, of: "audit", place }.int("sequence")?;
-        for row in &rows {
-            let stored = Stored::from_row(row, place)?;
-            let (expected, found) = (last.sequence + 1, u64::try_from(stored.sequence).unwrap_or(0));
-            if expected != found {
-                return Err(broken(AuditBreak::Gap { expected, found }));
-            }
-            let digest = stored.computed_digest();
-            if digest.to_string() != stored.digest {
-                return Err(broken(AuditBreak::Altered { sequence: found }));
-            }
-            if stored.previous != last.digest.to_string() {
-                return Err(broken(AuditBreak::Unchained { sequence: found }));
-            }
-            if let Some(id) = stored.snapshot.filter(|_| stored.action == PUBLISH) {
-                let detail: Value = serde_json::from_str(&stored.detail).unwrap_or(Value::Null);
-                let agrees = snapshots.iter().find(|snapshot| snapshot.id == id).is_some_and(|snapshot| {
-                    snapshot.recorded_at.micros() == stored.recorded_at
-                        && snapshot.actor == stored.actor
-                        // An event of an older leap has no field for what there was none of then.
-                        && snapshot_detail(snapshot)
-                            .iter()
-                            .all(|(key, value)| detail.get(key).unwrap_or(&Value::Null) == value)
-                });
-                if !agrees || !confirmed.insert(id) {
-                    return Err(broken(AuditBreak::Snapshot { snapshot: id }));
-                }
-            }
-            last = AuditHead { sequence: found, digest };
-            if checkpoint.is_some_and(|checkpoint| checkpoint.sequence == found && checkpoint.digest != digest) {
-                return Err(broken(AuditBreak::Checkpoint { sequence: found }));
-            }
-        }
-    }
-    if let Some(lost) = snapshots.iter().find(|snapshot| !confirmed.contains(&snapshot.id)) {
-        return Err(broken(AuditBreak::Snapshot { snapshot: lost.id }));
-    }
-    match checkpoint {
-        Some(checkpoint) if checkpoint.sequence > last.sequence => {
-            Err(broken(AuditBreak::Checkpoint { sequence: checkpoint.sequence }))
-        }
-        Some(_) | None => Ok(last),
-    }
 }
 
 impl Book {
@@ -401,28 +345,12 @@ impl Book {
         rows.iter().map(|row| AuditEvent::from_row(row, &self.place)).collect()
     }
 
-    /// The end of the trail, to be kept outside; sequence 0 when it is empty.
+    /// The end of the trail; sequence 0 when it is empty.
     ///
     /// # Errors
     /// [`BookError`] when the book cannot be read.
     pub async fn audit_head(&self) -> Result<AuditHead, BookError> {
         head(&mut *self.connection().await?, &self.place).await
-    }
-
-    /// Reads the whole chain, checks it against the snapshots, and returns its end.
-    ///
-    /// # Errors
-    /// [`BookError::Audit`] says where it breaks; others when the book cannot be read.
-    pub async fn verify_audit(&self) -> Result<AuditHead, BookError> {
-        verify(&mut *self.reading("read the audit trail").await?, &self.place, None).await
-    }
-
-    /// Like [`Book::verify_audit`], and the trail must still hold an earlier end of itself.
-    ///
-    /// # Errors
-    /// [`BookError::Audit`] says where it breaks; others when the book cannot be read.
-    pub async fn verify_audit_against(&self, checkpoint: &AuditHead) -> Result<AuditHead, BookError> {
-        verify(&mut *self.reading("read the audit trail").await?, &self.place, Some(checkpoint)).await
     }
 }
 

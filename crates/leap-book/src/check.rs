@@ -1,8 +1,8 @@
 //! What `leap doctor` asks the book: does everything in it fit together?
 //!
 //! It looks at the database's pages, at the chain of snapshots, at versions of rules, org and so on, at the audit trail
-//! and at reorgs, claims, approvals and statements against it, and, at the newest snapshot, at scopes, files and proofs against
-//! each other. It does not open the lake's files: comparing
+//! and at reorgs, claims, approvals, statements and all records of acting against it, and, at the newest snapshot, at
+//! scopes, files and proofs against each other. It does not open the lake's files: comparing
 //! them with their records is the lake's work.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,10 @@ use crate::book::Book;
 use crate::config::{self, ConfigKind};
 use crate::error::BookError;
 use crate::scope::CurrentScope;
-use crate::{account, approval, audit, claim, files, proof, reorg, scope, snapshot, statement};
+use crate::{
+    account, approval, audit, claim, files, forecast, incident, kill_switch, outbox, plan, proof, reorg, scope,
+    snapshot, statement, waiver,
+};
 
 /// What kind of thing does not fit.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -26,7 +29,7 @@ pub enum FindingKind {
     ReferenceBroken,
     /// The snapshots are no chain.
     SnapshotChainBroken,
-    /// A snapshot names a version of rules, org, pools, rates, claims or volume that is missing, or one is damaged.
+    /// A snapshot names a version of rules, org, pools and so on that is missing, or one is damaged.
     ConfigBroken,
     /// A live file belongs to no current delivery.
     FileWithoutScope,
@@ -46,6 +49,18 @@ pub enum FindingKind {
     ApprovalBroken,
     /// A statement is damaged, or the audit trail says something else.
     StatementBroken,
+    /// A plan or what came with it (receipts, messages, forecasts) is damaged, or the audit trail says something else.
+    PlanBroken,
+    /// An incident is damaged, or the audit trail says something else.
+    IncidentBroken,
+    /// A waiver is damaged, or the audit trail says something else.
+    WaiverBroken,
+    /// A message stands where neither its attempts nor the audit trail brought it.
+    MessageBroken,
+    /// Scores of forecasts are not those that the audit trail knows.
+    ScoreBroken,
+    /// The audit trail knows of other stops and releases.
+    KillSwitchBroken,
 }
 
 /// Something that does not fit.
@@ -103,13 +118,19 @@ impl Book {
         }
         let checked = self.check_snapshots(&mut transaction, &mut findings).await;
         findings.note(FindingKind::SnapshotChainBroken, checked);
-        let verified = audit::verify(&mut transaction, &self.place, None).await;
+        let verified = audit::verify(&mut transaction, &self.place, &[]).await;
         findings.note(FindingKind::AuditBroken, verified);
         findings.note_all(FindingKind::ReorgBroken, reorg::check(&mut transaction, &self.place).await);
         findings.note_all(FindingKind::ClaimBroken, claim::check(&mut transaction, &self.place).await);
         findings.note_all(FindingKind::RoleBroken, account::check(&mut transaction, &self.place).await);
         findings.note_all(FindingKind::ApprovalBroken, approval::check(&mut transaction, &self.place).await);
         findings.note_all(FindingKind::StatementBroken, statement::check(&mut transaction, &self.place).await);
+        findings.note_all(FindingKind::PlanBroken, plan::check(&mut transaction, &self.place).await);
+        findings.note_all(FindingKind::IncidentBroken, incident::check(&mut transaction, &self.place).await);
+        findings.note_all(FindingKind::WaiverBroken, waiver::check(&mut transaction, &self.place).await);
+        findings.note_all(FindingKind::MessageBroken, outbox::check(&mut transaction, &self.place).await);
+        findings.note_all(FindingKind::ScoreBroken, forecast::check(&mut transaction, &self.place).await);
+        findings.note_all(FindingKind::KillSwitchBroken, kill_switch::check(&mut transaction, &self.place).await);
         Ok(findings.0)
     }
 

@@ -1,4 +1,5 @@
-//! The rule sets, orgs, pools, rates, claims and business volumes that were ever applied, with their files.
+//! The rule sets, orgs, pools, rates, claims, business volumes, budgets and contracts that were ever applied, with their
+//! files.
 //!
 //! ```text
 //! snapshot 12   rules 3   org 1   pools 2   rates 1   claims none
@@ -34,17 +35,23 @@ pub enum ConfigKind {
     Claims,
     /// Business volume per metric and day.
     Volume,
+    /// Budgets: `budgets.yaml` and its tables.
+    Budgets,
+    /// Contracts: `contracts.yaml` and the OpenSLO documents that it names.
+    Contracts,
 }
 
 impl ConfigKind {
     /// All kinds.
-    pub const ALL: [ConfigKind; 6] = [
+    pub const ALL: [ConfigKind; 8] = [
         ConfigKind::Rules,
         ConfigKind::Org,
         ConfigKind::Pools,
         ConfigKind::Rates,
         ConfigKind::Claims,
         ConfigKind::Volume,
+        ConfigKind::Budgets,
+        ConfigKind::Contracts,
     ];
 
     /// The word in the database and in messages.
@@ -56,6 +63,8 @@ impl ConfigKind {
             ConfigKind::Rates => "rates",
             ConfigKind::Claims => "claims",
             ConfigKind::Volume => "volume",
+            ConfigKind::Budgets => "budgets",
+            ConfigKind::Contracts => "contracts",
         }
     }
 
@@ -68,6 +77,8 @@ impl ConfigKind {
             ConfigKind::Rates => "rates_version",
             ConfigKind::Claims => "claims_version",
             ConfigKind::Volume => "volume_version",
+            ConfigKind::Budgets => "budgets_version",
+            ConfigKind::Contracts => "contracts_version",
         }
     }
 }

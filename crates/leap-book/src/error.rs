@@ -10,6 +10,7 @@ use leap_terms::{CostKind, Currency, DeliveryId, Instant, Money, Month, ScopeKey
 
 use crate::audit::AuditBreak;
 use crate::place::Place;
+use crate::refusal::Refusal;
 
 /// An error of the book. `place` is the file's path or the server's URL without its password.
 #[derive(Debug, thiserror::Error)]
@@ -359,6 +360,9 @@ pub enum BookError {
         /// Where and how.
         broken: AuditBreak,
     },
+    /// Something of deciding and acting was refused. Nothing was changed.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// A backup never overwrites.
     #[error("could not back up the book to {0}: the file exists")]
     BackupExists(PathBuf),
@@ -396,6 +400,7 @@ impl BookError {
                 | BookError::Stale { .. }
                 | BookError::TracesStale { .. }
                 | BookError::Backwards { .. }
+                | BookError::Refused(Refusal::PlanStale { .. })
         )
     }
 

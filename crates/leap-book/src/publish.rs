@@ -25,7 +25,7 @@ use crate::rows::{self, Cell};
 use crate::snapshot::{self, Snapshot};
 use crate::{files, quarantine, scope};
 
-const SNAPSHOT_COLUMNS: [&str; 13] = [
+const SNAPSHOT_COLUMNS: [&str; 15] = [
     "id",
     "parent",
     "digest",
@@ -39,6 +39,8 @@ const SNAPSHOT_COLUMNS: [&str; 13] = [
     ConfigKind::ALL[3].column(),
     ConfigKind::ALL[4].column(),
     ConfigKind::ALL[5].column(),
+    ConfigKind::ALL[6].column(),
+    ConfigKind::ALL[7].column(),
 ];
 
 /// A delivery to be published.
@@ -74,7 +76,7 @@ pub struct Publish {
     pub rules: Option<ConfigFiles>,
     /// A new org, when it changes; without files it takes the present one out of force.
     pub org: Option<ConfigFiles>,
-    /// New pools, rates, claims, business volume, where they change (rules and org may stand here too, instead of in
+    /// New pools, rates, claims, business volume, budgets, contracts, where they change (rules and org may stand here too, instead of in
     /// their fields); without files an entry takes the present ones out of force.
     pub configs: BTreeMap<ConfigKind, ConfigFiles>,
     /// A reorg that this snapshot applies.
@@ -132,7 +134,12 @@ impl Publish {
         let own = match kind {
             ConfigKind::Rules => self.rules.as_ref(),
             ConfigKind::Org => self.org.as_ref(),
-            ConfigKind::Pools | ConfigKind::Rates | ConfigKind::Claims | ConfigKind::Volume => None,
+            ConfigKind::Pools
+            | ConfigKind::Rates
+            | ConfigKind::Claims
+            | ConfigKind::Volume
+            | ConfigKind::Budgets
+            | ConfigKind::Contracts => None,
         };
         match (own, self.configs.get(&kind)) {
             (Some(_), Some(_)) => Err(BookError::ConfigGivenTwice { kind: kind.word() }),
@@ -274,6 +281,8 @@ impl Book {
             rates_version: versions[&ConfigKind::Rates],
             claims_version: versions[&ConfigKind::Claims],
             volume_version: versions[&ConfigKind::Volume],
+            budgets_version: versions[&ConfigKind::Budgets],
+            contracts_version: versions[&ConfigKind::Contracts],
             table_versions,
         };
         let mut row = vec![

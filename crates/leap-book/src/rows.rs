@@ -4,7 +4,7 @@
 
 use std::fmt::Display;
 
-use leap_terms::Instant;
+use leap_terms::{Digest, Instant};
 use serde::de::DeserializeOwned;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
@@ -88,6 +88,27 @@ pub(crate) fn check_json(subject: &str, text: &str) -> Result<(), BookError> {
         Ok(_) => Ok(()),
         Err(error) => Err(BookError::NotJson { subject: subject.to_owned(), fault: error.to_string() }),
     }
+}
+
+/// The highest number in a table; 0 where it is empty.
+pub(crate) async fn newest(connection: &mut AnyConnection, table: &'static str) -> Result<i64, sqlx::Error> {
+    let sql = format!("SELECT COALESCE(MAX(number), 0) AS newest FROM {table}");
+    sqlx::query(AssertSqlSafe(sql)).fetch_one(connection).await?.try_get("newest")
+}
+
+/// Digest over lines in their order.
+pub(crate) fn lines_digest(lines: impl IntoIterator<Item = String>) -> Digest {
+    let mut text = String::new();
+    for line in lines {
+        // A length stands before each, so that no text can look like the next line.
+        text.push_str(&format!("{} {line}\n", line.len()));
+    }
+    Digest::of(text.as_bytes())
+}
+
+/// Refuses a text that says nothing. `subject` and `missing` name it in the error.
+pub(crate) fn not_blank(subject: &str, missing: &'static str, text: &str) -> Result<(), BookError> {
+    if text.trim().is_empty() { Err(BookError::Blank { subject: subject.to_owned(), missing }) } else { Ok(()) }
 }
 
 /// Inserts one row of `table (columns)`.

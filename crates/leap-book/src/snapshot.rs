@@ -43,6 +43,10 @@ pub struct Snapshot {
     pub claims_version: Option<i64>,
     /// The business volume in force; `None` where there is none.
     pub volume_version: Option<i64>,
+    /// The budgets in force; `None` where there are none.
+    pub budgets_version: Option<i64>,
+    /// The contracts in force; `None` where there are none.
+    pub contracts_version: Option<i64>,
     /// The version of each table's log in the lake.
     pub table_versions: BTreeMap<Table, i64>,
 }
@@ -57,6 +61,8 @@ impl Snapshot {
             ConfigKind::Rates => self.rates_version,
             ConfigKind::Claims => self.claims_version,
             ConfigKind::Volume => self.volume_version,
+            ConfigKind::Budgets => self.budgets_version,
+            ConfigKind::Contracts => self.contracts_version,
         }
     }
 
@@ -81,6 +87,8 @@ impl Snapshot {
             rates_version: record.maybe_int(ConfigKind::Rates.column())?,
             claims_version: record.maybe_int(ConfigKind::Claims.column())?,
             volume_version: record.maybe_int(ConfigKind::Volume.column())?,
+            budgets_version: record.maybe_int(ConfigKind::Budgets.column())?,
+            contracts_version: record.maybe_int(ConfigKind::Contracts.column())?,
             table_versions,
         })
     }

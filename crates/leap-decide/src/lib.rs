@@ -14,9 +14,14 @@
 // A fault is made once per mistake in a person's file, never per row: its size is no cost.
 #![allow(clippy::result_large_err)]
 
+pub mod budget;
+mod document;
 pub mod drift;
 pub mod forecast;
 pub mod lines;
+pub mod org;
 mod profile;
 mod robust;
+pub mod seconds;
 pub mod series;
+mod table;

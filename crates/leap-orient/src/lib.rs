@@ -29,4 +29,5 @@ pub mod reading;
 pub mod rules;
 mod table;
 pub mod tail;
-mod yaml;
+
+pub(crate) use leap_terms::yaml;

@@ -294,6 +294,19 @@ impl FromStr for Period {
 pub struct Instant(i64);
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
+const MICROS_PER_SECOND: i64 = 1_000_000;
+
+impl Serialize for Instant {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Instant {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Instant, D::Error> {
+        <std::borrow::Cow<'de, str>>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
 
 impl Instant {
     /// From microseconds since 1970-01-01T00:00:00Z.
@@ -309,6 +322,17 @@ impl Instant {
     /// The UTC day.
     pub fn day(self) -> Day {
         Day(self.0.div_euclid(MICROS_PER_DAY) as i32)
+    }
+
+    /// So many seconds later (earlier if negative); at the end of what 64 bits hold where that is beyond it.
+    #[must_use]
+    pub fn plus_seconds(self, seconds: i64) -> Instant {
+        Instant(self.0.saturating_add(seconds.saturating_mul(MICROS_PER_SECOND)))
+    }
+
+    /// Whole seconds since another instant, rounded down; negative where the other is later.
+    pub fn seconds_since(self, other: Instant) -> i64 {
+        self.0.saturating_sub(other.0).div_euclid(MICROS_PER_SECOND)
     }
 
     /// Midnight at the start of a day.
@@ -400,6 +424,8 @@ mod tests {
         let instant = Instant::from_micros(1_789_516_800_000_000);
         assert_eq!(instant.to_string(), "2026-09-16T00:00:00Z");
         assert_eq!(Instant::start_of(instant.day()), instant);
+        assert_eq!(instant.plus_seconds(-1).to_string(), "2026-09-15T23:59:59Z");
+        assert_eq!(instant.seconds_since(Instant::from_micros(instant.micros() - 1_999_999)), 1);
         assert_eq!(Instant::from_micros(-1).to_string(), "1969-12-31T23:59:59.999999Z");
         for micros in [-1, 0, 1_789_516_800_000_000, 1_789_516_812_345_600] {
             let instant = Instant::from_micros(micros);

@@ -1,9 +1,10 @@
 //! The words of `leap`: every type that more than one stage needs, and nothing that does anything.
 //!
-//! Reading order: [`exact`] (numbers), [`cost`] (money in four kinds and a currency), [`calendar`] (days, months,
-//! periods), [`owner`] (teams and residuals), [`focus`] (the columns of a bill), [`scope`] (what a delivery
-//! replaces), [`tables`] (the lake's tables), [`digest`], [`fault`] (errors that name file, line and remedy),
-//! [`limits`], [`invariant`], [`trace`] (spans and requests), [`rights`] (who may do what).
+//! Reading order: [`exact`] (numbers), [`ratio`] (quotients of them), [`cost`] (money in four kinds and a currency),
+//! [`calendar`] (days, months, periods), [`owner`] (teams and residuals), [`focus`] (the columns of a bill), [`scope`]
+//! (what a delivery replaces), [`tables`] (the lake's tables), [`digest`], [`fault`] (errors that name file, line and
+//! remedy), [`yaml`] (where things stand in a person's YAML), [`limits`], [`invariant`], [`trace`] (spans and requests),
+//! [`rights`] (who may do what).
 //!
 //! What is absent on purpose: files, network, clock, randomness, async, and floating-point numbers.
 
@@ -20,10 +21,12 @@ pub mod focus;
 pub mod invariant;
 pub mod limits;
 pub mod owner;
+pub mod ratio;
 pub mod rights;
 pub mod scope;
 pub mod tables;
 pub mod trace;
+pub mod yaml;
 
 pub use calendar::{Day, Instant, Month, Period};
 pub use cost::{CostKind, Costs, Currency, Money, Quantity};
@@ -34,6 +37,7 @@ pub use fault::Fault;
 pub use files::{FileFoot, FileRecord};
 pub use invariant::Invariant;
 pub use owner::{Owner, ResidualReason, RuleId, TeamId};
+pub use ratio::Ratio;
 pub use rights::{Deed, Grant, Reach, Rights, Role};
 pub use scope::{DeliveryId, Format, ScopeKey, SourceId};
 pub use trace::{NameId, Names, Span, SpanId, SpanKind, Trace, TraceId, Weight};

@@ -13,7 +13,7 @@ use leap_terms::{Day, Fault};
 use serde_json::Value;
 
 use super::Series;
-use super::read::Table;
+use crate::table::Table;
 
 /// Every series.
 const ALL: &str = "*";

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use leap_terms::{Exact, Fault};
 
-use super::read::Table;
+use crate::table::Table;
 
 /// What was known of one day: one day after it, two days after it and so on, then for good.
 #[derive(Clone, PartialEq, Eq, Debug)]

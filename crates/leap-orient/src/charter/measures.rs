@@ -10,10 +10,9 @@
 //! The two parts add up to the change exactly, whatever the figures are; the causes of a change of cost
 //! ([`crate::reading::bridge`]) divide the first one in turn, each as its amount · 10,000 ÷ volume₀.
 
-use leap_terms::{Exact, Period};
+use leap_terms::{Exact, Period, Ratio};
 use num_bigint::BigInt;
 
-use super::ratio::Ratio;
 use crate::currency::Wide;
 
 /// Basis points in a whole.

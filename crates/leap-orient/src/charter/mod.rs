@@ -11,9 +11,8 @@
 //! these are is for the caller to say.
 
 pub mod measures;
-mod ratio;
 mod volume;
 
+pub use leap_terms::Ratio;
 pub use measures::{BpsChange, Months, bps, engineers};
-pub use ratio::Ratio;
 pub use volume::{Metric, Over, Volume, VolumeChange};

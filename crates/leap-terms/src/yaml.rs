@@ -9,13 +9,20 @@
 //! It knows block and flow lists of mappings, plain, quoted and block scalars. Where it does not find a place it says so,
 //! and the fault has the file alone; it never decides what the file means.
 
+// A fault is made once per mistake in a person's file, never per row: its size is no cost.
+#![allow(clippy::result_large_err)]
+
 use std::ops::Range;
 
-use leap_terms::{Day, Fault, Period, limits};
 use serde_norway::Value;
 
+use crate::{Day, Exact, Fault, Period, limits};
+
 /// Reads one YAML document.
-pub(crate) fn read(file: &str, text: &str) -> Result<Value, Fault> {
+///
+/// # Errors
+/// A file that is too large or no YAML, with the place.
+pub fn read(file: &str, text: &str) -> Result<Value, Fault> {
     if text.len() as u64 > limits::CONFIG_BYTES {
         let message = format!("the file has {} bytes, the limit is {}", text.len(), limits::CONFIG_BYTES);
         return Err(Fault::in_file(file, message));
@@ -24,7 +31,7 @@ pub(crate) fn read(file: &str, text: &str) -> Result<Value, Fault> {
 }
 
 /// The fault of YAML that does not parse; `base` is where the document starts in the text.
-pub(crate) fn syntax(file: &str, text: &str, error: &serde_norway::Error, base: usize) -> Fault {
+pub fn syntax(file: &str, text: &str, error: &serde_norway::Error, base: usize) -> Fault {
     let message = error.to_string();
     let message = message.split(" at line ").next().unwrap_or(&message);
     let fault = Fault::in_file(file, format!("not readable as YAML: {message}"));
@@ -35,16 +42,19 @@ pub(crate) fn syntax(file: &str, text: &str, error: &serde_norway::Error, base: 
 }
 
 /// A text file with one list of mappings, and where its items stand.
-pub(crate) struct Places<'a> {
-    pub(crate) file: &'a str,
-    pub(crate) text: &'a str,
+#[derive(Clone, Debug)]
+pub struct Places<'a> {
+    /// The file as the person named it.
+    pub file: &'a str,
+    /// All of its text.
+    pub text: &'a str,
     items: Vec<Range<usize>>,
 }
 
 impl<'a> Places<'a> {
     /// Finds the items of the top-level list `list`; `count` is how many there are. If another number is found, none has
     /// a place.
-    pub(crate) fn new(file: &'a str, text: &'a str, list: &str, count: usize) -> Places<'a> {
+    pub fn new(file: &'a str, text: &'a str, list: &str, count: usize) -> Places<'a> {
         let mut items = items(text, list);
         if items.len() != count {
             items.clear();
@@ -52,13 +62,55 @@ impl<'a> Places<'a> {
         Places { file, text, items }
     }
 
+    /// Finds the items of the list `list` inside item `at`, as [`Places::new`] does.
+    #[must_use]
+    pub fn nested(&self, at: usize, list: &str, count: usize) -> Places<'a> {
+        let found = self.item(at).and_then(|item| Some((find_key(self.text, item.clone(), list)?, item.end)));
+        let mut items = found.map_or_else(Vec::new, |(key, end)| items_after(&self.text[..end], key));
+        if items.len() != count {
+            items.clear();
+        }
+        Places { file: self.file, text: self.text, items }
+    }
+
+    /// A number as it is written, with all digits: YAML readers make floats of numbers with a point, and those lose some.
+    ///
+    /// # Errors
+    /// A sentence that says what the text is not, for [`Places::fault_at_value`].
+    pub fn exact(&self, at: usize, path: &[&str], value: &Value, whole_digits: u32) -> Result<Exact, String> {
+        let parse = |text: &str| {
+            Exact::parse(text.as_bytes(), whole_digits).map_err(|error| format!("'{}' {error}", text.escape_debug()))
+        };
+        match value {
+            Value::String(text) => parse(text.trim()),
+            Value::Number(number) => {
+                let found = self.item(at).and_then(|item| self.key(item, path));
+                let start = found.and_then(|(key, length)| value_start(self.text, key + length));
+                let written = start.map(|start| {
+                    let rest = &self.text[start..];
+                    rest.chars().take(scalar_length(rest)).collect::<String>()
+                });
+                // Whether it is this value that was found shows in what it reads as.
+                let same = |text: &&String| serde_norway::from_str::<Value>(text).is_ok_and(|read| read == *value);
+                match written.as_ref().filter(same) {
+                    Some(text) => parse(text),
+                    None if !number.is_i64() && !number.is_u64() => {
+                        Err(format!("{} may have lost digits: put it in quotes", short(value)))
+                    }
+                    None => parse(&short(value)),
+                }
+            }
+            other => Err(format!("{} is no number", short(other))),
+        }
+    }
+
     /// Where item `at` stands, as bytes.
-    pub(crate) fn item(&self, at: usize) -> Option<Range<usize>> {
+    pub fn item(&self, at: usize) -> Option<Range<usize>> {
         self.items.get(at).cloned()
     }
 
     /// A fault at a key of an item, or at the item, or in the file.
-    pub(crate) fn fault(&self, at: usize, path: &[&str], message: impl Into<String>) -> Fault {
+    pub fn fault(&self, at: usize, path: &[&str], message: impl Into<String>) -> Fault {
         let fault = Fault::in_file(self.file, message);
         let Some(item) = self.item(at) else { return fault };
         match self.key(item.clone(), path) {
@@ -68,7 +120,7 @@ impl<'a> Places<'a> {
     }
 
     /// A fault at the value of a key of an item.
-    pub(crate) fn fault_at_value(&self, at: usize, path: &[&str], message: impl Into<String>) -> Fault {
+    pub fn fault_at_value(&self, at: usize, path: &[&str], message: impl Into<String>) -> Fault {
         let message = message.into();
         let value =
             self.item(at).and_then(|item| self.key(item.clone(), path).map(|(key, length)| (item, key + length)));
@@ -82,7 +134,7 @@ impl<'a> Places<'a> {
     }
 
     /// A fault at a byte of a text value: `decoded` is the value, `offset` and `length` the faulty part of it.
-    pub(crate) fn fault_in_value(
+    pub fn fault_in_value(
         &self,
         at: usize,
         path: &[&str],
@@ -114,12 +166,12 @@ impl<'a> Places<'a> {
     }
 
     /// The line of an item, from 1.
-    pub(crate) fn line(&self, at: usize) -> Option<usize> {
+    pub fn line(&self, at: usize) -> Option<usize> {
         self.item(at).map(|item| self.text[..item.start].matches('\n').count() + 1)
     }
 
     /// Byte of a top-level key.
-    pub(crate) fn top(&self, key: &str) -> Option<usize> {
+    pub fn top(&self, key: &str) -> Option<usize> {
         top_level(self.text, key)
     }
 }
@@ -145,7 +197,11 @@ fn top_level(text: &str, key: &str) -> Option<usize> {
 
 /// The items of a top-level block or flow list.
 fn items(text: &str, list: &str) -> Vec<Range<usize>> {
-    let Some(key) = top_level(text, list) else { return Vec::new() };
+    top_level(text, list).map_or_else(Vec::new, |key| items_after(text, key))
+}
+
+/// The items of the list whose key stands at a byte; nothing after the text's end is looked at.
+fn items_after(text: &str, key: usize) -> Vec<Range<usize>> {
     let Some(colon) = text[key..].find(':').map(|at| key + at + 1) else { return Vec::new() };
     let first = text[colon..].split('\n').next().unwrap_or("");
     if first.trim_start().starts_with('[') {
@@ -413,7 +469,7 @@ fn skip_white(text: &str, from: usize) -> usize {
 ///
 /// # Errors
 /// A message that names the fault.
-pub(crate) fn effective(value: &Value) -> Result<Period, String> {
+pub fn effective(value: &Value) -> Result<Period, String> {
     let Value::Mapping(map) = value else {
         return Err("effective has the form {from: 2026-09-16, until: 2026-10-01}".to_owned());
     };
@@ -435,7 +491,7 @@ pub(crate) fn effective(value: &Value) -> Result<Period, String> {
 }
 
 /// A value as people wrote it, for an error.
-pub(crate) fn short(value: &Value) -> String {
+pub fn short(value: &Value) -> String {
     match value {
         Value::String(text) => format!("'{}'", text.escape_debug()),
         Value::Null => "nothing".to_owned(),
@@ -482,6 +538,25 @@ mod tests {
         assert_eq!((0..3).map(|at| places.line(at)).collect::<Vec<_>>(), [Some(5), Some(8), Some(9)]);
         assert_eq!(Places::new("f", text, "rules", 4).line(0), None);
         assert_eq!(places.fault(2, &["id"], "m").line, Some(10));
+    }
+
+    #[test]
+    fn lists_inside_items_and_numbers_have_their_places() {
+        for text in [
+            "a:\n  - id: x\n    b:\n      - {n: 1}\n      - n: 0.1234567890123456789\n  - id: y\n    b:\n    - n: 1.50\n",
+            "a: [{id: x, b: [{n: 1}, {n: 0.1234567890123456789}]}, {id: y, b: [{n: 1.50}]}]\n",
+        ] {
+            let value: Value = serde_norway::from_str(text).unwrap();
+            let places = Places::new("f", text, "a", 2);
+            let number = |item: usize, count: usize, at: usize| {
+                let inner = places.nested(item, "b", count);
+                inner.exact(at, &["n"], &value["a"][item]["b"][at]["n"], 12).map(|number| number.to_string())
+            };
+            assert_eq!(number(0, 2, 1).as_deref(), Ok("0.1234567890123456789"), "{text}");
+            assert_eq!(number(1, 1, 0).as_deref(), Ok("1.5"), "{text}");
+            assert!(number(0, 1, 0).is_ok_and(|number| number == "1"), "a whole number is exact without its place");
+            assert!(places.exact(0, &["m"], &Value::from(0.1), 12).unwrap_err().contains("lost digits"));
+        }
     }
 
     #[test]

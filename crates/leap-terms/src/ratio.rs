@@ -6,9 +6,13 @@
 
 use std::cmp::Ordering;
 
-use leap_terms::Exact;
 use num_bigint::{BigInt, Sign};
 
+use crate::Exact;
+use crate::exact::FINE_PER_COARSE;
+
+/// Decimals of an [`Exact`].
+const DECIMALS: u32 = crate::exact::DECIMALS as u32;
 /// Decimals of an [`Exact`] that a rounded quotient may have.
 const MOST: u32 = 18;
 
@@ -27,6 +31,32 @@ impl Ratio {
             Sign::Plus => Some(Ratio { over, under }),
             Sign::Minus => Some(Ratio { over: -over, under: -under }),
         }
+    }
+
+    /// An amount as a quotient: over 1.
+    pub fn whole(amount: Exact) -> Ratio {
+        Ratio { over: units(amount), under: BigInt::from(10_u8).pow(DECIMALS) }
+    }
+
+    /// `over ÷ under` of two amounts, exactly; `None` where `under` is 0.
+    pub fn of(over: Exact, under: Exact) -> Option<Ratio> {
+        Ratio::new(units(over), units(under))
+    }
+
+    /// So many times as much.
+    #[must_use]
+    pub fn times(&self, count: impl Into<BigInt>) -> Ratio {
+        Ratio { over: &self.over * count.into(), under: self.under.clone() }
+    }
+
+    /// The product, exactly.
+    pub fn by(&self, other: &Ratio) -> Ratio {
+        Ratio { over: &self.over * &other.over, under: &self.under * &other.under }
+    }
+
+    /// The quotient of two quotients; `None` where the other is 0.
+    pub fn per(&self, other: &Ratio) -> Option<Ratio> {
+        Ratio::new(&self.over * &other.under, &self.under * &other.over)
     }
 
     /// The difference, exactly.
@@ -57,6 +87,23 @@ impl Ratio {
         let coarse = i128::try_from(BigInt::from_biguint(Sign::Plus, coarse)).ok()?;
         let coarse = if self.over.sign() == Sign::Minus { -coarse } else { coarse };
         Some(Exact::from_parts(coarse, 0))
+    }
+}
+
+/// An amount in units of 10⁻³⁰.
+fn units(amount: Exact) -> BigInt {
+    BigInt::from(amount.coarse()) * FINE_PER_COARSE + amount.fine()
+}
+
+impl PartialOrd for Ratio {
+    fn partial_cmp(&self, other: &Ratio) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Ratio {
+    fn cmp(&self, other: &Ratio) -> Ordering {
+        (&self.over * &other.under).cmp(&(&other.over * &self.under))
     }
 }
 
@@ -96,6 +143,14 @@ mod tests {
         assert!(Ratio::new(1.into(), 0.into()).is_none());
         let vast = Ratio::new(BigInt::from(10).pow(40), 1.into()).unwrap();
         assert_eq!(vast.rounded(2), None);
+        let exact = |text: &str| text.parse::<Exact>().unwrap();
+        let (third, cent) = (Ratio::of(exact("1"), exact("-3")).unwrap(), Ratio::whole(exact("0.01")));
+        assert!(third < cent && cent > third && Ratio::of(exact("1"), Exact::ZERO).is_none());
+        assert_eq!(third.times(-3), Ratio::whole(exact("1")));
+        assert_eq!(third.by(&third), of(1, 9));
+        assert_eq!(third.per(&cent), Some(of(-100, 3)));
+        assert_eq!(third.per(&of(0, 5)), None);
+        assert_eq!(cent.rounded(2), Some(exact("0.01")));
     }
 
     proptest! {

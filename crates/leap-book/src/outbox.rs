@@ -1,0 +1,433 @@
+//! The outbox: messages that a plan has for channels, from the moment they are decided until they are sent.
+//!
+//! ```text
+//! message 9  leap:budget_warned:payments:usd:2026-09  to slack-payments  of plan 31  waiting, next at 08:04:10
+//!   attempt 1  by host-a:4711  08:03:50 to 08:03:51  again  "429, Retry-After 20"
+//! ```
+//! A message is written in the transaction of its cause ([`Book::act`]), so neither is there without the other. It is
+//! known by its dedup key and channel for ever: to enqueue it again does nothing and says so. It is sent at least once,
+//! and a receiver that honours dedup keys shows it once: who sends claims it for a while, tells the key with it, and
+//! records what came of it; who is killed in between leaves an attempt without an outcome and a lease that ends.
+//!
+//! Does not read messages, know channels or decide when to try again: the outcome says it.
+
+mod sending;
+
+use leap_terms::{Digest, Instant};
+use serde_json::json;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
+
+use crate::audit::{self, AuditEntry};
+use crate::book::Book;
+use crate::error::BookError;
+use crate::place::Place;
+use crate::refusal::Refusal;
+use crate::rows::{self, Cell, Record};
+use crate::schedule::Lease;
+
+pub use sending::{ClaimedMessage, SendAttempt, SendEnd, SendOutcome, SendReport};
+
+const COLUMNS: [&str; 12] = [
+    "number",
+    "dedup_key",
+    "channel",
+    "message",
+    "digest",
+    "plan",
+    "created_at",
+    "state",
+    "waiting_since",
+    "next_at",
+    "attempts",
+    "tries",
+];
+const CANCELLED: &str = "message cancelled";
+const RETRIED: &str = "message retried";
+
+/// Where a message stands.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum MessageState {
+    /// It is to be sent, or is being sent.
+    Waiting,
+    /// The channel took it.
+    Sent,
+    /// Nobody tries any more, until somebody says so.
+    Dead,
+    /// It is not to be sent.
+    Cancelled,
+}
+
+impl MessageState {
+    /// The word in the database and in messages.
+    pub fn word(self) -> &'static str {
+        match self {
+            MessageState::Waiting => "waiting",
+            MessageState::Sent => "sent",
+            MessageState::Dead => "dead",
+            MessageState::Cancelled => "cancelled",
+        }
+    }
+
+    fn parse(text: &str) -> Result<MessageState, String> {
+        let all = [MessageState::Waiting, MessageState::Sent, MessageState::Dead, MessageState::Cancelled];
+        let state = all.into_iter().find(|state| state.word() == text);
+        state.ok_or_else(|| format!("'{}' is no state of a message", text.escape_debug()))
+    }
+}
+
+/// A message to be sent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NewMessage {
+    /// What it is known by to its receiver: `leap:{kind}:{team}:{subject}:{period}`.
+    pub dedup_key: String,
+    /// Where to.
+    pub channel: String,
+    /// The message: JSON, kept to the byte.
+    pub message: String,
+    /// Not to be sent before that; `None` for at once.
+    pub not_before: Option<Instant>,
+}
+
+/// What became of a message that was enqueued.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Enqueued {
+    /// The message's number.
+    pub number: i64,
+    /// False where a message of that key was there for the channel already, and nothing was done.
+    pub new: bool,
+}
+
+/// A message that is not to be sent any more: another one says it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cancellation {
+    /// The message's number.
+    pub message: i64,
+    /// Why.
+    pub reason: String,
+}
+
+/// A message as the outbox has it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OutboxMessage {
+    /// Number, from 1, without gaps.
+    pub number: i64,
+    /// What it is known by to its receiver.
+    pub dedup_key: String,
+    /// Where to.
+    pub channel: String,
+    /// The message, to the byte.
+    pub message: String,
+    /// BLAKE3 of its bytes.
+    pub digest: Digest,
+    /// The plan that it is of.
+    pub plan: i64,
+    /// When it was enqueued.
+    pub created_at: Instant,
+    /// Where it stands.
+    pub state: MessageState,
+    /// Since when it is tried: since it was enqueued, or since somebody had it tried again.
+    pub waiting_since: Instant,
+    /// When it is tried next, while it waits.
+    pub next_at: Instant,
+    /// Attempts that were begun, ever.
+    pub attempts: i64,
+    /// Attempts since it waits, but for those that were held back.
+    pub tries: i64,
+    /// Who sends it now, or was killed while sending it.
+    pub lease: Option<Lease>,
+    /// What the channel said last.
+    pub last_answer: Option<String>,
+}
+
+/// Which messages to list; the default is all.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct MessageFilter {
+    /// Only those that stand there.
+    pub state: Option<MessageState>,
+    /// Only those to this channel.
+    pub channel: Option<String>,
+    /// Only those of this plan.
+    pub plan: Option<i64>,
+    /// Only the newest so many.
+    pub limit: Option<u32>,
+}
+
+impl OutboxMessage {
+    fn trail_subject(number: i64) -> String {
+        format!("message {number}")
+    }
+
+    fn from_row(row: &AnyRow, place: &Place) -> Result<OutboxMessage, BookError> {
+        let record = Record { row, of: "outbox", place };
+        let message = OutboxMessage {
+            number: record.int("number")?,
+            dedup_key: record.text("dedup_key")?,
+            channel: record.text("channel")?,
+            message: record.text("message")?,
+            digest: record.read("digest", str::parse)?,
+            plan: record.int("plan")?,
+            created_at: record.at("created_at")?,
+            state: record.read("state", MessageState::parse)?,
+            waiting_since: record.at("waiting_since")?,
+            next_at: record.at("next_at")?,
+            attempts: record.int("attempts")?,
+            tries: record.int("tries")?,
+            lease: Lease::from_record(&record)?,
+            last_answer: record.maybe_text("last_answer")?,
+        };
+        if Digest::of(message.message.as_bytes()) != message.digest {
+            let fault = format!("the text of message {} has another digest", message.number);
+            return Err(BookError::Damaged { place: place.shown().to_owned(), fault });
+        }
+        Ok(message)
+    }
+}
+
+/// Messages by number: all for 0 and the default filter, or those that it takes.
+async fn read(
+    connection: &mut AnyConnection,
+    place: &Place,
+    number: i64,
+    filter: &MessageFilter,
+) -> Result<Vec<OutboxMessage>, BookError> {
+    let rows = sqlx::query(
+        "SELECT * FROM outbox WHERE ($1 = 0 OR number = $1) AND ($2 IS NULL OR state = $2)
+           AND ($3 IS NULL OR channel = $3) AND ($4 = 0 OR plan = $4) ORDER BY number DESC LIMIT $5",
+    )
+    .bind(number)
+    .bind(filter.state.map(|state| state.word().to_owned()))
+    .bind(filter.channel.as_deref().map(rows::storable))
+    .bind(filter.plan.unwrap_or(0))
+    .bind(filter.limit.map_or(i64::MAX, i64::from))
+    .fetch_all(connection)
+    .await
+    .map_err(|error| BookError::of(error, "read the outbox", place))?;
+    rows.iter().rev().map(|row| OutboxMessage::from_row(row, place)).collect()
+}
+
+async fn one(connection: &mut AnyConnection, place: &Place, number: i64) -> Result<OutboxMessage, BookError> {
+    let none = Refusal::NoMessage(number);
+    if number < 1 {
+        return Err(none.into());
+    }
+    let found = read(connection, place, number, &MessageFilter::default()).await?.pop();
+    found.ok_or_else(|| none.into())
+}
+
+/// Puts a message of a plan into the outbox, or finds it there.
+pub(crate) async fn enqueue(
+    connection: &mut AnyConnection,
+    place: &Place,
+    new: &NewMessage,
+    plan: i64,
+    at: Instant,
+) -> Result<Enqueued, BookError> {
+    let failed = |error| BookError::of(error, "enqueue a message", place);
+    rows::check_json("a message", &new.message)?;
+    rows::not_blank("a message", "a dedup key", &new.dedup_key)?;
+    rows::not_blank("a message", "a channel", &new.channel)?;
+    let (key, channel) = (rows::storable(&new.dedup_key), rows::storable(&new.channel));
+    let known = sqlx::query("SELECT number FROM outbox WHERE dedup_key = $1 AND channel = $2")
+        .bind(key.clone())
+        .bind(channel.clone())
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(failed)?;
+    if let Some(row) = known {
+        return Ok(Enqueued { number: row.try_get("number").map_err(failed)?, new: false });
+    }
+    let number = rows::newest(connection, "outbox").await.map_err(failed)? + 1;
+    let row = vec![
+        Cell::Int(number),
+        Cell::Text(key),
+        Cell::Text(channel),
+        Cell::text(&new.message),
+        Cell::text(Digest::of(new.message.as_bytes())),
+        Cell::Int(plan),
+        Cell::at(at),
+        Cell::text(MessageState::Waiting.word()),
+        Cell::at(at),
+        Cell::at(new.not_before.map_or(at, |not_before| not_before.max(at))),
+        Cell::Int(0),
+        Cell::Int(0),
+    ];
+    rows::insert(connection, "outbox", &COLUMNS, row).await.map_err(failed)?;
+    Ok(Enqueued { number, new: true })
+}
+
+/// Digest over the messages that a plan enqueued, as far as they never change.
+pub(crate) async fn digest_of_plan(
+    connection: &mut AnyConnection,
+    place: &Place,
+    plan: i64,
+) -> Result<Digest, BookError> {
+    let messages = read(connection, place, 0, &MessageFilter { plan: Some(plan), ..MessageFilter::default() }).await?;
+    let lines = messages.iter().map(|message| {
+        let OutboxMessage { number, dedup_key, channel, digest, created_at, .. } = message;
+        json!([number, dedup_key, channel, digest.to_string(), created_at.micros()]).to_string()
+    });
+    Ok(rows::lines_digest(lines))
+}
+
+/// Takes a message that waits out of the queue, with an audit event.
+pub(crate) async fn cancel(
+    connection: &mut AnyConnection,
+    place: &Place,
+    cancellation: &Cancellation,
+    actor: &str,
+    at: Instant,
+) -> Result<(), BookError> {
+    rows::not_blank("the cancellation of a message", "a reason", &cancellation.reason)?;
+    let message = one(connection, place, cancellation.message).await?;
+    if message.state != MessageState::Waiting {
+        let (message, state) = (message.number, message.state.word());
+        return Err(Refusal::MessageState { message, event: "cancelled", state }.into());
+    }
+    sqlx::query("UPDATE outbox SET state = $1, lease_holder = NULL, lease_until = NULL WHERE number = $2")
+        .bind(MessageState::Cancelled.word())
+        .bind(message.number)
+        .execute(&mut *connection)
+        .await
+        .map_err(|error| BookError::of(error, "cancel a message", place))?;
+    let detail = json!({ "message": message.digest.to_string(), "reason": rows::storable(&cancellation.reason) });
+    tell(connection, place, &message, (CANCELLED, actor, at), detail).await
+}
+
+async fn tell(
+    connection: &mut AnyConnection,
+    place: &Place,
+    message: &OutboxMessage,
+    (action, actor, at): (&str, &str, Instant),
+    detail: serde_json::Value,
+) -> Result<(), BookError> {
+    let entry = AuditEntry {
+        at,
+        actor: rows::storable(actor),
+        action: action.to_owned(),
+        subject: OutboxMessage::trail_subject(message.number),
+        detail,
+    };
+    audit::append(connection, place, &entry, None).await?;
+    Ok(())
+}
+
+/// What does not fit between messages, their attempts and the audit trail.
+pub(crate) async fn check(connection: &mut AnyConnection, place: &Place) -> Result<Vec<String>, BookError> {
+    let messages = read(connection, place, 0, &MessageFilter::default()).await?;
+    let attempts = sending::attempts(connection, place, 0).await?;
+    let cancelled: Vec<String> =
+        audit::of_actions(connection, place, CANCELLED).await?.into_iter().map(|event| event.entry.subject).collect();
+    let mut faults = Vec::new();
+    for message in &messages {
+        let subject = OutboxMessage::trail_subject(message.number);
+        let own = || attempts.iter().filter(|attempt| attempt.message == message.number);
+        let ended = |end: SendEnd| own().any(|attempt| attempt.outcome == Some(end));
+        let sent = ended(SendEnd::Sent);
+        let explained = match message.state {
+            MessageState::Waiting => !sent,
+            MessageState::Sent => sent,
+            MessageState::Dead => ended(SendEnd::Dead) && !sent,
+            MessageState::Cancelled => cancelled.contains(&subject) && !sent,
+        };
+        if !explained {
+            faults.push(format!(
+                "{subject} is {}, and its attempts and the audit trail do not say so",
+                message.state.word()
+            ));
+        }
+        if own().count() as i64 != message.attempts {
+            faults.push(format!("{subject} lacks an attempt, or has one too many"));
+        }
+    }
+    Ok(faults)
+}
+
+impl Book {
+    /// Messages, by number.
+    ///
+    /// # Errors
+    /// [`BookError`] when the book cannot be read, or one is damaged.
+    pub async fn messages(&self, filter: &MessageFilter) -> Result<Vec<OutboxMessage>, BookError> {
+        read(&mut *self.connection().await?, &self.place, 0, filter).await
+    }
+
+    /// One of them.
+    ///
+    /// # Errors
+    /// [`Refusal::NoMessage`]; others when the book cannot be read, or it is damaged.
+    pub async fn message(&self, number: i64) -> Result<OutboxMessage, BookError> {
+        one(&mut *self.connection().await?, &self.place, number).await
+    }
+
+    /// Messages that nobody tries to send any more.
+    ///
+    /// # Errors
+    /// [`BookError`] when the book cannot be read, or one is damaged.
+    pub async fn dead_letters(&self) -> Result<Vec<OutboxMessage>, BookError> {
+        self.messages(&MessageFilter { state: Some(MessageState::Dead), ..MessageFilter::default() }).await
+    }
+
+    /// Which of these dedup keys a message was ever enqueued under, for any channel: what need not be said again.
+    ///
+    /// # Errors
+    /// [`BookError`] when the book cannot be read.
+    pub async fn known_dedup_keys(&self, keys: &[String]) -> Result<Vec<String>, BookError> {
+        let failed = self.failed("read the outbox");
+        let mut connection = self.connection().await?;
+        let mut known = Vec::new();
+        for chunk in keys.chunks(rows::rows_at_a_time(1)) {
+            let placeholders = rows::placeholders(1, chunk.len());
+            let sql =
+                format!("SELECT DISTINCT dedup_key FROM outbox WHERE dedup_key IN ({placeholders}) ORDER BY dedup_key");
+            let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
+            for key in chunk {
+                query = query.bind(rows::storable(key));
+            }
+            for row in query.fetch_all(&mut *connection).await.map_err(&failed)? {
+                known.push(row.try_get("dedup_key").map_err(&failed)?);
+            }
+        }
+        Ok(known)
+    }
+
+    /// Has a dead message tried again as if it were new, with an audit event, and returns it.
+    ///
+    /// # Errors
+    /// [`Refusal::NoMessage`], [`Refusal::MessageState`]; others when the book cannot be written.
+    pub async fn retry_dead(&self, number: i64, actor: &str, at: Instant) -> Result<OutboxMessage, BookError> {
+        let doing = "have a message tried again";
+        rows::not_blank("a message that is tried again", "a person who wants it", actor)?;
+        let mut transaction = self.writing(doing).await?;
+        let mut message = one(&mut transaction, &self.place, number).await?;
+        if message.state != MessageState::Dead {
+            let state = message.state.word();
+            return Err(Refusal::MessageState { message: number, event: "tried again", state }.into());
+        }
+        sqlx::query("UPDATE outbox SET state = $1, waiting_since = $2, next_at = $2, tries = 0 WHERE number = $3")
+            .bind(MessageState::Waiting.word())
+            .bind(at.micros())
+            .bind(number)
+            .execute(&mut *transaction)
+            .await
+            .map_err(self.failed(doing))?;
+        let detail = json!({ "attempts": message.attempts, "message": message.digest.to_string() });
+        tell(&mut transaction, &self.place, &message, (RETRIED, actor, at), detail).await?;
+        self.commit(transaction, doing).await?;
+        (message.state, message.waiting_since, message.next_at, message.tries) = (MessageState::Waiting, at, at, 0);
+        Ok(message)
+    }
+
+    /// Takes a message that waits out of the queue, with an audit event. Should it be on its way at that moment, it is
+    /// recorded as sent when it arrives.
+    ///
+    /// # Errors
+    /// [`Refusal::NoMessage`], [`Refusal::MessageState`], [`BookError::Blank`] without a reason; others when the book
+    /// cannot be written.
+    pub async fn cancel_message(&self, cancellation: &Cancellation, actor: &str, at: Instant) -> Result<(), BookError> {
+        let doing = "cancel a message";
+        let mut transaction = self.writing(doing).await?;
+        cancel(&mut transaction, &self.place, cancellation, actor, at).await?;
+        self.commit(transaction, doing).await
+    }
+}
