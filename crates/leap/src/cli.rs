@@ -1,5 +1,6 @@
 //! What may be typed. Nothing here does anything; `main.rs` says what each command means.
 
+mod budget;
 mod charter;
 mod drift;
 mod latency;
@@ -7,6 +8,7 @@ mod people;
 
 use std::path::PathBuf;
 
+pub(crate) use budget::*;
 pub(crate) use charter::*;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use drift::*;
@@ -72,6 +74,9 @@ pub(crate) enum Command {
     /// Shared platforms: which cost they collect and how it is split.
     #[command(subcommand)]
     Pool(PoolCommand),
+    /// What units may spend, and how they do against it.
+    #[command(subcommand)]
+    Budget(BudgetCommand),
     /// Closed periods: statements, and why a period differs from its own.
     #[command(subcommand)]
     Period(PeriodCommand),
@@ -283,6 +288,13 @@ pub(crate) struct ReadingArgs {
     /// Show closed periods as they would be if what is pending were approved, instead of as their statements have them.
     #[arg(long)]
     pub(crate) pending: bool,
+}
+
+impl ReadingArgs {
+    /// As the home is now, each charge in the org of its day, with pools shared.
+    pub(crate) fn now() -> ReadingArgs {
+        ReadingArgs { org: OrgArg::AsWas, as_known_on: None, snapshot: None, pools: PoolsArg::Shared, pending: false }
+    }
 }
 
 /// What was known, for data that other tools read: charges keep the org of their day.

@@ -1,6 +1,7 @@
 //! `leap demo`: a sample company of 800 teams from a seed, its bills of 18 months taken in as they arrived, attributed,
 //! proved, and summed up on one screen.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -8,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use leap_orient::proof::OwnerTotals;
 use leap_orient::reading::spend::Basis;
 use leap_sim::company::{self, CompanyOptions, Container};
-use leap_terms::{Currency, Money, Owner};
+use leap_terms::{CostKind, Currency, Money, Month, Owner, Ratio, TeamId};
 
 use crate::cli::{
     DemoArgs, OrgApplyArgs, OrgArg, PoolApplyArgs, PoolsArg, ReadingArgs, RulesApplyArgs, SampleArgs, ServeArgs,
@@ -23,6 +24,7 @@ use crate::output::{Answer, Cell, amount_shown, emit};
 use crate::ownership::{all_totals, apply_org, apply_rules, percent};
 use crate::pools;
 use crate::progress::Bar;
+use crate::spend::{Words, by_words};
 use crate::verify::verify;
 use crate::view::View;
 use crate::world::{World, published};
@@ -141,9 +143,10 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
     ))?;
     let dir = root.display();
     let last = world.last_period(Basis::Incurred)?.from().month();
+    budgets(&home, &folder.join("budgets.yaml"), last).await?;
     let first = last.plus(-i32::try_from(args.months.clamp(1, 3) - 1).unwrap_or(0));
     emit(&format!(
-        "\ntry next:\n  leap --home {dir} spend --by team --period {last} --top 10\n  leap --home {dir} spend --by division,service --period {first}..{last}\n  leap --home {dir} explain residual:no-rule --period {last}\n  leap --home {dir} rules suggest\n  leap --home {dir} sql \"SELECT \\\"x_LeapOwner\\\", SUM(\\\"BilledCost\\\") FROM charges GROUP BY 1 ORDER BY 2 DESC LIMIT 5\"\n  leap --home {dir} charter --period {last}\n  leap --home {dir} pool list\n  leap demo --story reorg\n  leap demo --story latency\n"
+        "\ntry next:\n  leap --home {dir} spend --by team --period {last} --top 10\n  leap --home {dir} spend --by division,service --period {first}..{last}\n  leap --home {dir} explain residual:no-rule --period {last}\n  leap --home {dir} rules suggest\n  leap --home {dir} sql \"SELECT \\\"x_LeapOwner\\\", SUM(\\\"BilledCost\\\") FROM charges GROUP BY 1 ORDER BY 2 DESC LIMIT 5\"\n  leap --home {dir} charter --period {last}\n  leap --home {dir} pool list\n  leap --home {dir} budget check\n  leap demo --story reorg\n  leap demo --story latency\n"
     ))?;
     if !proof.ok() {
         return Err(Failure::quality("the demo's proof does not hold"));
@@ -167,6 +170,42 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
         tls_key: None,
     };
     crate::serve::run(&root, &serve).await
+}
+
+/// Budgets of the last three months: what a unit cost in the month before and 3 % more, in whole hundreds; those of units
+/// above are what is below them.
+async fn budgets(home: &Home, file: &Path, last: Month) -> Result<(), Failure> {
+    let view = View::open(home, &ReadingArgs::now()).await?;
+    let mut text = String::from("currency: USD\nbudgets:\n");
+    for month in (0..3).rev().map(|back| last.plus(-back)) {
+        let words = Words {
+            by: "team",
+            filter: None,
+            under: None,
+            period: month.plus(-1).period(),
+            cost: CostKind::Effective,
+            basis: Basis::Incurred,
+        };
+        let mut units = BTreeMap::<TeamId, Money>::new();
+        let hundred = Money::from_whole(100);
+        for row in by_words(home, &view, &words).await?.0 {
+            let team = row.values[0].as_deref().and_then(|owner| TeamId::new(owner).ok());
+            let cost = Ratio::of(row.amount, hundred).map(|cost| cost.times(103));
+            let hundreds = cost.and_then(|cost| cost.per(&Ratio::whole(hundred))?.rounded(0));
+            let Some((team, hundreds)) = team.zip(hundreds).filter(|(_, hundreds)| *hundreds > Money::ZERO) else {
+                continue;
+            };
+            let amount: Money = std::iter::repeat_n(hundreds, 100).sum();
+            for unit in view.head().org.path(&team, month.first_day()) {
+                *units.entry(unit.id.clone()).or_default() += amount;
+            }
+        }
+        for (unit, amount) in units {
+            text += &format!("- {{unit: {unit}, period: {month}, amount: {amount}}}\n");
+        }
+    }
+    std::fs::write(file, &text).map_err(|error| failed("write", file, &error))?;
+    crate::budget::put(home, "budgets.yaml", text.into_bytes()).await.map(drop)
 }
 
 /// Residual by reason, then the teams that make most of the cost.

@@ -6,6 +6,7 @@
 mod agreement;
 mod annotate;
 mod bridge;
+mod budget;
 mod catalog;
 mod charter;
 mod claims;
@@ -145,6 +146,7 @@ pub(crate) async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Pool(PoolCommand::List(args)) => pools::list(home, args).await,
         Command::Pool(PoolCommand::Explain(args)) => pools::explain(home, args).await,
         Command::Pool(PoolCommand::Show) => pools::show(home).await,
+        Command::Budget(command) => budget::run(home, command).await,
         Command::Period(command) => periods::run(home, command).await,
         Command::Claim(args) => claims::claim(home, args).await,
         Command::Dispute(args) => claims::dispute(home, args).await,

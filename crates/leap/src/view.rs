@@ -274,7 +274,22 @@ pub(crate) async fn binding(home: &Home, at: Option<Instant>) -> Result<BTreeMap
     Ok(newest)
 }
 
+/// Days by which a source may end before the newest charge and still be expected to go on.
+const GOES_ON: i32 = 45;
+
 impl View {
+    /// The last day that every source has which still goes on.
+    pub(crate) fn through(&self) -> Day {
+        let mut last = BTreeMap::<&str, Day>::new();
+        for scope in &self.head().scopes {
+            let day = last.entry(scope.scope.source.as_str()).or_insert(scope.facts.last_day);
+            *day = (*day).max(scope.facts.last_day);
+        }
+        let newest = last.values().copied().max().unwrap_or(Day::EARLIEST);
+        // A source that ended long ago holds nobody back.
+        last.into_values().filter(|day| newest.days() - day.days() <= GOES_ON).min().unwrap_or(newest)
+    }
+
     /// Opens a way to read.
     pub(crate) async fn open(home: &Home, args: &ReadingArgs) -> Result<View, Failure> {
         let head = match args.snapshot {

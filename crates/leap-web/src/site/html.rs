@@ -26,7 +26,7 @@ impl Default for Display {
     }
 }
 
-const RAIL: [(&str, &str, &str); 10] = [
+const RAIL: [(&str, &str, &str); 11] = [
     ("charter", "Charter", "/"),
     ("team", "Team", ""),
     ("explore", "Explore", "/explore"),
@@ -34,6 +34,7 @@ const RAIL: [(&str, &str, &str); 10] = [
     ("coverage", "Coverage", "/coverage"),
     ("claims", "Claims", "/claims"),
     ("pools", "Pools", "/pools"),
+    ("budgets", "Budgets", "/budgets"),
     ("org", "Org", "/org"),
     ("periods", "Periods", "/periods"),
     ("data", "Data", "/data"),

@@ -101,6 +101,7 @@ const PAGES = [
   "/claims/1",
   "/latency",
   "/pools",
+  "/budgets",
   "/org",
   "/periods",
   "/volume",

@@ -80,6 +80,7 @@ export const ROUTES = {
   "GET /latency/explain": whole(),
   "GET /latency/diff": whole(),
   "GET /pools": whole(),
+  "GET /budgets": part({ units: under("/budgets"), never: [422] }),
   "GET /org": part(),
   "GET /periods": whole(),
   "GET /coverage/rules": whole(),

@@ -24,8 +24,6 @@ use crate::view::View;
 
 /// Years that a period may be of.
 const YEARS: std::ops::RangeInclusive<i32> = 1980..=2199;
-/// Days by which a source may end before the newest charge and still be expected to go on.
-const GOES_ON: i32 = 45;
 /// Months of a trend.
 pub(super) const MONTHS: i32 = 13;
 
@@ -488,7 +486,7 @@ impl<'g> Ground<'g> {
             period: period_text(self.period),
             measures: super::measures::offered(self, current),
             measure: super::measures::chosen(self, current),
-            through: if empty { String::new() } else { through(self.view()).to_string() },
+            through: if empty { String::new() } else { self.view().through().to_string() },
             shut: super::routes::shut(&self.person.rights),
             unexplained: if sees_all {
                 format!("{} {}", cents(self.unexplained()?), self.currency)
@@ -631,24 +629,12 @@ fn thousands(amount: Money) -> String {
     format!("{} k", grouped[..cut].replace('-', "\u{2212}"))
 }
 
-/// The last day that every source has which still goes on.
-pub(super) fn through(view: &View) -> Day {
-    let mut last = BTreeMap::<String, Day>::new();
-    for scope in &view.head().scopes {
-        let day = last.entry(scope.scope.source.as_str().to_owned()).or_insert(scope.facts.last_day);
-        *day = (*day).max(scope.facts.last_day);
-    }
-    let newest = last.values().copied().max().unwrap_or(Day::EARLIEST);
-    // A source that ended long ago holds nobody back.
-    last.into_values().filter(|day| newest.days() - day.days() <= GOES_ON).min().unwrap_or(newest)
-}
-
 /// The last month of which every source has its last day; else the last month with charges.
 fn complete(view: &View, basis: Basis) -> Period {
     let Ok(last) = view.head().last_period(basis) else {
         return Month::new(2026, 1).expect("January 2026 is a month").period();
     };
-    let through = through(view);
+    let through = view.through();
     let month = through.plus(1).month().plus(-1);
     let has = view
         .head()

@@ -15,7 +15,7 @@ use leap_book::DeliveryFilter;
 use leap_terms::{CostKind, Currency, Day, Instant, Money, Period};
 use leap_web::site::Problem;
 
-use super::ground::{Ground, through};
+use super::ground::Ground;
 use super::{failed, measures};
 use crate::failure::Failure;
 
@@ -129,7 +129,7 @@ fn differences(ground: &Ground, families: &mut Families) -> Result<(), Problem> 
 
 /// Effective cost of the last complete day, and of the last complete month against business volume.
 fn costs(ground: &Ground, families: &mut Families) -> Result<(), Problem> {
-    let day = through(ground.view());
+    let day = ground.view().through();
     let dollars = Currency::new(DOLLARS).ok();
     let Some(own) = Period::new(day, day.plus(1)) else { return Ok(()) };
     let rows = ground.spent_in_all("team,provider", None, None, own)?;

@@ -5,6 +5,7 @@
 mod account;
 mod act;
 mod approve;
+mod budgets;
 mod charter;
 mod claims;
 mod coverage;
@@ -175,6 +176,7 @@ impl Pages {
             ["latency", "explain"] => ("latency", latency::explain(&ground)?),
             ["latency", "diff"] => ("latency", latency::diff(&ground)?),
             ["pools"] => ("pools", pools::page(&ground)?),
+            ["budgets"] => ("budgets", budgets::page(&ground)?),
             ["org"] => ("org", org::page(&ground)?),
             ["org", "plan"] => ("org", reorg::plan_page(&ground)),
             ["org", "plans"] => ("org", reorg::plans(&ground)?),

@@ -47,7 +47,7 @@ const LATENCY: &[&str] = &["api", "quantile", "by", "objective", "what_if", "pac
 const IMPROVED: &[&str] = &["before", "after", "api", "quantile", "team", "control", "registered"];
 
 /// All of them.
-pub(super) const ROUTES: [Route; 48] = [
+pub(super) const ROUTES: [Route; 49] = [
     page("/", "Charter: spend, its largest owners, what changed", &["under"], Needs::Person),
     page("/team/{unit}", "A unit: cost by service and month", &[], Needs::Person),
     page("/explore", "Cost by any dimensions, or the charges", EXPLORE, Needs::Person),
@@ -67,6 +67,7 @@ pub(super) const ROUTES: [Route; 48] = [
     page("/latency/explain", "One request, frame by frame", &["trace", "root"], Needs::Everything),
     page("/latency/diff", "Before and after a change", IMPROVED, Needs::Everything),
     page("/pools", "Shared platforms", &[], Needs::Everything),
+    page("/budgets", "What units may spend, and how they do", &["under", "after"], Needs::Person),
     document("/pools", "Show what another policy would change, and apply it", RULES, CHANGE),
     page("/org", "Units with their cost", &[], Needs::Person),
     page("/org/plan", "The form to plan a reorg", &[], CHANGE),

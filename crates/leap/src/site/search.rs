@@ -21,7 +21,7 @@ const LISTED: usize = 12;
 
 const KINDS: [&str; 8] = ["unit", "team", "service", "resource", "rule", "pool", "source", "page"];
 
-const PAGES: [(&str, &[&str]); 12] = [
+const PAGES: [(&str, &[&str]); 13] = [
     ("Charter", &[]),
     ("Explore", &["explore"]),
     ("Coverage", &["coverage"]),
@@ -29,6 +29,7 @@ const PAGES: [(&str, &[&str]); 12] = [
     ("Latency", &["latency"]),
     ("Claims", &["claims"]),
     ("Pools", &["pools"]),
+    ("Budgets", &["budgets"]),
     ("Org", &["org"]),
     ("Periods", &["periods"]),
     ("Data", &["data"]),

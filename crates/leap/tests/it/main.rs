@@ -34,6 +34,7 @@ mod audited;
 mod backstage;
 mod bill;
 mod bridge;
+mod budgets;
 mod claims;
 mod complaints;
 mod crash;

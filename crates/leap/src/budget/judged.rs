@@ -1,0 +1,294 @@
+//! What a home knows of its budgets: cost by unit and day, what it is expected to become, business volume and head counts.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use leap_decide::budget::{self, Base, Budget, Budgets, Limit, Line, Missing, Pace, Seen, Verdict, hierarchy};
+use leap_decide::forecast::{self, Range};
+use leap_decide::org::Spans;
+use leap_decide::series::{Announced, Point, Series};
+use leap_orient::charter::Metric;
+use leap_orient::org::Org;
+use leap_orient::reading::spend::Basis;
+use leap_terms::{CostKind, Currency, Day, Exact, Instant, Money, Period, TeamId};
+
+use super::{Allowances, Asked, tree};
+use crate::charter::Measures;
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::spend::{self, Words};
+use crate::view::View;
+
+/// Days of history that forecasts are made from.
+const HISTORY: i32 = 400;
+/// Days whose mean is expected of business volume that is not known yet.
+const RECENT: i32 = 28;
+
+/// Verdicts, the worst first, then by how much is over.
+pub(crate) struct Judged {
+    pub(crate) verdicts: Vec<Verdict>,
+    /// Budgets that cannot be judged, and why.
+    pub(crate) missing: Vec<(TeamId, Period, Missing)>,
+    /// The first day that not every source has.
+    pub(crate) known_until: Day,
+}
+
+/// A unit's cost of one kind in one currency, by day; days without cost are absent.
+type Daily = BTreeMap<(TeamId, CostKind, Currency), BTreeMap<Day, Money>>;
+
+/// Cost of every unit, with all below it, before `until`.
+async fn daily(home: &Home, view: &View, kinds: &BTreeSet<CostKind>, days: Period) -> Result<Daily, Failure> {
+    let org = &view.head().org;
+    let mut all = Daily::new();
+    for kind in kinds {
+        let words =
+            Words { by: "team,day", filter: None, under: None, period: days, cost: *kind, basis: Basis::Incurred };
+        let (rows, _) = spend::by_words(home, view, &words).await?;
+        let mut above = BTreeMap::<(TeamId, Day), Vec<TeamId>>::new();
+        for row in rows {
+            let [Some(owner), Some(day)] = row.values.as_slice() else { continue };
+            // What nobody owns is in nobody's budget.
+            let (Ok(team), Ok(day)) = (TeamId::new(owner), day.parse::<Day>()) else { continue };
+            let path = above.entry((team, day)).or_insert_with_key(|(team, day)| {
+                let path = org.path(team, *day);
+                if path.is_empty() { vec![team.clone()] } else { path.iter().map(|unit| unit.id.clone()).collect() }
+            });
+            for unit in path {
+                let own = all.entry((unit.clone(), *kind, row.currency.clone())).or_default();
+                *own.entry(day).or_default() += row.amount;
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// What there is to forecast a unit from: each day from its first cost on.
+fn series(name: &TeamId, costs: &BTreeMap<Day, Money>, until: Day) -> Series {
+    let first = costs.keys().next().copied().unwrap_or(until);
+    let days = (first.days()..until.days()).map(Day::from_days);
+    let point = |day: Day| Point { label: day.to_string(), day, cost: costs.get(&day).copied().unwrap_or(Exact::ZERO) };
+    Series { name: name.to_string(), dated: true, points: days.map(point).collect() }
+}
+
+/// What decisions ask of a home's facts.
+struct Facts<'v> {
+    org: &'v Org,
+    spans: Spans,
+    measures: Measures,
+    volume: leap_orient::charter::Volume,
+    daily: Daily,
+    known_until: Day,
+    paces: RefCell<BTreeMap<(TeamId, Period), Pace>>,
+    /// What paces are of where a unit's budgets differ: the kind and currency of most.
+    kind: CostKind,
+    currency: Currency,
+}
+
+impl<'v> Facts<'v> {
+    async fn of(home: &Home, view: &'v View, budgets: &Budgets) -> Result<Facts<'v>, Failure> {
+        let known_until = view.through().plus(1);
+        let kinds: BTreeSet<CostKind> = budgets.list.iter().map(|budget| budget.cost).collect();
+        let first = budgets.list.iter().map(|budget| budget.period.from()).min().unwrap_or(known_until);
+        let days = Period::new(first.min(known_until.plus(-1)).plus(-HISTORY), known_until);
+        let daily = match days {
+            Some(days) if !view.head().scopes.is_empty() => daily(home, view, &kinds, days).await?,
+            _ => Daily::new(),
+        };
+        let most = |budget: &Budget| {
+            let same = |other: &&Budget| (other.cost, &other.currency) == (budget.cost, &budget.currency);
+            budgets.list.iter().filter(same).count()
+        };
+        let main = budgets.list.iter().max_by_key(|budget| most(budget));
+        Ok(Facts {
+            org: &view.head().org,
+            spans: tree::spans(&view.head().org),
+            measures: Measures::of(&home.settings.charter, view.head())?,
+            volume: crate::volume::in_force(view.head())?,
+            daily,
+            known_until,
+            paces: RefCell::default(),
+            kind: main.map_or(CostKind::Effective, |budget| budget.cost),
+            currency: main.map_or_else(|| Currency::new("USD").expect("USD is a currency"), |one| one.currency.clone()),
+        })
+    }
+
+    fn costs(&self, unit: &TeamId, kind: CostKind, currency: &Currency) -> Option<&BTreeMap<Day, Money>> {
+        self.daily.get(&(unit.clone(), kind, currency.clone()))
+    }
+
+    /// The days from `origin` on, expected from those before.
+    fn expected(&self, line: (&TeamId, CostKind, &Currency), origin: Day, until: Day) -> Option<forecast::Forecast> {
+        let costs = self.costs(line.0, line.1, line.2)?;
+        let horizon = usize::try_from(until.days() - origin.days()).ok().filter(|days| *days > 0)?;
+        forecast::forecast(&series(line.0, costs, origin), origin, horizon, &Announced::default())
+    }
+
+    /// How a unit's cost was expected to fall on the days of a period when it began; days that nobody knows by then do not
+    /// count as known.
+    fn pace(&self, unit: &TeamId, period: Period) -> Pace {
+        let mut paces = self.paces.borrow_mut();
+        let made = paces.entry((unit.clone(), period)).or_insert_with(|| {
+            let origin = period.from().min(self.known_until);
+            let made = self.expected((unit, self.kind, &self.currency), origin, period.until());
+            let days = made.into_iter().flat_map(|made| made.days).map(|(day, range)| (day, range.middle));
+            Pace::new(period, days)
+        });
+        made.clone()
+    }
+
+    /// Head counts of a unit and all below it on a day.
+    fn heads(&self, unit: &TeamId, day: Day) -> u32 {
+        let tree = self.org.tree(day);
+        let mut open = vec![unit];
+        let mut heads = 0;
+        while let Some(at) = open.pop() {
+            heads += tree.span(at).and_then(|span| span.head_count).unwrap_or(0);
+            open.extend(tree.children(at));
+        }
+        heads
+    }
+
+    fn base(&self, budget: &Budget) -> Base {
+        match &budget.limit {
+            Limit::Money(_) => Base::default(),
+            Limit::Bps { metric, .. } => {
+                let of = match metric {
+                    Some(name) => self.volume.metric(name),
+                    None => self.measures.volume.as_ref().ok().map(|of| &of.values),
+                };
+                let currency = of.and_then(|metric| metric.currency.as_ref());
+                let currency = currency.or_else(|| self.measures.volume.as_ref().ok().map(|of| &of.currency));
+                let of = of.filter(|_| currency == Some(&budget.currency));
+                let (volume, volume_expected) = of
+                    .and_then(|metric| volume(metric, budget.period))
+                    .map_or((None, false), |(sum, is_expected)| (Some(sum), is_expected));
+                Base { volume, volume_expected, engineer_months: None }
+            }
+            Limit::PerEngineer(_) => {
+                let told = self.org.unit(&budget.unit).is_some()
+                    && (budget.period.from().days()..budget.period.until().days())
+                        .any(|day| self.heads(&budget.unit, Day::from_days(day)) > 0);
+                let months = || budget::engineer_months(budget.period, |day| self.heads(&budget.unit, day));
+                Base { engineer_months: told.then(months), ..Base::default() }
+            }
+        }
+    }
+
+    /// What a budget has seen so far.
+    fn seen(&self, line: &Line) -> Seen {
+        let nothing = BTreeMap::new();
+        let costs = self.costs(&line.unit, line.cost, &line.currency).unwrap_or(&nothing);
+        let until = line.period.until().min(self.known_until);
+        let actual: Money = if line.period.from() < until {
+            costs.range(line.period.from()..until).map(|(_, cost)| *cost).sum()
+        } else {
+            Exact::ZERO
+        };
+        let origin = line.period.from().max(self.known_until);
+        let end = if self.known_until >= line.period.until() {
+            Some(Range { low: actual, middle: actual, high: actual })
+        } else if origin == self.known_until {
+            let rest = self.expected((&line.unit, line.cost, &line.currency), origin, line.period.until());
+            rest.map(|rest| budget::judge::at_end(actual, rest.total))
+        } else {
+            // The days between are not known either: what begins later is not judged by a guess about a guess.
+            None
+        };
+        Seen {
+            currency: line.currency.clone(),
+            actual,
+            known_until: until,
+            end,
+            pace: self.pace(&line.unit, line.period),
+        }
+    }
+}
+
+/// Volume of a period, and whether a part of it is expected: days that are not known yet count as the mean of the last ones.
+/// Nothing where a day between is not known, or none is.
+fn volume(metric: &Metric, period: Period) -> Option<(Exact, bool)> {
+    let over = metric.over(period);
+    let known = over.span?;
+    if over.hole.is_some() || known.from() != period.from() {
+        return None;
+    }
+    let left = i64::from(period.until().days() - known.until().days());
+    if left == 0 {
+        return Some((over.total, false));
+    }
+    let recent = metric.over(Period::new(known.until().plus(-RECENT), known.until())?);
+    let days = i64::try_from(recent.days).ok().filter(|days| *days > 0)?;
+    let mean = leap_terms::Ratio::of(recent.total, Exact::from_whole(days))?;
+    let expected = mean.by(&leap_terms::Ratio::whole(Exact::from_whole(left))).rounded(2)?;
+    Some((over.total + expected, true))
+}
+
+/// Budgets that are smaller than those below them.
+pub(super) fn excess(home: &Home, view: &View, budgets: &Budgets) -> Result<Vec<hierarchy::Excess>, Failure> {
+    let head = view.head();
+    let facts = Facts {
+        org: &head.org,
+        spans: tree::spans(&head.org),
+        measures: Measures::of(&home.settings.charter, head)?,
+        volume: crate::volume::in_force(head)?,
+        daily: Daily::new(),
+        known_until: Day::EARLIEST,
+        paces: RefCell::default(),
+        kind: CostKind::Effective,
+        currency: Currency::new("USD").expect("USD is a currency"),
+    };
+    let (mut lines, mut may_exceed) = (Vec::new(), Vec::new());
+    for budget in &budgets.list {
+        let Ok(amount) = budget.amount(&facts.base(budget)) else { continue };
+        lines.push(Line {
+            unit: budget.unit.clone(),
+            period: budget.period,
+            currency: budget.currency.clone(),
+            cost: budget.cost,
+            amount,
+            tolerance_bps: budget.tolerance_bps,
+            expected: false,
+        });
+        may_exceed.push(budget.children_may_exceed);
+    }
+    Ok(hierarchy::check(&lines, |at| may_exceed[at], &facts.spans))
+}
+
+/// Judges the budgets that are asked for.
+pub(crate) async fn judge(
+    home: &Home,
+    view: &View,
+    budgets: &Budgets,
+    asked: &Asked<'_>,
+    allowances: &Allowances,
+    now: Instant,
+) -> Result<Judged, Failure> {
+    let facts = Facts::of(home, view, budgets).await?;
+    let force =
+        budget::in_force(budgets, |budget| facts.base(budget), &facts.spans, |unit, period| facts.pace(unit, period));
+    let last = facts.known_until.plus(-1);
+    let is_asked = |unit: &TeamId, period: Period| {
+        asked.unit.is_none_or(|asked| asked == unit)
+            && match asked.period {
+                Some(asked) => asked.intersection(period).is_some(),
+                None => period.contains(last),
+            }
+    };
+    let mut judged = Judged {
+        verdicts: Vec::new(),
+        missing: force.missing.into_iter().filter(|(unit, period, _)| is_asked(unit, *period)).collect(),
+        known_until: facts.known_until,
+    };
+    for line in force.lines.iter().filter(|line| is_asked(&line.unit, line.period)) {
+        let own = allowances.get(&(line.unit.clone(), line.period)).map_or(&[][..], Vec::as_slice);
+        match budget::judge(line, &facts.seen(line), own, now) {
+            Ok(verdict) => judged.verdicts.push(verdict),
+            Err(missing) => judged.missing.push((line.unit.clone(), line.period, missing)),
+        }
+    }
+    judged.verdicts.sort_by(|a, b| {
+        let over = |verdict: &Verdict| verdict.variance.money.clone();
+        b.state.cmp(&a.state).then_with(|| over(b).cmp(&over(a))).then_with(|| a.line.unit.cmp(&b.line.unit))
+    });
+    Ok(judged)
+}
