@@ -10,19 +10,21 @@ use std::sync::Arc;
 
 use leap_book::WaiverFilter;
 use leap_decide::budget::{State, Variance, Verdict};
-use leap_terms::{Period, TeamId};
+use leap_decide::forecast::Range;
+use leap_terms::{Exact, Period, TeamId};
 use leap_web::site::Problem;
-use leap_web::site::model::{Block, Cell, Column, Link, Page, Row, Table, Tone};
+use leap_web::site::model::{Block, Cell, Chart, Column, Figure, Link, Page, Row, Table, Tone};
 
 use super::ground::Ground;
-use super::words::{amount, cents, period_text};
+use super::words::{cents, period_text};
 use super::{failed, parameter};
 use crate::budget::{self, Asked, Judged};
 use crate::clock;
 use crate::failure::Failure;
 
-/// Rows of a page.
+/// Rows of a page, and those of them that are drawn.
 const PAGE: usize = 100;
+const DRAWN: usize = 12;
 
 /// Verdicts on the budgets of the period in question, of units that the reader sees.
 fn judged(ground: &Ground, period: Period, unit: Option<&TeamId>) -> Result<Arc<Judged>, Problem> {
@@ -103,7 +105,21 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
         let words = format!("{}, {period}: {missing}, so that its budget is not judged.", ground.name(unit.as_str()));
         page.blocks.push(Block::Notice(Tone::Warn, words, None));
     }
-    page.blocks.push(Block::Table(table(ground, &judged)?));
+    let table = table(ground, &judged)?;
+    if table.unit.is_empty() || table.rows.is_empty() {
+        page.blocks.push(Block::Table(table));
+        return Ok(page);
+    }
+    let chart = Chart {
+        kind: "bar",
+        title: "Spent beside budget".to_owned(),
+        say: format!("The first {DRAWN} of this page; what was spent leads to its charges."),
+        size: "",
+        target: None,
+        flags: "flat",
+    };
+    page.blocks.push(Block::ChartOf(chart, table.id.clone(), table.unit.clone()));
+    page.blocks.push(Block::Table(table));
     Ok(page)
 }
 
@@ -164,58 +180,62 @@ fn table(ground: &Ground, judged: &Judged) -> Result<Table, Problem> {
             .map_err(|_| parameter(ground.ask, "after", format!("'{text}' is no number of a row")))?,
     };
     let shown = if ground.ask.get("format").is_some() { usize::MAX } else { PAGE };
-    let columns = vec![
-        Column::text("Unit"),
-        Column::text("Period"),
-        Column::text("Currency"),
-        Column::figure("Budget"),
-        Column::figure("Spent"),
-        Column::figure("Variance"),
-        Column::figure("bps"),
-        Column::figure("Expected end"),
-        Column::figure("From (P10)"),
-        Column::figure("To (P90)"),
-        Column::text("Days"),
-        Column::text("State"),
-        Column::text("In words"),
-    ];
-    let row = |verdict: &Verdict| {
+    // Programs get every column; people those that say something.
+    let every = ground.ask.is_of_program;
+    let verdicts = &judged.verdicts;
+    let first = verdicts.first().map(|verdict| &verdict.line);
+    let several_periods = every || verdicts.iter().any(|one| Some(one.line.period) != first.map(|line| line.period));
+    let several_currencies =
+        every || verdicts.iter().any(|one| Some(&one.line.currency) != first.map(|line| &line.currency));
+    let runs = every || verdicts.iter().any(|verdict| verdict.covered_days < verdict.days);
+    let mut columns = vec![Column::text("Unit")];
+    columns.extend(several_periods.then(|| Column::text("Period")));
+    columns.extend(several_currencies.then(|| Column::text("Currency")));
+    columns.extend([Column::figure("Budget").coloured("before"), Column::figure("Spent")]);
+    columns.extend([Column::undrawn("Variance"), Column::undrawn("bps")]);
+    if runs {
+        columns.extend(["Expected end", "From (P10)", "To (P90)"].map(Column::undrawn));
+        columns.push(Column::text("Days"));
+    }
+    columns.push(Column::text("State"));
+    columns.extend(every.then(|| Column::text("In words")));
+    let row = |(at, verdict): (usize, &Verdict)| {
         let line = &verdict.line;
         let own = period_text(line.period);
-        let unit =
-            Link::new(ground.name(line.unit.as_str()), ground.to(&["team", line.unit.as_str()], &[("period", &own)]));
-        let number = |value: leap_terms::Exact| Cell::Number(value.to_string(), cents(value));
+        let number = |value: Exact| Cell::Number(value.to_string(), cents(value));
         let spent = Period::new(line.period.from(), line.period.until().min(judged.known_until));
         let href = spent.map_or_else(String::new, |spent| charges(ground, verdict, spent));
-        let end = |of: &dyn Fn(&leap_decide::forecast::Range) -> leap_terms::Exact| {
-            verdict.end.as_ref().map_or(Cell::None, |end| number(of(end)))
-        };
-        Row::new(vec![
-            Cell::Link(unit),
-            Cell::Text(line.period.to_string()),
-            Cell::Text(line.currency.as_str().to_owned()),
-            number(line.amount),
-            if href.is_empty() { number(verdict.actual) } else { amount(verdict.actual, href) },
-            number(verdict.actual - line.amount),
-            bps(&verdict.variance),
-            end(&|end| end.middle),
-            end(&|end| end.low),
-            end(&|end| end.high),
-            Cell::Text(format!("{} of {}", verdict.covered_days, verdict.days)),
-            Cell::Badge(tone(verdict.state), verdict.state.word().to_owned()),
-            Cell::Text(verdict.sentence()),
-        ])
+        let end = |of: fn(&Range) -> Exact| verdict.end.as_ref().map_or(Cell::None, |end| number(of(end)));
+        let unit = ground.to(&["team", line.unit.as_str()], &[("period", &own)]);
+        let mut cells = vec![Cell::Link(Link::new(ground.name(line.unit.as_str()), unit))];
+        cells.extend(several_periods.then(|| Cell::Text(line.period.to_string())));
+        cells.extend(several_currencies.then(|| Cell::Text(line.currency.as_str().to_owned())));
+        let spent = Figure { exact: verdict.actual.to_string(), shown: cents(verdict.actual), href };
+        cells.extend([number(line.amount), Cell::Figure(spent)]);
+        cells.extend([number(verdict.actual - line.amount), bps(&verdict.variance)]);
+        if runs {
+            cells.extend([end(|end| end.middle), end(|end| end.low), end(|end| end.high)]);
+            cells.push(Cell::Text(format!("{} of {}", verdict.covered_days, verdict.days)));
+        }
+        cells.push(Cell::Badge(tone(verdict.state), verdict.state.word().to_owned()));
+        cells.extend(every.then(|| Cell::Text(verdict.sentence())));
+        Row { undrawn: at >= DRAWN, ..Row::new(cells) }
     };
-    let rows: Vec<Row> = judged.verdicts.iter().skip(after).take(shown).map(row).collect();
-    let end = after.saturating_add(rows.len());
-    let left = judged.verdicts.len().saturating_sub(end);
-    let place = end.to_string();
+    let rows: Vec<Row> = verdicts.iter().skip(after).take(shown).enumerate().map(row).collect();
+    let place = after.saturating_add(rows.len());
+    let left = verdicts.len().saturating_sub(place);
+    let next = || Link::new(format!("{left} more"), ground.to(&["budgets"], &[("after", &place.to_string())]));
+    let unit = first.filter(|_| every || !several_currencies).map_or("", |line| line.currency.as_str());
     Ok(Table {
         id: "t-budgets".to_owned(),
-        caption: "Budgets, the worst first; what is over the tolerance needs a waiver".to_owned(),
+        caption: format!(
+            "Budgets and what was spent of them, the worst first{}{unit}",
+            if unit.is_empty() { "" } else { ", " }
+        ),
+        unit: unit.to_owned(),
         columns,
         rows,
-        next: (left > 0).then(|| Link::new(format!("{left} more"), ground.to(&["budgets"], &[("after", &place)]))),
+        next: (left > 0).then(next),
         is_sticky: true,
         ..Table::default()
     })
