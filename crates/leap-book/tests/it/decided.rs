@@ -78,7 +78,10 @@ pub(crate) async fn an_incident_is_opened_once_resolved_and_reopened(database: &
     assert_eq!(refused(book.incident(9).await), Refusal::NoIncident(9));
     assert_eq!(refused(book.incident(0).await), Refusal::NoIncident(0));
     let unknown = IncidentRef::NewestAbout("nothing".to_owned());
-    assert_eq!(refused(add(unknown, IncidentStep::Annotated, 14, 14).await), Refusal::NoIncidentAbout("nothing".to_owned()));
+    assert_eq!(
+        refused(add(unknown, IncidentStep::Annotated, 14, 14).await),
+        Refusal::NoIncidentAbout("nothing".to_owned())
+    );
     assert_eq!(book.check().await.unwrap(), []);
     // The database itself keeps a second one out, whoever writes it.
     let mut connection = connect(&url).await;
@@ -118,10 +121,7 @@ pub(crate) async fn a_waiver_is_granted_by_somebody_else_who_saw_it(database: &D
     let over = event(shown(&asked), "dee", month);
     let expires_on = Day::from_ymd(2026, 10, 1).unwrap();
     assert_eq!(refused(book.add_waiver_event(&over).await), Refusal::WaiverOver { waiver: 1, expires_on });
-    assert!(matches!(
-        book.add_waiver_event(&event(shown(&asked), "dee", 4)).await,
-        Err(BookError::Backwards { .. })
-    ));
+    assert!(matches!(book.add_waiver_event(&event(shown(&asked), "dee", 4)).await, Err(BookError::Backwards { .. })));
     let granted = book.add_waiver_event(&event(shown(&asked), "dee", 7)).await.unwrap();
     assert_eq!((granted.state(), granted.events.len()), (WaiverState::Granted, 2));
     assert_eq!(book.waiver(1).await.unwrap(), granted);
@@ -130,7 +130,14 @@ pub(crate) async fn a_waiver_is_granted_by_somebody_else_who_saw_it(database: &D
     book.act(&Act { waiver_events: vec![exceeded.clone()], ..act("exceeded", 8) }).await.unwrap();
     let waiver = book.waiver(1).await.unwrap();
     assert_eq!((waiver.state(), waiver.events[2].plan), (WaiverState::Exceeded, Some(1)));
-    for step in [exceeded.step, shown(&asked), WaiverStep::Refused, WaiverStep::Escalated, WaiverStep::Withdrawn, WaiverStep::Ended] {
+    for step in [
+        exceeded.step,
+        shown(&asked),
+        WaiverStep::Refused,
+        WaiverStep::Escalated,
+        WaiverStep::Withdrawn,
+        WaiverStep::Ended,
+    ] {
         let expected = Refusal::WaiverState {
             waiver: 1,
             event: step.word(),
@@ -160,7 +167,10 @@ pub(crate) async fn waivers_that_say_too_little_are_refused(database: &Database<
     assert_eq!(refused(book.ask_waiver(&ends).await), Refusal::WaiverEndsBefore { asked, expires_on: asked });
     for (blank, missing) in [
         (NewWaiver { reason: " ".to_owned(), ..waiver(0) }, "a waiver needs a reason, and none was given"),
-        (NewWaiver { asked_by: String::new(), ..waiver(0) }, "a waiver needs a person who asks for it, and none was given"),
+        (
+            NewWaiver { asked_by: String::new(), ..waiver(0) },
+            "a waiver needs a person who asks for it, and none was given",
+        ),
         (NewWaiver { content: "amount".to_owned(), ..waiver(0) }, "what a waiver asks for is no JSON"),
     ] {
         let error = book.ask_waiver(&blank).await.unwrap_err();
@@ -175,18 +185,26 @@ pub(crate) async fn waivers_that_say_too_little_are_refused(database: &Database<
         let waiver = book.ask_waiver(&waiver(0)).await.unwrap();
         assert_eq!(waiver.number, number as i64 + 1);
         let early = NewWaiverEvent { waiver: waiver.number, ..event(WaiverStep::Exceeded, "leap", 1) };
-        assert!(matches!(refused(book.add_waiver_event(&early).await), Refusal::WaiverState { state: "asked for", .. }));
+        assert!(matches!(
+            refused(book.add_waiver_event(&early).await),
+            Refusal::WaiverState { state: "asked for", .. }
+        ));
         let end = NewWaiverEvent { waiver: waiver.number, ..event(step, "dee", 2) };
         assert_eq!(book.add_waiver_event(&end).await.unwrap().state().word(), step.word());
     }
-    book.ask_waiver(&NewWaiver { unit: team("search"), period: "2026-10".parse().unwrap(), ..waiver(0) }).await.unwrap();
+    book.ask_waiver(&NewWaiver { unit: team("search"), period: "2026-10".parse().unwrap(), ..waiver(0) })
+        .await
+        .unwrap();
     let found = |filter: WaiverFilter| {
         let book: &Book = &book;
         async move { book.waivers(&filter).await.unwrap().iter().map(|one| one.number).collect::<Vec<_>>() }
     };
     assert_eq!(found(WaiverFilter { state: Some(WaiverState::Asked), ..Default::default() }).await, [5]);
     assert_eq!(found(WaiverFilter { unit: Some(team("payments")), ..Default::default() }).await, [1, 2, 3, 4]);
-    assert_eq!(found(WaiverFilter { period: "2026-09-30..2026-10-02".parse().ok(), ..Default::default() }).await.len(), 5);
+    assert_eq!(
+        found(WaiverFilter { period: "2026-09-30..2026-10-02".parse().ok(), ..Default::default() }).await.len(),
+        5
+    );
     assert_eq!(found(WaiverFilter { period: "2026-10".parse().ok(), ..Default::default() }).await, [5]);
     assert_eq!(book.check().await.unwrap(), []);
 }
