@@ -114,7 +114,7 @@ impl PublicKey {
     }
 
     /// The key as SubjectPublicKeyInfo in PEM.
-    pub fn to_pem(&self) -> String {
+    pub fn to_pem(self) -> String {
         to_pem(&[&PUBLIC_DER[..], &self.0[..]].concat(), "PUBLIC KEY")
     }
 

@@ -405,7 +405,8 @@ impl Book {
         verify(&mut *self.reading("read the audit trail").await?, &self.place, checkpoints).await
     }
 
-    /// The end of the trail, to be kept outside; `None` while nothing has happened.
+    /// The end of the trail as it is noted, to be kept outside; `None` while nothing has happened. It is as good as the
+    /// trail is: verify it before.
     ///
     /// # Errors
     /// [`BookError`] when the book cannot be read.

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use leap_terms::Instant;
 use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
 
 use super::{MessageState, OutboxMessage, one};
 use crate::book::Book;
@@ -139,31 +140,38 @@ pub struct SendAttempt {
     pub answer: Option<String>,
 }
 
-/// The attempts of a message in their order; of all messages for 0.
-pub(super) async fn attempts(
-    connection: &mut AnyConnection,
-    place: &Place,
-    message: i64,
-) -> Result<Vec<SendAttempt>, BookError> {
-    let rows = sqlx::query("SELECT * FROM outbox_attempt WHERE ($1 = 0 OR message = $1) ORDER BY message, ordinal")
+impl SendAttempt {
+    fn from_row(row: &AnyRow, place: &Place) -> Result<SendAttempt, BookError> {
+        let record = Record { row, of: "outbox_attempt", place };
+        Ok(SendAttempt {
+            message: record.int("message")?,
+            attempt: record.int("ordinal")?,
+            holder: record.text("holder")?,
+            claimed_at: record.at("claimed_at")?,
+            ended_at: record.maybe_int("ended_at")?.map(Instant::from_micros),
+            outcome: record.maybe_read("outcome", SendEnd::parse)?,
+            answer: record.maybe_text("answer")?,
+        })
+    }
+}
+
+/// The attempts of a message in their order.
+async fn attempts(connection: &mut AnyConnection, place: &Place, message: i64) -> Result<Vec<SendAttempt>, BookError> {
+    let rows = sqlx::query("SELECT * FROM outbox_attempt WHERE message = $1 ORDER BY ordinal")
         .bind(message)
         .fetch_all(connection)
         .await
         .map_err(|error| BookError::of(error, "read attempts to send", place))?;
-    rows.iter()
-        .map(|row| {
-            let record = Record { row, of: "outbox_attempt", place };
-            Ok(SendAttempt {
-                message: record.int("message")?,
-                attempt: record.int("ordinal")?,
-                holder: record.text("holder")?,
-                claimed_at: record.at("claimed_at")?,
-                ended_at: record.maybe_int("ended_at")?.map(Instant::from_micros),
-                outcome: record.maybe_read("outcome", SendEnd::parse)?,
-                answer: record.maybe_text("answer")?,
-            })
-        })
-        .collect()
+    rows.iter().map(|row| SendAttempt::from_row(row, place)).collect()
+}
+
+/// The attempts of all messages.
+pub(super) async fn all_attempts(connection: &mut AnyConnection, place: &Place) -> Result<Vec<SendAttempt>, BookError> {
+    let rows = sqlx::query("SELECT * FROM outbox_attempt ORDER BY message, ordinal")
+        .fetch_all(connection)
+        .await
+        .map_err(|error| BookError::of(error, "read attempts to send", place))?;
+    rows.iter().map(|row| SendAttempt::from_row(row, place)).collect()
 }
 
 async fn due(

@@ -7,7 +7,7 @@ use leap_book::{
 };
 use leap_terms::{Currency, Day, Digest, TeamId};
 
-use crate::database::{Database, tamper};
+use crate::database::{Database, keep, put_back, tamper};
 use crate::history::apply;
 use crate::samples::at;
 
@@ -397,16 +397,29 @@ pub(crate) async fn the_check_finds_acts_that_were_changed(database: &Database<'
         ("DELETE FROM forecast_score".to_owned(), FindingKind::ScoreBroken),
         ("UPDATE forecast_score SET recorded_in = 1".to_owned(), FindingKind::ScoreBroken),
     ];
+    let tables = [
+        "plan",
+        "receipt",
+        "outbox",
+        "incident",
+        "incident_event",
+        "waiver",
+        "waiver_event",
+        "forecast",
+        "forecast_score",
+    ];
+    let url = database.url().await;
+    let book = with_a_snapshot(&url).await;
+    book.act(&everything()).await.unwrap();
+    let score = NewScore { forecast: 1, snapshot: None, content: "{\"mase\": \"0.6\"}".to_owned() };
+    book.score_forecasts(&[score], "leap", at(9)).await.unwrap();
+    keep(&url, &tables).await;
     for (sql, expected) in cases {
-        let url = database.url().await;
-        let book = with_a_snapshot(&url).await;
-        book.act(&everything()).await.unwrap();
-        let score = NewScore { forecast: 1, snapshot: None, content: "{\"mase\": \"0.6\"}".to_owned() };
-        book.score_forecasts(&[score], "leap", at(9)).await.unwrap();
         assert_eq!(book.check().await.unwrap(), [], "before {sql}");
         tamper(&url, &sql).await;
         let found = book.check().await.unwrap();
         assert!(found.iter().any(|one| one.kind == expected), "{sql}: {found:?}");
+        put_back(&url, &tables).await;
     }
 }
 
