@@ -6,8 +6,8 @@
 //! ```
 //! A frozen forecast never changes; the same one (series, currency, origin, horizon, made of the same) is frozen once,
 //! and to freeze it again says so. Scores are added later, as often as figures come or are restated, each with the
-//! snapshot that it was read at. The plan's audit event has a digest of the forecasts that came with it, and the event of
-//! a scoring one of the scores.
+//! snapshot that it was read at. The plan's audit event has a digest of the forecasts that came with it, and the event
+//! of a scoring one of the scores.
 //!
 //! Does not read forecasts and computes no score.
 

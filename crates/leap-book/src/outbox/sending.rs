@@ -5,8 +5,8 @@
 //! record  message 9, attempt 2: sent "200 ok"                      or again at 08:06, held until 07:00 tomorrow, dead
 //! ```
 //! Whoever was killed between the two is found as an attempt without an outcome; the message is claimed again when the
-//! lease has ended. That a message was sent counts whoever says so and however late, as it is true; that it is to be tried
-//! again or not any more counts only from who holds it.
+//! lease has ended. That a message was sent counts whoever says so and however late, as it is true; that it is to be
+//! tried again or not any more counts only from who holds it.
 
 use std::time::Duration;
 
@@ -190,8 +190,8 @@ async fn due(
 }
 
 impl Book {
-    /// Gives messages that are due to who sends them, the longest due first, each with an attempt that begins now. Nobody
-    /// else gets them for the length of the lease.
+    /// Gives messages that are due to who sends them, the longest due first, each with an attempt that begins now.
+    /// Nobody else gets them for the length of the lease.
     ///
     /// # Errors
     /// [`Refusal::Stopped`] while the kill switch is on, [`BookError::Blank`] without a holder; others when the book
@@ -239,7 +239,8 @@ impl Book {
         Ok(claimed)
     }
 
-    /// Records what came of an attempt, and returns the message as it stands then. To record the same again does nothing.
+    /// Records what came of an attempt, and returns the message as it stands then. To record the same again does
+    /// nothing.
     ///
     /// # Errors
     /// [`Refusal::NoMessage`], [`Refusal::NoAttempt`], [`Refusal::AttemptEnded`] for another outcome than was recorded;

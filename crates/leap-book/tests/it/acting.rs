@@ -96,7 +96,7 @@ fn everything() -> Act {
         receipts: vec![receipt(1, "open checkout"), receipt(2, "warn payments")],
         incidents: vec![incident("contract:checkout", -60)],
         incident_events: vec![incident_event(
-            IncidentRef::NewestAbout("contract:checkout".to_owned()),
+            IncidentRef::About("contract:checkout".to_owned()),
             IncidentStep::Annotated,
             -30,
         )],
@@ -217,7 +217,7 @@ pub(crate) async fn what_cannot_be_done_leaves_nothing(database: &Database<'_>) 
         (
             Act {
                 incident_events: vec![incident_event(
-                    IncidentRef::NewestAbout("contract:checkout".to_owned()),
+                    IncidentRef::About("contract:checkout".to_owned()),
                     IncidentStep::Reopened,
                     2,
                 )],

@@ -208,7 +208,8 @@ pub(crate) async fn of_many_who_claim_each_message_goes_to_one(database: &Databa
     assert_eq!(all, (1..=30).collect::<Vec<_>>());
 }
 
-/// Who sends is killed again and again: before the channel hears anything, after it, and before its outcome is recorded.
+/// Who sends is killed again and again: before the channel hears anything, after it, and before its outcome is
+/// recorded.
 pub(crate) async fn nothing_is_lost_and_nothing_is_seen_twice(database: &Database<'_>) {
     let book = with_a_snapshot(&database.url().await).await;
     let messages: Vec<_> = (0..20).map(|number| message(&format!("message {number}"))).collect();

@@ -109,14 +109,13 @@ async fn forge(url: &str, from: i64, until: i64, follow: bool) {
         }
         let text = |name: &str| Value::from(event.get::<String, _>(name)).to_string();
         let snapshot = event.get::<Option<i64>, _>("snapshot").map_or("null".to_owned(), |id| id.to_string());
-        let told = format!(
-            r#"{{"action":{},"actor":{},"at":{},"detail":{},"previous":"{previous}","sequence":{sequence},"snapshot":{snapshot},"subject":{}}}"#,
-            text("action"),
-            text("actor"),
-            event.get::<i64, _>("recorded_at"),
-            event.get::<String, _>("detail"),
-            text("subject"),
-        );
+        let told = [
+            format!(r#"{{"action":{},"actor":{},"#, text("action"), text("actor")),
+            format!(r#""at":{},"#, event.get::<i64, _>("recorded_at")),
+            format!(r#""detail":{},"previous":"{previous}","#, event.get::<String, _>("detail")),
+            format!(r#""sequence":{sequence},"snapshot":{snapshot},"subject":{}}}"#, text("subject")),
+        ];
+        let told = told.concat();
         let digest = Digest::of(told.as_bytes());
         let sql = format!("UPDATE audit SET previous = '{previous}', digest = '{digest}' WHERE sequence = {sequence}");
         run(&mut connection, &sql).await;
@@ -242,7 +241,8 @@ pub(crate) async fn every_event_that_is_touched_is_named(database: &Database<'_>
         // Inserted: something made up, a copy of an event, and something made up that follows as it should.
         let inserted = AuditBreak::Inserted { sequence: k };
         let made_up = format!(
-            "INSERT INTO audit SELECT {k}, 0, 'eve', 'backup', 'x', NULL, '{{}}', previous, '{other}' FROM audit WHERE sequence = {}",
+            "INSERT INTO audit SELECT {k}, 0, 'eve', 'backup', 'x', NULL, '{{}}', previous, '{other}'
+             FROM audit WHERE sequence = {}",
             k + 1
         );
         if k < last {
@@ -263,7 +263,8 @@ pub(crate) async fn every_event_that_is_touched_is_named(database: &Database<'_>
         tamperer.is(&format!("UPDATE audit SET sequence = 99 WHERE sequence = {k}"), reordered(k, 99)).await;
         for j in k + 1..=last {
             let swap = format!(
-                "UPDATE audit SET sequence = 99 WHERE sequence = {k}; UPDATE audit SET sequence = {k} WHERE sequence = {j};
+                "UPDATE audit SET sequence = 99 WHERE sequence = {k};
+                 UPDATE audit SET sequence = {k} WHERE sequence = {j};
                  UPDATE audit SET sequence = {j} WHERE sequence = 99"
             );
             tamperer.is(&swap, reordered(k, j)).await;
@@ -276,7 +277,8 @@ pub(crate) async fn every_event_that_is_touched_is_named(database: &Database<'_>
     );
     tamperer.is(&rotate, AuditBreak::Reordered { sequence: 1, stands_at: 6 }).await;
     // At the ends: before the first, and after the last, where it follows as it should.
-    let before = "INSERT INTO audit SELECT 0, 0, 'eve', 'backup', 'x', NULL, '{}', previous, digest FROM audit WHERE sequence = 1";
+    let before = "INSERT INTO audit SELECT 0, 0, 'eve', 'backup', 'x', NULL, '{}', previous, digest
+                  FROM audit WHERE sequence = 1";
     tamperer.is(before, AuditBreak::Inserted { sequence: 0 }).await;
     let append =
         "INSERT INTO audit SELECT 7, 0, 'eve', 'backup', 'x', NULL, '{}', digest, digest FROM audit WHERE sequence = 6";
