@@ -1,9 +1,9 @@
 -- Tenth form: what was decided and done. Plans with their receipts, incidents, waivers, messages that wait to be sent,
--- frozen forecasts, schedules, the kill switch; budgets and contracts, two more kinds of what snapshots pin; and the end of
--- the audit trail, noted apart from it.
+-- frozen forecasts, schedules, the kill switch; budgets and contracts, two more kinds of what snapshots pin; and the
+-- end of the audit trail, noted apart from it.
 --
--- Rows are added and never changed, but for three tables that say how things stand now: outbox (what its state, lease and
--- next attempt are), schedule, and incident.unresolved, which follows from the incident's events.
+-- Rows are added and never changed, but for three tables that say how things stand now: outbox (what its state, lease
+-- and next attempt are), schedule, and incident.unresolved, which follows from the incident's events.
 
 ALTER TABLE snapshot ADD COLUMN budgets_version BIGINT;
 ALTER TABLE snapshot ADD COLUMN contracts_version BIGINT;
@@ -181,6 +181,7 @@ CREATE TABLE schedule (
     outcome TEXT,
     lease_holder TEXT,
     lease_until BIGINT,
-    CONSTRAINT schedule_run_is_whole CHECK ((last_due IS NULL) = (last_run IS NULL) AND (last_due IS NULL) = (outcome IS NULL)),
+    CONSTRAINT schedule_run_is_whole
+        CHECK ((last_due IS NULL) = (last_run IS NULL) AND (last_due IS NULL) = (outcome IS NULL)),
     CONSTRAINT schedule_lease_is_whole CHECK ((lease_holder IS NULL) = (lease_until IS NULL))
 );

@@ -7,8 +7,8 @@
 //!   forecasts  12 to 40                     audit      #57 plan performed, #58 incident opened …
 //! ```
 //! It is refused while the kill switch is on, where the plan was performed before, where its snapshot is no longer the
-//! newest, and where one of its steps was done before. So a process that is killed at any moment, and decides again, does
-//! what was not done and nothing twice; messages are sent by [`Book::claim_due`], after this and apart from it.
+//! newest, and where one of its steps was done before. So a process that is killed at any moment, and decides again,
+//! does what was not done and nothing twice; messages are sent by [`Book::claim_due`], after this and apart from it.
 
 use leap_terms::Instant;
 

@@ -5,8 +5,8 @@
 //! #31  publish           snapshot 12     by ana   digest c3d0… of (#31, its fields, previous 77ab…)
 //! ```
 //! Each digest is BLAKE3 over canonical JSON (keys sorted, no spaces) of the event and the digest before it; numbers
-//! have no gaps, and each snapshot has one `publish` event with the snapshot's digest. Where the trail began and where it
-//! ends is noted apart from it, with each event, so rows that are cut off the end are missed too. What was edited,
+//! have no gaps, and each snapshot has one `publish` event with the snapshot's digest. Where the trail began and where
+//! it ends is noted apart from it, with each event, so rows that are cut off the end are missed too. What was edited,
 //! deleted, inserted or put in another order is told with the first event that is wrong ([`AuditBreak`]).
 //!
 //! A person with all rights on the database can still write everything anew, the note included: keep a [`Checkpoint`]

@@ -1,5 +1,5 @@
-//! The rule sets, orgs, pools, rates, claims, business volumes, budgets and contracts that were ever applied, with their
-//! files.
+//! The rule sets, orgs, pools, rates, claims, business volumes, budgets and contracts that were ever applied, with
+//! their files.
 //!
 //! ```text
 //! snapshot 12   rules 3   org 1   pools 2   rates 1   claims none

@@ -6,10 +6,12 @@
 //! ```
 //! A frozen forecast never changes; the same one (series, currency, origin, horizon, made of the same) is frozen once,
 //! and to freeze it again says so. Scores are added later, as often as figures come or are restated, each with the
-//! snapshot that it was read at. The plan's audit event has a digest of the forecasts that came with it, and the event of
-//! a scoring one of the scores.
+//! snapshot that it was read at. The plan's audit event has a digest of the forecasts that came with it, and the event
+//! of a scoring one of the scores.
 //!
 //! Does not read forecasts and computes no score.
+
+use std::collections::BTreeMap;
 
 use leap_terms::{Currency, Day, Digest, Instant};
 use serde_json::json;
@@ -202,18 +204,6 @@ async fn one(connection: &mut AnyConnection, place: &Place, number: i64) -> Resu
     row.map_or_else(|| Err(Refusal::NoForecast(number).into()), |row| FrozenForecast::from_row(&row, place))
 }
 
-/// The scores of a forecast, or of all for 0.
-async fn scores(connection: &mut AnyConnection, place: &Place, forecast: i64) -> Result<Vec<ForecastScore>, BookError> {
-    let rows = sqlx::query(
-        "SELECT * FROM forecast_score WHERE ($1 = 0 OR forecast = $1) ORDER BY recorded_in, forecast, ordinal",
-    )
-    .bind(forecast)
-    .fetch_all(connection)
-    .await
-    .map_err(|error| BookError::of(error, "read scores of forecasts", place))?;
-    rows.iter().map(|row| ForecastScore::from_row(row, place)).collect()
-}
-
 /// Freezes a forecast of a plan, or finds it frozen.
 pub(crate) async fn freeze(
     connection: &mut AnyConnection,
@@ -263,26 +253,36 @@ pub(crate) async fn digest_of_plan(
     place: &Place,
     plan: i64,
 ) -> Result<Digest, BookError> {
-    let filter = ForecastFilter { plan: Some(plan), ..ForecastFilter::default() };
-    let forecasts = read(connection, place, &filter).await?;
+    let rows = sqlx::query("SELECT * FROM forecast WHERE plan = $1 ORDER BY number")
+        .bind(plan)
+        .fetch_all(connection)
+        .await
+        .map_err(|error| BookError::of(error, "read the forecasts of a plan", place))?;
+    let forecasts = rows.iter().map(|row| FrozenForecast::from_row(row, place)).collect::<Result<Vec<_>, _>>()?;
     Ok(rows::lines_digest(forecasts.iter().map(FrozenForecast::line)))
 }
 
 /// What does not fit between the scores and the audit trail; forecasts are looked at with their plans.
 pub(crate) async fn check(connection: &mut AnyConnection, place: &Place) -> Result<Vec<String>, BookError> {
-    let scores = scores(connection, place, 0).await?;
+    let rows = sqlx::query("SELECT * FROM forecast_score ORDER BY recorded_in, forecast, ordinal")
+        .fetch_all(&mut *connection)
+        .await
+        .map_err(|error| BookError::of(error, "read scores of forecasts", place))?;
+    let mut scores = BTreeMap::<i64, Vec<ForecastScore>>::new();
+    for row in &rows {
+        let score = ForecastScore::from_row(row, place)?;
+        scores.entry(score.recorded_in).or_default().push(score);
+    }
     let events = audit::of_actions(connection, place, SCORED).await?;
     let mut faults = Vec::new();
     for event in &events {
-        let own = scores.iter().filter(|score| u64::try_from(score.recorded_in) == Ok(event.sequence));
-        let digest = rows::lines_digest(own.map(ForecastScore::line));
+        let own = scores.remove(&rows::count(event.sequence)).unwrap_or_default();
+        let digest = rows::lines_digest(own.iter().map(ForecastScore::line));
         if event.entry.detail["scores"] != json!(digest.to_string()) {
             faults.push(format!("scores of forecasts are not those of event {} of the audit trail", event.sequence));
         }
     }
-    let known =
-        |score: &ForecastScore| events.iter().any(|event| u64::try_from(score.recorded_in) == Ok(event.sequence));
-    for score in scores.iter().filter(|score| !known(score)) {
+    for score in scores.values().flatten() {
         faults.push(format!("score {} of forecast {} is not in the audit trail", score.ordinal, score.forecast));
     }
     Ok(faults)
@@ -380,6 +380,11 @@ impl Book {
     pub async fn forecast_scores(&self, forecast: i64) -> Result<Vec<ForecastScore>, BookError> {
         let mut transaction = self.reading("read scores of a forecast").await?;
         one(&mut transaction, &self.place, forecast).await?;
-        scores(&mut transaction, &self.place, forecast).await
+        let rows = sqlx::query("SELECT * FROM forecast_score WHERE forecast = $1 ORDER BY ordinal")
+            .bind(forecast)
+            .fetch_all(&mut *transaction)
+            .await
+            .map_err(self.failed("read scores of a forecast"))?;
+        rows.iter().map(|row| ForecastScore::from_row(row, &self.place)).collect()
     }
 }

@@ -8,7 +8,8 @@
 //! ```
 //! Each event has two clocks: when it happened, which may be long before, as data come late; and when it was recorded,
 //! which never goes back. Events are added and never changed, and the state follows from them. There is at most one
-//! incident that is not resolved about one thing: the database itself sees to it. Each event has one in the audit trail.
+//! incident that is not resolved about one thing: the database itself sees to it. Each event has one in the audit
+//! trail.
 //!
 //! Does not know clauses and budgets: what an incident is about is a key that says it.
 
@@ -38,8 +39,8 @@ const EVENT_COLUMNS: [&str; 9] =
 pub enum IncidentRef {
     /// The one of that number.
     Number(i64),
-    /// The newest one about that key, also one that the same act opens.
-    NewestAbout(String),
+    /// The one about that key that is not resolved, also where the same act opens it; else the newest about it.
+    About(String),
 }
 
 /// An incident to be opened.
@@ -297,9 +298,12 @@ pub(crate) async fn append(
             .await?
             .pop()
             .ok_or(Refusal::NoIncident(*number))?,
-        IncidentRef::NewestAbout(key) => {
+        IncidentRef::About(key) => {
             let filter = IncidentFilter { about: Some(key.clone()), ..IncidentFilter::default() };
-            read(connection, place, 0, &filter).await?.pop().ok_or_else(|| Refusal::NoIncidentAbout(key.clone()))?
+            let mut all = read(connection, place, 0, &filter).await?;
+            let unresolved = all.iter().position(|incident| incident.state() != IncidentState::Resolved);
+            let at = unresolved.or(all.len().checked_sub(1)).ok_or_else(|| Refusal::NoIncidentAbout(key.clone()))?;
+            all.swap_remove(at)
         }
     };
     let (number, before) = (incident.number, incident.state());
@@ -393,8 +397,8 @@ impl Book {
     ///
     /// # Errors
     /// [`Refusal::NoIncident`], [`Refusal::NoIncidentAbout`], [`Refusal::IncidentState`],
-    /// [`Refusal::IncidentUnresolved`], [`BookError::NotJson`], [`BookError::Backwards`]; others when the book cannot be
-    /// written.
+    /// [`Refusal::IncidentUnresolved`], [`BookError::NotJson`], [`BookError::Backwards`]; others when the book cannot
+    /// be written.
     pub async fn add_incident_event(&self, event: &NewIncidentEvent, at: Instant) -> Result<Incident, BookError> {
         let doing = "record an event of an incident";
         let mut transaction = self.writing(doing).await?;

@@ -15,20 +15,21 @@
 //! that holds for a while names the snapshot from which and the one until which it holds, so every question can be
 //! asked at any snapshot: [`Book::snapshot_known_on`] turns a date into one.
 //!
-//! What happens beside the snapshots has records of its own, which are only added to: [`Claim`], [`Approval`] and [`Statement`].
+//! What happens beside the snapshots has records of its own, which are only added to: [`Claim`], [`Approval`] and
+//! [`Statement`].
 //!
 //! [`Book::act`] is to what is decided as [`Book::publish`] is to facts: one transaction with a [`Plan`], its receipts,
 //! what it does to an [`Incident`] and a [`Waiver`], the forecasts it freezes and the messages it puts into the outbox.
 //! [`Book::claim_due`] hands these out to be sent.
 //!
-//! Reading order: [`Publish`] (what goes in), [`Snapshot`] and the other records (what comes out), [`Act`] and the records
-//! of acting, [`Book`], the [audit trail](AuditEvent) and its [`Checkpoint`], [`Book::check`], then `schema` and
-//! `migrations/`, which say how it is stored.
+//! Reading order: [`Publish`] (what goes in), [`Snapshot`] and the other records (what comes out), [`Act`] and the
+//! records of acting, [`Book`], the [audit trail](AuditEvent) and its [`Checkpoint`], [`Book::check`], then `schema`
+//! and `migrations/`, which say how it is stored.
 //!
 //! What is absent on purpose: a clock (each call says when), the lake's files (their paths are only recorded), floats
 //! (amounts are exact text), and the states that a delivery passes on its way in (received, complete, verified): a
-//! crash before the publish leaves nothing behind, so there is nothing to record. Nor does it hold the keys that sign its
-//! checkpoints.
+//! crash before the publish leaves nothing behind, so there is nothing to record. Nor does it hold the keys that sign
+//! its checkpoints.
 
 mod account;
 mod act;

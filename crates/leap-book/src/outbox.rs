@@ -13,6 +13,8 @@
 
 mod sending;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use leap_terms::{Digest, Instant};
 use serde_json::json;
 use sqlx::any::AnyRow;
@@ -184,18 +186,16 @@ impl OutboxMessage {
     }
 }
 
-/// Messages by number: all for 0 and the default filter, or those that it takes.
+/// Messages by number: those that a filter takes.
 async fn read(
     connection: &mut AnyConnection,
     place: &Place,
-    number: i64,
     filter: &MessageFilter,
 ) -> Result<Vec<OutboxMessage>, BookError> {
     let rows = sqlx::query(
-        "SELECT * FROM outbox WHERE ($1 = 0 OR number = $1) AND ($2 IS NULL OR state = $2)
-           AND ($3 IS NULL OR channel = $3) AND ($4 = 0 OR plan = $4) ORDER BY number DESC LIMIT $5",
+        "SELECT * FROM outbox WHERE ($1 IS NULL OR state = $1) AND ($2 IS NULL OR channel = $2)
+           AND ($3 = 0 OR plan = $3) ORDER BY number DESC LIMIT $4",
     )
-    .bind(number)
     .bind(filter.state.map(|state| state.word().to_owned()))
     .bind(filter.channel.as_deref().map(rows::storable))
     .bind(filter.plan.unwrap_or(0))
@@ -207,12 +207,12 @@ async fn read(
 }
 
 async fn one(connection: &mut AnyConnection, place: &Place, number: i64) -> Result<OutboxMessage, BookError> {
-    let none = Refusal::NoMessage(number);
-    if number < 1 {
-        return Err(none.into());
-    }
-    let found = read(connection, place, number, &MessageFilter::default()).await?.pop();
-    found.ok_or_else(|| none.into())
+    let row = sqlx::query("SELECT * FROM outbox WHERE number = $1")
+        .bind(number)
+        .fetch_optional(connection)
+        .await
+        .map_err(|error| BookError::of(error, "read a message", place))?;
+    row.map_or_else(|| Err(Refusal::NoMessage(number).into()), |row| OutboxMessage::from_row(&row, place))
 }
 
 /// Puts a message of a plan into the outbox, or finds it there.
@@ -262,7 +262,12 @@ pub(crate) async fn digest_of_plan(
     place: &Place,
     plan: i64,
 ) -> Result<Digest, BookError> {
-    let messages = read(connection, place, 0, &MessageFilter { plan: Some(plan), ..MessageFilter::default() }).await?;
+    let rows = sqlx::query("SELECT * FROM outbox WHERE plan = $1 ORDER BY number")
+        .bind(plan)
+        .fetch_all(connection)
+        .await
+        .map_err(|error| BookError::of(error, "read the messages of a plan", place))?;
+    let messages = rows.iter().map(|row| OutboxMessage::from_row(row, place)).collect::<Result<Vec<_>, _>>()?;
     let lines = messages.iter().map(|message| {
         let OutboxMessage { number, dedup_key, channel, digest, created_at, .. } = message;
         json!([number, dedup_key, channel, digest.to_string(), created_at.micros()]).to_string()
@@ -314,15 +319,18 @@ async fn tell(
 
 /// What does not fit between messages, their attempts and the audit trail.
 pub(crate) async fn check(connection: &mut AnyConnection, place: &Place) -> Result<Vec<String>, BookError> {
-    let messages = read(connection, place, 0, &MessageFilter::default()).await?;
-    let attempts = sending::attempts(connection, place, 0).await?;
-    let cancelled: Vec<String> =
+    let messages = read(connection, place, &MessageFilter::default()).await?;
+    let mut attempts = BTreeMap::<i64, Vec<SendAttempt>>::new();
+    for attempt in sending::all_attempts(connection, place).await? {
+        attempts.entry(attempt.message).or_default().push(attempt);
+    }
+    let cancelled: BTreeSet<String> =
         audit::of_actions(connection, place, CANCELLED).await?.into_iter().map(|event| event.entry.subject).collect();
     let mut faults = Vec::new();
     for message in &messages {
         let subject = OutboxMessage::trail_subject(message.number);
-        let own = || attempts.iter().filter(|attempt| attempt.message == message.number);
-        let ended = |end: SendEnd| own().any(|attempt| attempt.outcome == Some(end));
+        let own = attempts.get(&message.number).map(Vec::as_slice).unwrap_or_default();
+        let ended = |end: SendEnd| own.iter().any(|attempt| attempt.outcome == Some(end));
         let sent = ended(SendEnd::Sent);
         let explained = match message.state {
             MessageState::Waiting => !sent,
@@ -336,7 +344,7 @@ pub(crate) async fn check(connection: &mut AnyConnection, place: &Place) -> Resu
                 message.state.word()
             ));
         }
-        if own().count() as i64 != message.attempts {
+        if own.len() as i64 != message.attempts {
             faults.push(format!("{subject} lacks an attempt, or has one too many"));
         }
     }
@@ -349,7 +357,7 @@ impl Book {
     /// # Errors
     /// [`BookError`] when the book cannot be read, or one is damaged.
     pub async fn messages(&self, filter: &MessageFilter) -> Result<Vec<OutboxMessage>, BookError> {
-        read(&mut *self.connection().await?, &self.place, 0, filter).await
+        read(&mut *self.connection().await?, &self.place, filter).await
     }
 
     /// One of them.

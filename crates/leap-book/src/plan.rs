@@ -12,6 +12,8 @@
 //!
 //! Does not read plans: what a step is, and whether it may be done, was checked before.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use leap_terms::{Digest, Instant};
 use serde_json::json;
 use sqlx::any::AnyRow;
@@ -190,8 +192,7 @@ pub(crate) async fn refuse(connection: &mut AnyConnection, place: &Place, act: &
     if head_id != act.plan.snapshot {
         return Err(Refusal::PlanStale { snapshot: act.plan.snapshot, head: head_id }.into());
     }
-    let mut keys = std::collections::BTreeSet::new();
-    let mut steps = std::collections::BTreeSet::new();
+    let (mut keys, mut steps) = (BTreeSet::new(), BTreeSet::new());
     for receipt in &act.receipts {
         rows::not_blank("a receipt", "an idempotency key", &receipt.idempotency_key)?;
         if !keys.insert(rows::storable(&receipt.idempotency_key)) {
@@ -312,20 +313,22 @@ pub(crate) async fn check(connection: &mut AnyConnection, place: &Place) -> Resu
         .fetch_all(&mut *connection)
         .await
         .map_err(|error| BookError::of(error, "read the plans", place))?;
-    let events = audit::of_actions(connection, place, PERFORMED).await?;
-    let mut faults = Vec::new();
-    if rows.len() != events.len() {
-        faults.push(format!("the audit trail knows of {} plans, the book of {}", events.len(), rows.len()));
+    let mut events = BTreeMap::<String, Vec<audit::AuditEvent>>::new();
+    for event in audit::of_actions(connection, place, PERFORMED).await? {
+        events.entry(event.entry.subject.clone()).or_default().push(event);
     }
+    let mut faults = Vec::new();
     for row in &rows {
         let plan = Plan::from_row(row, place)?;
         let expected = plan.audit_entry(&WithPlan::read(connection, place, plan.number).await?);
+        let subject = Plan::trail_subject(plan.number);
         let agrees = |event: &audit::AuditEvent| event.entry == expected && event.snapshot == plan.snapshot;
-        if !events.iter().any(agrees) {
-            let subject = Plan::trail_subject(plan.number);
+        let own = events.remove(&subject).unwrap_or_default();
+        if own.len() != 1 || !own.iter().all(agrees) {
             faults.push(format!("{subject}, its receipts, messages or forecasts are not what the audit trail says"));
         }
     }
+    faults.extend(events.into_keys().map(|subject| format!("{subject} stands in the audit trail only")));
     Ok(faults)
 }
 

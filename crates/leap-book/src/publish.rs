@@ -76,8 +76,8 @@ pub struct Publish {
     pub rules: Option<ConfigFiles>,
     /// A new org, when it changes; without files it takes the present one out of force.
     pub org: Option<ConfigFiles>,
-    /// New pools, rates, claims, business volume, budgets, contracts, where they change (rules and org may stand here too, instead of in
-    /// their fields); without files an entry takes the present ones out of force.
+    /// New pools, rates, claims, business volume, budgets, contracts, where they change (rules and org may stand here
+    /// too, instead of in their fields); without files an entry takes the present ones out of force.
     pub configs: BTreeMap<ConfigKind, ConfigFiles>,
     /// A reorg that this snapshot applies.
     pub reorg: Option<NewReorg>,

@@ -1,7 +1,8 @@
 //! Why something of deciding and acting is refused, each reason by its name.
 //!
 //! ```text
-//! the step with the idempotency key 'leap:incident_opened:latency:checkout' was done at 2026-09-16T08:00:00Z already, as step 2 of plan 31; make the plan anew
+//! the step with the idempotency key 'open checkout' was done at 2026-09-16T08:00:00Z already, as step 2 of plan 31;
+//! make the plan anew
 //! ```
 //! A refusal changes nothing. What is wrong with the database itself is a [`crate::BookError`] of another kind.
 
@@ -47,7 +48,8 @@ pub enum Refusal {
     NoPlan(i64),
     /// A step was done before.
     #[error(
-        "the step with the idempotency key '{key}' was done at {at} already, as step {step} of plan {plan}; make the plan anew"
+        "the step with the idempotency key '{key}' was done at {at} already, as step {step} of plan {plan}; \
+         make the plan anew"
     )]
     StepDone {
         /// Its idempotency key.

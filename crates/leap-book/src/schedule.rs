@@ -147,8 +147,8 @@ impl Book {
     /// Records a run; its holder keeps the lease.
     ///
     /// # Errors
-    /// [`Refusal::LeaseLost`] when somebody else holds it by now, [`Refusal::DueBackwards`]; others when the book cannot
-    /// be written.
+    /// [`Refusal::LeaseLost`] when somebody else holds it by now, [`Refusal::DueBackwards`]; others when the book
+    /// cannot be written.
     pub async fn record_run(&self, name: &str, holder: &str, run: &ScheduleRun) -> Result<Schedule, BookError> {
         let doing = "record a run";
         let mut transaction = self.writing(doing).await?;

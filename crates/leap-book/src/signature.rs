@@ -25,7 +25,8 @@ const PEM_LINE: usize = 64;
 pub enum SignatureFault {
     /// The text is not PEM of that kind.
     #[error(
-        "is no '-----BEGIN {0}-----' in PEM; openssl genpkey -algorithm ed25519 makes a key, openssl pkey -pubout its public one"
+        "is no '-----BEGIN {0}-----' in PEM; openssl genpkey -algorithm ed25519 makes a key, \
+         openssl pkey -pubout its public one"
     )]
     NotPem(&'static str),
     /// The key is of another algorithm, encrypted or damaged.
@@ -114,7 +115,7 @@ impl PublicKey {
     }
 
     /// The key as SubjectPublicKeyInfo in PEM.
-    pub fn to_pem(&self) -> String {
+    pub fn to_pem(self) -> String {
         to_pem(&[&PUBLIC_DER[..], &self.0[..]].concat(), "PUBLIC KEY")
     }
 
@@ -193,13 +194,15 @@ mod tests {
                 "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
                 "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
                 &b""[..],
-                "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
+                "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155\
+                 5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
             ),
             (
                 "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
                 "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
                 &b"\x72"[..],
-                "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
+                "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da\
+                 085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
             ),
         ] {
             let key = SigningKey::from_seed(&bytes(seed)).unwrap();
@@ -215,8 +218,12 @@ mod tests {
     #[test]
     fn keys_are_read_as_others_write_them() {
         // RFC 8410, section 10.3: a private key, and the public key of section 10.1, which is its own.
-        let private = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n-----END PRIVATE KEY-----\n";
-        let public = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
+        let private = "-----BEGIN PRIVATE KEY-----\n\
+            MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n\
+            -----END PRIVATE KEY-----\n";
+        let public = "-----BEGIN PUBLIC KEY-----\n\
+            MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n\
+            -----END PUBLIC KEY-----\n";
         let key = SigningKey::from_pem(private).unwrap();
         assert_eq!(key.to_pem().unwrap(), private);
         assert_eq!(key.public_key().to_pem(), public);

@@ -6,9 +6,9 @@
 //!   granted    2026-09-18T10:00:00Z  by dee   shown 4bf0…
 //!   exceeded   2026-09-27T08:00:00Z  by leap
 //! ```
-//! What is asked for is kept to the byte, and a grant names the digest of what was shown: it must be the same. Who grants
-//! or refuses is not who asked. Events are added and never changed, and the state follows from them. Asking and each event
-//! have one in the audit trail.
+//! What is asked for is kept to the byte, and a grant names the digest of what was shown: it must be the same. Who
+//! grants or refuses is not who asked. Events are added and never changed, and the state follows from them. Asking and
+//! each event have one in the audit trail.
 //!
 //! Does not know whose answer is enough for which amount, nor who is a person: the caller decides that.
 

@@ -4,8 +4,9 @@
 //! event 4 stands at number 5: events were put in another order
 //! ```
 //! The chain is read once, in order; at the first event that is not what has to stand there it is asked what was done.
-//! The event that belongs there is known by what it follows, wherever it stands now; the number that an event had when it
-//! was written is found by trying which one its digest is of. What two doings leave alike is told as the simpler one.
+//! The event that belongs there is known by what it follows, wherever it stands now; the number that an event had when
+//! it was written is found by trying which one its digest is of. What two doings leave alike is told as the simpler
+//! one.
 //!
 //! Does not look for a second fault behind the first one.
 
@@ -25,6 +26,8 @@ use crate::snapshot::{self, Snapshot};
 
 /// Events read at a time.
 const PAGE: i64 = 5_000;
+/// Numbers that are tried to find the one that an event was written with: the noted end may be made up as well.
+const TRIED: i64 = 10_000_000;
 
 /// What was done to a single event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -328,7 +331,7 @@ async fn diagnose(
         });
     }
     let newest = noted.map_or(0, |noted| noted.head.sequence).max(sequence);
-    let newest = i64::try_from(newest).unwrap_or(i64::MAX);
+    let newest = i64::try_from(newest).unwrap_or(i64::MAX).min(TRIED.max(expected));
     let written = (1..=newest).find(|number| found.written_as(*number));
     // A copy of another event was written nowhere.
     let moved = match written.filter(|number| *number != expected) {
@@ -405,7 +408,8 @@ impl Book {
         verify(&mut *self.reading("read the audit trail").await?, &self.place, checkpoints).await
     }
 
-    /// The end of the trail, to be kept outside; `None` while nothing has happened.
+    /// The end of the trail as it is noted, to be kept outside; `None` while nothing has happened. It is as good as the
+    /// trail is: verify it before.
     ///
     /// # Errors
     /// [`BookError`] when the book cannot be read.

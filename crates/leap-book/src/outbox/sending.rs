@@ -5,13 +5,14 @@
 //! record  message 9, attempt 2: sent "200 ok"                      or again at 08:06, held until 07:00 tomorrow, dead
 //! ```
 //! Whoever was killed between the two is found as an attempt without an outcome; the message is claimed again when the
-//! lease has ended. That a message was sent counts whoever says so and however late, as it is true; that it is to be tried
-//! again or not any more counts only from who holds it.
+//! lease has ended. That a message was sent counts whoever says so and however late, as it is true; that it is to be
+//! tried again or not any more counts only from who holds it.
 
 use std::time::Duration;
 
 use leap_terms::Instant;
 use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
 
 use super::{MessageState, OutboxMessage, one};
 use crate::book::Book;
@@ -139,31 +140,38 @@ pub struct SendAttempt {
     pub answer: Option<String>,
 }
 
-/// The attempts of a message in their order; of all messages for 0.
-pub(super) async fn attempts(
-    connection: &mut AnyConnection,
-    place: &Place,
-    message: i64,
-) -> Result<Vec<SendAttempt>, BookError> {
-    let rows = sqlx::query("SELECT * FROM outbox_attempt WHERE ($1 = 0 OR message = $1) ORDER BY message, ordinal")
+impl SendAttempt {
+    fn from_row(row: &AnyRow, place: &Place) -> Result<SendAttempt, BookError> {
+        let record = Record { row, of: "outbox_attempt", place };
+        Ok(SendAttempt {
+            message: record.int("message")?,
+            attempt: record.int("ordinal")?,
+            holder: record.text("holder")?,
+            claimed_at: record.at("claimed_at")?,
+            ended_at: record.maybe_int("ended_at")?.map(Instant::from_micros),
+            outcome: record.maybe_read("outcome", SendEnd::parse)?,
+            answer: record.maybe_text("answer")?,
+        })
+    }
+}
+
+/// The attempts of a message in their order.
+async fn attempts(connection: &mut AnyConnection, place: &Place, message: i64) -> Result<Vec<SendAttempt>, BookError> {
+    let rows = sqlx::query("SELECT * FROM outbox_attempt WHERE message = $1 ORDER BY ordinal")
         .bind(message)
         .fetch_all(connection)
         .await
         .map_err(|error| BookError::of(error, "read attempts to send", place))?;
-    rows.iter()
-        .map(|row| {
-            let record = Record { row, of: "outbox_attempt", place };
-            Ok(SendAttempt {
-                message: record.int("message")?,
-                attempt: record.int("ordinal")?,
-                holder: record.text("holder")?,
-                claimed_at: record.at("claimed_at")?,
-                ended_at: record.maybe_int("ended_at")?.map(Instant::from_micros),
-                outcome: record.maybe_read("outcome", SendEnd::parse)?,
-                answer: record.maybe_text("answer")?,
-            })
-        })
-        .collect()
+    rows.iter().map(|row| SendAttempt::from_row(row, place)).collect()
+}
+
+/// The attempts of all messages.
+pub(super) async fn all_attempts(connection: &mut AnyConnection, place: &Place) -> Result<Vec<SendAttempt>, BookError> {
+    let rows = sqlx::query("SELECT * FROM outbox_attempt ORDER BY message, ordinal")
+        .fetch_all(connection)
+        .await
+        .map_err(|error| BookError::of(error, "read attempts to send", place))?;
+    rows.iter().map(|row| SendAttempt::from_row(row, place)).collect()
 }
 
 async fn due(
@@ -182,8 +190,8 @@ async fn due(
 }
 
 impl Book {
-    /// Gives messages that are due to who sends them, the longest due first, each with an attempt that begins now. Nobody
-    /// else gets them for the length of the lease.
+    /// Gives messages that are due to who sends them, the longest due first, each with an attempt that begins now.
+    /// Nobody else gets them for the length of the lease.
     ///
     /// # Errors
     /// [`Refusal::Stopped`] while the kill switch is on, [`BookError::Blank`] without a holder; others when the book
@@ -231,7 +239,8 @@ impl Book {
         Ok(claimed)
     }
 
-    /// Records what came of an attempt, and returns the message as it stands then. To record the same again does nothing.
+    /// Records what came of an attempt, and returns the message as it stands then. To record the same again does
+    /// nothing.
     ///
     /// # Errors
     /// [`Refusal::NoMessage`], [`Refusal::NoAttempt`], [`Refusal::AttemptEnded`] for another outcome than was recorded;

@@ -2,12 +2,12 @@
 
 use leap_book::{
     Act, Book, BookError, FindingKind, ForecastFilter, IncidentFilter, IncidentRef, IncidentState, IncidentStep,
-    KillSwitchEvent, MessageFilter, NewForecast, NewIncident, NewIncidentEvent, NewMessage, NewPlan, NewReceipt, NewScore,
-    NewWaiver, NewWaiverEvent, Refusal, WaiverFilter, WaiverStep,
+    KillSwitchEvent, MessageFilter, NewForecast, NewIncident, NewIncidentEvent, NewMessage, NewPlan, NewReceipt,
+    NewScore, NewWaiver, NewWaiverEvent, Refusal, WaiverFilter, WaiverStep,
 };
 use leap_terms::{Currency, Day, Digest, TeamId};
 
-use crate::database::{Database, tamper};
+use crate::database::{Database, keep, put_back, tamper};
 use crate::history::apply;
 use crate::samples::at;
 
@@ -96,7 +96,7 @@ fn everything() -> Act {
         receipts: vec![receipt(1, "open checkout"), receipt(2, "warn payments")],
         incidents: vec![incident("contract:checkout", -60)],
         incident_events: vec![incident_event(
-            IncidentRef::NewestAbout("contract:checkout".to_owned()),
+            IncidentRef::About("contract:checkout".to_owned()),
             IncidentStep::Annotated,
             -30,
         )],
@@ -145,9 +145,15 @@ pub(crate) async fn a_plan_is_performed_as_a_whole(database: &Database<'_>) {
 
     let plan = book.plan(1).await.unwrap();
     assert_eq!(plan, acted.plan);
-    assert_eq!((plan.content.as_str(), plan.digest), (all.plan.content.as_str(), Digest::of(all.plan.content.as_bytes())));
+    assert_eq!(
+        (plan.content.as_str(), plan.digest),
+        (all.plan.content.as_str(), Digest::of(all.plan.content.as_bytes()))
+    );
     assert_eq!((plan.snapshot, plan.made_at, plan.made_by.as_str()), (Some(1), at(0), "leap"));
-    assert_eq!((plan.performed_at, plan.performed_by.as_str(), plan.cause.as_str()), (at(1), "ana", "decide everything"));
+    assert_eq!(
+        (plan.performed_at, plan.performed_by.as_str(), plan.cause.as_str()),
+        (at(1), "ana", "decide everything")
+    );
     assert_eq!(book.plans(9).await.unwrap(), [plan]);
     let receipts = book.receipts(1).await.unwrap();
     let keys: Vec<_> = receipts.iter().map(|receipt| (receipt.step, receipt.idempotency_key.as_str())).collect();
@@ -163,14 +169,8 @@ pub(crate) async fn a_plan_is_performed_as_a_whole(database: &Database<'_>) {
 
     let actions: Vec<_> =
         book.audit(&Default::default()).await.unwrap().into_iter().rev().map(|event| event.entry.action).collect();
-    let expected = [
-        "publish",
-        "plan performed",
-        "incident opened",
-        "incident annotated",
-        "waiver asked",
-        "waiver escalated",
-    ];
+    let expected =
+        ["publish", "plan performed", "incident opened", "incident annotated", "waiver asked", "waiver escalated"];
     assert_eq!(actions, expected);
     assert_eq!(book.check().await.unwrap(), []);
     // A home without bills acts too.
@@ -183,7 +183,9 @@ pub(crate) async fn a_plan_is_performed_as_a_whole(database: &Database<'_>) {
 
 pub(crate) async fn what_cannot_be_done_leaves_nothing(database: &Database<'_>) {
     let book = with_a_snapshot(&database.url().await).await;
-    book.act(&Act { receipts: vec![receipt(3, "done")], messages: vec![message("said")], ..act("first", 0) }).await.unwrap();
+    book.act(&Act { receipts: vec![receipt(3, "done")], messages: vec![message("said")], ..act("first", 0) })
+        .await
+        .unwrap();
     let before = lengths(&book).await;
     let mut stale = act("of no snapshot", 2);
     stale.plan.snapshot = None;
@@ -215,7 +217,7 @@ pub(crate) async fn what_cannot_be_done_leaves_nothing(database: &Database<'_>) 
         (
             Act {
                 incident_events: vec![incident_event(
-                    IncidentRef::NewestAbout("contract:checkout".to_owned()),
+                    IncidentRef::About("contract:checkout".to_owned()),
                     IncidentStep::Reopened,
                     2,
                 )],
@@ -303,7 +305,10 @@ pub(crate) async fn nothing_is_done_while_the_kill_switch_is_on(database: &Datab
         book.claim_due(at(9), "host", minute, 10).await.map(drop).unwrap_err(),
     ];
     for error in refused {
-        let text = format!("nothing is done: ana stopped all acting at {} (wrong team); it goes on when somebody releases it", at(2));
+        let text = format!(
+            "nothing is done: ana stopped all acting at {} (wrong team); it goes on when somebody releases it",
+            at(2)
+        );
         assert_eq!(error.to_string(), text);
     }
     assert!(matches!(book.release_acting("carl", " ", at(4)).await, Err(BookError::Blank { .. })));
@@ -338,7 +343,8 @@ pub(crate) async fn forecasts_are_frozen_and_scored_later(database: &Database<'_
     assert_eq!(recorded.iter().map(|score| (score.forecast, score.ordinal)).collect::<Vec<_>>(), [(1, 1), (2, 1)]);
     let again = [score(1, "{\"mase\": \"0.61\"}"), score(1, "{\"restated\": true}")];
     book.score_forecasts(&again, "leap", at(60_000)).await.unwrap();
-    let told: Vec<_> = book.forecast_scores(1).await.unwrap().into_iter().map(|score| (score.ordinal, score.content)).collect();
+    let told: Vec<_> =
+        book.forecast_scores(1).await.unwrap().into_iter().map(|score| (score.ordinal, score.content)).collect();
     let lines = [(1, "{\"mase\": \"0.6\"}"), (2, "{\"mase\": \"0.61\"}"), (3, "{\"restated\": true}")];
     assert_eq!(told, lines.map(|(ordinal, text)| (ordinal, text.to_owned())));
     assert_eq!(book.forecasts(&unscored("2027-01-01")).await.unwrap().len(), 0);
@@ -391,16 +397,29 @@ pub(crate) async fn the_check_finds_acts_that_were_changed(database: &Database<'
         ("DELETE FROM forecast_score".to_owned(), FindingKind::ScoreBroken),
         ("UPDATE forecast_score SET recorded_in = 1".to_owned(), FindingKind::ScoreBroken),
     ];
+    let tables = [
+        "plan",
+        "receipt",
+        "outbox",
+        "incident",
+        "incident_event",
+        "waiver",
+        "waiver_event",
+        "forecast",
+        "forecast_score",
+    ];
+    let url = database.url().await;
+    let book = with_a_snapshot(&url).await;
+    book.act(&everything()).await.unwrap();
+    let score = NewScore { forecast: 1, snapshot: None, content: "{\"mase\": \"0.6\"}".to_owned() };
+    book.score_forecasts(&[score], "leap", at(9)).await.unwrap();
+    keep(&url, &tables).await;
     for (sql, expected) in cases {
-        let url = database.url().await;
-        let book = with_a_snapshot(&url).await;
-        book.act(&everything()).await.unwrap();
-        let score = NewScore { forecast: 1, snapshot: None, content: "{\"mase\": \"0.6\"}".to_owned() };
-        book.score_forecasts(&[score], "leap", at(9)).await.unwrap();
         assert_eq!(book.check().await.unwrap(), [], "before {sql}");
         tamper(&url, &sql).await;
         let found = book.check().await.unwrap();
         assert!(found.iter().any(|one| one.kind == expected), "{sql}: {found:?}");
+        put_back(&url, &tables).await;
     }
 }
 

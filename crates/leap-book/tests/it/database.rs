@@ -67,7 +67,21 @@ pub(crate) async fn run(connection: &mut AnyConnection, sql: &str) {
     sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(connection).await.unwrap();
 }
 
-/// The same, on a connection of its own and without foreign keys.
+/// Keeps what stands in tables, so that one book is tampered with many times.
+pub(crate) async fn keep(url: &str, tables: &[&str]) {
+    for table in tables {
+        tamper(url, &format!("CREATE TABLE kept_{table} AS SELECT * FROM {table}")).await;
+    }
+}
+
+/// Puts back what was kept.
+pub(crate) async fn put_back(url: &str, tables: &[&str]) {
+    let back =
+        tables.iter().map(|table| format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM kept_{table}"));
+    tamper(url, &back.collect::<Vec<_>>().join("; ")).await;
+}
+
+/// The same as [`run`], on a connection of its own and without foreign keys.
 pub(crate) async fn tamper(url: &str, sql: &str) {
     let mut connection = connect(url).await;
     if url.starts_with("sqlite:") {

@@ -30,7 +30,7 @@ pub(crate) async fn an_incident_is_opened_once_resolved_and_reopened(database: &
     assert_eq!((first.words.as_str(), first.facts.as_str()), ("3.4 s for 49 hours", "{\"windows\": 49}"));
 
     let one = || IncidentRef::Number(1);
-    let newest = || IncidentRef::NewestAbout(key.to_owned());
+    let about = || IncidentRef::About(key.to_owned());
     let add = |incident, step, happened, recorded| {
         let (book, event) = (book.clone(), incident_event(incident, step, happened));
         async move { book.add_incident_event(&event, at(recorded)).await }
@@ -44,7 +44,7 @@ pub(crate) async fn an_incident_is_opened_once_resolved_and_reopened(database: &
     }
     assert!(matches!(refused(add(one(), IncidentStep::Opened, 6, 6).await), Refusal::IncidentState { .. }));
     // Late data come with an earlier time of the event, never with an earlier record.
-    assert_eq!(state(&add(newest(), IncidentStep::Corrected, -90, 6).await.unwrap()), IncidentState::Acknowledged);
+    assert_eq!(state(&add(about(), IncidentStep::Corrected, -90, 6).await.unwrap()), IncidentState::Acknowledged);
     assert!(matches!(add(one(), IncidentStep::Annotated, 7, 5).await, Err(BookError::Backwards { .. })));
     let again = Act { incidents: vec![incident(key, 3)], ..act("again", 6) };
     assert_eq!(refused(book.act(&again).await), Refusal::IncidentUnresolved { number: 1, key: key.to_owned() });
@@ -52,8 +52,8 @@ pub(crate) async fn an_incident_is_opened_once_resolved_and_reopened(database: &
     // It resolves itself with a plan, and another one is opened and resolved in one turn.
     let resolve = Act {
         incident_events: vec![
-            incident_event(newest(), IncidentStep::Resolved, 8),
-            incident_event(IncidentRef::NewestAbout("budget:search".to_owned()), IncidentStep::Resolved, 8),
+            incident_event(about(), IncidentStep::Resolved, 8),
+            incident_event(IncidentRef::About("budget:search".to_owned()), IncidentStep::Resolved, 8),
         ],
         incidents: vec![incident("budget:search", 2)],
         ..act("resolve", 8)
@@ -66,8 +66,13 @@ pub(crate) async fn an_incident_is_opened_once_resolved_and_reopened(database: &
     book.act(&Act { incidents: vec![incident(key, 9)], ..act("another", 10) }).await.unwrap();
     let expected = Refusal::IncidentUnresolved { number: 3, key: key.to_owned() };
     assert_eq!(refused(add(one(), IncidentStep::Reopened, 12, 12).await), expected);
-    assert_eq!(add(newest(), IncidentStep::Resolved, 12, 12).await.unwrap().number, 3);
-    assert_eq!(state(&add(newest(), IncidentStep::Reopened, 13, 13).await.unwrap()), IncidentState::Open);
+    assert_eq!(add(about(), IncidentStep::Resolved, 12, 12).await.unwrap().number, 3);
+    assert_eq!(state(&add(about(), IncidentStep::Reopened, 13, 13).await.unwrap()), IncidentState::Open);
+    // An older one that is reopened is the one about it, as it is not resolved.
+    add(about(), IncidentStep::Resolved, 14, 14).await.unwrap();
+    assert_eq!(state(&add(one(), IncidentStep::Reopened, 15, 15).await.unwrap()), IncidentState::Open);
+    assert_eq!(add(about(), IncidentStep::Resolved, 16, 16).await.unwrap().number, 1);
+    assert_eq!(add(about(), IncidentStep::Reopened, 17, 17).await.unwrap().number, 3, "else the newest");
     let listed = |filter: IncidentFilter| {
         let book = &book;
         async move { book.incidents(&filter).await.unwrap().iter().map(|one| one.number).collect::<Vec<_>>() }
@@ -77,8 +82,11 @@ pub(crate) async fn an_incident_is_opened_once_resolved_and_reopened(database: &
     assert_eq!(listed(IncidentFilter { unit: Some(team("search")), ..Default::default() }).await, [0_i64; 0]);
     assert_eq!(refused(book.incident(9).await), Refusal::NoIncident(9));
     assert_eq!(refused(book.incident(0).await), Refusal::NoIncident(0));
-    let unknown = IncidentRef::NewestAbout("nothing".to_owned());
-    assert_eq!(refused(add(unknown, IncidentStep::Annotated, 14, 14).await), Refusal::NoIncidentAbout("nothing".to_owned()));
+    let unknown = IncidentRef::About("nothing".to_owned());
+    assert_eq!(
+        refused(add(unknown, IncidentStep::Annotated, 18, 18).await),
+        Refusal::NoIncidentAbout("nothing".to_owned())
+    );
     assert_eq!(book.check().await.unwrap(), []);
     // The database itself keeps a second one out, whoever writes it.
     let mut connection = connect(&url).await;
@@ -118,10 +126,7 @@ pub(crate) async fn a_waiver_is_granted_by_somebody_else_who_saw_it(database: &D
     let over = event(shown(&asked), "dee", month);
     let expires_on = Day::from_ymd(2026, 10, 1).unwrap();
     assert_eq!(refused(book.add_waiver_event(&over).await), Refusal::WaiverOver { waiver: 1, expires_on });
-    assert!(matches!(
-        book.add_waiver_event(&event(shown(&asked), "dee", 4)).await,
-        Err(BookError::Backwards { .. })
-    ));
+    assert!(matches!(book.add_waiver_event(&event(shown(&asked), "dee", 4)).await, Err(BookError::Backwards { .. })));
     let granted = book.add_waiver_event(&event(shown(&asked), "dee", 7)).await.unwrap();
     assert_eq!((granted.state(), granted.events.len()), (WaiverState::Granted, 2));
     assert_eq!(book.waiver(1).await.unwrap(), granted);
@@ -130,7 +135,14 @@ pub(crate) async fn a_waiver_is_granted_by_somebody_else_who_saw_it(database: &D
     book.act(&Act { waiver_events: vec![exceeded.clone()], ..act("exceeded", 8) }).await.unwrap();
     let waiver = book.waiver(1).await.unwrap();
     assert_eq!((waiver.state(), waiver.events[2].plan), (WaiverState::Exceeded, Some(1)));
-    for step in [exceeded.step, shown(&asked), WaiverStep::Refused, WaiverStep::Escalated, WaiverStep::Withdrawn, WaiverStep::Ended] {
+    for step in [
+        exceeded.step,
+        shown(&asked),
+        WaiverStep::Refused,
+        WaiverStep::Escalated,
+        WaiverStep::Withdrawn,
+        WaiverStep::Ended,
+    ] {
         let expected = Refusal::WaiverState {
             waiver: 1,
             event: step.word(),
@@ -160,7 +172,10 @@ pub(crate) async fn waivers_that_say_too_little_are_refused(database: &Database<
     assert_eq!(refused(book.ask_waiver(&ends).await), Refusal::WaiverEndsBefore { asked, expires_on: asked });
     for (blank, missing) in [
         (NewWaiver { reason: " ".to_owned(), ..waiver(0) }, "a waiver needs a reason, and none was given"),
-        (NewWaiver { asked_by: String::new(), ..waiver(0) }, "a waiver needs a person who asks for it, and none was given"),
+        (
+            NewWaiver { asked_by: String::new(), ..waiver(0) },
+            "a waiver needs a person who asks for it, and none was given",
+        ),
         (NewWaiver { content: "amount".to_owned(), ..waiver(0) }, "what a waiver asks for is no JSON"),
     ] {
         let error = book.ask_waiver(&blank).await.unwrap_err();
@@ -175,18 +190,26 @@ pub(crate) async fn waivers_that_say_too_little_are_refused(database: &Database<
         let waiver = book.ask_waiver(&waiver(0)).await.unwrap();
         assert_eq!(waiver.number, number as i64 + 1);
         let early = NewWaiverEvent { waiver: waiver.number, ..event(WaiverStep::Exceeded, "leap", 1) };
-        assert!(matches!(refused(book.add_waiver_event(&early).await), Refusal::WaiverState { state: "asked for", .. }));
+        assert!(matches!(
+            refused(book.add_waiver_event(&early).await),
+            Refusal::WaiverState { state: "asked for", .. }
+        ));
         let end = NewWaiverEvent { waiver: waiver.number, ..event(step, "dee", 2) };
         assert_eq!(book.add_waiver_event(&end).await.unwrap().state().word(), step.word());
     }
-    book.ask_waiver(&NewWaiver { unit: team("search"), period: "2026-10".parse().unwrap(), ..waiver(0) }).await.unwrap();
+    book.ask_waiver(&NewWaiver { unit: team("search"), period: "2026-10".parse().unwrap(), ..waiver(0) })
+        .await
+        .unwrap();
     let found = |filter: WaiverFilter| {
         let book: &Book = &book;
         async move { book.waivers(&filter).await.unwrap().iter().map(|one| one.number).collect::<Vec<_>>() }
     };
     assert_eq!(found(WaiverFilter { state: Some(WaiverState::Asked), ..Default::default() }).await, [5]);
     assert_eq!(found(WaiverFilter { unit: Some(team("payments")), ..Default::default() }).await, [1, 2, 3, 4]);
-    assert_eq!(found(WaiverFilter { period: "2026-09-30..2026-10-02".parse().ok(), ..Default::default() }).await.len(), 5);
+    assert_eq!(
+        found(WaiverFilter { period: "2026-09-30..2026-10-02".parse().ok(), ..Default::default() }).await.len(),
+        5
+    );
     assert_eq!(found(WaiverFilter { period: "2026-10".parse().ok(), ..Default::default() }).await, [5]);
     assert_eq!(book.check().await.unwrap(), []);
 }

@@ -57,12 +57,12 @@ pub(crate) async fn a_book_of_the_first_edition_is_upgraded(database: &Database<
         opening.await.unwrap().unwrap().close().await;
     }
     let book = Book::open(&url).await.unwrap();
-    assert_eq!(SCHEMA_VERSION, 9);
+    assert_eq!(SCHEMA_VERSION, 10);
     let (old, new) = (september("old", "10"), september("new", "12.5"));
     let head = book.head().await.unwrap().unwrap();
     assert_eq!((head.id, head.rules_version, head.org_version), (5, Some(2), Some(1)));
     assert_eq!((head.pools_version, head.rates_version, head.claims_version), (None, None, None));
-    assert_eq!(head.volume_version, None);
+    assert_eq!((head.volume_version, head.budgets_version, head.contracts_version), (None, None, None));
     assert_eq!(book.rules(5).await.unwrap().unwrap().files, files("rules.yaml", "rules: [two]\n").files);
     assert_eq!(book.rules(4).await.unwrap().unwrap().files, files("rules.yaml", "rules: []\n").files);
     let org = "units:\n- {id: payments, name: 'Payments'}\n";
@@ -111,7 +111,8 @@ pub(crate) async fn every_kind_of_configuration_is_pinned_by_snapshots(database:
     let second = book.publish(&publish).await.unwrap();
     assert_eq!((second.rules_version, second.org_version), (Some(1), None));
     assert_eq!((second.pools_version, second.rates_version, second.claims_version), (None, Some(2), Some(1)));
-    assert_eq!(second.volume_version, Some(1));
+    let others = (second.volume_version, second.budgets_version, second.contracts_version);
+    assert_eq!(others, (Some(1), Some(1), Some(1)));
     let again = BTreeMap::from([(ConfigKind::Pools, all[&ConfigKind::Pools].clone())]);
     book.publish(&Publish { configs: again, ..apply(Some(2), "pools apply") }).await.unwrap();
 

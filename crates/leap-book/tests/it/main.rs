@@ -2,13 +2,16 @@
 //!
 //! PostgreSQL is started from the machine's own package in a folder of its own; without one its stories are skipped.
 
+mod acting;
 mod approvals;
 mod claims;
 mod damage;
 mod database;
+mod decided;
 mod history;
 mod postgres;
 mod samples;
+mod sending;
 mod statements;
 mod stories;
 mod traces;
@@ -59,7 +62,10 @@ stories![
     stories::a_reader_sees_the_old_world_or_the_new_one,
     trail::an_honest_trail_verifies,
     trail::tampering_is_found,
-    trail::a_rewritten_or_cut_trail_differs_from_its_checkpoint,
+    trail::every_event_that_is_touched_is_named,
+    trail::what_is_written_after_a_cut_hides_nothing,
+    trail::a_rewritten_trail_differs_from_its_checkpoints,
+    trail::a_signed_checkpoint_is_compared_as_it_was_exported,
     history::a_book_of_the_first_edition_is_upgraded,
     history::every_kind_of_configuration_is_pinned_by_snapshots,
     history::what_was_known_on_a_day_is_the_newest_snapshot_until_then,
@@ -79,6 +85,23 @@ stories![
     traces::traces_are_live_until_replaced_and_their_logs_are_remembered,
     traces::series_of_metrics_are_replaced_and_forgotten,
     traces::replaced_files_of_a_stream_are_forgotten_after_their_time,
+    acting::a_plan_is_performed_as_a_whole,
+    acting::what_cannot_be_done_leaves_nothing,
+    acting::of_two_who_perform_one_plan_one_does,
+    acting::nothing_is_done_while_the_kill_switch_is_on,
+    acting::forecasts_are_frozen_and_scored_later,
+    acting::the_check_finds_acts_that_were_changed,
+    acting::a_backup_holds_what_was_done,
+    decided::an_incident_is_opened_once_resolved_and_reopened,
+    decided::a_waiver_is_granted_by_somebody_else_who_saw_it,
+    decided::waivers_that_say_too_little_are_refused,
+    sending::a_message_is_tried_until_it_is_sent_or_dead,
+    sending::who_lost_the_lease_decides_nothing_but_that_it_was_sent,
+    sending::messages_become_a_digest_in_one_transaction,
+    sending::of_many_who_claim_each_message_goes_to_one,
+    sending::nothing_is_lost_and_nothing_is_seen_twice,
+    sending::a_schedule_is_held_by_one_until_its_lease_ends,
+    sending::of_many_who_would_lead_one_does,
     damage::a_newer_schema_is_refused,
     damage::another_editions_schema_is_refused,
     damage::a_database_of_something_else_is_refused,

@@ -54,7 +54,11 @@ pub(crate) async fn a_message_is_tried_until_it_is_sent_or_dead(database: &Datab
     assert_eq!((first.message.number, first.attempt, first.tries, first.until), (1, 1, 1, at(2)));
     assert_eq!((first.message.plan, first.message.created_at), (1, at(0)));
     let second = claim(1, 9).await;
-    assert_eq!(second.iter().map(|one| one.message.number).collect::<Vec<_>>(), [3], "the one that is due and nobody's");
+    assert_eq!(
+        second.iter().map(|one| one.message.number).collect::<Vec<_>>(),
+        [3],
+        "the one that is due and nobody's"
+    );
     let leased = book.message(1).await.unwrap();
     assert_eq!(leased.lease, Some(Lease { holder: "host".to_owned(), until: at(2) }));
 
@@ -99,11 +103,13 @@ pub(crate) async fn a_message_is_tried_until_it_is_sent_or_dead(database: &Datab
     }
     assert_eq!(refused(book.retry_dead(7, "ana", at(41)).await), Refusal::NoMessage(7));
     assert_eq!(refused(book.message(0).await), Refusal::NoMessage(0));
-    let sent = MessageFilter { state: Some(MessageState::Sent), channel: Some("slack".to_owned()), ..Default::default() };
+    let sent =
+        MessageFilter { state: Some(MessageState::Sent), channel: Some("slack".to_owned()), ..Default::default() };
     assert_eq!(book.messages(&sent).await.unwrap().iter().map(|one| one.number).collect::<Vec<_>>(), [3]);
     let newest = MessageFilter { limit: Some(2), plan: Some(1), ..Default::default() };
     assert_eq!(book.messages(&newest).await.unwrap().iter().map(|one| one.number).collect::<Vec<_>>(), [2, 3]);
-    let actions: Vec<_> = book.audit(&Default::default()).await.unwrap().into_iter().map(|event| event.entry.action).collect();
+    let actions: Vec<_> =
+        book.audit(&Default::default()).await.unwrap().into_iter().map(|event| event.entry.action).collect();
     assert_eq!(actions[0], "message retried");
     assert_eq!(book.check().await.unwrap(), []);
 }
@@ -133,7 +139,10 @@ pub(crate) async fn who_lost_the_lease_decides_nothing_but_that_it_was_sent(data
     assert_eq!((sent.state, sent.lease), (MessageState::Sent, None));
     let late = book.record_sending(&report(&quick[1], "quick", 2, SendOutcome::Dead)).await.unwrap();
     assert_eq!(late.state, MessageState::Sent);
-    assert_eq!(book.record_sending(&report(&quick[0], "quick", 2, SendOutcome::Sent)).await.unwrap().state, MessageState::Sent);
+    assert_eq!(
+        book.record_sending(&report(&quick[0], "quick", 2, SendOutcome::Sent)).await.unwrap().state,
+        MessageState::Sent
+    );
     // One that is taken back while it is on its way.
     let why = |message, reason: &str| Cancellation { message, reason: reason.to_owned() };
     book.cancel_message(&why(3, "the digest says it"), "ana", at(2)).await.unwrap();
@@ -142,8 +151,14 @@ pub(crate) async fn who_lost_the_lease_decides_nothing_but_that_it_was_sent(data
     assert_eq!(refused(again), Refusal::MessageState { message: 3, event: "cancelled", state: "cancelled" });
     assert!(matches!(book.cancel_message(&why(1, " "), "ana", at(2)).await, Err(BookError::Blank { .. })));
     assert_eq!(book.check().await.unwrap(), []);
-    assert_eq!(book.record_sending(&report(&quick[2], "quick", 3, SendOutcome::Dead)).await.unwrap().state, MessageState::Cancelled);
-    assert_eq!(book.record_sending(&report(&slow[2], "slow", 3, SendOutcome::Sent)).await.unwrap().state, MessageState::Sent);
+    assert_eq!(
+        book.record_sending(&report(&quick[2], "quick", 3, SendOutcome::Dead)).await.unwrap().state,
+        MessageState::Cancelled
+    );
+    assert_eq!(
+        book.record_sending(&report(&slow[2], "slow", 3, SendOutcome::Sent)).await.unwrap().state,
+        MessageState::Sent
+    );
     assert!(book.claim_due(at(999), "quick", MINUTE, 9).await.unwrap().is_empty());
     assert_eq!(book.check().await.unwrap(), []);
 }
@@ -151,11 +166,7 @@ pub(crate) async fn who_lost_the_lease_decides_nothing_but_that_it_was_sent(data
 pub(crate) async fn messages_become_a_digest_in_one_transaction(database: &Database<'_>) {
     let book = with_messages(database, vec![message("one"), message("two")]).await;
     let cancel = |message| Cancellation { message, reason: "said by digest".to_owned() };
-    let all = Act {
-        messages: vec![message("digest")],
-        cancellations: vec![cancel(1), cancel(2)],
-        ..act("digest", 1)
-    };
+    let all = Act { messages: vec![message("digest")], cancellations: vec![cancel(1), cancel(2)], ..act("digest", 1) };
     // One that cannot be cancelled keeps the digest from being said.
     let claimed = book.claim_due(at(0), "host", MINUTE, 1).await.unwrap();
     book.record_sending(&report(&claimed[0], "host", 0, SendOutcome::Sent)).await.unwrap();
@@ -197,7 +208,8 @@ pub(crate) async fn of_many_who_claim_each_message_goes_to_one(database: &Databa
     assert_eq!(all, (1..=30).collect::<Vec<_>>());
 }
 
-/// Who sends is killed again and again: before the channel hears anything, after it, and before its outcome is recorded.
+/// Who sends is killed again and again: before the channel hears anything, after it, and before its outcome is
+/// recorded.
 pub(crate) async fn nothing_is_lost_and_nothing_is_seen_twice(database: &Database<'_>) {
     let book = with_a_snapshot(&database.url().await).await;
     let messages: Vec<_> = (0..20).map(|number| message(&format!("message {number}"))).collect();
@@ -257,8 +269,7 @@ pub(crate) async fn a_schedule_is_held_by_one_until_its_lease_ends(database: &Da
     assert_eq!(lease("a", 1).await.lease, holds("b", 2));
     let run = |due, minute, text: &str| ScheduleRun { due: at(due), ran_at: at(minute), outcome: text.to_owned() };
     let lost = book.record_run("leader", "a", &run(0, 1, "12 steps")).await;
-    let expected =
-        Refusal::LeaseLost { name: "leader".to_owned(), holder: "a".to_owned(), by: Some("b".to_owned()) };
+    let expected = Refusal::LeaseLost { name: "leader".to_owned(), holder: "a".to_owned(), by: Some("b".to_owned()) };
     assert_eq!(refused(lost), expected);
     // Catching up: what was due while nobody ran goes in its order.
     for (due, minute) in [(-30, 1), (-15, 1), (0, 2)] {
