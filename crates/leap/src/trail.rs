@@ -1,5 +1,7 @@
 //! What happened, and whether it still stands: snapshots, deliveries, quarantine, audit trail, doctor, backup.
 
+mod audit;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -9,11 +11,13 @@ use leap_terms::{FileRecord, Instant};
 
 use crate::cli::OutputFormat;
 use crate::clock;
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::home::{Access, Home, failed};
 use crate::intake::Waiting;
 use crate::output::{Answer, Cell, emit};
 use crate::world::World;
+
+pub(crate) use audit::{checkpoint as audit_checkpoint, key as audit_key, verify as audit_verify};
 
 fn problem(error: impl std::error::Error + 'static) -> Failure {
     Failure::from_error(&error)
@@ -111,13 +115,6 @@ pub(crate) async fn audit(root: &Path, format: OutputFormat) -> Result<(), Failu
         ]);
     }
     answer.print(format)
-}
-
-/// `leap audit verify`.
-pub(crate) async fn audit_verify(root: &Path) -> Result<(), Failure> {
-    let home = Home::open(root, Access::Read).await?;
-    let head = home.book.verify_audit().await.map_err(|error| Failure { exit: Exit::DataQuality, ..problem(error) })?;
-    emit(&format!("the audit trail holds: {} events, head {}\n", head.sequence, head.digest))
 }
 
 /// `leap doctor`: what is wrong, and with `--collect` what a crash left behind.

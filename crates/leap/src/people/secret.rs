@@ -19,7 +19,8 @@ const LONGEST: usize = 1024;
 /// Before a token's secret, so that scanners of leaked secrets find it.
 pub(crate) const TOKEN: &str = "leap_pat_";
 
-fn random<const N: usize>() -> Result<[u8; N], Failure> {
+/// Bytes that nobody can guess.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], Failure> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)
         .map_err(|error| Failure::failed(format!("the system gives no random numbers: {error}")))?;

@@ -30,6 +30,7 @@
 //! - `crash`: the process killed at every write, sync and rename of an ingest
 
 mod account;
+mod audit_trail;
 mod audited;
 mod backstage;
 mod bill;
