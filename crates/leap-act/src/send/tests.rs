@@ -1,0 +1,504 @@
+//! Kills between any two steps of a delivery, against an outbox in memory and a receiver that honors dedup keys: nothing is
+//! lost, nothing is seen twice, and what belongs together arrives in its order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use leap_terms::{Instant, TeamId};
+use proptest::prelude::*;
+use tokio::sync::Notify;
+
+use super::*;
+use crate::channels::{Channel, Sending};
+use crate::message::tests::message;
+use crate::message::{DedupKey, Incident, Kind, Message, Urgency};
+use crate::policy::{Cap, Cause, DigestTimes, Hold, Jitter, Manners, Next, Outcome, QuietHours, Zone, at, later};
+
+/// What stops a process: so many steps, and then no more.
+#[derive(Clone)]
+struct Fuse(Arc<(Mutex<u32>, Notify)>);
+
+impl Fuse {
+    fn new(steps: u32) -> Fuse {
+        Fuse(Arc::new((Mutex::new(steps), Notify::new())))
+    }
+
+    async fn step(&self) {
+        {
+            let mut left = self.0.0.lock().unwrap();
+            if *left > 0 {
+                *left -= 1;
+                return;
+            }
+        }
+        self.0.1.notify_one();
+        std::future::pending::<()>().await;
+    }
+}
+
+/// A row and its state.
+#[derive(Clone, Debug)]
+struct Kept {
+    destination: String,
+    message: Message,
+    attempt: u32,
+    since: Instant,
+    next_at: Instant,
+    lease: i64,
+    lease_ends: Option<Instant>,
+    /// `done`, `dead: why`, `folded`.
+    ended: Option<String>,
+    ended_at: Option<Instant>,
+}
+
+/// An outbox in memory: each method is one transaction between two steps of the fuse.
+struct Memory {
+    rows: Mutex<Vec<Kept>>,
+    fuse: Mutex<Fuse>,
+}
+
+impl Memory {
+    fn new(messages: Vec<(&str, Message)>, now: Instant) -> Memory {
+        let rows = messages.into_iter().map(|(destination, message)| Memory::row(destination, message, now));
+        Memory { rows: Mutex::new(rows.collect()), fuse: Mutex::new(Fuse::new(u32::MAX)) }
+    }
+
+    fn row(destination: &str, message: Message, now: Instant) -> Kept {
+        Kept {
+            destination: destination.to_owned(),
+            message,
+            attempt: 0,
+            since: now,
+            next_at: now,
+            lease: 0,
+            lease_ends: None,
+            ended: None,
+            ended_at: None,
+        }
+    }
+
+    async fn step(&self) {
+        let fuse = self.fuse.lock().unwrap().clone();
+        fuse.step().await;
+    }
+
+    fn holds(kept: &[Kept], row: &Row) -> bool {
+        let kept = &kept[usize::try_from(row.id).unwrap()];
+        kept.ended.is_none() && kept.lease_ends.is_some() && kept.lease == row.lease
+    }
+
+    fn states(&self) -> Vec<String> {
+        self.rows.lock().unwrap().iter().map(|row| row.ended.clone().unwrap_or_else(|| "waits".to_owned())).collect()
+    }
+}
+
+impl Outbox for Memory {
+    type Error = String;
+
+    async fn claim(&self, now: Instant, until: Instant, most: usize) -> Result<Vec<Row>, String> {
+        self.step().await;
+        let mut claimed = Vec::new();
+        {
+            let mut rows = self.rows.lock().unwrap();
+            let mut blocked = BTreeSet::new();
+            for (id, kept) in rows.iter_mut().enumerate() {
+                if kept.ended.is_some() {
+                    continue;
+                }
+                let thread = (kept.destination.clone(), kept.message.thread());
+                let is_lent = kept.lease_ends.is_some_and(|ends| ends > now);
+                if is_lent || kept.next_at > now || blocked.contains(&thread) || claimed.len() >= most {
+                    blocked.insert(thread);
+                    continue;
+                }
+                kept.attempt += 1;
+                kept.lease += 1;
+                kept.lease_ends = Some(until);
+                claimed.push(Row {
+                    id: i64::try_from(id).unwrap(),
+                    lease: kept.lease,
+                    destination: kept.destination.clone(),
+                    message: kept.message.clone(),
+                    attempt: kept.attempt,
+                    since: kept.since,
+                });
+            }
+        }
+        self.step().await;
+        Ok(claimed)
+    }
+
+    async fn settle(&self, row: &Row, receipt: &Receipt) -> Result<bool, String> {
+        self.step().await;
+        let held = {
+            let mut rows = self.rows.lock().unwrap();
+            let held = Memory::holds(&rows, row);
+            if held {
+                let kept = &mut rows[usize::try_from(row.id).unwrap()];
+                kept.lease_ends = None;
+                match &receipt.next {
+                    Next::Done => {
+                        kept.ended = Some("done".to_owned());
+                        kept.ended_at = Some(receipt.at);
+                    }
+                    Next::Dead(why) => kept.ended = Some(format!("dead: {why}")),
+                    Next::Again(at) => kept.next_at = *at,
+                    Next::Held(until, hold) => {
+                        kept.next_at = *until;
+                        kept.attempt -= 1;
+                        if hold.begins_anew() {
+                            kept.since = *until;
+                        }
+                    }
+                }
+            }
+            held
+        };
+        self.step().await;
+        Ok(held)
+    }
+
+    async fn fold(&self, rows: &[&Row], digest: &Message, now: Instant) -> Result<bool, String> {
+        self.step().await;
+        let held = {
+            let mut kept = self.rows.lock().unwrap();
+            let held = rows.iter().all(|row| Memory::holds(&kept, row));
+            if held {
+                for row in rows {
+                    kept[usize::try_from(row.id).unwrap()].ended = Some(format!("folded into {}", digest.key()));
+                }
+                kept.push(Memory::row(&rows[0].destination, digest.clone(), now));
+            }
+            held
+        };
+        self.step().await;
+        Ok(held)
+    }
+
+    async fn delivered(&self, destination: &str, unit: &TeamId, after: Instant) -> Result<Vec<Instant>, String> {
+        self.step().await;
+        let rows = self.rows.lock().unwrap();
+        let of = rows.iter().filter(|row| {
+            row.destination == destination
+                && row.message.content().unit == *unit
+                && row.message.content().urgency == Urgency::Nudge
+                && row.ended.as_deref() == Some("done")
+        });
+        Ok(of.filter_map(|row| row.ended_at).filter(|at| *at > after).collect())
+    }
+}
+
+/// What a receiver does with a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Mood {
+    Takes,
+    /// It has it, and the connection ends before it says so.
+    TakesAndCuts,
+    Busy,
+    Broken,
+    Gone,
+    Refuses,
+}
+
+/// A receiver that shows a key once.
+struct Receiver {
+    fuse: Mutex<Fuse>,
+    moods: Mutex<Vec<Mood>>,
+    /// All that came, in order.
+    came: Mutex<Vec<(DedupKey, Message)>>,
+    seen: Mutex<Vec<Message>>,
+}
+
+struct ToReceiver(Arc<Receiver>);
+
+impl Channel for ToReceiver {
+    fn send<'a>(&'a self, message: &'a Message, _attempt: u32, _now: Instant) -> Sending<'a> {
+        Box::pin(async move {
+            let receiver = &self.0;
+            let fuse = receiver.fuse.lock().unwrap().clone();
+            fuse.step().await;
+            let mood = receiver.moods.lock().unwrap().pop().unwrap_or(Mood::Takes);
+            let outcome = match mood {
+                Mood::Takes | Mood::TakesAndCuts => {
+                    let mut came = receiver.came.lock().unwrap();
+                    if !came.iter().any(|(key, _)| key == message.key()) {
+                        receiver.seen.lock().unwrap().push(message.clone());
+                    }
+                    came.push((message.key().clone(), message.clone()));
+                    match mood {
+                        Mood::Takes => Outcome::Delivered("ok".to_owned()),
+                        _ => Outcome::failed(Cause::Uncertain, "cut"),
+                    }
+                }
+                Mood::Busy => Outcome::failed(Cause::Busy, "busy"),
+                Mood::Broken => Outcome::failed(Cause::Broken, "broken"),
+                Mood::Gone => Outcome::failed(Cause::Unreachable, "gone"),
+                Mood::Refuses => Outcome::failed(Cause::Refused, "refused"),
+            };
+            fuse.step().await;
+            outcome
+        })
+    }
+}
+
+struct Present(Instant);
+
+impl Given for Present {
+    fn now(&self) -> Instant {
+        self.0
+    }
+
+    fn jitter(&self) -> Jitter {
+        Jitter(0)
+    }
+}
+
+const START: &str = "2026-09-17T08:00:00Z";
+
+fn nudge(unit: &str, subject: &str) -> Message {
+    message(|content| {
+        content.kind = Kind::OpportunityFound;
+        content.urgency = Urgency::Nudge;
+        content.unit = TeamId::new(unit).unwrap();
+        content.subject = subject.to_owned();
+        content.title = format!("{unit} {subject}");
+    })
+}
+
+fn of_incident(kind: Kind, id: &str) -> Message {
+    message(|content| {
+        content.kind = kind;
+        content.subject = id.to_owned();
+        content.incident = Some(Incident { id: id.to_owned(), opened: content.occurred });
+    })
+}
+
+/// Alerts, nudges of two teams and two incidents, to two destinations.
+fn messages() -> Vec<(&'static str, Message)> {
+    let mut all = Vec::new();
+    for name in ["one", "two"] {
+        for id in ["i-1", "i-2"] {
+            all.push((name, of_incident(Kind::IncidentOpened, id)));
+        }
+        for subject in ["a", "b", "c"] {
+            all.push((name, nudge("payments", subject)));
+        }
+        all.push((name, nudge("search", "d")));
+        all.push((name, message(|_| {})));
+        for id in ["i-2", "i-1"] {
+            all.push((name, of_incident(Kind::IncidentAcknowledged, id)));
+            all.push((name, of_incident(Kind::IncidentResolved, id)));
+        }
+    }
+    all
+}
+
+fn manners(which: usize) -> Manners {
+    let zone = Zone::UTC;
+    match which {
+        0 => Manners::default(),
+        1 => Manners { cap: Some(Cap { nudges: 1, days: 1 }), ..Manners::default() },
+        2 => Manners { digest: Some(DigestTimes { minute: 600, weekday: None, zone }), ..Manners::default() },
+        _ => Manners {
+            quiet: Some(QuietHours { from: 0, until: 540, weekends: true, zone }),
+            cap: Some(Cap { nudges: 2, days: 2 }),
+            digest: None,
+        },
+    }
+}
+
+/// Runs processes one after the other, each for so many steps, until all is settled; gives what was seen by destination.
+fn run(which: usize, kills: &[u32], moods: &[Mood]) -> (Memory, BTreeMap<&'static str, Arc<Receiver>>) {
+    let mut now = at(START);
+    let outbox = Memory::new(messages(), now);
+    let receivers: BTreeMap<&'static str, Arc<Receiver>> = ["one", "two"]
+        .into_iter()
+        .map(|name| {
+            let receiver = Receiver {
+                fuse: Mutex::new(Fuse::new(u32::MAX)),
+                moods: Mutex::new(moods.to_vec()),
+                came: Mutex::default(),
+                seen: Mutex::default(),
+            };
+            (name, Arc::new(receiver))
+        })
+        .collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let mut kills = kills.iter().copied();
+    for _ in 0..400 {
+        let fuse = Fuse::new(kills.next().unwrap_or(u32::MAX));
+        *outbox.fuse.lock().unwrap() = fuse.clone();
+        let mut destinations = BTreeMap::new();
+        for (name, receiver) in &receivers {
+            *receiver.fuse.lock().unwrap() = fuse.clone();
+            let channel = Box::new(ToReceiver(receiver.clone()));
+            destinations.insert((*name).to_owned(), Destination { channel, manners: manners(which) });
+        }
+        // A new process remembers nothing.
+        let courier = Courier::new(destinations);
+        let given = Present(now);
+        let killed = runtime.block_on(async {
+            tokio::select! {
+                biased;
+                done = courier.deliver(&outbox, &given) => { done.unwrap(); false }
+                () = fuse.0.1.notified() => true,
+            }
+        });
+        if outbox.states().iter().all(|state| state != "waits") {
+            return (outbox, receivers);
+        }
+        // After a kill the next process may start at once, or after the leases.
+        now = later(now, if killed && now.micros() % 2 == 0 { 1 } else { 901 });
+    }
+    panic!("not settled after 400 turns: {:?}", outbox.states());
+}
+
+/// Everything was said once: alone or in one digest, in the order of each incident.
+fn check(outbox: &Memory, receivers: &BTreeMap<&'static str, Arc<Receiver>>) -> Result<(), TestCaseError> {
+    let rows = outbox.rows.lock().unwrap();
+    for (name, receiver) in receivers {
+        let seen = receiver.seen.lock().unwrap();
+        let mut keys = BTreeSet::new();
+        let mut told: BTreeMap<String, u32> = BTreeMap::new();
+        for message in seen.iter() {
+            prop_assert!(keys.insert(message.key().clone()), "{} was shown twice", message.key());
+            let content = message.content();
+            match content.kind {
+                Kind::DigestMade => {
+                    content.sentences.iter().for_each(|title| *told.entry(title.clone()).or_default() += 1)
+                }
+                Kind::OpportunityFound => *told.entry(content.title.clone()).or_default() += 1,
+                _ => {}
+            }
+        }
+        for (title, count) in &told {
+            prop_assert_eq!(*count, 1, "{} was told {} times", title, count);
+        }
+        let mut lasts: BTreeMap<&str, usize> = BTreeMap::new();
+        for message in seen.iter() {
+            let Some(incident) = &message.content().incident else { continue };
+            let order = [Kind::IncidentOpened, Kind::IncidentAcknowledged, Kind::IncidentResolved];
+            let place = order.iter().position(|kind| *kind == message.content().kind).unwrap();
+            let last = lasts.insert(&incident.id, place);
+            prop_assert!(last.is_none_or(|last| last < place), "{} out of order", message.key());
+        }
+        for row in rows.iter().filter(|row| row.destination == *name) {
+            let ended = row.ended.clone().unwrap_or_default();
+            let was_seen = keys.contains(row.message.key());
+            match ended.as_str() {
+                "done" => prop_assert!(was_seen, "{} is lost", row.message.key()),
+                "dead: refused" => {}
+                folded if folded.starts_with("folded into ") => {
+                    prop_assert!(!was_seen, "{} was told alone and in a digest", row.message.key());
+                }
+                other => prop_assert!(false, "{}: {}", row.message.key(), other),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn mood() -> impl Strategy<Value = Mood> {
+    prop_oneof![
+        4 => Just(Mood::Takes),
+        3 => Just(Mood::TakesAndCuts),
+        1 => Just(Mood::Busy),
+        1 => Just(Mood::Broken),
+        1 => Just(Mood::Gone),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn kills_lose_nothing_and_show_nothing_twice(
+        which in 0_usize..4,
+        kills in prop::collection::vec(0_u32..90, 0..12),
+        moods in prop::collection::vec(mood(), 0..20),
+    ) {
+        let (outbox, receivers) = run(which, &kills, &moods);
+        check(&outbox, &receivers)?;
+        let dead = outbox.states().iter().filter(|state| state.starts_with("dead")).count();
+        prop_assert_eq!(dead, 0);
+    }
+}
+
+/// One kill at each step that a whole delivery has.
+#[test]
+fn a_kill_at_each_step_changes_nothing() {
+    let mut points = 0;
+    for which in 0..4 {
+        for kill in 0..140 {
+            let (outbox, receivers) = run(which, &[kill], &[Mood::TakesAndCuts, Mood::Takes, Mood::Broken]);
+            check(&outbox, &receivers).unwrap();
+            points += 1;
+        }
+    }
+    assert_eq!(points, 560);
+}
+
+#[test]
+fn what_is_refused_is_a_dead_letter_and_the_rest_goes_on() {
+    let (outbox, receivers) = run(0, &[], &[Mood::Refuses]);
+    check(&outbox, &receivers).unwrap();
+    let states = outbox.states();
+    assert_eq!(states.iter().filter(|state| *state == "dead: refused").count(), 2);
+    assert_eq!(states.iter().filter(|state| *state == "done").count(), states.len() - 2);
+}
+
+#[tokio::test]
+async fn receipts_say_what_became_of_each_row() {
+    let outbox = Memory::new(vec![("gone", message(|_| {})), ("one", nudge("payments", "a"))], at(START));
+    let receiver = Arc::new(Receiver {
+        fuse: Mutex::new(Fuse::new(u32::MAX)),
+        moods: Mutex::new(vec![Mood::Busy]),
+        came: Mutex::default(),
+        seen: Mutex::default(),
+    });
+    let quiet = QuietHours { from: 0, until: 540, weekends: false, zone: Zone::UTC };
+    let manners = Manners { quiet: Some(quiet), ..Manners::default() };
+    let destination = Destination { channel: Box::new(ToReceiver(receiver)), manners };
+    let courier = Courier::new(BTreeMap::from([("one".to_owned(), destination)]));
+    let mut receipts = courier.deliver(&outbox, &Present(at(START))).await.unwrap();
+    receipts.sort_by_key(|receipt| receipt.row);
+    let nexts: Vec<_> = receipts.iter().map(|receipt| receipt.next.clone()).collect();
+    let nine = at("2026-09-17T09:00:00Z");
+    assert_eq!(nexts, [Next::Dead("leap.toml has no channel gone".to_owned()), Next::Held(nine, Hold::Quiet)]);
+    let receipts = courier.deliver(&outbox, &Present(nine)).await.unwrap();
+    assert_eq!(receipts.len(), 1);
+    assert_eq!((receipts[0].attempt, &receipts[0].outcome), (1, &Some(Outcome::failed(Cause::Busy, "busy"))));
+    assert_eq!(receipts[0].next, Next::Again(at("2026-09-17T09:00:10Z")));
+    assert!(courier.deliver(&outbox, &Present(nine)).await.unwrap().is_empty());
+}
+
+/// A destination that fails is left alone, and its messages die after their day, not before.
+#[tokio::test]
+async fn a_destination_that_is_gone_is_spared_and_its_messages_die_after_a_day() {
+    let many: Vec<_> = (0..20).map(|number| ("one", nudge("payments", &number.to_string()))).collect();
+    let outbox = Memory::new(many, at(START));
+    let receiver = Arc::new(Receiver {
+        fuse: Mutex::new(Fuse::new(u32::MAX)),
+        moods: Mutex::new(vec![Mood::Gone; 10_000]),
+        came: Mutex::default(),
+        seen: Mutex::default(),
+    });
+    let destination = Destination { channel: Box::new(ToReceiver(receiver.clone())), manners: Manners::default() };
+    let courier = Courier::new(BTreeMap::from([("one".to_owned(), destination)]));
+    let mut now = at(START);
+    let first = courier.deliver(&outbox, &Present(now)).await.unwrap();
+    let tried = first.iter().filter(|receipt| receipt.outcome.is_some()).count();
+    assert_eq!((first.len(), tried), (20, 5));
+    while outbox.states().iter().any(|state| state == "waits") {
+        assert!(now <= at("2026-09-18T08:01:00Z"), "{:?}", outbox.states());
+        now = later(now, 60);
+        courier.deliver(&outbox, &Present(now)).await.unwrap();
+    }
+    assert!(now >= at("2026-09-18T08:00:00Z"));
+    assert!(outbox.states().iter().all(|state| state.starts_with("dead: ")));
+    let attempts = 10_000 - receiver.moods.lock().unwrap().len();
+    // 20 messages of 30 attempts each would be 600.
+    assert!((20..200).contains(&attempts), "{attempts}");
+    assert_eq!(Duration::ZERO, ToReceiver(receiver).pace());
+}
