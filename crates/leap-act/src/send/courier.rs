@@ -35,8 +35,8 @@ pub struct Courier {
 
 /// The rows of one destination in one claim.
 struct Round<'a, O: Outbox> {
-    name: &'a str,
-    rows: &'a [Row],
+    name: String,
+    rows: Vec<Row>,
     outbox: &'a O,
     given: &'a dyn Given,
     lease_ends: Instant,
@@ -60,10 +60,12 @@ impl Courier {
         for row in outbox.claim(now, lease_ends, CLAIM_ROWS).await? {
             groups.entry(row.destination.clone()).or_default().push(row);
         }
-        for rows in groups.values_mut() {
+        // Not by a closure: a future made in one that borrows cannot move between threads.
+        let mut rounds = Vec::new();
+        for (name, mut rows) in groups {
             rows.sort_by_key(|row| row.id);
+            rounds.push(self.round(Round { name, rows, outbox, given, lease_ends }));
         }
-        let rounds = groups.iter().map(|(name, rows)| self.round(Round { name, rows, outbox, given, lease_ends }));
         let results: Vec<_> = futures::stream::iter(rounds).buffer_unordered(AT_ONCE).collect().await;
         // A destination whose rows cannot be settled does not stop the others.
         let mut receipts = Vec::new();
@@ -75,8 +77,8 @@ impl Courier {
 
     async fn round<O: Outbox>(&self, round: Round<'_, O>) -> Result<Vec<Receipt>, O::Error> {
         let mut receipts = Vec::new();
-        let Some(destination) = self.destinations.get(round.name) else {
-            for row in round.rows {
+        let Some(destination) = self.destinations.get(&round.name) else {
+            for row in &round.rows {
                 let why = format!("leap.toml has no channel {}", round.name);
                 receipts.extend(round.settle(row, None, Next::Dead(why)).await?);
             }
@@ -105,7 +107,7 @@ impl Courier {
                 receipts.extend(round.settle(row, None, Next::Held(until, hold)).await?);
                 continue;
             }
-            if let Pass::NoneUntil(until) = self.breaker(round.name).pass(now) {
+            if let Pass::NoneUntil(until) = self.breaker(&round.name).pass(now) {
                 let next = match retry::deadline(row.since) {
                     end if end <= now => Next::Dead(format!("{} could not be reached for 24 hours", round.name)),
                     end => Next::Held(until.min(end), Hold::Breaker),
@@ -135,7 +137,7 @@ impl Courier {
         let outcome = outcome.unwrap_or_else(|_| Outcome::failed(Cause::Uncertain, "no answer in time"));
         let now = round.given.now();
         let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
-        breakers.entry(round.name.to_owned()).or_default().note(&outcome, now);
+        breakers.entry(round.name.clone()).or_default().note(&outcome, now);
         let next = retry::after(row.attempt, row.since, &outcome, now, round.given.jitter());
         (outcome, next)
     }
@@ -156,7 +158,7 @@ impl<O: Outbox> Round<'_, O> {
                 self.rows.iter().map(|row| row.message.content()).filter(|said| said.urgency == Urgency::Nudge);
             let units: BTreeSet<_> = nudges.map(|said| &said.unit).collect();
             for unit in units {
-                delivered.insert(unit.clone(), self.outbox.delivered(self.name, unit, cap.since(now)).await?);
+                delivered.insert(unit.clone(), self.outbox.delivered(&self.name, unit, cap.since(now)).await?);
             }
         }
         let due: Vec<Due<'_>> = self

@@ -502,3 +502,14 @@ async fn a_destination_that_is_gone_is_spared_and_its_messages_die_after_a_day()
     assert!((20..200).contains(&attempts), "{attempts}");
     assert_eq!(Duration::ZERO, ToReceiver(receiver).pace());
 }
+
+/// `leap serve` carries messages on any thread.
+#[test]
+fn a_delivery_may_move_between_threads() {
+    fn moves<T: Send>(_: &T) {}
+    let outbox = Memory::new(Vec::new(), at(START));
+    let given = Present(at(START));
+    let courier = Courier::new(BTreeMap::new());
+    moves(&courier);
+    moves(&courier.deliver(&outbox, &given));
+}

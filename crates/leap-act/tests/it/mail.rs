@@ -94,7 +94,6 @@ async fn speak(
             if line != "." {
                 continue;
             }
-            in_data = false;
             answer("END", "250 2.0.0 queued")
         } else {
             let usual = match line.split(' ').next().unwrap() {

@@ -156,6 +156,10 @@ async fn request(stream: &mut (impl AsyncRead + Unpin)) -> Option<Heard> {
             break at;
         }
         bytes.push(stream.read_u8().await.ok()?);
+        // The hello of TLS.
+        if bytes[0] == 0x16 {
+            return None;
+        }
     };
     let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
     let mut lines = head.split("\r\n");
