@@ -4,7 +4,7 @@
 //! |---|---|
 //! | stages do not depend on each other; only `leap-lake` names DataFusion and Delta | the tree is the loop |
 //! | no clock, randomness or async in `leap-terms`, `leap-observe`, `leap-orient`, `leap-decide` | the middle is pure |
-//! | no clock, randomness or environment in `leap-act`; files in its channel `file` alone | what it does is what it was told |
+//! | no clock, randomness or environment in `leap-act`; files in its channel `file` alone | it does what it is told |
 //! | no `f32`/`f64` in `leap-terms` | no float touches money |
 //! | no `unwrap`, `todo`, `dbg`, `#[ignore]` outside tests | nothing half-done |
 //! | every file starts with `//!` | docs where the reader is |

@@ -1,7 +1,7 @@
 //! A secret: a value that never prints itself.
 //!
-//! It comes in as an argument (whoever reads environment and files makes it), goes out in a request, and is nowhere else: not
-//! in messages, receipts, errors or logs.
+//! It comes in as an argument (whoever reads environment and files makes it), goes out in a request, and is nowhere
+//! else: not in messages, receipts, errors or logs.
 
 use std::fmt;
 use std::sync::Arc;

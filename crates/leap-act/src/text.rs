@@ -1,7 +1,7 @@
 //! Texts that strangers wrote (tags, resource names, provider strings) on their way into somebody's screen.
 
-/// A text in one line, without what could make it look like another one: control characters become spaces; marks that turn
-/// the direction of writing and letters without width go (U+200D stays: emoji need it).
+/// A text in one line, without what could make it look like another one: control characters become spaces; marks that
+/// turn the direction of writing and letters without width go (U+200D stays: emoji need it).
 pub(crate) fn clean(text: &str) -> String {
     let shown = text.chars().filter(|letter| !is_hidden(*letter));
     let shown: String = shown.map(|letter| if is_break(letter) { ' ' } else { letter }).collect();
@@ -14,7 +14,8 @@ fn is_break(letter: char) -> bool {
 
 fn is_hidden(letter: char) -> bool {
     matches!(letter,
-        '\u{061c}' | '\u{200b}' | '\u{200c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        '\u{061c}' | '\u{200b}' | '\u{200c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
         | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
@@ -49,8 +50,8 @@ pub(crate) fn units(text: &str) -> usize {
     text.chars().map(char::len_utf16).sum()
 }
 
-/// Writes a text in some notation with at most `most` units, escapes counted as they are written. Where it does not fit it
-/// ends in `…`, never inside an escape or between a character and what belongs to it.
+/// Writes a text in some notation with at most `most` units, escapes counted as they are written. Where it does not fit
+/// it ends in `…`, never inside an escape or between a character and what belongs to it.
 pub(crate) fn fitted(text: &str, most: usize, escape: Escape) -> String {
     let mut out = String::new();
     let (mut written, mut cut) = (0, 0);

@@ -4,9 +4,9 @@
 //! [{"labels":{"alertname":"LeapBudgetBreached","severity":"error","subject":"budget-7","team":"payments"},
 //!   "annotations":{…},"startsAt":"…","endsAt":"…","generatorURL":"…"}]
 //! ```
-//! Labels are of what the alert is about, not of what is said of it: opening, annotating and resolving one incident have the
-//! same ones. `endsAt` of a firing alert lies `firing_hours` ahead, so that an alert does not end because nobody said it
-//! again; what lasts longer has to be said again. Resolving says that it ended.
+//! Labels are of what the alert is about, not of what is said of it: opening, annotating and resolving one incident
+//! have the same ones. `endsAt` of a firing alert lies `firing_hours` ahead, so that an alert does not end because
+//! nobody said it again; what lasts longer has to be said again. Resolving says that it ended.
 
 use leap_terms::Instant;
 use reqwest::Url;
@@ -168,10 +168,12 @@ mod tests {
         assert_eq!(
             body(&message(|_| {}), "2026-09-17T08:00:05Z"),
             concat!(
-                r#"[{"labels":{"alertname":"LeapBudgetBreached","period":"2026-09","severity":"error","subject":"budget-7","#,
+                r#"[{"labels":{"alertname":"LeapBudgetBreached","period":"2026-09","severity":"error","#,
+                r#""subject":"budget-7","#,
                 r#""team":"payments"},"annotations":{"summary":"payments is 2.31 % over its budget of 2026-09","#,
                 r#""description":"The budget was exceeded on 2026-09-16.","leap_budget":"120,000.00 USD","#,
-                r#""leap_actual":"122,772.00 USD","message":"leap:budget_breached:payments:budget-7:2026-09","snapshot":"12"},"#,
+                r#""leap_actual":"122,772.00 USD","message":"leap:budget_breached:payments:budget-7:2026-09","#,
+                r#""snapshot":"12"},"#,
                 r#""startsAt":"2026-09-17T08:00:00Z","endsAt":"2026-09-18T08:00:05Z","#,
                 r#""generatorURL":"https://leap.example.com/team/payments?period=2026-09"}]"#
             )

@@ -3,9 +3,9 @@
 //! ```text
 //! {"key":"leap:budget_breached:…","sent":"2026-09-17T08:00:05Z","kind":"budget_breached","unit":"payments", …}
 //! ```
-//! A message that may have been written is looked up by its key before it is written again, so a key stands once. A line that
-//! a crash cut short is cut off before the next one is written: its message was not told as delivered, and comes again. One
-//! process writes at a time (a lock on the file).
+//! A message that may have been written is looked up by its key before it is written again, so a key stands once. A
+//! line that a crash cut short is cut off before the next one is written: its message was not told as delivered, and
+//! comes again. One process writes at a time (a lock on the file).
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -131,8 +131,10 @@ mod tests {
         let read = || std::fs::read_to_string(&path).unwrap();
         assert!(matches!(channel.send(&one, 1, now).await, Outcome::Delivered(_)));
         let wanted = concat!(
-            r#"{"key":"leap:budget_breached:payments:budget-7:2026-09","sent":"2026-09-17T08:00:05Z","kind":"budget_breached","#,
-            r#""unit":"payments","subject":"budget-7","period":"2026-09","occurred":"2026-09-17T08:00:00Z","severity":"error","#,
+            r#"{"key":"leap:budget_breached:payments:budget-7:2026-09","sent":"2026-09-17T08:00:05Z","#,
+            r#""kind":"budget_breached","#,
+            r#""unit":"payments","subject":"budget-7","period":"2026-09","occurred":"2026-09-17T08:00:00Z","#,
+            r#""severity":"error","#,
             r#""urgency":"alert","title":"payments is 2.31 % over its budget of 2026-09","#
         );
         assert!(read().starts_with(wanted), "{}", read());

@@ -130,12 +130,14 @@ mod tests {
     use crate::message::{Content, Incident, Severity};
     use std::sync::Arc;
 
+    const KEY: &str = "0123456789abcdef0123456789abcdef";
+
     fn pagerduty() -> PagerDuty {
         let guard = Arc::new(Guard::new([], [], Arc::new(SystemNames)));
         PagerDuty {
             client: Client::new(guard, &ClientSettings::default()).unwrap(),
             address: ADDRESS.parse().unwrap(),
-            routing_key: Secret::new("0123456789abcdef0123456789abcdef").unwrap(),
+            routing_key: Secret::new(KEY).unwrap(),
         }
     }
 
@@ -161,19 +163,21 @@ mod tests {
         assert_eq!(
             body(&opened),
             concat!(
-                r#"{"routing_key":"0123456789abcdef0123456789abcdef","event_action":"trigger","dedup_key":"leap:incident:i-7","#,
+                r#"{"routing_key":"0123456789abcdef0123456789abcdef","event_action":"trigger","#,
+                r#""dedup_key":"leap:incident:i-7","#,
                 r#""payload":{"summary":"checkout \"p99.9\" misses <3s>","source":"leap","severity":"critical","#,
-                r#""timestamp":"2026-09-17T08:00:00Z","component":"budget-7","group":"payments","class":"incident_opened","#,
-                r#""custom_details":{"what":"The budget was exceeded on 2026-09-16.","Budget":"120,000.00 USD","snapshot":"12","#,
+                r#""timestamp":"2026-09-17T08:00:00Z","component":"budget-7","group":"payments","#,
+                r#""class":"incident_opened","#,
+                r#""custom_details":{"what":"The budget was exceeded on 2026-09-16.","Budget":"120,000.00 USD","#,
+                r#""snapshot":"12","#,
                 r#""message":"leap:incident_opened:payments:budget-7:2026-09"}},"#,
                 r#""links":[{"href":"https://leap.example.com/team/payments?period=2026-09","text":"Explain"}],"#,
                 r#""client":"leap","client_url":"https://leap.example.com/team/payments?period=2026-09"}"#
             )
         );
         for (kind, action) in [(Kind::IncidentAcknowledged, "acknowledge"), (Kind::IncidentResolved, "resolve")] {
-            let wanted = format!(
-                r#"{{"routing_key":"0123456789abcdef0123456789abcdef","event_action":"{action}","dedup_key":"leap:incident:i-7"}}"#
-            );
+            let wanted =
+                format!(r#"{{"routing_key":"{KEY}","event_action":"{action}","dedup_key":"leap:incident:i-7"}}"#);
             assert_eq!(body(&incident(kind, |_| {})), wanted);
         }
         let again = body(&incident(Kind::IncidentReopened, |_| {}));

@@ -6,8 +6,8 @@
 //! webhook-signature: v1,BASE64(HMAC-SHA256(secret, "id.timestamp.body")) v1,…of the other secret
 //! content-type: application/cloudevents+json; charset=utf-8
 //! ```
-//! Two secrets may be active, so that a receiver can change from one to the other without losing a message. The body is the
-//! same at each attempt.
+//! Two secrets may be active, so that a receiver can change from one to the other without losing a message. The body is
+//! the same at each attempt.
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -77,6 +77,7 @@ impl Webhook {
         let fields = content.fields.iter().map(|field| json!({ "label": field.label, "value": field.value }));
         let links = content.links.iter().map(|link| json!({ "label": link.label, "address": link.address }));
         let incident = content.incident.as_ref();
+        let incident = incident.map(|incident| json!({ "id": incident.id, "opened": incident.opened.to_string() }));
         json!({
             "specversion": "1.0",
             "id": message.key().as_str(),
@@ -95,7 +96,7 @@ impl Webhook {
                 "fields": fields.collect::<Vec<_>>(),
                 "links": links.collect::<Vec<_>>(),
                 "snapshot": content.snapshot,
-                "incident": incident.map(|incident| json!({ "id": incident.id, "opened": incident.opened.to_string() })),
+                "incident": incident,
             },
         })
         .to_string()
@@ -177,11 +178,14 @@ mod tests {
         assert_eq!(
             String::from_utf8(request.body.clone()).unwrap(),
             concat!(
-                r#"{"specversion":"1.0","id":"leap:budget_breached:payments:budget-7:2026-09","source":"https://leap.example.com","#,
+                r#"{"specversion":"1.0","id":"leap:budget_breached:payments:budget-7:2026-09","#,
+                r#""source":"https://leap.example.com","#,
                 r#""type":"dev.leap.budget.breached.v1","subject":"payments/budget-7","time":"2026-09-17T08:00:00Z","#,
-                r#""datacontenttype":"application/json","data":{"unit":"payments","subject":"budget-7","period":"2026-09","#,
+                r#""datacontenttype":"application/json","data":{"unit":"payments","subject":"budget-7","#,
+                r#""period":"2026-09","#,
                 r#""severity":"error","title":"payments is 2.31 % over its budget of 2026-09","#,
-                r#""sentences":["The budget was exceeded on 2026-09-16."],"fields":[{"label":"Budget","value":"120,000.00 USD"}],"#,
+                r#""sentences":["The budget was exceeded on 2026-09-16."],"fields":[{"label":"Budget","#,
+                r#""value":"120,000.00 USD"}],"#,
                 r#""links":[{"label":"Explain","address":"https://leap.example.com/team/payments?period=2026-09"}],"#,
                 r#""snapshot":"12","incident":null}}"#
             )

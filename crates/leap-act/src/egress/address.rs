@@ -1,5 +1,5 @@
-//! Which addresses are somebody else's business: the special-purpose registries of IANA (RFC 6890), and addresses at which
-//! clouds tell machines their secrets.
+//! Which addresses are somebody else's business: the special-purpose registries of IANA (RFC 6890), and addresses at
+//! which clouds tell machines their secrets.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

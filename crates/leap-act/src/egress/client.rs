@@ -1,8 +1,10 @@
-//! One request: to a judged address, within its time, redirects followed by us and judged one by one, its answer bounded.
+//! One request: to a judged address, within its time, redirects followed by us and judged one by one, its answer
+//! bounded.
 //!
-//! A redirect repeats the same request (301, 302, 307, 308) or is refused: a message that became a GET would be lost. It may
-//! not lead from `https` to `http`, to what the guard refuses, or, where the request carries a secret, to another host.
-//! No cookies, no proxy that is not declared, no second try: what is tried again is decided in [`crate::policy`].
+//! A redirect repeats the same request (301, 302, 307, 308) or is refused: a message that became a GET would be lost.
+//! It may not lead from `https` to `http`, to what the guard refuses, or, where the request carries a secret, to
+//! another host. No cookies, no proxy that is not declared, no second try: what is tried again is decided in
+//! [`crate::policy`].
 
 use std::error::Error;
 use std::io;

@@ -1,8 +1,8 @@
 //! The guard: judges an address before anything goes there, as text, as host and as what the host resolves to.
 //!
 //! ```text
-//! https://hooks.example.com/x    scheme, user, host   →  hooks.example.com = 203.0.113.7, 10.0.0.9  →  refused: 10.0.0.9 is a
-//!                                                                                                private network
+//! https://hooks.example.com/x      scheme, user, host
+//! hooks.example.com = 203.0.113.7, 10.0.0.9       refused: 10.0.0.9 is a private network
 //! ```
 //! One forbidden address among several refuses them all: who answers with both hopes that the other one is tried. The
 //! connection goes to the very addresses that were judged, so a name that means something else a moment later changes
@@ -222,7 +222,8 @@ mod tests {
         assert_eq!(said("http://alertmanager.inner:9093/"), Ok(()));
         assert_eq!(
             said("http://public.example/secret").unwrap_err(),
-            "the way to public.example is not encrypted; encrypt it, or name public.example in egress.unencrypted of leap.toml"
+            "the way to public.example is not encrypted; encrypt it, or name public.example in \
+             egress.unencrypted of leap.toml"
         );
         assert_eq!(said("ftp://public.example/").unwrap_err(), "ftp: is neither https: nor http:");
         assert_eq!(said("file:///etc/passwd").unwrap_err(), "the address names no host");

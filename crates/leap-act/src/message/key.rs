@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use super::Kind;
 use crate::limits::{KEY_BYTES, KEY_DIGEST};
 
-/// A dedup key: 1 to 255 of the characters `A-Z a-z 0-9 - _ ~ / + % :`. A full stop is none of them, as Standard Webhooks
-/// sign `id.timestamp.body`.
+/// A dedup key: 1 to 255 of the characters `A-Z a-z 0-9 - _ ~ / + % :`. A full stop is none of them, as Standard
+/// Webhooks sign `id.timestamp.body`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct DedupKey(String);
@@ -115,7 +115,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn keys_are_different_where_their_parts_are(a in "[a:%.é]{0,120}", b in "[a:%.é]{0,3}", c in "[a:%.é]{0,120}", d in "[a:%.é]{0,3}") {
+        fn keys_are_different_where_their_parts_are(
+            a in "[a:%.é]{0,120}", b in "[a:%.é]{0,3}", c in "[a:%.é]{0,120}", d in "[a:%.é]{0,3}",
+        ) {
             let (one, two) = (DedupKey::of(&[&a, &b]), DedupKey::of(&[&c, &d]));
             prop_assert_eq!(one == two, a == c && b == d);
             prop_assert!(one.as_str().len() <= KEY_BYTES);

@@ -7,9 +7,9 @@
 //!   Budget: 120,000.00 USD · Actual: 122,772.00 USD
 //!   Explain → https://leap.example.com/explain?…
 //! ```
-//! Texts may come from strangers: they are cleaned when the message is made, and escaped by each channel. Amounts are texts
-//! that whoever wrote the message had exactly. As JSON it is what the book keeps; its key is kept with it, so that a later
-//! version of leap does not say an old thing again.
+//! Texts may come from strangers: they are cleaned when the message is made, and escaped by each channel. Amounts are
+//! texts that whoever wrote the message had exactly. As JSON it is what the book keeps; its key is kept with it, so
+//! that a later version of leap does not say an old thing again.
 
 mod key;
 mod kind;
@@ -109,7 +109,8 @@ struct Stored {
 }
 
 impl Message {
-    /// Cleans and checks what is to be said. Texts that are too long are cut, as their length may be a stranger's doing.
+    /// Cleans and checks what is to be said. Texts that are too long are cut, as their length may be a stranger's
+    /// doing.
     ///
     /// # Errors
     /// In words, where it has no subject, period or title, has too many parts, or a link that leads nowhere.

@@ -1,8 +1,8 @@
 //! What becomes of rows that are due at one destination: sent, held, or told together.
 //!
-//! Alerts go. Nudges wait for the end of quiet hours and for the time of digests; then those of one team go one by one while
-//! its cap allows, and as one digest where there are more than that, or where digests are wanted. A team that had its nudges
-//! waits, and so do the ones that come meanwhile.
+//! Alerts go. Nudges wait for the end of quiet hours and for the time of digests; then those of one team go one by one
+//! while its cap allows, and as one digest where there are more than that, or where digests are wanted. A team that had
+//! its nudges waits, and so do the ones that come meanwhile.
 
 use std::collections::BTreeMap;
 

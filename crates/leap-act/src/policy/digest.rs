@@ -1,7 +1,7 @@
 //! Digests: several nudges of one team as one message.
 //!
-//! A digest is written into the outbox in the same transaction that ends the nudges inside it, so that each is told once:
-//! alone or in one digest. Its key is made of theirs, so two digests are one only where they say the same.
+//! A digest is written into the outbox in the same transaction that ends the nudges inside it, so that each is told
+//! once: alone or in one digest. Its key is made of theirs, so two digests are one only where they say the same.
 
 use leap_terms::{Digest, Instant};
 

@@ -1,9 +1,9 @@
-//! When a message goes out, how often it is tried, and when it is given up. All of it pure: the present and a random share
-//! are arguments.
+//! When a message goes out, how often it is tried, and when it is given up. All of it pure: the present and a random
+//! share are arguments.
 //!
-//! Reading order: [`outcome`] (what came of an attempt), [`retry`] (what follows), [`breaker`] (a destination that fails is
-//! left alone), [`zone`] and [`quiet`] (hours in which nobody is disturbed), [`cap`] (how many nudges a team gets),
-//! [`digest`] (several in one), [`arrange`] (all of these over the rows that are due).
+//! Reading order: [`outcome`] (what came of an attempt), [`retry`] (what follows), [`breaker`] (a destination that
+//! fails is left alone), [`zone`] and [`quiet`] (hours in which nobody is disturbed), [`cap`] (how many nudges a team
+//! gets), [`digest`] (several in one), [`arrange`] (all of these over the rows that are due).
 
 pub mod arrange;
 pub mod breaker;

@@ -3,8 +3,8 @@
 //! ```text
 //! wait(n) = min(10 s · 2^(n−1), 1 h) + jitter of up to a quarter     after the n-th attempt
 //! ```
-//! `Retry-After` counts where it is later. A message is tried for 24 hours, with a last attempt at their end; then it is a
-//! dead letter with its last reason, which people see and may send again.
+//! `Retry-After` counts where it is later. A message is tried for 24 hours, with a last attempt at their end; then it
+//! is a dead letter with its last reason, which people see and may send again.
 
 use std::fmt;
 
@@ -168,7 +168,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_message_that_always_fails_is_dead_after_a_day_and_not_before(jitters in prop::collection::vec(any::<u32>(), 64)) {
+        fn a_message_that_always_fails_is_dead_after_a_day_and_not_before(
+            jitters in prop::collection::vec(any::<u32>(), 64),
+        ) {
             let (since, mut now, mut attempt) = (at(SINCE), at(SINCE), 0_u32);
             let mut jitters = jitters.into_iter().cycle();
             loop {

@@ -6,8 +6,8 @@
 //! CET-1CEST,M3.5.0,M10.5.0/3       the last line of a file of zoneinfo (Europe/Berlin)
 //! EST5EDT,M3.2.0,M11.1.0           America/New_York
 //! ```
-//! Names such as Europe/Berlin are no zones here: what they mean changes with the law, and a table of them inside a program
-//! ages unseen. A rule that is written out says what it does. Hours of POSIX count westward: `CET-1` is +01:00.
+//! Names such as Europe/Berlin are no zones here: what they mean changes with the law, and a table of them inside a
+//! program ages unseen. A rule that is written out says what it does. Hours of POSIX count westward: `CET-1` is +01:00.
 
 use std::fmt;
 use std::str::FromStr;

@@ -48,8 +48,8 @@ impl Courier {
         Courier { destinations, breakers: Mutex::default() }
     }
 
-    /// One claim: each row that is due is tried once, held, or put into a digest. Receipts in no order; none where nothing is
-    /// due. Rows that were held may be due again at once, so whoever calls this again should wait a moment.
+    /// One claim: each row that is due is tried once, held, or put into a digest. Receipts in no order; none where
+    /// nothing is due. Rows that were held may be due again at once, so whoever calls this again should wait a moment.
     ///
     /// # Errors
     /// That of the outbox. Rows that were not settled come back when their lease ends.

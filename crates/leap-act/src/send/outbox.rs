@@ -21,7 +21,8 @@ pub struct Row {
     pub message: Message,
     /// Which attempt it is, this one counted: from 1. What was claimed before may have been seen.
     pub attempt: u32,
-    /// Since when it is due: when it was written, or when it was held until on purpose ([`crate::policy::Hold::begins_anew`]).
+    /// Since when it is due: when it was written, or when it was held until on purpose
+    /// ([`crate::policy::Hold::begins_anew`]).
     pub since: Instant,
 }
 
@@ -52,8 +53,8 @@ pub trait Outbox: Sync {
     /// Claims rows that are due at `now`, at most `most`, the lowest id first, until `until`.
     ///
     /// - A row is due when its next time has come, it is not ended, and no lease of it lasts.
-    /// - A row waits while a lower one with the same destination and thread ([`Message::thread`]) is not ended, claimed or
-    ///   not, unless both are claimed together.
+    /// - A row waits while a lower one with the same destination and thread ([`Message::thread`]) is not ended,
+    ///   claimed or not, unless both are claimed together.
     /// - Claiming counts the attempt before it is made: after a kill nobody knows how far it came.
     fn claim(
         &self,
@@ -62,12 +63,12 @@ pub trait Outbox: Sync {
         most: usize,
     ) -> impl Future<Output = Result<Vec<Row>, Self::Error>> + Send;
 
-    /// Records what became of a row. [`Next::Held`] takes the counted attempt back, and moves `since` where the hold begins
-    /// anew. False, and nothing happens, where the lease is no longer this one.
+    /// Records what became of a row. [`Next::Held`] takes the counted attempt back, and moves `since` where the hold
+    /// begins anew. False, and nothing happens, where the lease is no longer this one.
     fn settle(&self, row: &Row, receipt: &Receipt) -> impl Future<Output = Result<bool, Self::Error>> + Send;
 
-    /// Ends rows and writes a digest for the same destination in their place, due at once. False, and nothing happens, where
-    /// one of the leases is no longer this one.
+    /// Ends rows and writes a digest for the same destination in their place, due at once. False, and nothing happens,
+    /// where one of the leases is no longer this one.
     fn fold(
         &self,
         rows: &[&Row],

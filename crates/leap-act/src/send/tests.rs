@@ -1,5 +1,5 @@
-//! Kills between any two steps of a delivery, against an outbox in memory and a receiver that honors dedup keys: nothing is
-//! lost, nothing is seen twice, and what belongs together arrives in its order.
+//! Kills between any two steps of a delivery, against an outbox in memory and a receiver that honors dedup keys:
+//! nothing is lost, nothing is seen twice, and what belongs together arrives in its order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -308,7 +308,8 @@ fn manners(which: usize) -> Manners {
     }
 }
 
-/// Runs processes one after the other, each for so many steps, until all is settled; gives what was seen by destination.
+/// Runs processes one after the other, each for so many steps, until all is settled; gives what was seen by
+/// destination.
 fn run(which: usize, kills: &[u32], moods: &[Mood]) -> (Memory, BTreeMap<&'static str, Arc<Receiver>>) {
     let mut now = at(START);
     let outbox = Memory::new(messages(), now);

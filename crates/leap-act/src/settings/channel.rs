@@ -1,5 +1,5 @@
-//! The keys of one of `[[channels]]`, as they are written. Which of them belong to which type is checked afterwards, so that
-//! a fault can say so.
+//! The keys of one of `[[channels]]`, as they are written. Which of them belong to which type is checked afterwards, so
+//! that a fault can say so.
 
 use std::ops::Range;
 

@@ -17,8 +17,8 @@
 //! allow = ["alertmanager.inner", "10.20.0.0/16"]
 //! unencrypted = ["alertmanager.inner"]
 //! ```
-//! Reading order: [`channel`] (the keys of a channel), [`check`] (what they mean, each fault with its place; `service` for each type), [`build`] (what
-//! sends, once secrets are known), [`routes`] (which channels a message goes to).
+//! Reading order: [`channel`] (the keys of a channel), [`check`] (what they mean, each fault with its place; `service`
+//! for each type), [`build`] (what sends, once secrets are known), [`routes`] (which channels a message goes to).
 
 pub mod build;
 pub mod channel;

@@ -35,8 +35,8 @@ impl Route {
 }
 
 impl Routes {
-    /// The channels of a message, in the order of their names: a row of the outbox each. `path` is that of its unit on the
-    /// day. Tests of a channel go where somebody sends them, digests where their nudges were.
+    /// The channels of a message, in the order of their names: a row of the outbox each. `path` is that of its unit on
+    /// the day. Tests of a channel go where somebody sends them, digests where their nudges were.
     pub fn of(&self, message: &Message, path: &[TeamId]) -> Vec<&str> {
         if matches!(message.content().kind, Kind::ChannelTested | Kind::DigestMade) {
             return Vec::new();

@@ -29,7 +29,8 @@ fn secret_option(what: &str, variable: &Text, file: &Text, faults: &mut Faults<'
             let good = name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
             if name.is_empty() || name.len() > 100 || !good || name.starts_with(|first: char| first.is_ascii_digit()) {
                 // It may hold the secret itself.
-                let help = "write the name of an environment variable, such as LEAP_SECRET; a secret itself does not belong \
+                let help = "write the name of an environment variable, such as LEAP_SECRET; a secret itself \
+                 does not belong \
                             into this file";
                 faults.push_unseen(&variable.span(), format!("{what}_variable names no variable"), help);
                 return None;

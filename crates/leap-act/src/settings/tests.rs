@@ -121,7 +121,8 @@ fn faults_name_line_column_rule_and_remedy() {
     let cases = [
         (
             "[[channels]]\nname = \"a\"\ntype = \"slack\"\n".to_owned(),
-            "leap.toml:2:8: channels.a: it does not say where its address is\n    2 | name = \"a\"\n      |        ^^^\n  help: \
+            "leap.toml:2:8: channels.a: it does not say where its address is\n    2 | name = \
+             \"a\"\n      |        ^^^\n  help: \
              address_variable = \"…\" names a variable of the environment, address_file = \"…\" a file",
         ),
         (
@@ -132,21 +133,25 @@ fn faults_name_line_column_rule_and_remedy() {
         ),
         (
             format!("{slack}kinds = [\"budget_breach\"]\n"),
-            "leap.toml:5:10: channels.a: kinds: 'budget_breach' is no kind of message; did you mean budget_breached?\n    5 | \
+            "leap.toml:5:10: channels.a: kinds: 'budget_breach' is no kind of message; did you mean \
+             budget_breached?\n    5 | \
              kinds = [\"budget_breach\"]\n      |          ^^^^^^^^^^^^^^^",
         ),
         (
             format!("{slack}quiet = \"20-08\"\n"),
-            "leap.toml:5:9: channels.a: quiet: '20-08' are no hours such as 20:00-08:00\n    5 | quiet = \"20-08\"\n      |         ^^^^^^^",
+            "leap.toml:5:9: channels.a: quiet: '20-08' are no hours such as 20:00-08:00\n    5 | quiet = \
+             \"20-08\"\n      |         ^^^^^^^",
         ),
         (
             format!("{slack}digest = \"weekly 09:00\"\n"),
-            "leap.toml:5:10: channels.a: digest: 'weekly 09:00' is no time of digests such as daily 09:00, or monday 09:00\n    \
+            "leap.toml:5:10: channels.a: digest: 'weekly 09:00' is no time of digests such as daily 09:00, or \
+             monday 09:00\n    \
              5 | digest = \"weekly 09:00\"\n      |          ^^^^^^^^^^^^^^",
         ),
         (
             format!("{slack}cap = 0\n"),
-            "leap.toml:5:7: channels.a: cap is 0\n    5 | cap = 0\n      |       ^\n  help: to send no nudges, name the kinds \
+            "leap.toml:5:7: channels.a: cap is 0\n    5 | cap = 0\n      |       ^\n  help: to send no nudges, \
+             name the kinds \
              that the channel gets",
         ),
         // What may be a secret is not shown.
@@ -157,22 +162,27 @@ fn faults_name_line_column_rule_and_remedy() {
         ),
         (
             format!("{slack}{slack}"),
-            "leap.toml:6:8: channels.a: another channel has this name\n    6 | name = \"a\"\n      |        ^^^\n  help: name each \
+            "leap.toml:6:8: channels.a: another channel has this name\n    6 | name = \
+             \"a\"\n      |        ^^^\n  help: name each \
              one differently",
         ),
         (
-            "[[channels]]\nname = \"a\"\ntype = \"webhook\"\nsecret_variable = \"S\"\naddress = \"https://ana:pw@a.example\"\n"
+            "[[channels]]\nname = \"a\"\ntype = \"webhook\"\nsecret_variable = \"S\"\naddress = \
+             \"https://ana:pw@a.example\"\n"
                 .to_owned(),
-            "leap.toml:5: channels.a: address: it has a user or password in it, and secrets do not belong into this file",
+            "leap.toml:5: channels.a: address: it has a user or password in it, and secrets do not belong into \
+             this file",
         ),
         (
             "[egress]\nallow = [\"10.0.0.1/8\"]\n".to_owned(),
-            "leap.toml:2:10: egress: allow: '10.0.0.1/8' is no network such as 10.0.0.0/8: the address goes on behind its \
+            "leap.toml:2:10: egress: allow: '10.0.0.1/8' is no network such as 10.0.0.0/8: the address goes on \
+             behind its \
              network\n    2 | allow = [\"10.0.0.1/8\"]\n      |          ^^^^^^^^^^^^",
         ),
         (
             "[egress]\nrequest_seconds = 0\n".to_owned(),
-            "leap.toml: egress: request_seconds is 0\n  help: 1 to 20: a message is tried again, and others wait behind it",
+            "leap.toml: egress: request_seconds is 0\n  help: 1 to 20: a message is tried again, and others \
+             wait behind it",
         ),
     ];
     for (text, wanted) in cases {

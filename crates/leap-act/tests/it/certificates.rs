@@ -28,11 +28,11 @@ impl Certificates {
         let new_key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
         let made = run(&format!("req -x509 {new_key} -keyout ca.key -out ca.pem -subj /CN=ca -days 2"))
             && run(&format!(
-                "req {new_key} -keyout leaf.key -out leaf.csr -subj /CN=leaf -addext subjectAltName=DNS:hooks.test,DNS:mail.test"
+                "req {new_key} -keyout leaf.key -out leaf.csr -subj /CN=leaf -addext \
+                 subjectAltName=DNS:hooks.test,DNS:mail.test"
             ))
-            && run(
-                "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -copy_extensions copy -out leaf.pem",
-            );
+            && run("x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -copy_extensions copy \
+                 -out leaf.pem");
         made.then(|| Certificates {
             root: CertificateDer::from_pem_file(folder.path().join("ca.pem")).unwrap().to_vec(),
             leaf: CertificateDer::from_pem_file(folder.path().join("leaf.pem")).unwrap(),

@@ -41,8 +41,8 @@ impl Names for Fixed {
     }
 }
 
-/// `hooks.test`, `other.test` and `mail.test` are this machine and may be reached, without encryption too; `inner.test` is this
-/// machine and may not; `mixed.test` is a public address and this machine.
+/// `hooks.test`, `other.test` and `mail.test` are this machine and may be reached, without encryption too; `inner.test`
+/// is this machine and may not; `mixed.test` is a public address and this machine.
 pub(crate) fn guard() -> Guard {
     let here = vec![vec!["127.0.0.1"]];
     let names = Fixed {

@@ -5,9 +5,9 @@
 //! X-Slack-Signature: v0=hex(HMAC-SHA256(signing secret, "v0:1789632005:" + body))
 //! payload=%7B%22type%22%3A%22block_actions%22…
 //! ```
-//! Nothing is parsed before the signature is right, the time is within five minutes and the same press was not seen before.
-//! The signature proves that Slack says so, not who may do what: whoever reads a [`Press`] asks who that user is here. There
-//! is no press that approves: approvals are links to the site, which asks for a login.
+//! Nothing is parsed before the signature is right, the time is within five minutes and the same press was not seen
+//! before. The signature proves that Slack says so, not who may do what: whoever reads a [`Press`] asks who that user
+//! is here. There is no press that approves: approvals are links to the site, which asks for a login.
 
 use std::collections::HashMap;
 
@@ -278,7 +278,8 @@ mod tests {
     fn press(action_id: &str, value: &str, trigger: &str) -> String {
         encoded(&format!(
             r#"{{"type":"block_actions","user":{{"id":"U1","name":"é x"}},"team":{{"id":"T1"}},"trigger_id":"{trigger}",
-               "response_url":"https://hooks.slack.com/x","actions":[{{"action_id":"{action_id}","block_id":"b","value":"{value}",
+               "response_url":"https://hooks.slack.com/x","actions":[{{"action_id":"{action_id}",
+               "block_id":"b","value":"{value}",
                "action_ts":"1789632004.5"}}]}}"#
         ))
     }
@@ -302,8 +303,10 @@ mod tests {
     fn the_signature_is_slacks() {
         // The example of Slack's own documentation.
         let body = concat!(
-            "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar",
-            "&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com",
+            "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V",
+            "&channel_name=foobar",
+            "&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=",
+            "&response_url=https%3A%2F%2Fhooks.slack.com",
             "%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.",
             "803a0bc887a14d10d2c447fce8b6703c"
         );

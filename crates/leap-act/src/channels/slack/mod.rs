@@ -7,10 +7,11 @@
 //! actions   [Explain] [Snooze 7d] [Not mine]        links to the site, and answers where the app takes them
 //! context   snapshot 12 · leap:budget_breached:payments:budget-7:2026-09
 //! ```
-//! The webhook's address is the secret. It knows no idempotency: after a kill between sending and recording a message stands
-//! twice, with the same key in its last line. Limits, from Slack's reference: 50 blocks, a section's text 3,000, a header 150,
-//! a button's text 75 and value 2,000, 25 elements, 10 fields of 2,000; the whole near 13,200, so 10,000 here; a message a
-//! second. Texts are escaped (`& < >`) and `verbatim`, so that no mention, link or channel in them becomes one.
+//! The webhook's address is the secret. It knows no idempotency: after a kill between sending and recording a message
+//! stands twice, with the same key in its last line. Limits, from Slack's reference: 50 blocks, a section's text 3,000,
+//! a header 150, a button's text 75 and value 2,000, 25 elements, 10 fields of 2,000; the whole near 13,200, so 10,000
+//! here; a message a second. Texts are escaped (`& < >`) and `verbatim`, so that no mention, link or channel in them
+//! becomes one.
 
 pub mod inbound;
 
@@ -244,16 +245,20 @@ mod tests {
             slack(true).body(&said),
             concat!(
                 r#"{"text":"🔴 payments is 2.31 % over its budget of 2026-09","blocks":[{"type":"header","#,
-                r#""text":{"type":"plain_text","text":"🔴 payments is 2.31 % over its budget of 2026-09","emoji":false}},"#,
-                r#"{"type":"section","text":{"type":"mrkdwn","text":"The budget was exceeded on 2026-09-16.","verbatim":true}},"#,
+                r#""text":{"type":"plain_text","text":"🔴 payments is 2.31 % over its budget of 2026-09","#,
+                r#""emoji":false}},"#,
+                r#"{"type":"section","text":{"type":"mrkdwn","text":"The budget was exceeded on 2026-09-16.","#,
+                r#""verbatim":true}},"#,
                 r#"{"type":"section","fields":[{"type":"mrkdwn","text":"*Budget*\n120,000.00 USD","verbatim":true},"#,
                 r#"{"type":"mrkdwn","text":"*Actual*\n122,772.00 USD","verbatim":true}]},"#,
                 r#"{"type":"actions","block_id":"leap.actions","elements":[{"type":"button","#,
                 r#""text":{"type":"plain_text","text":"Explain","emoji":false},"#,
                 r#""url":"https://leap.example.com/team/payments?period=2026-09","action_id":"leap.link.0"},"#,
-                r#"{"type":"button","text":{"type":"plain_text","text":"Snooze 7d","emoji":false},"action_id":"leap.snooze_7d","#,
+                r#"{"type":"button","text":{"type":"plain_text","text":"Snooze 7d","emoji":false},"#,
+                r#""action_id":"leap.snooze_7d","#,
                 r#""value":"leap:budget_breached:payments:budget-7:2026-09"},"#,
-                r#"{"type":"button","text":{"type":"plain_text","text":"Not mine","emoji":false},"action_id":"leap.not_mine","#,
+                r#"{"type":"button","text":{"type":"plain_text","text":"Not mine","emoji":false},"#,
+                r#""action_id":"leap.not_mine","#,
                 r#""value":"leap:budget_breached:payments:budget-7:2026-09"}]},"#,
                 r#"{"type":"context","elements":[{"type":"mrkdwn","#,
                 r#""text":"snapshot 12 · leap:budget_breached:payments:budget-7:2026-09","verbatim":true}]}],"#,

@@ -5,8 +5,9 @@
 //! starttls   encrypted before anything is said (587); a server that cannot is refused
 //! none       not encrypted; only to hosts in egress.unencrypted, and without a password
 //! ```
-//! Reading order: [`mail`] (the mail as bytes), [`wire`] (the encrypted connection), then the attempt here. A recipient whom the
-//! server refuses for good is left out, and told with the receipt; where it refuses one for now, the mail waits for all.
+//! Reading order: [`mail`] (the mail as bytes), [`wire`] (the encrypted connection), then the attempt here. A recipient
+//! whom the server refuses for good is left out, and told with the receipt; where it refuses one for now, the mail
+//! waits for all.
 //!
 //! lettre writes the mail and speaks SMTP; the connection is made here, to an address that the guard judged.
 

@@ -1,8 +1,8 @@
 //! The connection to a mail server: to a judged address, encrypted as settings want it.
 //!
-//! TLS is done here and not by lettre, whose features would switch on others in all of rustls. STARTTLS is said before lettre
-//! speaks, so lettre reads the greeting that it waits for from us. What a server says between its consent and the handshake
-//! is not encrypted, and whoever can put it there ends the connection (CVE-2011-0411).
+//! TLS is done here and not by lettre, whose features would switch on others in all of rustls. STARTTLS is said before
+//! lettre speaks, so lettre reads the greeting that it waits for from us. What a server says between its consent and
+//! the handshake is not encrypted, and whoever can put it there ends the connection (CVE-2011-0411).
 
 use std::io;
 use std::net::SocketAddr;
