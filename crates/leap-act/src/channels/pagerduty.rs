@@ -115,7 +115,7 @@ impl Channel for PagerDuty {
                 Err(why) => return Outcome::Skipped(why.to_owned()),
             };
             match self.client.send(&request).await {
-                Ok(answer) => answer.outcome_in_words(Service::PagerDuty, now),
+                Ok(answer) => answer.outcome_in_words(Service::PagerDuty, &self.routing_key, now),
                 Err(outcome) => outcome,
             }
         })

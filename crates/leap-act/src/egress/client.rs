@@ -20,6 +20,7 @@ use reqwest::{Response, Url};
 use super::guard::{Guard, NoAddress, Refusal, host_name};
 use crate::limits;
 use crate::policy::{Cause, Outcome, Service};
+use crate::secret::Secret;
 use crate::text::{clean, fitted, plain};
 
 /// How the client behaves.
@@ -142,10 +143,11 @@ impl Answer {
         Outcome::of_status(service, self.status, self.retry_after.as_deref(), now)
     }
 
-    /// The same, with the words of a service whose address is its own.
-    pub fn outcome_in_words(&self, service: Service, now: Instant) -> Outcome {
+    /// The same, with the words of a service whose address is its own, but for a secret that it may repeat.
+    pub fn outcome_in_words(&self, service: Service, secret: &Secret, now: Instant) -> Outcome {
         let mut outcome = self.outcome(service, now);
-        let words = fitted(&clean(&String::from_utf8_lossy(&self.body)), limits::SAID, plain);
+        let words = String::from_utf8_lossy(&self.body).replace(secret.reveal(), "…");
+        let words = fitted(&clean(&words), limits::SAID, plain);
         if let (Outcome::Failed(failure), false) = (&mut outcome, words.is_empty()) {
             failure.said = format!("{}: {words}", failure.said);
         }
@@ -208,7 +210,7 @@ impl Client {
     async fn once(&self, url: &Url, request: &Request) -> Result<Response, Outcome> {
         let headers: HeaderMap = request.headers.iter().cloned().collect();
         let sent = self.http.post(url.clone()).headers(headers).body(request.body.clone()).send().await;
-        sent.map_err(|error| failed(url, &error))
+        sent.map_err(|error| failed(url, &error.without_url()))
     }
 }
 

@@ -18,8 +18,8 @@ use crate::message::{Kind, Message, Urgency};
 pub struct Due<'a> {
     /// What it says.
     pub message: &'a Message,
-    /// Since when it is due: when it was written, or when a hold ended.
-    pub since: Instant,
+    /// When it was written: the time of digests that comes next is its own, however long it is held for other reasons.
+    pub written: Instant,
     /// True where it was tried already: what may have been seen is not put into a digest, which has another key.
     pub tried: bool,
 }
@@ -56,7 +56,7 @@ pub fn arrange(
             continue;
         }
         let time = manners.digest.filter(|_| content.kind != Kind::DigestMade && !row.tried);
-        match time.map(|times| times.next(row.since)).filter(|time| *time > now) {
+        match time.map(|times| times.next(row.written)).filter(|time| *time > now) {
             Some(time) => steps.push(Step::Hold(at, time, Hold::Digest)),
             None => waiting.entry(&content.unit).or_default().push(at),
         }
@@ -114,8 +114,8 @@ mod tests {
 
     /// The steps in words: `send 0`, `quiet 1 until …`, `digest of 1 2`.
     fn arranged(rows: &[(&Message, bool)], manners: &Manners, delivered: &[&str], now: &str) -> Vec<String> {
-        let since = at("2026-09-17T06:00:00Z");
-        let due: Vec<Due<'_>> = rows.iter().map(|(message, tried)| Due { message, since, tried: *tried }).collect();
+        let written = at("2026-09-17T06:00:00Z");
+        let due: Vec<Due<'_>> = rows.iter().map(|(message, tried)| Due { message, written, tried: *tried }).collect();
         let delivered = BTreeMap::from([(
             TeamId::new("payments").unwrap(),
             delivered.iter().map(|text| at(text)).collect::<Vec<_>>(),
@@ -155,6 +155,11 @@ mod tests {
             [format!("Digest 1 {held}"), format!("Digest 2 {held}"), format!("Digest 3 {held}"), "send 0".to_owned()];
         assert_eq!(arranged(&rows, &digest, &[], "2026-09-17T06:30:00Z"), wanted);
         assert_eq!(arranged(&rows, &digest, &[], now), ["fold [1, 2] 2 things for payments", "send 0", "send 3"]);
+
+        // A time of digests in quiet hours: after them, not at the next one.
+        let both = Manners { quiet: quiet.quiet, ..digest.clone() };
+        assert_eq!(arranged(&rows[1..2], &both, &[], "2026-09-17T07:00:00Z"), [format!("Quiet 0 {until}")]);
+        assert_eq!(arranged(&rows[1..2], &both, &[], until), ["send 0"]);
 
         let cap = Manners { cap: Some(Cap { nudges: 1, days: 7 }), ..none };
         assert_eq!(arranged(&rows, &cap, &[], now), ["fold [1, 2] 2 things for payments", "send 0", "send 3"]);

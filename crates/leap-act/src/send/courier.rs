@@ -164,7 +164,7 @@ impl<O: Outbox> Round<'_, O> {
         let due: Vec<Due<'_>> = self
             .rows
             .iter()
-            .map(|row| Due { message: &row.message, since: row.since, tried: row.attempt > 1 })
+            .map(|row| Due { message: &row.message, written: row.written, tried: row.attempt > 1 })
             .collect();
         let mut steps = arrange(&due, manners, &delivered, now);
         steps.sort_by_key(|step| match step {

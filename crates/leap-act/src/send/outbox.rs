@@ -21,6 +21,8 @@ pub struct Row {
     pub message: Message,
     /// Which attempt it is, this one counted: from 1. What was claimed before may have been seen.
     pub attempt: u32,
+    /// When it was written.
+    pub written: Instant,
     /// Since when it is due: when it was written, or when it was held until on purpose
     /// ([`crate::policy::Hold::begins_anew`]).
     pub since: Instant,

@@ -48,6 +48,7 @@ impl Outbox for Rows {
                     destination: kept.destination.clone(),
                     message: kept.message.clone(),
                     attempt: kept.attempt,
+                    written: at(NOW),
                     since: at(NOW),
                 }
             })

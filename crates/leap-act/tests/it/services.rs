@@ -129,7 +129,11 @@ async fn what_a_service_does_has_one_meaning() {
 #[tokio::test]
 async fn the_words_of_a_service_are_kept_and_those_of_strangers_are_not() {
     let server = Server::start(|_, heard| {
-        let word = if heard.line.contains("/slack") { "channel_is_archived" } else { "root:x:0:0 <b>" };
+        let word = if heard.line.contains("/slack") {
+            "channel_is_archived"
+        } else {
+            "root:x:0:0 <b> 0123456789abcdef0123456789abcdef"
+        };
         Reply::Say(400, Vec::new(), word.to_owned())
     })
     .await;
@@ -141,7 +145,7 @@ async fn the_words_of_a_service_are_kept_and_those_of_strangers_are_not() {
         said,
         [
             "Slack answered 400: channel_is_archived",
-            "PagerDuty answered 400: root:x:0:0 <b>",
+            "PagerDuty answered 400: root:x:0:0 <b> …",
             "Alertmanager answered 400",
             "the webhook's receiver answered 400"
         ]
