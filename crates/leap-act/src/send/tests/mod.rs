@@ -1,261 +1,21 @@
 //! Kills between any two steps of a delivery, against an outbox in memory and a receiver that honors dedup keys:
 //! nothing is lost, nothing is seen twice, and what belongs together arrives in its order.
 
+mod doubles;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use leap_terms::{Instant, TeamId};
 use proptest::prelude::*;
-use tokio::sync::Notify;
 
 use super::*;
 use crate::channels::{Channel, Sending};
 use crate::message::tests::message;
-use crate::message::{DedupKey, Incident, Kind, Message, Urgency};
-use crate::policy::{Cap, Cause, DigestTimes, Hold, Jitter, Manners, Next, Outcome, QuietHours, Zone, at, later};
-
-/// What stops a process: so many steps, and then no more.
-#[derive(Clone)]
-struct Fuse(Arc<(Mutex<u32>, Notify)>);
-
-impl Fuse {
-    fn new(steps: u32) -> Fuse {
-        Fuse(Arc::new((Mutex::new(steps), Notify::new())))
-    }
-
-    async fn step(&self) {
-        {
-            let mut left = self.0.0.lock().unwrap();
-            if *left > 0 {
-                *left -= 1;
-                return;
-            }
-        }
-        self.0.1.notify_one();
-        std::future::pending::<()>().await;
-    }
-}
-
-/// A row and its state.
-#[derive(Clone, Debug)]
-struct Kept {
-    destination: String,
-    message: Message,
-    attempt: u32,
-    written: Instant,
-    since: Instant,
-    next_at: Instant,
-    lease: i64,
-    lease_ends: Option<Instant>,
-    /// `done`, `dead: why`, `folded`.
-    ended: Option<String>,
-    ended_at: Option<Instant>,
-}
-
-/// An outbox in memory: each method is one transaction between two steps of the fuse.
-struct Memory {
-    rows: Mutex<Vec<Kept>>,
-    fuse: Mutex<Fuse>,
-}
-
-impl Memory {
-    fn new(messages: Vec<(&str, Message)>, now: Instant) -> Memory {
-        let rows = messages.into_iter().map(|(destination, message)| Memory::row(destination, message, now));
-        Memory { rows: Mutex::new(rows.collect()), fuse: Mutex::new(Fuse::new(u32::MAX)) }
-    }
-
-    fn row(destination: &str, message: Message, now: Instant) -> Kept {
-        Kept {
-            destination: destination.to_owned(),
-            message,
-            attempt: 0,
-            written: now,
-            since: now,
-            next_at: now,
-            lease: 0,
-            lease_ends: None,
-            ended: None,
-            ended_at: None,
-        }
-    }
-
-    async fn step(&self) {
-        let fuse = self.fuse.lock().unwrap().clone();
-        fuse.step().await;
-    }
-
-    fn holds(kept: &[Kept], row: &Row) -> bool {
-        let kept = &kept[usize::try_from(row.id).unwrap()];
-        kept.ended.is_none() && kept.lease_ends.is_some() && kept.lease == row.lease
-    }
-
-    fn states(&self) -> Vec<String> {
-        self.rows.lock().unwrap().iter().map(|row| row.ended.clone().unwrap_or_else(|| "waits".to_owned())).collect()
-    }
-}
-
-impl Outbox for Memory {
-    type Error = String;
-
-    async fn claim(&self, now: Instant, until: Instant, most: usize) -> Result<Vec<Row>, String> {
-        self.step().await;
-        let mut claimed = Vec::new();
-        {
-            let mut rows = self.rows.lock().unwrap();
-            let mut blocked = BTreeSet::new();
-            for (id, kept) in rows.iter_mut().enumerate() {
-                if kept.ended.is_some() {
-                    continue;
-                }
-                let thread = (kept.destination.clone(), kept.message.thread());
-                let is_lent = kept.lease_ends.is_some_and(|ends| ends > now);
-                if is_lent || kept.next_at > now || blocked.contains(&thread) || claimed.len() >= most {
-                    blocked.insert(thread);
-                    continue;
-                }
-                kept.attempt += 1;
-                kept.lease += 1;
-                kept.lease_ends = Some(until);
-                claimed.push(Row {
-                    id: i64::try_from(id).unwrap(),
-                    lease: kept.lease,
-                    destination: kept.destination.clone(),
-                    message: kept.message.clone(),
-                    attempt: kept.attempt,
-                    written: kept.written,
-                    since: kept.since,
-                });
-            }
-        }
-        self.step().await;
-        Ok(claimed)
-    }
-
-    async fn settle(&self, row: &Row, receipt: &Receipt) -> Result<bool, String> {
-        self.step().await;
-        let held = {
-            let mut rows = self.rows.lock().unwrap();
-            let held = Memory::holds(&rows, row);
-            if held {
-                let kept = &mut rows[usize::try_from(row.id).unwrap()];
-                kept.lease_ends = None;
-                match &receipt.next {
-                    Next::Done => {
-                        kept.ended = Some("done".to_owned());
-                        kept.ended_at = Some(receipt.at);
-                    }
-                    Next::Dead(why) => kept.ended = Some(format!("dead: {why}")),
-                    Next::Again(at) => kept.next_at = *at,
-                    Next::Held(until, hold) => {
-                        kept.next_at = *until;
-                        kept.attempt -= 1;
-                        if hold.begins_anew() {
-                            kept.since = *until;
-                        }
-                    }
-                }
-            }
-            held
-        };
-        self.step().await;
-        Ok(held)
-    }
-
-    async fn fold(&self, rows: &[&Row], digest: &Message, now: Instant) -> Result<bool, String> {
-        self.step().await;
-        let held = {
-            let mut kept = self.rows.lock().unwrap();
-            let held = rows.iter().all(|row| Memory::holds(&kept, row));
-            if held {
-                for row in rows {
-                    kept[usize::try_from(row.id).unwrap()].ended = Some(format!("folded into {}", digest.key()));
-                }
-                kept.push(Memory::row(&rows[0].destination, digest.clone(), now));
-            }
-            held
-        };
-        self.step().await;
-        Ok(held)
-    }
-
-    async fn delivered(&self, destination: &str, unit: &TeamId, after: Instant) -> Result<Vec<Instant>, String> {
-        self.step().await;
-        let rows = self.rows.lock().unwrap();
-        let of = rows.iter().filter(|row| {
-            row.destination == destination
-                && row.message.content().unit == *unit
-                && row.message.content().urgency == Urgency::Nudge
-                && row.ended.as_deref() == Some("done")
-        });
-        Ok(of.filter_map(|row| row.ended_at).filter(|at| *at > after).collect())
-    }
-}
-
-/// What a receiver does with a request.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Mood {
-    Takes,
-    /// It has it, and the connection ends before it says so.
-    TakesAndCuts,
-    Busy,
-    Broken,
-    Gone,
-    Refuses,
-}
-
-/// A receiver that shows a key once.
-struct Receiver {
-    fuse: Mutex<Fuse>,
-    moods: Mutex<Vec<Mood>>,
-    /// All that came, in order.
-    came: Mutex<Vec<(DedupKey, Message)>>,
-    seen: Mutex<Vec<Message>>,
-}
-
-struct ToReceiver(Arc<Receiver>);
-
-impl Channel for ToReceiver {
-    fn send<'a>(&'a self, message: &'a Message, _attempt: u32, _now: Instant) -> Sending<'a> {
-        Box::pin(async move {
-            let receiver = &self.0;
-            let fuse = receiver.fuse.lock().unwrap().clone();
-            fuse.step().await;
-            let mood = receiver.moods.lock().unwrap().pop().unwrap_or(Mood::Takes);
-            let outcome = match mood {
-                Mood::Takes | Mood::TakesAndCuts => {
-                    let mut came = receiver.came.lock().unwrap();
-                    if !came.iter().any(|(key, _)| key == message.key()) {
-                        receiver.seen.lock().unwrap().push(message.clone());
-                    }
-                    came.push((message.key().clone(), message.clone()));
-                    match mood {
-                        Mood::Takes => Outcome::Delivered("ok".to_owned()),
-                        _ => Outcome::failed(Cause::Uncertain, "cut"),
-                    }
-                }
-                Mood::Busy => Outcome::failed(Cause::Busy, "busy"),
-                Mood::Broken => Outcome::failed(Cause::Broken, "broken"),
-                Mood::Gone => Outcome::failed(Cause::Unreachable, "gone"),
-                Mood::Refuses => Outcome::failed(Cause::Refused, "refused"),
-            };
-            fuse.step().await;
-            outcome
-        })
-    }
-}
-
-struct Present(Instant);
-
-impl Given for Present {
-    fn now(&self) -> Instant {
-        self.0
-    }
-
-    fn jitter(&self) -> Jitter {
-        Jitter(0)
-    }
-}
+use crate::message::{Incident, Kind, Message, Urgency};
+use crate::policy::{Cap, Cause, DigestTimes, Hold, Manners, Next, Outcome, QuietHours, Zone, at, later};
+use doubles::{Fuse, Memory, Mood, Present, Receiver, ToReceiver};
 
 const START: &str = "2026-09-17T08:00:00Z";
 
@@ -527,4 +287,42 @@ fn a_delivery_may_move_between_threads() {
     let courier = Courier::new(BTreeMap::new());
     moves(&courier);
     moves(&courier.deliver(&outbox, &given));
+}
+
+/// A channel so slow that the lease ends meanwhile, and another process sends the row.
+struct Overtaken {
+    receiver: Arc<Receiver>,
+    outbox: Arc<Memory>,
+}
+
+impl Channel for Overtaken {
+    fn send<'a>(&'a self, message: &'a Message, attempt: u32, now: Instant) -> Sending<'a> {
+        Box::pin(async move {
+            let channel = Box::new(ToReceiver(self.receiver.clone()));
+            let destination = Destination { channel, manners: Manners::default() };
+            let other = Courier::new(BTreeMap::from([("one".to_owned(), destination)]));
+            // While the lease lasts there is nothing to claim.
+            assert!(other.deliver(&*self.outbox, &Present(later(now, 899))).await.unwrap().is_empty());
+            assert_eq!(other.deliver(&*self.outbox, &Present(later(now, 901))).await.unwrap().len(), 1);
+            ToReceiver(self.receiver.clone()).send(message, attempt, now).await
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_lost_its_lease_records_nothing() {
+    let outbox = Arc::new(Memory::new(vec![("one", message(|_| {}))], at(START)));
+    let receiver = Arc::new(Receiver {
+        fuse: Mutex::new(Fuse::new(u32::MAX)),
+        // The one that comes first gets through; the one that comes late is refused, and must not end the row.
+        moods: Mutex::new(vec![Mood::Refuses, Mood::Takes]),
+        came: Mutex::default(),
+        seen: Mutex::default(),
+    });
+    let channel = Box::new(Overtaken { receiver: receiver.clone(), outbox: outbox.clone() });
+    let destination = Destination { channel, manners: Manners::default() };
+    let courier = Courier::new(BTreeMap::from([("one".to_owned(), destination)]));
+    assert!(courier.deliver(&*outbox, &Present(at(START))).await.unwrap().is_empty());
+    assert_eq!(outbox.states(), ["done"]);
+    assert_eq!(receiver.seen.lock().unwrap().len(), 1);
 }
