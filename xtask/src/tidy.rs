@@ -4,6 +4,7 @@
 //! |---|---|
 //! | stages do not depend on each other; only `leap-lake` names DataFusion and Delta | the tree is the loop |
 //! | no clock, randomness or async in `leap-terms`, `leap-observe`, `leap-orient`, `leap-decide` | the middle is pure |
+//! | no clock, randomness or environment in `leap-act`; files in its channel `file` alone | it does what it is told |
 //! | no `f32`/`f64` in `leap-terms` | no float touches money |
 //! | no `unwrap`, `todo`, `dbg`, `#[ignore]` outside tests | nothing half-done |
 //! | every file starts with `//!` | docs where the reader is |
@@ -99,10 +100,11 @@ fn rust_file(shown: &str, text: &str, findings: &mut Vec<String>) {
         || shown.rsplit('/').next().is_some_and(|name| name.contains("tests"))
         || shown.contains("/examples/")
         || shown.starts_with("fuzz/");
-    let pure = ["leap-terms/", "leap-observe/", "leap-orient/", "leap-decide/", "leap-book/", "leap-lake/"]
-        .iter()
-        .map(|name| format!("crates/{name}"))
-        .any(|prefix| shown.starts_with(&prefix));
+    let pure =
+        ["leap-terms/", "leap-observe/", "leap-orient/", "leap-decide/", "leap-act/", "leap-book/", "leap-lake/"]
+            .iter()
+            .map(|name| format!("crates/{name}"))
+            .any(|prefix| shown.starts_with(&prefix));
     for (line, code) in code_lines(text) {
         let code = code.split("//").next().unwrap_or(code);
         let mut broken = |rule: &str| findings.push(format!("{shown}:{line}: {rule}"));
@@ -126,6 +128,13 @@ fn rust_file(shown: &str, text: &str, findings: &mut Vec<String>) {
             && ["f32", "f64", "async fn", "std::fs", "std::net"].iter().any(|word| code.contains(word))
         {
             broken("leap-terms has no floats, async, files or network");
+        }
+        if shown.starts_with("crates/leap-act/")
+            && !test_file
+            && (code.contains("std::env")
+                || (code.contains("std::fs") || code.contains("tokio::fs")) && !shown.ends_with("/channels/file.rs"))
+        {
+            broken("leap-act reads no environment, and no file but that of the channel file");
         }
         if !shown.starts_with("crates/leap-lake/")
             && (code.contains("datafusion::") || code.contains("deltalake"))
@@ -158,7 +167,33 @@ fn manifest(shown: &str, text: &str, findings: &mut Vec<String>) {
         ("crates/leap-orient/", &["leap-lake", "leap-book", "leap-observe", "leap-sim", "datafusion", "tokio"]),
         (
             "crates/leap-decide/",
-            &["leap-lake", "leap-book", "leap-observe", "leap-orient", "leap-sim", "datafusion", "tokio", "arrow"],
+            &[
+                "leap-lake",
+                "leap-book",
+                "leap-observe",
+                "leap-orient",
+                "leap-act",
+                "leap-sim",
+                "datafusion",
+                "tokio",
+                "arrow",
+            ],
+        ),
+        (
+            "crates/leap-act/",
+            &[
+                "leap-lake",
+                "leap-book",
+                "leap-observe",
+                "leap-orient",
+                "leap-decide",
+                "leap-sim",
+                "leap-web",
+                "datafusion",
+                "arrow",
+                "getrandom",
+                "rand",
+            ],
         ),
         ("crates/leap-book/", &["leap-lake", "leap-observe", "leap-orient", "leap-sim", "datafusion"]),
         ("crates/leap-lake/", &["leap-book", "leap-observe", "leap-orient", "leap-sim"]),
