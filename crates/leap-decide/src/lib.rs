@@ -25,3 +25,4 @@ mod robust;
 pub mod seconds;
 pub mod series;
 mod table;
+pub mod waiver;
