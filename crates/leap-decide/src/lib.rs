@@ -15,6 +15,7 @@
 #![allow(clippy::result_large_err)]
 
 pub mod budget;
+pub mod contract;
 mod document;
 pub mod drift;
 pub mod forecast;
