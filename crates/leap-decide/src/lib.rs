@@ -1,6 +1,12 @@
-//! Decide: verdicts about explanations, and what to expect.
+//! Decide: verdicts about explanations, what to expect, and plans of what is to be done.
 //!
-//! Reading order: [`series`] (a cost series as a file has it), [`drift`] (which days depart from the expected path, by
+//! ```text
+//! explanation + policy + now  →  verdicts  →  an immutable plan  →  findings of its check
+//! ```
+//! Reading order of budgets and contracts: [`decide`] (one turn, on one screen), [`budget`], [`waiver`], [`contract`],
+//! [`plan`]; what they are given comes as values: [`org`] (who stands where on a day), [`seconds`].
+//!
+//! Reading order of statistics: [`series`] (a cost series as a file has it), [`drift`] (which days depart from the expected path, by
 //! how much, since when, and because of what), [`forecast`] (what the coming days will cost, between which bounds, and
 //! how good an older forecast was), [`lines`] (both, for machines).
 //!
@@ -15,13 +21,17 @@
 #![allow(clippy::result_large_err)]
 
 pub mod budget;
+pub mod contract;
+pub mod decide;
 mod document;
 pub mod drift;
 pub mod forecast;
 pub mod lines;
 pub mod org;
+pub mod plan;
 mod profile;
 mod robust;
 pub mod seconds;
 pub mod series;
 mod table;
+pub mod waiver;

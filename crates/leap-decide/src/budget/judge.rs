@@ -245,6 +245,12 @@ impl Verdict {
         format!("{} {}", self.line.unit, self.line.period)
     }
 
+    /// Names the budget among all: unit, period, kind of cost, currency.
+    pub fn name(&self) -> String {
+        let Line { unit, period, currency, cost, .. } = &self.line;
+        format!("{unit} {period} {cost} {currency}")
+    }
+
     /// What is said, in one sentence: `payments spent 122,400.01 USD of 120,000.00 in 2026-10 (31 of 31 days): …`.
     pub fn sentence(&self) -> String {
         let Line { unit, period, currency, amount, tolerance_bps, .. } = &self.line;

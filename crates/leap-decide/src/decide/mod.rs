@@ -1,0 +1,144 @@
+//! From verdicts to a plan: what is to be done now, given what was said before.
+//!
+//! ```text
+//! budgets' verdicts ─┐
+//! clauses' windows  ─┤
+//! waivers           ─┼─▶ decide ─▶ Plan ─▶ plan_check ─▶ (somebody performs it, and keeps receipts)
+//! drift             ─┤
+//! receipts' keys    ─┘
+//! ```
+//! Nothing is said twice: every step has a key of what it says, and a step whose key has a receipt is left out. So a plan
+//! that was not performed is made again the same, and one that was is followed by an empty one. What happens again is said
+//! again, under another key: a budget that is breached after it was not any more ([`Told`]), a waiver that somebody else is
+//! asked for, an incident that is opened again. A forecast that goes to and fro around the line is told once in a period.
+
+mod draft;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use leap_terms::{Currency, Day, Instant, Money, TeamId};
+use serde::{Deserialize, Serialize};
+
+use crate::budget::{self, Verdict};
+use crate::contract::clock::History;
+use crate::contract::{Clause, Contract, Incident};
+use crate::drift;
+use crate::plan::Plan;
+use crate::seconds::Seconds;
+use crate::waiver::{Approver, Waiver};
+use draft::Draft;
+
+/// What was said last of a budget's spend, and how often it has come down since.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Told {
+    /// True where more was spent than allowed.
+    pub breached: bool,
+    /// How many breaches were over again: by a waiver, or by a correction of the bill.
+    pub over: u32,
+}
+
+impl Told {
+    /// After a further verdict; what is kept for the next plan.
+    #[must_use]
+    pub fn then(self, state: budget::State) -> Told {
+        let breached = state == budget::State::Breached;
+        Told { breached, over: self.over + u32::from(self.breached && !breached) }
+    }
+}
+
+/// A clause with what its windows say, and what was said of its incidents.
+pub struct Watched<'i> {
+    /// The contract.
+    pub contract: &'i Contract,
+    /// The clause.
+    pub clause: &'i Clause,
+    /// What its windows say ([`crate::contract::Watch::history`]).
+    pub history: &'i History,
+    /// Its incidents as they are recorded.
+    pub said: &'i [Incident],
+}
+
+/// A waiver with what decides about it.
+pub struct Pending<'i> {
+    /// The waiver.
+    pub waiver: &'i Waiver,
+    /// What was spent over its budget, where that is known.
+    pub over: Option<Money>,
+    /// Who may approve it today ([`crate::waiver::approvers`]).
+    pub approvers: &'i [Approver],
+}
+
+/// A departure of a unit's cost from its expected path.
+pub struct Drifted<'i> {
+    /// Whose cost.
+    pub unit: &'i TeamId,
+    /// The series.
+    pub series: &'i str,
+    /// The alert.
+    pub alert: &'i drift::Alert,
+    /// The currency of the series.
+    pub currency: &'i Currency,
+}
+
+/// A forecast that is to be kept, once for each first day.
+pub struct Frozen<'i> {
+    /// Whose cost.
+    pub unit: &'i TeamId,
+    /// The series.
+    pub series: &'i str,
+    /// The first day that is forecast.
+    pub origin: Day,
+}
+
+/// All that a plan is made from.
+pub struct Inputs<'i> {
+    /// The snapshot that all figures rest on.
+    pub snapshot: &'i str,
+    /// The present.
+    pub now: Instant,
+    /// Verdicts on all budgets.
+    pub budgets: &'i [Verdict],
+    /// What was said of budgets before, by [`Verdict::name`].
+    pub told: &'i BTreeMap<String, Told>,
+    /// All clauses.
+    pub clauses: &'i [Watched<'i>],
+    /// All waivers.
+    pub waivers: &'i [Pending<'i>],
+    /// How long an answer to a waiver is waited for.
+    pub answer_within: Seconds,
+    /// Alerts of drift.
+    pub drift: &'i [Drifted<'i>],
+    /// Forecasts to be kept.
+    pub forecasts: &'i [Frozen<'i>],
+    /// Keys of receipts: what was done and said before.
+    pub done: &'i BTreeSet<String>,
+}
+
+/// What is to be done now. Pure, and the same whatever the order of the inputs.
+pub fn decide(inputs: &Inputs<'_>) -> Plan {
+    let mut draft = Draft::new(inputs.done);
+    for verdict in sorted(inputs.budgets, Verdict::name) {
+        draft.budget(verdict, inputs.told.get(&verdict.name()).copied().unwrap_or_default());
+    }
+    for watched in sorted(inputs.clauses, |watched| watched.clause.key(watched.contract)) {
+        draft.clause(watched);
+    }
+    for pending in sorted(inputs.waivers, |pending| pending.waiver.request().id.clone()) {
+        draft.waiver(pending, inputs.answer_within, inputs.now);
+    }
+    for drifted in sorted(inputs.drift, |drift| (drift.unit.clone(), drift.series.to_owned(), drift.alert.day)) {
+        draft.drift(drifted);
+    }
+    for frozen in sorted(inputs.forecasts, |frozen| (frozen.unit.clone(), frozen.series.to_owned(), frozen.origin)) {
+        draft.forecast(frozen);
+    }
+    Plan { snapshot: inputs.snapshot.to_owned(), made: inputs.now, steps: draft.steps() }
+}
+
+fn sorted<'i, T, K: Ord>(all: &'i [T], key: impl Fn(&T) -> K) -> Vec<&'i T> {
+    let mut sorted: Vec<&T> = all.iter().collect();
+    sorted.sort_by_cached_key(|one| key(one));
+    sorted
+}

@@ -1,0 +1,275 @@
+//! From verdicts to steps, and never the same twice.
+
+use leap_terms::{CostKind, Exact, Period};
+
+use super::*;
+use crate::budget::{Allowance, Line, Pace, Seen, judge};
+use crate::contract::clock::{Class, Timing, replay};
+use crate::contract::incident::{apply, reconcile};
+use crate::contract::{Measure, What};
+use crate::forecast::Range;
+use crate::plan::check::{Caps, Severity, World, plan_check};
+use crate::plan::{Deed, MessageKind};
+use crate::waiver::{ANSWER_WITHIN, Event, Request};
+
+fn team(name: &str) -> TeamId {
+    TeamId::new(name).unwrap()
+}
+
+fn instant(text: &str) -> Instant {
+    text.parse().unwrap()
+}
+
+fn usd() -> Currency {
+    Currency::new("USD").unwrap()
+}
+
+const NOW: &str = "2026-10-20T09:00:00Z";
+
+fn verdict(actual: &str, end: Option<[&str; 3]>, allowances: &[Allowance]) -> Verdict {
+    let period: Period = "2026-10".parse().unwrap();
+    let line = Line {
+        unit: team("payments"),
+        period,
+        currency: usd(),
+        cost: CostKind::Effective,
+        amount: Exact::from_whole(120_000),
+        tolerance_bps: 200,
+        expected: false,
+    };
+    let money = |text: &str| text.parse().unwrap();
+    let end = end.map(|[low, middle, high]| Range { low: money(low), middle: money(middle), high: money(high) });
+    let known_until = "2026-10-20".parse().unwrap();
+    let seen = Seen { currency: usd(), actual: money(actual), known_until, end, pace: Pace::even(period) };
+    judge(&line, &seen, allowances, instant(NOW)).unwrap()
+}
+
+/// What is remembered between turns.
+#[derive(Default)]
+struct Memory {
+    done: BTreeSet<String>,
+    told: BTreeMap<String, Told>,
+}
+
+impl Memory {
+    /// One turn: the plan of these inputs, performed; its messages and deeds as words.
+    fn turn(
+        &mut self,
+        budgets: &[Verdict],
+        clauses: &[Watched<'_>],
+        waivers: &[Pending<'_>],
+        now: &str,
+    ) -> Vec<String> {
+        let inputs = Inputs {
+            snapshot: "42",
+            now: instant(now),
+            budgets,
+            told: &self.told,
+            clauses,
+            waivers,
+            answer_within: ANSWER_WITHIN,
+            drift: &[],
+            forecasts: &[],
+            done: &self.done,
+        };
+        let plan = decide(&inputs);
+        assert_eq!(plan, decide(&inputs), "the same inputs, the same plan");
+        let units = ["payments", "platform"].map(|unit| (team(unit), true)).into_iter().collect();
+        let incidents = clauses
+            .iter()
+            .flat_map(|watched| watched.said.iter().map(|incident| (incident.id.clone(), incident.is_open())))
+            .collect();
+        let none = BTreeSet::new();
+        let world = World {
+            snapshot: "42",
+            now: instant(now),
+            kill_switch: false,
+            units: &units,
+            done: &self.done,
+            incidents: &incidents,
+            approved: &none,
+        };
+        let findings = plan_check(&plan, &Caps::default(), &world);
+        let errors: Vec<_> = findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
+        assert!(errors.is_empty(), "{errors:?}");
+        for verdict in budgets {
+            let told = self.told.entry(verdict.name()).or_default();
+            *told = told.then(verdict.state);
+        }
+        self.done.extend(plan.steps.iter().map(|step| step.key.clone()));
+        plan.steps.iter().map(|step| step.deed.word().to_owned()).collect()
+    }
+
+    fn budget(&mut self, verdict: Verdict) -> Vec<String> {
+        self.turn(&[verdict], &[], &[], NOW)
+    }
+}
+
+#[test]
+fn a_budget_is_spoken_of_when_something_changes() {
+    let mut memory = Memory::default();
+    let may = Some(["100000", "110000", "130000"]);
+    let will = Some(["100000", "125000", "130000"]);
+    assert!(memory.budget(verdict("60000", Some(["1", "2", "3"]), &[])).is_empty());
+    assert_eq!(memory.budget(verdict("60000", may, &[])), ["budget_warned"]);
+    assert!(memory.budget(verdict("60000", may, &[])).is_empty(), "nothing changed");
+    assert_eq!(memory.budget(verdict("61000", will, &[])), ["budget_warned"], "expected, not only possible");
+    for end in [may, will, may] {
+        assert!(memory.budget(verdict("61000", end, &[])).is_empty(), "to and fro is told once");
+    }
+    assert_eq!(memory.budget(verdict("122400.01", will, &[])), ["budget_breached"]);
+    assert!(memory.budget(verdict("130000", will, &[])).is_empty());
+    let allowance = |amount: i64| Allowance {
+        waiver: "w1".into(),
+        amount: Exact::from_whole(amount),
+        from: instant("2026-10-20T08:00:00Z"),
+        until: instant("2026-11-30T00:00:00Z"),
+    };
+    assert!(memory.budget(verdict("130000", None, &[allowance(10_000)])).is_empty(), "it is permitted");
+    assert_eq!(
+        memory.budget(verdict("130000.01", None, &[allowance(10_000)])),
+        ["budget_breached"],
+        "the breach is open again"
+    );
+    assert!(memory.budget(verdict("131000", None, &[allowance(10_000)])).is_empty());
+    assert!(memory.budget(verdict("120000", None, &[])).is_empty(), "a refund");
+    assert_eq!(memory.budget(verdict("140000", None, &[])), ["budget_breached"]);
+}
+
+fn contract() -> Contract {
+    let measure = Measure::Amount { what: What::Charter, target: Exact::from_whole(45) };
+    let clause = Clause {
+        id: "bps".into(),
+        measure,
+        timing: Timing::default(),
+        owner: team("platform"),
+        consequence: "review".into(),
+    };
+    Contract { id: "c".into(), team: team("platform"), term: Period::ALWAYS, clauses: vec![clause], line: None }
+}
+
+#[test]
+fn a_clause_goes_from_missing_to_one_incident_and_back() {
+    let contract = contract();
+    let clause = &contract.clauses[0];
+    let start = instant("2026-10-01T00:00:00Z");
+    let hour = |at: i64| start.plus_seconds(at * 3_600);
+    let history = |bad: &dyn Fn(i64) -> bool, until: i64| {
+        let windows = (0..until).map(|at| (hour(at), if bad(at) { Class::Miss } else { Class::Met }));
+        replay(&clause.timing, (start, hour(until)), windows)
+    };
+    let (mut memory, mut said) = (Memory::default(), Vec::new());
+    let mut turn = |history: &History| {
+        let watched = [Watched { contract: &contract, clause, history, said: &said }];
+        let words = memory.turn(&[], &watched, &[], NOW);
+        for saying in reconcile("c.bps", history, &said.clone(), &clause.timing, None) {
+            apply(&mut said, &saying);
+        }
+        words
+    };
+    let bad = |at: i64| (5..60).contains(&at) || (63..112).contains(&at);
+    assert!(turn(&history(&bad, 5)).is_empty());
+    assert_eq!(turn(&history(&bad, 6)), ["contract_missing"]);
+    assert!(turn(&history(&bad, 53)).is_empty(), "the 48th hour");
+    assert_eq!(turn(&history(&bad, 54)), ["open_incident", "incident_opened"]);
+    assert!(turn(&history(&bad, 60)).is_empty());
+    assert_eq!(turn(&history(&bad, 63)), ["resolve_incident", "incident_resolved"]);
+    assert_eq!(turn(&history(&bad, 64)), ["contract_missing"]);
+    assert_eq!(turn(&history(&bad, 112)), ["reopen_incident", "incident_reopened"]);
+    // Late data: the first miss never was.
+    let late = |at: i64| (80..112).contains(&at);
+    assert_eq!(turn(&history(&late, 112)), ["contract_missing", "annotate_incident", "incident_annotated"]);
+    assert!(turn(&history(&late, 112)).is_empty());
+    assert_eq!(turn(&history(&late, 115)), ["resolve_incident", "incident_resolved"]);
+    assert!(turn(&history(&late, 130)).is_empty());
+    // A breach of the past that only late data show.
+    let past = |at: i64| (200..260).contains(&at);
+    assert_eq!(
+        turn(&history(&past, 270)),
+        ["open_incident", "incident_opened", "resolve_incident", "incident_resolved"]
+    );
+}
+
+#[test]
+fn a_waiver_is_asked_for_answered_and_ended_once() {
+    let request = Request {
+        id: "w1".into(),
+        unit: team("payments"),
+        period: "2026-10".parse().unwrap(),
+        currency: usd(),
+        amount: Exact::from_whole(5_000),
+        until: instant("2026-11-30T00:00:00Z"),
+        reason: "launch".into(),
+        by: "cy".into(),
+        at: instant(NOW),
+    };
+    let approver = |person: &str, up_to: Option<i64>| Approver {
+        person: person.into(),
+        unit: None,
+        up_to: up_to.map(Exact::from_whole),
+    };
+    let approvers = [approver("bo", Some(50_000)), approver("ann", None)];
+    let mut memory = Memory::default();
+    let mut turn = |events: &[Event], approvers: &[Approver], over: Option<i64>, now: &str| {
+        let waiver = Waiver::new(request.clone(), events.to_vec()).unwrap();
+        memory.turn(&[], &[], &[Pending { waiver: &waiver, over: over.map(Exact::from_whole), approvers }], now)
+    };
+    let event = |at: &str, what: crate::waiver::What| Event { at: instant(at), what };
+    assert_eq!(turn(&[], &[], None, NOW), ["waiver_asked"], "nobody may: somebody has to know");
+    assert_eq!(turn(&[], &approvers, None, NOW), ["ask_waiver", "waiver_asked"]);
+    let mut events = vec![event(NOW, crate::waiver::What::Asked { of: "bo".into() })];
+    assert!(turn(&events, &approvers, None, "2026-10-21T08:59:59Z").is_empty());
+    assert_eq!(turn(&events, &approvers, None, "2026-10-21T09:00:00Z"), ["escalate_waiver", "waiver_asked"]);
+    events.push(event("2026-10-21T09:00:00Z", crate::waiver::What::Escalated { to: "ann".into() }));
+    let shown = leap_terms::Digest::of(b"");
+    let authenticated_at = instant(NOW);
+    events.push(event(
+        "2026-10-21T10:00:00Z",
+        crate::waiver::What::Granted { by: "ann".into(), shown, authenticated_at },
+    ));
+    assert_eq!(turn(&events, &approvers, Some(4_000), "2026-10-21T10:00:00Z"), ["waiver_granted"]);
+    assert!(turn(&events, &approvers, Some(5_000), "2026-10-22T10:00:00Z").is_empty());
+    assert_eq!(turn(&events, &approvers, Some(5_001), "2026-10-22T10:00:00Z"), ["end_waiver", "waiver_ended"]);
+    assert!(turn(&events, &approvers, Some(6_000), "2026-10-23T10:00:00Z").is_empty());
+    assert_eq!(turn(&events, &approvers, Some(6_000), "2026-11-30T00:00:00Z"), ["end_waiver", "waiver_ended"]);
+}
+
+#[test]
+fn drift_and_forecasts_are_told_once_and_the_order_of_inputs_does_not_matter() {
+    let alert = |day: &str, kind: drift::Kind| drift::Alert {
+        day: day.parse().unwrap(),
+        since: "2026-10-15".parse().unwrap(),
+        kind,
+        score: 4.0,
+        cost_per_month: "1020.50".parse().unwrap(),
+    };
+    let (first, second) = (alert("2026-10-16", drift::Kind::Shift), alert("2026-10-17", drift::Kind::Shift));
+    let (payments, platform, currency) = (team("payments"), team("platform"), usd());
+    let drifted = |unit, alert| Drifted { unit, series: "s3", alert, currency: &currency };
+    let frozen = [Frozen { unit: &payments, series: "all", origin: "2026-11-01".parse().unwrap() }];
+    let (none, mut done) = (BTreeMap::new(), BTreeSet::new());
+    let plan = |drift: &[Drifted<'_>], done: &BTreeSet<String>| {
+        decide(&Inputs {
+            snapshot: "42",
+            now: instant(NOW),
+            budgets: &[],
+            told: &none,
+            clauses: &[],
+            waivers: &[],
+            answer_within: ANSWER_WITHIN,
+            drift,
+            forecasts: &frozen,
+            done,
+        })
+    };
+    let one = plan(&[drifted(&payments, &first), drifted(&platform, &first)], &done);
+    let other = plan(&[drifted(&platform, &first), drifted(&payments, &first)], &done);
+    assert_eq!(one.bytes(), other.bytes());
+    let words: Vec<&str> = one.steps.iter().map(|step| step.deed.word()).collect();
+    assert_eq!(words, ["drift", "drift", "freeze_forecast"]);
+    assert_eq!(one.steps[0].key, "leap:drift:payments:s3:2026-10-15 shift");
+    assert!(matches!(&one.steps[0].deed, Deed::Send { kind: MessageKind::Drift, sentence, .. }
+        if sentence == "s3 has a shift since 2026-10-15: 1,020.50 USD a month"));
+    done.extend(one.steps.iter().map(|step| step.key.clone()));
+    assert!(plan(&[drifted(&payments, &second)], &done).steps.is_empty(), "the same departure a day later");
+}
