@@ -5,6 +5,7 @@ mod charter;
 mod drift;
 mod latency;
 mod people;
+mod waiver;
 
 use std::path::PathBuf;
 
@@ -15,6 +16,7 @@ pub(crate) use drift::*;
 pub(crate) use latency::*;
 use leap_terms::{CostKind, Currency, Day, Instant, Month, Period, SourceId, TeamId};
 pub(crate) use people::*;
+pub(crate) use waiver::*;
 
 /// Every dollar has an owner, with a proof.
 #[derive(Parser, Debug)]
@@ -77,6 +79,9 @@ pub(crate) enum Command {
     /// What units may spend, and how they do against it.
     #[command(subcommand)]
     Budget(BudgetCommand),
+    /// Permission to spend more than a budget: asked for by one, granted by another.
+    #[command(subcommand)]
+    Waiver(WaiverCommand),
     /// Closed periods: statements, and why a period differs from its own.
     #[command(subcommand)]
     Period(PeriodCommand),

@@ -45,6 +45,8 @@ pub(crate) struct Settings {
     pub(crate) serve: ServeSettings,
     /// Spend against the business.
     pub(crate) charter: CharterSettings,
+    /// Who may grant waivers.
+    pub(crate) waivers: crate::waivers::WaiverSettings,
     /// Logging in at an OpenID provider.
     pub(crate) login: LoginSettings,
 }
@@ -359,6 +361,13 @@ const SETTINGS_TEXT: &str = "\
 # What an engineer costs in a month, fully loaded (salary, taxes, benefits, equipment, office), to show spend in engineers.
 #     engineer_month = \"25000\"
 #     engineer_currency = \"USD\"
+
+# Who may grant a waiver of how much, besides accounts with the role approver (for the unit or a unit above): who leads a unit,
+# by its kind; without up_to, any amount. Leads are named in the org as they log in.
+#     [waivers]
+#     currency = \"USD\"
+#     levels = [{ kind = \"team\", up_to = \"1000\" }, { kind = \"division\", up_to = \"50000\" }, { kind = \"company\" }]
+#     approvers_up_to = \"250000\"
 
 [backstage]
 # The environment variable that holds the token for `leap org plan https://backstage.example/api/catalog`.

@@ -50,6 +50,7 @@ mod verify;
 mod versions;
 mod view;
 mod volume;
+mod waivers;
 mod world;
 
 use std::process::ExitCode;
@@ -147,6 +148,7 @@ pub(crate) async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Pool(PoolCommand::Explain(args)) => pools::explain(home, args).await,
         Command::Pool(PoolCommand::Show) => pools::show(home).await,
         Command::Budget(command) => budget::run(home, command).await,
+        Command::Waiver(command) => waivers::run(home, command).await,
         Command::Period(command) => periods::run(home, command).await,
         Command::Claim(args) => claims::claim(home, args).await,
         Command::Dispute(args) => claims::dispute(home, args).await,

@@ -33,6 +33,7 @@ mod judged;
 mod tree;
 
 pub(crate) use judged::{Judged, judge};
+pub(crate) use tree::spans;
 
 /// What a `leap budget` command does.
 pub(crate) async fn run(root: &Path, command: &BudgetCommand) -> Result<(), Failure> {

@@ -8,7 +8,7 @@ use leap_terms::{Day, TeamId};
 
 /// Spans of all units. A unit that ends in favour of another is inherited by it; one that was split, by the units that came
 /// from it, each the same part.
-pub(super) fn spans(org: &Org) -> Spans {
+pub(crate) fn spans(org: &Org) -> Spans {
     // Who came from a unit, and when.
     let mut came = BTreeMap::<(&TeamId, Day), Vec<(TeamId, u64)>>::new();
     for unit in org.units() {

@@ -15,7 +15,7 @@ use leap_web::site::model::{Link, Page};
 use leap_web::site::{Answer, Ask, Done, Person, Problem};
 
 use super::ground::Ground;
-use super::{account, claims, failed, periods, pools, reorg, rules};
+use super::{account, claims, failed, periods, pools, reorg, rules, waivers};
 use crate::clock;
 use crate::cycle;
 use crate::failure::{Exit, Failure};
@@ -69,6 +69,7 @@ impl Acting<'_> {
             Some("org") => "org",
             Some("periods") => "periods",
             Some("pools") => "pools",
+            Some("waivers") => "budgets",
             _ => "claims",
         };
         Ok(Box::new(Answer { page, frame: self.ground.frame(current)? }))
@@ -107,6 +108,8 @@ pub(super) fn act(acting: &Acting<'_>) -> Result<Done, Problem> {
         ["claims", number, what @ ("accept" | "decline" | "withdraw")] => claims::answer(acting, number, what),
         ["coverage", "rules"] => rules::send(acting),
         ["pools"] => pools::send(acting),
+        ["waivers", "new"] => waivers::make(acting),
+        ["waivers", number, what @ ("grant" | "refuse" | "withdraw")] => waivers::answer(acting, number, what),
         ["org", "plan"] => reorg::plan(acting),
         ["org", "plans", number, what @ ("approve" | "decline" | "withdraw")] => reorg::answer(acting, number, what),
         ["org", "log", number, "revert"] => reorg::revert(acting, number),

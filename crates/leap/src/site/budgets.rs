@@ -70,6 +70,7 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
             judged.known_until
         ),
         command: Some(format!("leap budget list --period {}", ground.period)),
+        tabs: tabs(ground, true),
         ..Page::default()
     };
     let last = judged.known_until.plus(-1);
@@ -121,6 +122,14 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
     page.blocks.push(Block::ChartOf(chart, table.id.clone(), table.unit.clone()));
     page.blocks.push(Block::Table(table));
     Ok(page)
+}
+
+/// Budgets and waivers are two views of one subject.
+pub(super) fn tabs(ground: &Ground, is_budgets: bool) -> Vec<(Link, bool)> {
+    vec![
+        (Link::new("Budgets", ground.to(&["budgets"], &[])), is_budgets),
+        (Link::new("Waivers", ground.to(&["waivers"], &[])), !is_budgets),
+    ]
 }
 
 fn name(state: State) -> &'static str {

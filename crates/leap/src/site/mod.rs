@@ -30,6 +30,7 @@ mod start;
 mod team;
 mod views;
 mod volume;
+mod waivers;
 mod words;
 
 use std::sync::Arc;
@@ -177,6 +178,8 @@ impl Pages {
             ["latency", "diff"] => ("latency", latency::diff(&ground)?),
             ["pools"] => ("pools", pools::page(&ground)?),
             ["budgets"] => ("budgets", budgets::page(&ground)?),
+            ["waivers"] => ("budgets", waivers::list(&ground)?),
+            ["waivers", number] => ("budgets", waivers::page(&ground, number)?),
             ["org"] => ("org", org::page(&ground)?),
             ["org", "plan"] => ("org", reorg::plan_page(&ground)),
             ["org", "plans"] => ("org", reorg::plans(&ground)?),

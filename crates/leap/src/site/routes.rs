@@ -32,6 +32,9 @@ const PLAN: &[&str] = &["text", "effective", "successor", "rename", "split", "re
 /// Fields of a question to an approver.
 const ASK: &[&str] = &["reason", "expect"];
 
+/// Fields of a waiver.
+const WAIVER: &[&str] = &["unit", "period", "amount", "until", "reason", "expect"];
+
 /// Fields of a restatement.
 const RESTATE: &[&str] = &["reason", "approved_by", "expect"];
 
@@ -47,7 +50,7 @@ const LATENCY: &[&str] = &["api", "quantile", "by", "objective", "what_if", "pac
 const IMPROVED: &[&str] = &["before", "after", "api", "quantile", "team", "control", "registered"];
 
 /// All of them.
-pub(super) const ROUTES: [Route; 49] = [
+pub(super) const ROUTES: [Route; 55] = [
     page("/", "Charter: spend, its largest owners, what changed", &["under"], Needs::Person),
     page("/team/{unit}", "A unit: cost by service and month", &[], Needs::Person),
     page("/explore", "Cost by any dimensions, or the charges", EXPLORE, Needs::Person),
@@ -68,6 +71,12 @@ pub(super) const ROUTES: [Route; 49] = [
     page("/latency/diff", "Before and after a change", IMPROVED, Needs::Everything),
     page("/pools", "Shared platforms", &[], Needs::Everything),
     page("/budgets", "What units may spend, and how they do", &["under", "after"], Needs::Person),
+    page("/waivers", "Permission to spend more than a budget", &[], Needs::Person),
+    page("/waivers/{number}", "One of them, and its answer", &[], Needs::Person),
+    form("/waivers/new", "Show what a waiver permits, and ask for it", WAIVER, Needs::Deed(Deed::Answer)),
+    form("/waivers/{number}/grant", "Grant it", &["expect"], Needs::LogIn),
+    form("/waivers/{number}/refuse", "Refuse it", &["note", "expect"], Needs::LogIn),
+    form("/waivers/{number}/withdraw", "Take it back", &["note", "expect"], Needs::LogIn),
     document("/pools", "Show what another policy would change, and apply it", RULES, CHANGE),
     page("/org", "Units with their cost", &[], Needs::Person),
     page("/org/plan", "The form to plan a reorg", &[], CHANGE),
