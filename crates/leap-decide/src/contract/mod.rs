@@ -11,6 +11,8 @@
 //!
 //! One clock serves all clauses: what differs is how a window is judged, and that is [`Clause::classify`].
 
+#![deny(clippy::float_arithmetic)]
+
 pub mod clock;
 pub mod document;
 pub mod incident;

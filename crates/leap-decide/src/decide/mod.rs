@@ -13,6 +13,8 @@
 //! that somebody else is asked for, an incident that is opened again. A forecast that goes to and fro around the line
 //! is told once in a period.
 
+#![deny(clippy::float_arithmetic)]
+
 mod draft;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,8 @@
 //! ([`Plan::bytes`]). A step has a key that is used once, for ever ([`key`]); whoever performs it keeps a receipt
 //! under the key. [`check`] lints a plan before that.
 
+#![deny(clippy::float_arithmetic)]
+
 pub mod check;
 #[cfg(test)]
 mod tests;

@@ -15,6 +15,8 @@
 //! that covers the amount, in the org of the day, with a login of the last five minutes, and for exactly what was shown
 //! ([`Request::shown`]): its digest is in the record.
 
+#![deny(clippy::float_arithmetic)]
+
 pub mod authority;
 #[cfg(test)]
 mod tests;
