@@ -6,9 +6,9 @@
 //! Reading order of budgets and contracts: [`decide`] (one turn, on one screen), [`budget`], [`waiver`], [`contract`],
 //! [`plan`]; what they are given comes as values: [`org`] (who stands where on a day), [`seconds`].
 //!
-//! Reading order of statistics: [`series`] (a cost series as a file has it), [`drift`] (which days depart from the expected path, by
-//! how much, since when, and because of what), [`forecast`] (what the coming days will cost, between which bounds, and
-//! how good an older forecast was), [`lines`] (both, for machines).
+//! Reading order of statistics: [`series`] (a cost series as a file has it), [`drift`] (which days depart from the
+//! expected path, by how much, since when, and because of what), [`forecast`] (what the coming days will cost,
+//! between which bounds, and how good an older forecast was), [`lines`] (both, for machines).
 //!
 //! ```text
 //! one day of one series, and what is known of it  →  the state after that day, and an alert or none

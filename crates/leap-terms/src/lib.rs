@@ -1,10 +1,10 @@
 //! The words of `leap`: every type that more than one stage needs, and nothing that does anything.
 //!
 //! Reading order: [`exact`] (numbers), [`ratio`] (quotients of them), [`cost`] (money in four kinds and a currency),
-//! [`calendar`] (days, months, periods), [`owner`] (teams and residuals), [`focus`] (the columns of a bill), [`scope`]
-//! (what a delivery replaces), [`tables`] (the lake's tables), [`digest`], [`fault`] (errors that name file, line and
-//! remedy), [`yaml`] (where things stand in a person's YAML), [`limits`], [`invariant`], [`trace`] (spans and requests),
-//! [`rights`] (who may do what).
+//! [`calendar`] (days, months, periods), [`owner`] (teams and residuals), [`focus`] (the columns of a bill),
+//! [`scope`] (what a delivery replaces), [`tables`] (the lake's tables), [`digest`], [`fault`] (errors that name
+//! file, line and remedy), [`yaml`] (where things stand in a person's YAML), [`limits`], [`invariant`], [`trace`]
+//! (spans and requests), [`rights`] (who may do what).
 //!
 //! What is absent on purpose: files, network, clock, randomness, async, and floating-point numbers.
 

@@ -9,8 +9,8 @@
 //!   - {unit: search, period: 2026-10..2026-12, every: month, bps: 12.5, metric: orders_volume}
 //!   - {unit: platform, period: 2026-Q4, per_engineer: 900, children: may-exceed}
 //! ```
-//! `every: month` is one budget for each month of the period. Each budget has exactly one of `amount`, `bps` (basis points
-//! of a metric of business volume) and `per_engineer` (money per engineer and month).
+//! `every: month` is one budget for each month of the period. Each budget has exactly one of `amount`, `bps` (basis
+//! points of a metric of business volume) and `per_engineer` (money per engineer and month).
 
 use std::cell::RefCell;
 use std::str::FromStr;
@@ -35,7 +35,8 @@ pub(super) const FIELDS: [&str; 11] = [
     "tolerance_bps",
     "children",
 ];
-const FORM: &str = "a budgets file has currency:, cost:, tolerance_bps: and budgets: [{unit: payments, period: 2026-10, amount: 120000}]";
+const FORM: &str =
+    "a budgets file has currency:, cost:, tolerance_bps: and budgets: [{unit: payments, period: 2026-10, amount: 1}]";
 pub(super) const PERIOD_HELP: &str =
     "write a month (2026-10), months (2026-10..2026-12), a quarter (2026-Q4) or a year";
 pub(super) const AMOUNT_HELP: &str = "write an amount of at least zero, such as 120000.00";
@@ -44,8 +45,8 @@ pub(super) const LIMIT_HELP: &str = "give each budget one of amount, bps and per
 const MOST: usize = 200_000;
 
 impl Budgets {
-    /// Reads a YAML document. `file` is its name, for faults; `names` says who is meant by a unit's name on the first day
-    /// of the period.
+    /// Reads a YAML document. `file` is its name, for faults; `names` says who is meant by a unit's name on the first
+    /// day of the period.
     ///
     /// # Errors
     /// Every fault with line, field, rule and remedy: an unknown field, a unit that nobody has, an amount that is none,

@@ -3,23 +3,23 @@
 //! | state | what it says | when, with line = budget · (1 + tolerance), or what a waiver permits where that is more |
 //! |---|---|---|
 //! | breached | more *was* spent than allowed | actual > line |
-//! | waived | more was spent than the tolerance, and a waiver in force permits it | budget · (1 + tolerance) < actual ≤ line |
+//! | waived | more was spent than is tolerated, and a waiver permits it | budget · (1 + tolerance) < actual ≤ line |
 //! | projected | more *will* be spent, more likely than not | P50 of the period's end > line |
 //! | warned | there is a chance of one in ten or more | P90 of the period's end > line |
 //! | within | none of these | |
 //!
 //! The first that holds is the state. A variance of exactly the tolerance is within.
 //!
-//! The reference says "breach when projected month-end P50 > 1.02 · budget, warn at P10". We call only money that *was*
-//! spent a breach, because only that can need a waiver; the expected one is [`State::Projected`]. "At P10" is read as the
-//! chance of a breach: a warning comes when it reaches 10 %, which is when the P90 of spend passes the line. Read as the
-//! lower bound of spend it would come after the projection it is to precede; that case is told as
+//! The reference says "breach when projected month-end P50 > 1.02 · budget, warn at P10". We call only money that
+//! *was* spent a breach, because only that can need a waiver; the expected one is [`State::Projected`]. "At P10" is
+//! read as the chance of a breach: a warning comes when it reaches 10 %, which is when the P90 of spend passes the
+//! line. Read as the lower bound of spend it would come after the projection it is to precede; that case is told as
 //! [`Outlook::NearlyCertain`], inside of the projection.
 
 use leap_terms::{CostKind, Currency, Day, Exact, Instant, Money, Period, Ratio, TeamId};
 
 use super::pace::Pace;
-use super::{Missing, PER_WHOLE};
+use super::{Budget, Missing, PER_WHOLE};
 use crate::forecast::Range;
 
 /// A budget in money.
@@ -39,6 +39,14 @@ pub struct Line {
     pub tolerance_bps: u32,
     /// True where the amount rests on volume that is expected, not known.
     pub expected: bool,
+}
+
+impl Line {
+    /// A budget whose amount was worked out.
+    pub(super) fn of(budget: &Budget, amount: Money, expected: bool) -> Line {
+        let Budget { unit, period, currency, cost, tolerance_bps, .. } = budget.clone();
+        Line { unit, period, currency, cost, amount, tolerance_bps, expected }
+    }
 }
 
 /// What is known of a unit's cost in the period.
@@ -197,11 +205,16 @@ pub fn judge(line: &Line, seen: &Seen, allowances: &[Allowance], now: Instant) -
     let in_force = begun().filter(|waiver| now < waiver.until).max_by_key(|waiver| (waiver.amount, &waiver.waiver));
     let permitted = in_force.map(|waiver| Ratio::whole(line.amount + waiver.amount).times(PER_WHOLE));
     let limit = permitted.into_iter().fold(tolerated.clone(), Ord::max);
-    let outlook = seen.end.as_ref().map(|end| match () {
-        () if over(end.low, &limit) => Outlook::NearlyCertain,
-        () if over(end.middle, &limit) => Outlook::Likely,
-        () if over(end.high, &limit) => Outlook::Possible,
-        () => Outlook::Unlikely,
+    let outlook = seen.end.as_ref().map(|end| {
+        if over(end.low, &limit) {
+            Outlook::NearlyCertain
+        } else if over(end.middle, &limit) {
+            Outlook::Likely
+        } else if over(end.high, &limit) {
+            Outlook::Possible
+        } else {
+            Outlook::Unlikely
+        }
     });
     let state = match outlook {
         _ if over(seen.actual, &limit) => State::Breached,
@@ -314,6 +327,9 @@ impl Verdict {
         }
         fields.push(("tolerance_bps", self.line.tolerance_bps.to_string()));
         fields.push(("days", format!("{} of {}", self.covered_days, self.days)));
+        if self.line.expected {
+            fields.push(("budget_rests_on", "expected business volume".to_owned()));
+        }
         fields
     }
 }

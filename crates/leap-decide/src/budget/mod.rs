@@ -7,12 +7,15 @@
 //! P50 of the month-end over 122,400.00               projected: a breach is expected
 //! P90 of the month-end over 122,400.00               warned: a breach has a chance of one in ten or more
 //! ```
-//! Reading order: this file (what a budget is, in money), [`document`] and [`csv`] (as people write it), [`hierarchy`]
-//! (children within their parents), [`reorg`] (what becomes of it when units move), [`pace`] (which part of it belongs to
-//! the days so far), [`judge`] (the verdict), [`request`] (capacity governance: more budget or capacity is asked for).
+//! Reading order: this file (what a budget is, in money), [`document`] and [`csv`] (as people write it),
+//! [`hierarchy`] (children within their parents), [`reorg`] (what becomes of it when units move), [`pace`] (which
+//! part of it belongs to the days so far), [`mod@judge`] (the verdict), [`request`] (capacity governance: more budget
+//! or capacity is asked for).
 //!
 //! A budget is money: one in basis points of volume or per engineer is worked out to whole cents, half to even, before
 //! anything is compared with it, so that what is judged is what is shown. From there all comparisons are exact.
+
+#![deny(clippy::float_arithmetic)]
 
 pub mod csv;
 pub mod document;

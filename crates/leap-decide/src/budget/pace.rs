@@ -60,9 +60,9 @@ pub(super) fn units(amount: Exact) -> BigInt {
     BigInt::from(amount.coarse()) * FINE_PER_COARSE + amount.fine()
 }
 
-/// Divides an amount by weights of at least zero, so that the parts add up to it: in whole cents where it is some, else to
-/// the last digit. The largest remainders get what is left, the first of equal ones first; a weight of zero gets nothing,
-/// unless all are zero: then all count the same. Nothing for no weights.
+/// Divides an amount by weights of at least zero, so that the parts add up to it: in whole cents where it is some,
+/// else to the last digit. The largest remainders get what is left, the first of equal ones first; a weight of zero
+/// gets nothing, unless all are zero: then all count the same. Nothing for no weights.
 pub(super) fn split(amount: Exact, weights: &[BigInt]) -> Vec<Exact> {
     let mut weights = weights.to_vec();
     let mut total: BigInt = weights.iter().sum();
@@ -137,7 +137,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parts_add_up(cents in -10_i128.pow(14)..10_i128.pow(14), weights in prop::collection::vec(0_u64..1000, 1..9)) {
+        fn parts_add_up(
+            cents in -10_i128.pow(14)..10_i128.pow(14),
+            weights in prop::collection::vec(0_u64..1000, 1..9),
+        ) {
             let amount = Exact::from_parts(cents * 10_i128.pow(16), 0);
             let weights: Vec<BigInt> = weights.into_iter().map(BigInt::from).collect();
             prop_assert_eq!(split(amount, &weights).into_iter().sum::<Exact>(), amount);

@@ -48,8 +48,8 @@ pub struct Followed {
     pub parts: Vec<Part>,
 }
 
-/// Budgets of one period, currency and kind of cost after the reorgs of that period, by unit. Units that inherit get one,
-/// though none was written for them. `pace` is the profile of a unit's cost in the period.
+/// Budgets of one period, currency and kind of cost after the reorgs of that period, by unit. Units that inherit get
+/// one, though none was written for them. `pace` is the profile of a unit's cost in the period.
 pub fn follow(lines: &[Line], org: &dyn Org, pace: impl Fn(&TeamId) -> Pace) -> Vec<Followed> {
     let Some(period) = lines.first().map(|line| line.period) else { return Vec::new() };
     let spans = spans(period, org.steps(period));
@@ -95,8 +95,8 @@ pub struct InForce {
 }
 
 /// Works out what every budget is in money, and follows the units through the reorgs of each period. `base` is what a
-/// budget in basis points or per engineer rests on, `pace` the profile of a unit's cost in a period. A unit that inherits
-/// has the tolerance of what it inherits, the first by name.
+/// budget in basis points or per engineer rests on, `pace` the profile of a unit's cost in a period. A unit that
+/// inherits has the tolerance of what it inherits, the first by name.
 pub fn in_force(
     budgets: &Budgets,
     base: impl Fn(&Budget) -> Base,
@@ -114,15 +114,8 @@ pub fn in_force(
                 continue;
             }
         };
-        let line = Line {
-            unit: budget.unit.clone(),
-            period: budget.period,
-            currency: budget.currency.clone(),
-            cost: budget.cost,
-            amount,
-            tolerance_bps: budget.tolerance_bps,
-            expected: matches!(budget.limit, Limit::Bps { .. }) && base.volume_expected,
-        };
+        let expected = matches!(budget.limit, Limit::Bps { .. }) && base.volume_expected;
+        let line = Line::of(budget, amount, expected);
         let counts_heads = matches!(budget.limit, Limit::PerEngineer(_));
         if counts_heads { force.lines.push(line) } else { moving.push(line) }
     }

@@ -1,5 +1,5 @@
-//! Capacity governance: somebody asks for more budget or reserved capacity, and what it costs and brings is compared with
-//! the room in the budget and with the hurdle.
+//! Capacity governance: somebody asks for more budget or reserved capacity, and what it costs and brings is compared
+//! with the room in the budget and with the hurdle.
 //!
 //! ```text
 //! a second cluster   8,000 USD a month of 5,000 room in the budget          does not fit
@@ -111,10 +111,12 @@ pub fn judge(request: &Request, room: Money, hurdle: &Hurdle) -> Verdict {
             .as_ref()
             .is_some_and(|leverage| *leverage < Ratio::whole(Exact::from_whole(hurdle.leverage.into())));
     let beyond = (request.cost - room.max(Money::ZERO)).max(Money::ZERO);
-    let answer = match () {
-        () if below => Answer::BelowHurdle,
-        () if beyond.is_zero() => Answer::Fits,
-        () => Answer::NeedsApproval,
+    let answer = if below {
+        Answer::BelowHurdle
+    } else if beyond.is_zero() {
+        Answer::Fits
+    } else {
+        Answer::NeedsApproval
     };
     Verdict { answer, room, beyond, worth, leverage }
 }

@@ -178,7 +178,8 @@ fn documents_have_money_basis_points_and_engineers() {
     let text = "currency: USD\ntolerance_bps: 150\nbudgets:\n\
         - {unit: pay, period: 2026-10, amount: 120000.10}\n\
         - {unit: search, period: 2026-Q4, every: month, bps: 12.5, metric: orders, tolerance_bps: 200}\n\
-        - unit: platform\n  period: 2026\n  per_engineer: \"900\"\n  currency: EUR\n  cost: billed\n  children: may-exceed\n";
+        - unit: platform\n  period: 2026\n  per_engineer: \"900\"\n  currency: EUR\n  cost: billed\n  \
+        children: may-exceed\n";
     let budgets = yaml(text).unwrap();
     let shown: Vec<String> = budgets
         .list
@@ -211,7 +212,8 @@ fn documents_have_money_basis_points_and_engineers() {
     assert_eq!(amounts, ["120000.1", "1250", "1250", "1250", "11250"], "1250.005 goes to the even cent");
     assert_eq!(budgets.list[1].amount(&Base::default()), Err(Missing::Volume));
     assert_eq!(budgets.list[4].amount(&Base::default()), Err(Missing::HeadCount));
-    let csv = "unit,period,bps,amount,currency,metric,tolerance_bps\npay,2026-10,,120000.10,usd,,150\nsearch,2026-11,12.5,,USD,orders,\n";
+    let csv = "unit,period,bps,amount,currency,metric,tolerance_bps\n\
+        pay,2026-10,,120000.10,usd,,150\nsearch,2026-11,12.5,,USD,orders,\n";
     let read = Budgets::read_csv("b.csv", csv, &names).unwrap();
     let first = Budget { line: Some(2), ..budgets.list[0].clone() };
     let second = Budget { line: Some(3), ..budgets.list[2].clone() };
@@ -245,7 +247,8 @@ fn every_fault_names_line_field_rule_and_remedy() {
             "metric says nothing without bps",
         ),
         (
-            "currency: USD\nbudgets:\n  - {unit: payments, period: 2026, amount: 1}\n  - {unit: pay, period: 2026-10, amount: 1}\n",
+            "currency: USD\nbudgets:\n  - {unit: payments, period: 2026, amount: 1}\n  \
+                - {unit: pay, period: 2026-10, amount: 1}\n",
             "budgets.yaml:4:25: payments has a budget for 2026-01-01..2027-01-01 already on line 3",
         ),
         ("[]\n", "a budgets file has currency:"),
@@ -293,6 +296,21 @@ fn children_stay_within_their_parents() {
     );
     assert_eq!(found[0].children[0], (team("payments"), october(), money("40")));
     assert!(hierarchy::check(&lines, |at| at == 1, &company()).is_empty());
+    let text = |more: &str| {
+        format!(
+            "currency: USD\nbudgets:\n  - {{unit: payments, period: 2026-10, amount: 40}}\n  \
+            - {{unit: search, period: 2026-10, bps: 1}}\n  - {{unit: a, period: 2026-10, amount: 60{more}}}\n"
+        )
+    };
+    let org = spans(&["a", "payments<a", "search<a"]);
+    let base = |_: &Budget| Base { volume: Some(money("300000")), ..Base::default() };
+    let faults = |more: &str| hierarchy::faults("budgets.yaml", &yaml(&text(more)).unwrap(), base, &org);
+    assert_eq!(
+        leap_terms::fault::list(&faults("")),
+        "budgets.yaml:5: budgets below a add up to 70.00 in 2026-10, 10.00 more than its own of 60.00, the largest of \
+         them payments with 40.00\n  help: raise this budget, lower those below, or write children: may-exceed"
+    );
+    assert!(faults(", children: may-exceed").is_empty());
     let euro = Line { currency: Currency::new("EUR").unwrap(), ..line("search", "2026-10", "3000") };
     assert!(hierarchy::check(&[line("shop", "2026-10", "60"), euro], |_| false, &company()).is_empty());
 }

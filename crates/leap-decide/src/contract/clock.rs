@@ -7,8 +7,9 @@
 //!    └────────────────────┴────────────────────────┘
 //!      met for the recovery time: miss_cleared or incident_resolved
 //! ```
-//! Time is divided into windows of the clause's length, from the epoch on, UTC: a day on which clocks are put forward or
-//! back is like any other. A window is met, missed, thin (something, but no ground for a judgement) or silent (nothing):
+//! Time is divided into windows of the clause's length, from the epoch on, UTC: a day on which clocks are put forward
+//! or back is like any other. A window is met, missed, thin (something, but no ground for a judgement) or silent
+//! (nothing):
 //!
 //! | class | in ok | in missing or breached |
 //! |---|---|---|
@@ -17,13 +18,14 @@
 //! | thin | stay | – |
 //! | silent | stay | – ; a gap of at most `gap` counts as the window before it |
 //!
-//! The **clock** is the end of the last closed window less the start of the first missed one, whatever lies between: a
-//! blip, thin windows and silence do not stop it. More than the grace opens; exactly the grace does not. With windows of
-//! a minute 47:59 and 48:00 open nothing and 48:01 does; with windows of an hour 48 missed ones are exactly 48 h and the
-//! 49th opens. That is the "clock > 48 windows" of the reference in hours (decision 0020).
+//! The **clock** is the end of the last closed window less the start of the first missed one, whatever lies between:
+//! a blip, thin windows and silence do not stop it. More than the grace opens; exactly the grace does not. With
+//! windows of a minute 47:59 and 48:00 open nothing and 48:01 does; with windows of an hour 48 missed ones are
+//! exactly 48 h and the 49th opens. That is the "clock > 48 windows" of the reference in hours (decision 0020).
 //!
-//! Silence of `stale_after` says so, once. Silence longer than `gap` at the end counts in whole windows; until it is longer,
-//! nothing is concluded from it. Where the window that completes the recovery also passes the grace, the miss is over.
+//! Silence of `stale_after` says so, once. Silence longer than `gap` at the end counts in whole windows; until it is
+//! longer, nothing is concluded from it. Where the window that completes the recovery also passes the grace, the miss
+//! is over.
 
 use leap_terms::Instant;
 use serde::{Deserialize, Serialize};
@@ -50,8 +52,8 @@ pub struct Timing {
 }
 
 impl Default for Timing {
-    /// Windows of an hour, a grace of 48 hours, recovery in 3, stale after 6, gaps of 5 minutes, again within 48 hours, closed
-    /// after 2.
+    /// Windows of an hour, a grace of 48 hours, recovery in 3, stale after 6, gaps of 5 minutes, again within 48
+    /// hours, closed after 2.
     fn default() -> Timing {
         Timing {
             window: Seconds::hours(1),
@@ -195,8 +197,8 @@ impl History {
     }
 }
 
-/// Runs the clock over the windows from `from` to `until`, both starts of windows; what is not among `windows` is silent.
-/// Windows are in order, each once, by their starts; those outside are left out.
+/// Runs the clock over the windows from `from` to `until`, both starts of windows; what is not among `windows` is
+/// silent. Windows are in order, each once, by their starts; those outside are left out.
 pub fn replay(
     timing: &Timing,
     (from, until): (Instant, Instant),
@@ -290,7 +292,7 @@ impl Clock {
     fn silence(&mut self, until: Instant) {
         let length = self.timing.length();
         let windows = until.seconds_since(self.end).div_euclid(length);
-        // The end of the first window at which something is over a bound that is `left` seconds away, counted from here.
+        // The end of so many windows, counted from here.
         let at = |windows_needed: i64| self.end.plus_seconds(windows_needed * length);
         let mut events = Vec::new();
         if self.state == State::Missing {

@@ -13,9 +13,9 @@
 //!       - {id: owned, measure: coverage, at_least: 99.5, window: 24h}
 //!       - {id: fresh, measure: freshness, at_most: 26h, grace: 4h, recovery: 1h}
 //! ```
-//! Every clause may have `window` (1h), `grace` (48h), `recovery` (three windows), `stale_after` (six windows), `gap` (5m),
-//! `reopen_within` (the grace), `late` (2h), `owner` and `consequence`; latency also `n_min` (4000) and `thin` (unjudged or
-//! merged).
+//! Every clause may have `window` (1h), `grace` (48h), `recovery` (three windows), `stale_after` (six windows), `gap`
+//! (5m), `reopen_within` (the grace), `late` (2h), `owner` and `consequence`; latency also `n_min` (4000) and `thin`
+//! (unjudged or merged).
 
 use std::cell::RefCell;
 
@@ -52,8 +52,8 @@ pub(super) const LONGEST: Seconds = Seconds::hours(168);
 pub(super) const N_MIN: u64 = 4_000;
 
 impl Contracts {
-    /// Reads a YAML document. `names` says who is meant by a team's name on the first day of the term; of a term without
-    /// beginning, on `today`.
+    /// Reads a YAML document. `names` says who is meant by a team's name on the first day of the term; of a term
+    /// without beginning, on `today`.
     ///
     /// # Errors
     /// Every fault with line, field, rule and remedy.

@@ -1,5 +1,5 @@
-//! From what the windows say now to what is to be said: incidents are opened once, annotated when late data change them,
-//! resolved and opened again, and never withdrawn in silence.
+//! From what the windows say now to what is to be said: incidents are opened once, annotated when late data change
+//! them, resolved and opened again, and never withdrawn in silence.
 //!
 //! ```text
 //! windows say                             was said                what is to be done
@@ -40,6 +40,8 @@ pub struct Incident {
     pub stretches: Vec<Stretch>,
     /// Up to where windows were closed when late data took the ground from under it; none while it stands.
     pub unconfirmed: Option<Instant>,
+    /// How often something was said of it: the next saying's key has the number after this.
+    pub sayings: u32,
 }
 
 impl Incident {
@@ -175,8 +177,8 @@ pub fn reconcile(
     sayings.list
 }
 
-/// Which incident is which breach: the one that begins with it, else an open one that has time in common with it, else the
-/// earliest that has.
+/// Which incident is which breach: the one that begins with it, else an open one that has time in common with it,
+/// else the earliest that has.
 fn link(breaches: &[Vec<Stretch>], said: &[Incident]) -> Vec<Option<usize>> {
     let mut links: Vec<Option<usize>> = vec![None; breaches.len()];
     let fits: [&dyn Fn(&Incident, &[Stretch]) -> bool; 3] = [
@@ -241,26 +243,23 @@ impl Sayings {
 
     /// An incident that the windows do not know any more.
     fn unconfirmed(&mut self, incident: &Incident, same: Option<String>, history: &History, timing: &Timing) {
+        let end = self.end.is_some_and(|end| end <= history.until);
         let held = |noted: Instant| {
             history.state == State::Ok && history.until.seconds_since(noted) >= timing.recovery.count()
         };
-        match incident.unconfirmed {
-            None => {
-                // An open one that is another's breach would be a second open one.
-                let second = same.is_some() && incident.is_open();
-                let note = same.map_or(Note::NotConfirmed, Note::SameAs);
-                self.say(&incident.id, Act::Annotate(note, incident.stretches.clone()));
-                if second {
-                    self.say(&incident.id, Act::Resolve(history.until, Why::NotConfirmed));
-                }
-            }
-            Some(noted) if incident.is_open() && held(noted) => {
-                self.say(&incident.id, Act::Resolve(history.until, Why::NotConfirmed));
-            }
-            Some(_) if incident.is_open() && self.end.is_some_and(|end| end <= history.until) => {
-                self.say(&incident.id, Act::Resolve(history.until, Why::TermEnded));
-            }
-            Some(_) => {}
+        let why = match incident.unconfirmed.filter(|_| incident.is_open()) {
+            Some(noted) if held(noted) => Some(Why::NotConfirmed),
+            Some(_) if end => Some(Why::TermEnded),
+            Some(_) | None => None,
+        };
+        // An open one that is another's breach would be a second open one.
+        let second = (same.is_some() && incident.is_open()).then_some(Why::NotConfirmed);
+        if incident.unconfirmed.is_none() {
+            let note = same.map_or(Note::NotConfirmed, Note::SameAs);
+            self.say(&incident.id, Act::Annotate(note, incident.stretches.clone()));
+        }
+        if let Some(why) = second.or(why) {
+            self.say(&incident.id, Act::Resolve(history.until, why));
         }
     }
 
@@ -279,10 +278,11 @@ impl Sayings {
 pub fn apply(said: &mut Vec<Incident>, saying: &Saying) {
     if let Act::Open(stretch) = &saying.act {
         let stretches = vec![*stretch];
-        said.push(Incident { id: saying.incident.clone(), stretches, unconfirmed: None });
+        said.push(Incident { id: saying.incident.clone(), stretches, unconfirmed: None, sayings: 1 });
         return;
     }
     let Some(incident) = said.iter_mut().find(|incident| incident.id == saying.incident) else { return };
+    incident.sayings = incident.sayings.saturating_add(1);
     match &saying.act {
         Act::Open(_) => {}
         Act::Reopen(stretch) => {

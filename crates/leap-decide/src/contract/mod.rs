@@ -5,11 +5,13 @@
 //! charter.bps       spend at most 45 bps of business volume, windows of 24h             charter
 //! data.fresh        data at most 26h old                                                freshness
 //! ```
-//! Reading order: this file (what a clause is, and what a window of it is), [`document`] (`contracts.yaml`), [`openslo`]
-//! (objectives for latency as OpenSLO documents), [`clock`] (from windows to breaches), [`incident`] (from breaches to
-//! what is to be said), [`watch`] (windows as they arrive, late and restated ones too).
+//! Reading order: this file (what a clause is, and what a window of it is), [`document`] (`contracts.yaml`),
+//! [`openslo`] (objectives for latency as OpenSLO documents), [`clock`] (from windows to breaches), [`incident`]
+//! (from breaches to what is to be said), [`watch`] (windows as they arrive, late and restated ones too).
 //!
 //! One clock serves all clauses: what differs is how a window is judged, and that is [`Clause::classify`].
+
+#![deny(clippy::float_arithmetic)]
 
 pub mod clock;
 pub mod document;
@@ -189,7 +191,8 @@ impl Clause {
         format!("{}.{}", contract.id, self.id)
     }
 
-    /// What windows are, in order. A window of no requests, and a reading of another kind than the clause's, say nothing.
+    /// What windows are, in order. A window of no requests, and a reading of another kind than the clause's, say
+    /// nothing.
     pub fn classify<'r>(&self, windows: impl IntoIterator<Item = (Instant, &'r Reading)>) -> Vec<(Instant, Class)> {
         let mut pending = (0, 0, 0);
         let mut class = |reading: &Reading| match (&self.measure, reading) {

@@ -18,12 +18,13 @@
 //!   objectives: [{displayName: p99.9 of charge-api at most 250ms, target: 0.999}]
 //!   alertPolicies: [{kind: AlertPolicy, metadata: {name: p999}, spec: {alertWhenNoData: true, …, conditions: [{…}]}}]
 //! ```
-//! The condition is `{kind: burnrate, op: gt, threshold: 1, lookbackWindow: 1h, alertAfter: 48h}`: a burn rate above 1 in a
-//! window *is* a quantile over its threshold in it, the look-back is our window and `alertAfter` our grace. What OpenSLO
-//! has no field for stands in annotations `leap/…`, so that what is exported is read back the same.
+//! The condition is `{kind: burnrate, op: gt, threshold: 1, lookbackWindow: 1h, alertAfter: 48h}`: a burn rate above
+//! 1 in a window *is* a quantile over its threshold in it, the look-back is our window and `alertAfter` our grace.
+//! What OpenSLO has no field for stands in annotations `leap/…`, so that what is exported is read back the same.
 //!
-//! Read are SLO, and the SLI, AlertPolicy and AlertCondition that it names; other kinds are left alone. `thresholdMetric`
-//! is read too: `op: lte` and `value`, whose unit the annotation `leap/unit` says (`ms`, `s` …), as OpenSLO has none.
+//! Read are SLO, and the SLI, AlertPolicy and AlertCondition that it names; other kinds are left alone.
+//! `thresholdMetric` is read too: `op: lte` and `value`, whose unit the annotation `leap/unit` says (`ms`, `s` …), as
+//! OpenSLO has none.
 
 mod read;
 mod write;

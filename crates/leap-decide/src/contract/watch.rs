@@ -42,8 +42,8 @@ impl Watch {
         }
     }
 
-    /// The time of events has come to an instant. Earlier ones than before change nothing: a clock that jumps back opens no
-    /// window again.
+    /// The time of events has come to an instant. Earlier ones than before change nothing: a clock that jumps back
+    /// opens no window again.
     pub fn advance(&mut self, timing: &Timing, event_time: Instant) {
         self.closed = self.closed.max(Some(timing.closed(event_time)));
     }
@@ -53,8 +53,8 @@ impl Watch {
         self.closed
     }
 
-    /// What the windows say, from the beginning of the contract's term, or of the data where the term has no beginning, to
-    /// the term's end or as far as windows are closed. None while no window is closed.
+    /// What the windows say, from the beginning of the contract's term, or of the data where the term has no
+    /// beginning, to the term's end or as far as windows are closed. None while no window is closed.
     pub fn history(&self, clause: &Clause, term: Period) -> Option<History> {
         let timing = &clause.timing;
         let (from, until) = (Instant::start_of(term.from()), Instant::start_of(term.until()));
@@ -87,7 +87,8 @@ pub fn corrections(before: &History, now: &History) -> Vec<Correction> {
     all.into_iter().map(|(_, correction)| correction).collect()
 }
 
-/// For how long a clause may be false until something is open, seen from where it stands: what a page shows beside the clock.
+/// For how long a clause may be false until something is open, seen from where it stands: what a page shows beside
+/// the clock.
 pub fn left(history: &History, timing: &Timing) -> Seconds {
     Seconds::new(timing.grace.count() - history.clock.count()).unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use leap_terms::{Digest, Instant, Ratio, TeamId};
+use leap_terms::{Instant, Ratio, TeamId};
 
 use super::{Drifted, Frozen, Pending, Told, Watched};
 use crate::budget::{self, Verdict};
@@ -129,10 +129,11 @@ impl<'i> Draft<'i> {
     fn saying(&mut self, watched: &Watched<'_>, incidents: &[Incident], saying: &Saying) {
         let clause = watched.clause;
         let (unit, subject, incident) = (&clause.owner, &saying.incident, saying.incident.clone());
+        // Instants can come again when data are restated to and fro; how often something was said cannot.
         let before = incidents.iter().find(|known| known.id == saying.incident);
-        let last = before.and_then(|incident| incident.stretches.last()).copied();
+        let number = before.map_or(0, |known| known.sayings).saturating_add(1);
         let about =
-            |period: String, reason: &str| About { unit, subject, period, amount: None, reason: reason.to_owned() };
+            |reason: &str| About { unit, subject, period: number.to_string(), amount: None, reason: reason.to_owned() };
         let note = |kind: MessageKind, sentence: String| {
             let mut fields = vec![("clause", clause.key(watched.contract)), ("measure", clause.measure.to_string())];
             if !clause.consequence.is_empty() {
@@ -142,35 +143,31 @@ impl<'i> Draft<'i> {
         };
         match &saying.act {
             Act::Open(stretch) => {
-                let about = about(stretch.opened.to_string(), "the clause was missed for longer than its grace");
+                let about = about("the clause was missed for longer than its grace");
                 self.step(&about, Deed::OpenIncident { incident: incident.clone() });
                 self.send(&about, note(MessageKind::IncidentOpened, opened(clause, &incident, "is open", stretch)));
                 self.ended(&about, &note, stretch);
             }
             Act::Reopen(stretch) => {
-                // The same stretch again, after it was resolved, is another time.
-                let same = last.filter(|last| last.since == stretch.since).and_then(|last| last.resolved);
-                let about = about(same.unwrap_or(stretch.since).to_string(), "the clause is missed again");
+                let about = about("the clause is missed again");
                 self.step(&about, Deed::ReopenIncident { incident: incident.clone() });
                 let sentence = opened(clause, &incident, "is open again", stretch);
                 self.send(&about, note(MessageKind::IncidentReopened, sentence));
                 self.ended(&about, &note, stretch);
             }
             Act::Resolve(at, why) => {
-                let noted = before.and_then(|incident| incident.unconfirmed).filter(|_| *why == Why::NotConfirmed);
                 let reason = match why {
                     Why::Recovered => format!("the clause has held for {}", clause.timing.recovery),
                     Why::NotConfirmed => "by data that came late it was no breach".to_owned(),
                     Why::TermEnded => "the contract ended".to_owned(),
                 };
-                let about = about(noted.unwrap_or(*at).to_string(), &reason);
+                let about = about(&reason);
                 self.step(&about, Deed::ResolveIncident { incident: incident.clone(), at: *at });
                 let sentence = format!("{incident} is resolved at {at}: {reason}");
                 self.send(&about, note(MessageKind::IncidentResolved, sentence));
             }
-            Act::Annotate(what, stretches) => {
-                let content = format!("{what:?} {stretches:?} {last:?}");
-                let about = about(Digest::of(content.as_bytes()).short(), "data came late or were restated");
+            Act::Annotate(what, _) => {
+                let about = about("data came late or were restated");
                 self.step(&about, Deed::AnnotateIncident { incident: incident.clone(), note: what.to_string() });
                 self.send(&about, note(MessageKind::IncidentAnnotated, format!("{incident}: {what}")));
             }
@@ -180,7 +177,7 @@ impl<'i> Draft<'i> {
     /// A stretch that is over already when it is told.
     fn ended(&mut self, about: &About<'_>, note: &dyn Fn(MessageKind, String) -> Note, stretch: &Stretch) {
         let Some(at) = stretch.resolved else { return };
-        let about = About { period: at.to_string(), reason: "it was over before it was known".into(), ..about.clone() };
+        let about = About { reason: "it was over before it was known".into(), ..about.clone() };
         let incident = about.subject.to_owned();
         let sentence = format!("{incident} was over at {at}, before it was known");
         self.step(&about, Deed::ResolveIncident { incident, at });

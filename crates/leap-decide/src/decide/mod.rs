@@ -7,10 +7,13 @@
 //! drift             ─┤
 //! receipts' keys    ─┘
 //! ```
-//! Nothing is said twice: every step has a key of what it says, and a step whose key has a receipt is left out. So a plan
-//! that was not performed is made again the same, and one that was is followed by an empty one. What happens again is said
-//! again, under another key: a budget that is breached after it was not any more ([`Told`]), a waiver that somebody else is
-//! asked for, an incident that is opened again. A forecast that goes to and fro around the line is told once in a period.
+//! Nothing is said twice: every step has a key of what it says, and a step whose key has a receipt is left out. So a
+//! plan that was not performed is made again the same, and one that was is followed by an empty one. What happens
+//! again is said again, under another key: a budget that is breached after it was not any more ([`Told`]), a waiver
+//! that somebody else is asked for, an incident that is opened again. A forecast that goes to and fro around the line
+//! is told once in a period.
+
+#![deny(clippy::float_arithmetic)]
 
 mod draft;
 #[cfg(test)]

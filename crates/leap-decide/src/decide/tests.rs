@@ -1,12 +1,13 @@
 //! From verdicts to steps, and never the same twice.
 
-use leap_terms::{CostKind, Exact, Period};
+use leap_terms::{CostKind, Exact, Period, Ratio};
+use proptest::prelude::*;
 
 use super::*;
 use crate::budget::{Allowance, Line, Pace, Seen, judge};
 use crate::contract::clock::{Class, Timing, replay};
 use crate::contract::incident::{apply, reconcile};
-use crate::contract::{Measure, What};
+use crate::contract::{Measure, Reading, Watch, What};
 use crate::forecast::Range;
 use crate::plan::check::{Caps, Severity, World, plan_check};
 use crate::plan::{Deed, MessageKind};
@@ -272,4 +273,53 @@ fn drift_and_forecasts_are_told_once_and_the_order_of_inputs_does_not_matter() {
         if sentence == "s3 has a shift since 2026-10-15: 1,020.50 USD a month"));
     done.extend(one.steps.iter().map(|step| step.key.clone()));
     assert!(plan(&[drifted(&payments, &second)], &done).steps.is_empty(), "the same departure a day later");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    /// Windows arrive in any order, are restated, and close at any time: every plan passes its check, what is
+    /// performed is followed by an empty plan, and every incident is opened by one message.
+    #[test]
+    fn exactly_one_message_opens_an_incident(
+        runs in prop::collection::vec((any::<bool>(), 1_usize..70), 1..9),
+        arrivals in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>(), 0_u64..4), 0..60),
+        closes in prop::collection::vec(0_i64..400, 1..12),
+    ) {
+        let contract = contract();
+        let clause = &contract.clauses[0];
+        let start = instant("2026-10-01T00:00:00Z");
+        let hour = |at: usize| start.plus_seconds(at as i64 * 3_600);
+        let reading = |bad: bool| Reading::Amount(Ratio::whole(Exact::from_whole(if bad { 46 } else { 45 })));
+        let hours: Vec<bool> = runs.into_iter().flat_map(|(bad, count)| vec![bad; count]).collect();
+        let mut watch = Watch::default();
+        for (at, bad) in hours.iter().enumerate() {
+            watch.record(&clause.timing, hour(at), 1, reading(*bad));
+        }
+        let (mut memory, mut said) = (Memory::default(), Vec::<Incident>::new());
+        let mut opened = Vec::new();
+        for (round, close) in closes.iter().enumerate() {
+            let late = arrivals.iter().skip(round).step_by(closes.len());
+            for (at, bad, revision) in late {
+                // A run of restated windows, so that breaches come and go.
+                let first = at.index(hours.len());
+                for at in first..(first + 60).min(hours.len()) {
+                    watch.record(&clause.timing, hour(at), *revision, reading(*bad));
+                }
+            }
+            watch.advance(&clause.timing, start.plus_seconds(close * 3_600));
+            let Some(history) = watch.history(clause, contract.term) else { continue };
+            let before = memory.done.clone();
+            memory.turn(&[], &[Watched { contract: &contract, clause, history: &history, said: &said }], &[], NOW);
+            let keys = memory.done.difference(&before).filter(|key| key.starts_with("leap:incident_opened:"));
+            opened.extend(keys.cloned());
+            for saying in reconcile("c.bps", &history, &said.clone(), &clause.timing, None) {
+                apply(&mut said, &saying);
+            }
+            let watched = [Watched { contract: &contract, clause, history: &history, said: &said }];
+            prop_assert!(memory.turn(&[], &watched, &[], NOW).is_empty(), "said twice");
+            prop_assert!(said.iter().filter(|incident| incident.is_open()).count() <= 1);
+        }
+        prop_assert_eq!(opened.len(), said.len());
+    }
 }

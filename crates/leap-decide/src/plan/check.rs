@@ -287,7 +287,7 @@ fn whole(plan: &Plan, caps: &Caps, world: &World<'_>, found: &mut Found) {
             format!("is about {} of {} units, the cap is {} bps", units.len(), world.units.len(), caps.units_bps);
         found.plan(Rule::TooLargeAShare, message);
     }
-    // Several steps may be about the same money (an incident and its message): per subject it counts once, at its largest.
+    // Several steps may be about the same money (a deed and its message): per subject it counts once, the largest.
     let mut money: BTreeMap<(&Currency, &TeamId, &str), Money> = BTreeMap::new();
     for (step, amount) in plan.steps.iter().filter_map(|step| Some((step, step.amount.as_ref()?))) {
         let held = money.entry((&amount.currency, &step.unit, step.subject.as_str())).or_default();
@@ -372,11 +372,10 @@ fn contradictions(plan: &Plan, world: &World<'_>, found: &mut Found) {
                 let message = format!("{} of {incident}, which {state}", step.deed.word());
                 found.step(at, Rule::Contradiction, message);
             }
-            match step.deed {
-                Deed::OpenIncident { .. } | Deed::ReopenIncident { .. } => open.insert(incident, true),
-                Deed::ResolveIncident { .. } => open.insert(incident, false),
-                _ => None,
-            };
+            let begins = matches!(step.deed, Deed::OpenIncident { .. } | Deed::ReopenIncident { .. });
+            if begins || matches!(step.deed, Deed::ResolveIncident { .. }) {
+                open.insert(incident, begins);
+            }
         }
         if let Some(waiver) = step.deed.waiver() {
             match waivers.get(waiver) {

@@ -6,8 +6,10 @@
 //!   open  charge-api.p999@2026-10-18T07:00:00Z …
 //! ```
 //! A plan leaves no choice to who performs it, and never changes: its digest is that of its canonical bytes
-//! ([`Plan::bytes`]). A step has a key that is used once, for ever ([`key`]); whoever performs it keeps a receipt under the
-//! key. [`check`] lints a plan before that.
+//! ([`Plan::bytes`]). A step has a key that is used once, for ever ([`key`]); whoever performs it keeps a receipt
+//! under the key. [`check`] lints a plan before that.
+
+#![deny(clippy::float_arithmetic)]
 
 pub mod check;
 #[cfg(test)]
@@ -89,9 +91,9 @@ impl MessageKind {
     }
 }
 
-/// The key of something that is said or done once: `leap:{kind}:{team}:{subject}:{period}`. In the parts, `:` and `%` are
-/// written as `%3A` and `%25`, so that different parts never make one key; a key of more than 255 bytes keeps its beginning
-/// and ends in the digest of all.
+/// The key of something that is said or done once: `leap:{kind}:{team}:{subject}:{period}`. In the parts, `:` and `%`
+/// are written as `%3A` and `%25`, so that different parts never make one key; a key of more than 255 bytes keeps its
+/// beginning and ends in the digest of all.
 pub fn key(kind: &str, team: &TeamId, subject: &str, period: &str) -> String {
     let part = |text: &str| text.replace('%', "%25").replace(':', "%3A");
     let key = format!("leap:{kind}:{}:{}:{}", part(team.as_str()), part(subject), part(period));

@@ -7,7 +7,8 @@
 //!           bo leads shop: up to 50,000            ← asked first
 //!           ann leads acme: without limit          ← asked when bo does not answer
 //! ```
-//! The line follows the org of the day on which something is approved, so a reorg changes who may. Programs are in no line.
+//! The line follows the org of the day on which something is approved, so a reorg changes who may. Programs are in no
+//! line.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -78,8 +79,8 @@ impl Approver {
 }
 
 impl Authority {
-    /// Who may approve for a unit on a day, in the order in which they are asked: lower levels first, at one level who leads
-    /// the nearest unit first, people with a role after leads, by name.
+    /// Who may approve for a unit on a day, in the order in which they are asked: lower levels first, at one level
+    /// who leads the nearest unit first, people with a role after leads, by name.
     pub fn approvers(&self, org: &dyn Org, unit: &TeamId, currency: &Currency, day: Day) -> Vec<Approver> {
         let level = |kind: &str| self.levels.iter().find(|level| level.kind.eq_ignore_ascii_case(kind));
         let mut path = org.path(unit, day);

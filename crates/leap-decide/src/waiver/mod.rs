@@ -7,12 +7,15 @@
 //! 5,000.01 over                                                         exceeded: the breach is open again
 //! 2026-11-30T00:00:00Z                                                  expired: the breach is open again
 //! ```
-//! A waiver is its request and the events since; its status at an instant is a pure function of both. Events count in the
-//! order in which they were recorded, whatever their clocks say. Reading order: this file, [`authority`] (who may approve).
+//! A waiver is its request and the events since; its status at an instant is a pure function of both. Events count in
+//! the order in which they were recorded, whatever their clocks say. Reading order: this file, [`authority`] (who may
+//! approve).
 //!
 //! An answer is taken from a person alone ([`Waiver::answer`]): not from who asked, not from a program, only at a level
 //! that covers the amount, in the org of the day, with a login of the last five minutes, and for exactly what was shown
 //! ([`Request::shown`]): its digest is in the record.
+
+#![deny(clippy::float_arithmetic)]
 
 pub mod authority;
 #[cfg(test)]
@@ -59,7 +62,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// What an approver is shown: the request and the budget's verdict, as canonical text. Its digest is the approval's.
+    /// What an approver is shown: the request and the budget's verdict, as canonical text. Its digest is the
+    /// approval's.
     pub fn shown(&self, verdict: &budget::Verdict) -> String {
         let fields: Vec<_> = verdict.fields().into_iter().map(|(label, text)| json!([label, text])).collect();
         let request = json!({
@@ -112,6 +116,18 @@ pub enum What {
         /// Who.
         by: String,
     },
+}
+
+impl What {
+    /// The answer or withdrawal that it is; none where an answer is still waited for.
+    fn outcome(&self) -> Option<Status> {
+        match self {
+            What::Asked { .. } | What::Escalated { .. } => None,
+            What::Granted { .. } => Some(Status::Granted),
+            What::Refused { .. } => Some(Status::Refused),
+            What::Withdrawn { .. } => Some(Status::Withdrawn),
+        }
+    }
 }
 
 /// A dated event.
@@ -272,14 +288,10 @@ impl Waiver {
     /// # Errors
     /// The first event that follows an answer or a withdrawal.
     pub fn new(request: Request, events: Vec<Event>) -> Result<Waiver, Broken> {
-        let waiver = Waiver { request, events };
-        let answered = waiver.events.iter().position(|event| waiver.recorded(event).is_some());
-        match answered.filter(|at| at + 1 < waiver.events.len()) {
-            Some(at) => {
-                let status = waiver.recorded(&waiver.events[at]).unwrap_or(Status::Requested);
-                Err(Broken { event: at + 1, status })
-            }
-            None => Ok(waiver),
+        let end = events.iter().enumerate().find_map(|(at, event)| Some((at, event.what.outcome()?)));
+        match end.filter(|(at, _)| at + 1 < events.len()) {
+            Some((at, status)) => Err(Broken { event: at + 1, status }),
+            None => Ok(Waiver { request, events }),
         }
     }
 
@@ -293,22 +305,12 @@ impl Waiver {
         &self.events
     }
 
-    /// The end that an event is, if it is one.
-    fn recorded(&self, event: &Event) -> Option<Status> {
-        match event.what {
-            What::Asked { .. } | What::Escalated { .. } => None,
-            What::Granted { .. } => Some(Status::Granted),
-            What::Refused { .. } => Some(Status::Refused),
-            What::Withdrawn { .. } => Some(Status::Withdrawn),
-        }
-    }
-
-    /// Where it stands at an instant; `over` is what was spent over the budget, where that is known. An exceeded waiver is
-    /// one while that lasts: a correction of the bill can bring it back into force.
+    /// Where it stands at an instant; `over` is what was spent over the budget, where that is known. An exceeded
+    /// waiver is one while that lasts: a correction of the bill can bring it back into force.
     pub fn status(&self, over: Option<Money>, now: Instant) -> Status {
         let last = self.events.last();
         let ended = now >= self.request.until;
-        match last.map(|event| (&event.what, self.recorded(event))) {
+        match last.map(|event| (&event.what, event.what.outcome())) {
             Some((_, Some(Status::Granted))) if ended => Status::Expired,
             Some((_, Some(Status::Granted))) if over.is_some_and(|over| over > self.request.amount) => Status::Exceeded,
             Some((_, Some(status))) => status,
@@ -385,8 +387,8 @@ impl Waiver {
         Ok(Event { at: now, what })
     }
 
-    /// What is to be done while an answer is waited for. Approvers are those of the day: where who was asked has no say any
-    /// more, somebody is asked anew.
+    /// What is to be done while an answer is waited for. Approvers are those of the day: where who was asked has no
+    /// say any more, somebody is asked anew.
     pub fn due(&self, approvers: &[Approver], answer_within: Seconds, now: Instant) -> Option<Due> {
         if !self.status(None, now).is_open() {
             return None;
@@ -407,6 +409,15 @@ impl Waiver {
         }
         able[place + 1..].iter().find(|next| next.person != asked).map(|next| Due::Escalate(next.person.clone()))
     }
+}
+
+/// What the granted waivers of a budget permit: those for its unit, period and currency.
+pub fn allowances<'w>(waivers: impl IntoIterator<Item = &'w Waiver>, line: &budget::Line) -> Vec<Allowance> {
+    let of_line = |waiver: &&Waiver| {
+        let Request { unit, period, currency, .. } = &waiver.request;
+        (unit, *period, currency) == (&line.unit, line.period, &line.currency)
+    };
+    waivers.into_iter().filter(of_line).filter_map(Waiver::allowance).collect()
 }
 
 /// Who may approve a request on the day of an instant.

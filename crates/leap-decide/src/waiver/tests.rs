@@ -57,6 +57,18 @@ fn people(request: &Request, at: &str) -> Vec<String> {
 
 const SOON: &str = "2026-10-20T09:00:00Z";
 
+fn line() -> Line {
+    Line {
+        unit: TeamId::new("payments").unwrap(),
+        period: "2026-10".parse().unwrap(),
+        currency: usd(),
+        cost: CostKind::Effective,
+        amount: Exact::from_whole(120_000),
+        tolerance_bps: 200,
+        expected: false,
+    }
+}
+
 fn asked_of(of: &str, at: &str) -> Event {
     Event { at: instant(at), what: What::Asked { of: of.into() } }
 }
@@ -129,6 +141,13 @@ fn a_waiver_ends_by_time_and_by_money_and_a_correction_brings_it_back() {
         assert_eq!(waiver.status(over.map(money), instant(at)), status, "{over:?} {at}");
     }
     assert_eq!(waiver.allowance().unwrap().from, instant(SOON));
+    let budget =
+        |unit: &str, period: &str| Line { unit: TeamId::new(unit).unwrap(), period: period.parse().unwrap(), ..line() };
+    let permits = |line: &Line| allowances([&waiver], line).len();
+    assert_eq!(permits(&budget("payments", "2026-10")), 1);
+    assert_eq!((permits(&budget("payments", "2026-11")), permits(&budget("search", "2026-10"))), (0, 0));
+    let euros = Line { currency: Currency::new("EUR").unwrap(), ..line() };
+    assert_eq!(permits(&euros), 0);
     assert!(answer(&waiver, Answer::Withdraw, "cy", SOON, true, SOON).unwrap_err().contains("the waiver is granted"));
     let late = Waiver::new(request("5000"), [events, vec![asked_of("ann", SOON)]].concat());
     assert_eq!(late, Err(Broken { event: 2, status: Status::Granted }));
@@ -166,17 +185,8 @@ fn who_does_not_answer_is_passed_over() {
 
 #[test]
 fn what_is_shown_has_one_digest_and_another_one_when_anything_changes() {
-    let line = Line {
-        unit: TeamId::new("payments").unwrap(),
-        period: "2026-10".parse().unwrap(),
-        currency: usd(),
-        cost: CostKind::Effective,
-        amount: Exact::from_whole(120_000),
-        tolerance_bps: 200,
-        expected: false,
-    };
     let verdict = |actual: &str, amount: i64| {
-        let line = Line { amount: Exact::from_whole(amount), ..line.clone() };
+        let line = Line { amount: Exact::from_whole(amount), ..line() };
         let actual = actual.parse().unwrap();
         let known_until = "2026-10-20".parse().unwrap();
         let seen = Seen { currency: usd(), actual, known_until, end: None, pace: Pace::even(line.period) };
@@ -201,8 +211,8 @@ fn requests_and_events_are_kept_as_json() {
 }
 
 proptest! {
-    /// Whatever is tried in whatever order: a waiver that is granted was granted by one person who had the level, did not
-    /// ask, and saw what it is; and nothing happens after an answer.
+    /// Whatever is tried in whatever order: a waiver that is granted was granted by one person who had the level, did
+    /// not ask, and saw what it is; and nothing happens after an answer.
     #[test]
     fn no_way_leads_around_the_rules(
         tries in prop::collection::vec((0_usize..6, 0_i64..700, any::<bool>(), 0_u8..3), 0..12),

@@ -18,9 +18,9 @@ use crate::seconds::Seconds;
 /// Documents of one file.
 const MOST: usize = 10_000;
 
-/// Reads a file of one or several OpenSLO documents. A contract is made for each value of the annotation `leap/contract`, or
-/// else for each service; the service is the team, unless `leap/owner` names who answers for the clause. Names are asked as
-/// in `contracts.yaml`.
+/// Reads a file of one or several OpenSLO documents. A contract is made for each value of the annotation
+/// `leap/contract`, or else for each service; the service is the team, unless `leap/owner` names who answers for the
+/// clause. Names are asked as in `contracts.yaml`.
 ///
 /// # Errors
 /// Every fault with the line at which its document begins, the path of the field, rule and remedy.

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::contract::{Clause, Contract, Contracts, Latency, Measure, Nanoseconds, Thin};
 
-/// All clauses about latency as YAML documents, in order; other clauses have no form in OpenSLO and are left out. Contracts
-/// that are read back ([`super::import`]) are the same but for those.
+/// All clauses about latency as YAML documents, in order; other clauses have no form in OpenSLO and are left out.
+/// Contracts that are read back ([`super::import`]) are the same but for those.
 pub fn export(contracts: &Contracts) -> String {
     let mut text = String::new();
     for contract in &contracts.list {
@@ -98,19 +98,14 @@ fn document(contract: &Contract, clause: &Clause, latency: &Latency) -> Value {
                 "calendar": {"startTime": format!("{} 00:00:00", Day::from_days(0)), "timeZone": "UTC"},
             }],
             "budgetingMethod": "Occurrences",
-            "objectives": [{"displayName": clause.measure.to_string(), "target": Quoted(latency.quantile.decimal()).json()}],
+            "objectives": [{"displayName": clause.measure.to_string(), "target": number(latency.quantile.decimal())}],
             "alertPolicies": [policy],
         },
     })
 }
 
-/// A decimal number that must keep its digits: OpenSLO's targets are numbers.
-struct Quoted(String);
-
-impl Quoted {
-    /// The number where a YAML reader gets the same digits back, else the text.
-    fn json(self) -> Value {
-        let number = self.0.parse::<serde_json::Number>().ok().filter(|number| number.to_string() == self.0);
-        number.map_or(Value::String(self.0), Value::Number)
-    }
+/// A decimal number, which OpenSLO's targets are; as text where a YAML reader would not get the same digits back.
+fn number(digits: String) -> Value {
+    let number = digits.parse::<serde_json::Number>().ok().filter(|number| number.to_string() == digits);
+    number.map_or(Value::String(digits), Value::Number)
 }

@@ -1,4 +1,5 @@
-//! The breach clock: the sequences of the reference, to the minute, with gaps, late and restated data; any order of arrival.
+//! The breach clock: the sequences of the reference, to the minute, with gaps, late and restated data; any order of
+//! arrival.
 
 mod documents;
 mod random;

@@ -77,7 +77,7 @@ fn settle(watch: &Watch, clause: &Clause, said: &mut Vec<Incident>) -> Result<us
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
     fn the_clock_is_the_machine_of_the_reference(
@@ -103,8 +103,9 @@ proptest! {
         prop_assert_eq!((history.state, found), naive(&timing, &hours));
     }
 
-    /// Each window arrives as a wrong first revision and a right second one, in any order, while windows close in between.
-    /// In the end the state, and the incidents that stand, are those of a run in order; others are marked as not confirmed.
+    /// Each window arrives as a wrong first revision and a right second one, in any order, while windows close in
+    /// between. In the end the state, and the incidents that stand, are those of a run in order; others are marked as
+    /// not confirmed.
     #[test]
     fn any_order_of_arrival_ends_in_the_same_incidents(
         hours in any_hours(),
