@@ -77,7 +77,7 @@ fn problem(error: impl std::error::Error + 'static) -> Failure {
 /// How the budget of a unit and period does.
 pub(crate) async fn verdict(home: &Home, view: &View, unit: &TeamId, period: Period) -> Result<Verdict, Failure> {
     let budgets = budget::in_force(view.head())?;
-    let asked = Asked { period: Some(period), unit: Some(unit) };
+    let asked = Asked { period: Some(period), unit: Some(unit), under: None };
     let allowances = budget::allowances(home).await?;
     let judged = budget::judge(home, view, &budgets, &asked, &allowances, clock::now()).await?;
     let found = judged.verdicts.into_iter().find(|verdict| verdict.line.period == period);

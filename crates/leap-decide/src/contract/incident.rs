@@ -144,6 +144,9 @@ pub fn breaches(history: &History, timing: &Timing, term_end: Option<Instant>) -
     breaches
 }
 
+/// Whether what was said fits a breach.
+type Fits<'f> = &'f dyn Fn(&Incident, &[Stretch]) -> bool;
+
 /// What is to be said of a clause's incidents, given what was said of them; in order.
 pub fn reconcile(
     clause: &str,
@@ -181,7 +184,7 @@ pub fn reconcile(
 /// else the earliest that has.
 fn link(breaches: &[Vec<Stretch>], said: &[Incident]) -> Vec<Option<usize>> {
     let mut links: Vec<Option<usize>> = vec![None; breaches.len()];
-    let fits: [&dyn Fn(&Incident, &[Stretch]) -> bool; 3] = [
+    let fits: [Fits<'_>; 3] = [
         &|incident, breach| incident.since() == breach.first().map(|stretch| stretch.since),
         &|incident, breach| incident.is_open() && incident.touches(breach),
         &|incident, breach| incident.touches(breach),

@@ -140,7 +140,7 @@ pub fn decide(inputs: &Inputs<'_>) -> Plan {
     Plan { snapshot: inputs.snapshot.to_owned(), made: inputs.now, steps: draft.steps() }
 }
 
-fn sorted<'i, T, K: Ord>(all: &'i [T], key: impl Fn(&T) -> K) -> Vec<&'i T> {
+fn sorted<T, K: Ord>(all: &[T], key: impl Fn(&T) -> K) -> Vec<&T> {
     let mut sorted: Vec<&T> = all.iter().collect();
     sorted.sort_by_cached_key(|one| key(one));
     sorted

@@ -29,6 +29,8 @@ pub(crate) struct Judged {
     pub(crate) verdicts: Vec<Verdict>,
     /// Budgets that cannot be judged, and why.
     pub(crate) missing: Vec<(TeamId, Period, Missing)>,
+    /// Budgets that are smaller than those below them, after reorgs.
+    pub(crate) excess: Vec<hierarchy::Excess>,
     /// The first day that not every source has.
     pub(crate) known_until: Day,
 }
@@ -36,35 +38,46 @@ pub(crate) struct Judged {
 /// A unit's cost of one kind in one currency, by day; days without cost are absent.
 type Daily = BTreeMap<(TeamId, CostKind, Currency), BTreeMap<Day, Money>>;
 
-/// Cost of every unit, with all below it, before `until`.
-async fn daily(home: &Home, view: &View, kinds: &BTreeSet<CostKind>, days: Period) -> Result<Daily, Failure> {
+/// Cost of every unit, with all below it: by the org of each day, and as if the org had always been that of the last one, which
+/// is what the days to come are expected from.
+async fn daily(home: &Home, view: &View, kinds: &BTreeSet<CostKind>, days: Period) -> Result<(Daily, Daily), Failure> {
     let org = &view.head().org;
-    let mut all = Daily::new();
+    let last = days.until().plus(-1);
+    let (mut all, mut recast) = (Daily::new(), Daily::new());
     for kind in kinds {
         let words =
             Words { by: "team,day", filter: None, under: None, period: days, cost: *kind, basis: Basis::Incurred };
         let (rows, _) = spend::by_words(home, view, &words).await?;
-        let mut above = BTreeMap::<(TeamId, Day), Vec<TeamId>>::new();
+        let mut above = BTreeMap::<(TeamId, Day), [Vec<TeamId>; 2]>::new();
         for row in rows {
             let [Some(owner), Some(day)] = row.values.as_slice() else { continue };
             // What nobody owns is in nobody's budget.
             let (Ok(team), Ok(day)) = (TeamId::new(owner), day.parse::<Day>()) else { continue };
-            let path = above.entry((team, day)).or_insert_with_key(|(team, day)| {
-                let path = org.path(team, *day);
-                if path.is_empty() { vec![team.clone()] } else { path.iter().map(|unit| unit.id.clone()).collect() }
+            let paths = above.entry((team, day)).or_insert_with_key(|(team, day)| {
+                let path =
+                    |day: Day| -> Vec<TeamId> { org.path(team, day).iter().map(|unit| unit.id.clone()).collect() };
+                let own = path(*day);
+                let own = if own.is_empty() { vec![team.clone()] } else { own };
+                let now = path(last);
+                // Who is not there any more stays where they were.
+                let now = if now.is_empty() { own.clone() } else { now };
+                [own, now]
             });
-            for unit in path {
-                let own = all.entry((unit.clone(), *kind, row.currency.clone())).or_default();
-                *own.entry(day).or_default() += row.amount;
+            for (daily, path) in [&mut all, &mut recast].into_iter().zip(&*paths) {
+                for unit in path {
+                    let own = daily.entry((unit.clone(), *kind, row.currency.clone())).or_default();
+                    *own.entry(day).or_default() += row.amount;
+                }
             }
         }
     }
-    Ok(all)
+    Ok((all, recast))
 }
 
 /// What there is to forecast a unit from: each day from its first cost on.
 fn series(name: &TeamId, costs: &BTreeMap<Day, Money>, until: Day) -> Series {
-    let first = costs.keys().next().copied().unwrap_or(until);
+    // As long a history whatever other budgets there are.
+    let first = costs.keys().next().copied().unwrap_or(until).max(until.plus(-HISTORY));
     let days = (first.days()..until.days()).map(Day::from_days);
     let point = |day: Day| Point { label: day.to_string(), day, cost: costs.get(&day).copied().unwrap_or(Exact::ZERO) };
     Series { name: name.to_string(), dated: true, points: days.map(point).collect() }
@@ -77,6 +90,8 @@ struct Facts<'v> {
     measures: Measures,
     volume: leap_orient::charter::Volume,
     daily: Daily,
+    /// By the org of the last day, for what is expected.
+    recast: Daily,
     known_until: Day,
     paces: RefCell<BTreeMap<(TeamId, Period), Pace>>,
     /// What paces are of where a unit's budgets differ: the kind and currency of most.
@@ -90,9 +105,9 @@ impl<'v> Facts<'v> {
         let kinds: BTreeSet<CostKind> = budgets.list.iter().map(|budget| budget.cost).collect();
         let first = budgets.list.iter().map(|budget| budget.period.from()).min().unwrap_or(known_until);
         let days = Period::new(first.min(known_until.plus(-1)).plus(-HISTORY), known_until);
-        let daily = match days {
+        let (daily, recast) = match days {
             Some(days) if !view.head().scopes.is_empty() => daily(home, view, &kinds, days).await?,
-            _ => Daily::new(),
+            _ => Default::default(),
         };
         let most = |budget: &Budget| {
             let same = |other: &&Budget| (other.cost, &other.currency) == (budget.cost, &budget.currency);
@@ -105,6 +120,7 @@ impl<'v> Facts<'v> {
             measures: Measures::of(&home.settings.charter, view.head())?,
             volume: crate::volume::in_force(view.head())?,
             daily,
+            recast,
             known_until,
             paces: RefCell::default(),
             kind: main.map_or(CostKind::Effective, |budget| budget.cost),
@@ -118,7 +134,7 @@ impl<'v> Facts<'v> {
 
     /// The days from `origin` on, expected from those before.
     fn expected(&self, line: (&TeamId, CostKind, &Currency), origin: Day, until: Day) -> Option<forecast::Forecast> {
-        let costs = self.costs(line.0, line.1, line.2)?;
+        let costs = self.recast.get(&(line.0.clone(), line.1, line.2.clone()))?;
         let horizon = usize::try_from(until.days() - origin.days()).ok().filter(|days| *days > 0)?;
         forecast::forecast(&series(line.0, costs, origin), origin, horizon, &Announced::default())
     }
@@ -157,7 +173,10 @@ impl<'v> Facts<'v> {
                     None => self.measures.volume.as_ref().ok().map(|of| &of.values),
                 };
                 let currency = of.and_then(|metric| metric.currency.as_ref());
-                let currency = currency.or_else(|| self.measures.volume.as_ref().ok().map(|of| &of.currency));
+                // The settings name the currency of the metric that counts, and of no other.
+                let counted = self.measures.volume.as_ref().ok();
+                let counted = counted.filter(|of| metric.as_ref().is_none_or(|name| *name == of.name));
+                let currency = currency.or_else(|| counted.map(|of| &of.currency));
                 let of = of.filter(|_| currency == Some(&budget.currency));
                 let (volume, volume_expected) = of
                     .and_then(|metric| volume(metric, budget.period))
@@ -232,6 +251,7 @@ pub(super) fn excess(home: &Home, view: &View, budgets: &Budgets) -> Result<Vec<
         measures: Measures::of(&home.settings.charter, head)?,
         volume: crate::volume::in_force(head)?,
         daily: Daily::new(),
+        recast: Daily::new(),
         known_until: Day::EARLIEST,
         paces: RefCell::default(),
         kind: CostKind::Effective,
@@ -254,6 +274,15 @@ pub(super) fn excess(home: &Home, view: &View, budgets: &Budgets) -> Result<Vec<
     Ok(hierarchy::check(&lines, |at| may_exceed[at], &facts.spans))
 }
 
+/// The same after reorgs.
+fn excess_of(facts: &Facts<'_>, budgets: &Budgets, force: &budget::InForce) -> Vec<hierarchy::Excess> {
+    let may_exceed = |at: usize| {
+        let line = &force.lines[at];
+        budgets.list.iter().any(|one| one.unit == line.unit && one.period == line.period && one.children_may_exceed)
+    };
+    hierarchy::check(&force.lines, may_exceed, &facts.spans)
+}
+
 /// Judges the budgets that are asked for.
 pub(crate) async fn judge(
     home: &Home,
@@ -269,6 +298,10 @@ pub(crate) async fn judge(
     let last = facts.known_until.plus(-1);
     let is_asked = |unit: &TeamId, period: Period| {
         asked.unit.is_none_or(|asked| asked == unit)
+            && asked.under.is_none_or(|under| {
+                let path = facts.org.path(unit, period.until().plus(-1));
+                under == unit || path.iter().any(|above| above.id == *under)
+            })
             && match asked.period {
                 Some(asked) => asked.intersection(period).is_some(),
                 None => period.contains(last),
@@ -276,9 +309,11 @@ pub(crate) async fn judge(
     };
     let mut judged = Judged {
         verdicts: Vec::new(),
-        missing: force.missing.into_iter().filter(|(unit, period, _)| is_asked(unit, *period)).collect(),
+        missing: force.missing.iter().filter(|(unit, period, _)| is_asked(unit, *period)).cloned().collect(),
+        excess: excess_of(&facts, budgets, &force),
         known_until: facts.known_until,
     };
+    judged.excess.retain(|excess| is_asked(&excess.unit, excess.period));
     for line in force.lines.iter().filter(|line| is_asked(&line.unit, line.period)) {
         let own = allowances.get(&(line.unit.clone(), line.period)).map_or(&[][..], Vec::as_slice);
         match budget::judge(line, &facts.seen(line), own, now) {

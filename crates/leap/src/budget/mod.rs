@@ -9,13 +9,14 @@
 //! days count: those up to the last that every source has. Budgets are settings like rules: a version in the book, part of a
 //! snapshot, so that an earlier state is there for `--as-known-on`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use leap_book::{ConfigFiles, ConfigKind, Snapshot, WaiverFilter, WaiverStep};
-use leap_decide::budget::{self, Allowance, Budgets, State, Verdict};
+use leap_decide::budget::{self, Allowance, Budgets, Limit, State, Verdict};
 use leap_orient::org::{Org, Resolved};
-use leap_terms::{Day, Instant, Period, TeamId, fault};
+use leap_orient::reading::spend::Basis;
+use leap_terms::{CostKind, Day, Instant, Period, TeamId, fault};
 use serde_json::{Value, json};
 
 use crate::cli::{BudgetApplyArgs, BudgetCommand, BudgetListArgs, OutputFormat, ReadingArgs};
@@ -26,6 +27,7 @@ use crate::failure::{Exit, Failure};
 use crate::home::{Access, Home};
 use crate::output::{Answer, Cell, emit, print_json};
 use crate::ownership::publish_unchanged;
+use crate::spend::{Words, by_words};
 use crate::view::View;
 use crate::world::World;
 
@@ -40,13 +42,18 @@ pub(crate) async fn run(root: &Path, command: &BudgetCommand) -> Result<(), Fail
     match command {
         BudgetCommand::Apply(args) => apply(root, args).await,
         BudgetCommand::Show => show(root).await,
+        BudgetCommand::EndAll => end_all(root).await,
         BudgetCommand::List(args) => list(root, args, false).await,
         BudgetCommand::Check(args) => list(root, args, true).await,
     }
 }
 
-/// Who is meant by a unit's name on a day.
+/// Who is meant by a unit's name on a day. An id is that unit, also where it does not exist on the day: what becomes of its
+/// budget is for decisions to say, and a reorg must not make two budgets out of one.
 fn named(org: &Org, name: &str, day: Day) -> Result<TeamId, String> {
+    if let Some(unit) = TeamId::new(name).ok().and_then(|id| org.unit(&id)) {
+        return Ok(unit.id.clone());
+    }
     match org.resolve(name, day) {
         Resolved::Team(id) => Ok(id),
         Resolved::Ambiguous(ids) => {
@@ -97,6 +104,12 @@ pub(crate) async fn put(home: &Home, file: &str, bytes: Vec<u8>) -> Result<Appli
     let world = World::load(home, None).await?;
     let budgets = parse(file, &bytes, &world.org)?;
     let name = if file.ends_with(".csv") { "budgets.csv" } else { "budgets.yaml" };
+    if budgets.list.is_empty() {
+        return Err(Failure::usage(format!(
+            "{file} has no budget in it, and the file is the whole list: to end all budgets, say leap budget end-all; nothing was \
+             changed"
+        )));
+    }
     let files = ConfigFiles { files: vec![(name.to_owned(), bytes)] };
     if world.config_digest(ConfigKind::Budgets) == Some(files.digest()) {
         return Ok(Applied { snapshot: None, budgets: budgets.list.len(), new: 0, gone: 0 });
@@ -114,6 +127,7 @@ pub(crate) async fn put(home: &Home, file: &str, bytes: Vec<u8>) -> Result<Appli
             exit: Exit::PolicyBroken,
         });
     }
+    warn(home, &view, &budgets).await?;
     let before = in_force(&world).unwrap_or_default();
     let same = |one: &budget::Budget, other: &budget::Budget| {
         (&one.unit, one.period, &one.limit, &one.currency, one.cost, one.tolerance_bps)
@@ -151,6 +165,52 @@ async fn apply(root: &Path, args: &BudgetApplyArgs) -> Result<(), Failure> {
         "snapshot {} published; {budgets} budgets in force: {new} new or changed, {gone} of before gone\n",
         snapshot.digest.short()
     ))
+}
+
+/// Says what of a document can never be judged.
+async fn warn(home: &Home, view: &View, budgets: &Budgets) -> Result<(), Failure> {
+    let period = view.head().scopes.iter().map(|scope| scope.scope.billing_period).max();
+    let Some(period) = period.map(|month| month.period()) else { return Ok(()) };
+    let words =
+        Words { by: "source", filter: None, under: None, period, cost: CostKind::Effective, basis: Basis::Incurred };
+    let (_, billed) = by_words(home, view, &words).await?;
+    let volume = crate::volume::in_force(view.head())?;
+    let mut said = BTreeSet::new();
+    for budget in &budgets.list {
+        if !billed.is_empty() && !billed.contains_key(&budget.currency) {
+            said.insert(format!(
+                "nothing was billed in {} lately; currencies are never added or converted",
+                budget.currency
+            ));
+        }
+        if let Limit::Bps { metric: Some(name), .. } = &budget.limit
+            && volume.metric(name).is_none()
+        {
+            said.insert(format!(
+                "there is no business volume of {name}; its budgets are not judged before: leap ingest volume.csv"
+            ));
+        }
+    }
+    for words in said {
+        eprintln!("warning: {words}");
+    }
+    Ok(())
+}
+
+/// `leap budget end-all`.
+async fn end_all(root: &Path) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Write).await?;
+    let world = World::load(&home, None).await?;
+    if world.config(ConfigKind::Budgets).is_none() {
+        return emit("no budgets are in force\n");
+    }
+    let change = Change {
+        cause: "budget end-all".to_owned(),
+        configs: BTreeMap::from([(ConfigKind::Budgets, ConfigFiles { files: Vec::new() })]),
+        ..Change::default()
+    };
+    let snapshot = publish_unchanged(&home, &world, change).await?;
+    emit(&format!("snapshot {} published; no budgets are in force any more\n", snapshot.digest.short()))
 }
 
 /// `leap budget show`.
@@ -192,6 +252,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) period: Option<Period>,
     /// Those of this unit alone.
     pub(crate) unit: Option<&'a TeamId>,
+    /// Those of this unit and all below it, on the last day of their period.
+    pub(crate) under: Option<&'a TeamId>,
 }
 
 /// `leap budget list`, and `leap budget check`, which lists what is not as it should be and ends with 3 where a budget is
@@ -200,15 +262,21 @@ async fn list(root: &Path, args: &BudgetListArgs, is_check: bool) -> Result<(), 
     let home = Home::open(root, Access::Read).await?;
     let view = View::open(&home, &args.known.reading()).await?;
     let budgets = in_force(view.head())?;
-    if budgets.list.is_empty() {
-        return emit("no budgets are in force: leap budget apply budgets.yaml\n");
+    if budgets.list.is_empty() && (is_check || args.format.format == OutputFormat::Table) {
+        let words = "no budgets are in force: leap budget apply budgets.yaml";
+        // Who checks wants to know that there is nothing to check.
+        return if is_check { Err(Failure::usage(words)) } else { emit(&format!("{words}\n")) };
     }
-    let unit = args.unit.as_deref().map(|name| crate::spend::unit_named(&view, name)).transpose()?;
-    let asked = Asked { period: args.period, unit: unit.as_ref() };
+    let unit = |name: &Option<String>| name.as_deref().map(|name| crate::spend::unit_named(&view, name)).transpose();
+    let (unit, under) = (unit(&args.unit)?, unit(&args.under)?);
+    let asked = Asked { period: args.period, unit: unit.as_ref(), under: under.as_ref() };
     let allowances = allowances(&home).await?;
     let judged = judge(&home, &view, &budgets, &asked, &allowances, clock::now()).await?;
     for (unit, period, missing) in &judged.missing {
         eprintln!("{unit} {period}: {missing}; it is not judged");
+    }
+    for excess in &judged.excess {
+        eprintln!("warning: {excess}");
     }
     let breached = judged.verdicts.iter().filter(|verdict| verdict.state == State::Breached).count();
     let shown: Vec<&Verdict> =
@@ -219,10 +287,14 @@ async fn list(root: &Path, args: &BudgetListArgs, is_check: bool) -> Result<(), 
             "known_until": judged.known_until.to_string(),
             "budgets": judged.verdicts.len(),
             "breached": breached,
+            "not_judged": judged.missing.iter().map(|(unit, period, why)| json!({
+                "unit": unit.as_str(), "period": period.to_string(), "why": why.to_string(),
+            })).collect::<Vec<_>>(),
+            "excess": judged.excess.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "rows": shown.iter().map(|verdict| row(verdict)).collect::<Vec<_>>(),
         }))?;
     } else {
-        table(&judged, &shown).print(args.format.format)?;
+        table(&judged, &shown, args.format.format).print(args.format.format)?;
     }
     if is_check && args.format.format == OutputFormat::Table {
         for verdict in &shown {
@@ -236,6 +308,9 @@ async fn list(root: &Path, args: &BudgetListArgs, is_check: bool) -> Result<(), 
             message: format!("{breached} of {} budgets are breached without a waiver", judged.verdicts.len()),
             exit: Exit::PolicyBroken,
         });
+    }
+    if is_check && !judged.missing.is_empty() {
+        return Err(Failure::quality(format!("{} budgets cannot be judged", judged.missing.len())));
     }
     Ok(())
 }
@@ -251,31 +326,50 @@ fn row(verdict: &Verdict) -> Value {
     for (name, value) in verdict.fields() {
         row[name] = Value::String(value);
     }
+    // Exact, where fields are for people.
+    row["variance"] = Value::String((verdict.actual - verdict.line.amount).to_string());
     row["sentence"] = Value::String(verdict.sentence());
     row
 }
 
-fn table(judged: &Judged, shown: &[&Verdict]) -> Answer {
+fn table(judged: &Judged, shown: &[&Verdict], format: OutputFormat) -> Answer {
     let title = format!("Budgets and what was spent of them before {}", judged.known_until);
-    let columns = ["unit", "period", "currency", "budget", "spent", "variance", "bps", "expected end", "days", "state"];
+    // People get the kind of cost where it is not the same everywhere.
+    let every = format != OutputFormat::Table;
+    let kinds = every || shown.iter().any(|verdict| verdict.line.cost != CostKind::Effective);
+    let mut columns = vec!["unit", "period", "currency"];
+    columns.extend(kinds.then_some("cost"));
+    columns.extend(["budget", "spent", "variance", "bps", "expected end"]);
+    columns.extend(every.then_some(["p10", "p90", "tolerance_bps"]).into_iter().flatten());
+    columns.extend(["days", "state"]);
     let mut answer = Answer::new(title, &columns);
-    let bps = |variance: &budget::Variance| {
-        variance.bps.as_ref().and_then(|bps| bps.rounded(0)).map_or(Cell::Empty, |bps| Cell::text(bps.to_grouped(0)))
-    };
     for verdict in shown {
         let line = &verdict.line;
-        answer.rows.push(vec![
+        let end = |of: fn(&leap_decide::forecast::Range) -> leap_terms::Exact| {
+            verdict.end.as_ref().map_or(Cell::Empty, |end| Cell::Amount(of(end)))
+        };
+        let bps = verdict.variance.bps.as_ref().and_then(|bps| bps.rounded(2));
+        let mut row = vec![
             Cell::text(line.unit.as_str()),
             Cell::text(line.period.to_string()),
             Cell::text(line.currency.as_str()),
+        ];
+        row.extend(kinds.then(|| Cell::text(line.cost.word())));
+        row.extend([
             Cell::Amount(line.amount),
             Cell::Amount(verdict.actual),
             Cell::Amount(verdict.actual - line.amount),
-            bps(&verdict.variance),
-            verdict.end.map_or(Cell::Empty, |end| Cell::Amount(end.middle)),
+            bps.map_or(Cell::Empty, Cell::Amount),
+            end(|end| end.middle),
+        ]);
+        if every {
+            row.extend([end(|end| end.low), end(|end| end.high), Cell::Count(line.tolerance_bps.into())]);
+        }
+        row.extend([
             Cell::text(format!("{}/{}", verdict.covered_days, verdict.days)),
             Cell::text(verdict.state.word()),
         ]);
+        answer.rows.push(row);
     }
     answer
 }

@@ -13,9 +13,12 @@ pub(crate) enum BudgetCommand {
     Apply(BudgetApplyArgs),
     /// Print the budgets in force.
     Show,
+    /// Take all budgets out of force.
+    EndAll,
     /// How units do against their budgets: spent, variance, expected end, state.
     List(BudgetListArgs),
-    /// The same for those that are not within; ends with 3 where one is breached without a waiver.
+    /// The same for those that are not within; ends with 3 where one is breached without a waiver, else with 4 where one cannot be
+    /// judged.
     Check(BudgetListArgs),
 }
 
@@ -35,6 +38,9 @@ pub(crate) struct BudgetListArgs {
     /// Those of one unit alone, by id, name or alias.
     #[arg(long, value_name = "UNIT")]
     pub(crate) unit: Option<String>,
+    /// Those of a unit and all below it.
+    #[arg(long, value_name = "UNIT", conflicts_with = "unit")]
+    pub(crate) under: Option<String>,
     #[command(flatten)]
     pub(crate) known: KnownArgs,
     #[command(flatten)]

@@ -11,12 +11,12 @@ use std::sync::Arc;
 use leap_book::WaiverFilter;
 use leap_decide::budget::{State, Variance, Verdict};
 use leap_decide::forecast::Range;
-use leap_terms::{Exact, Period, TeamId};
+use leap_terms::{CostKind, Exact, Period, TeamId};
 use leap_web::site::Problem;
 use leap_web::site::model::{Block, Cell, Chart, Column, Figure, Link, Page, Row, Table, Tone};
 
 use super::ground::Ground;
-use super::words::{cents, period_text};
+use super::words::{self, cents, period_text};
 use super::{failed, parameter};
 use crate::budget::{self, Asked, Judged};
 use crate::clock;
@@ -37,7 +37,7 @@ fn judged(ground: &Ground, period: Period, unit: Option<&TeamId>) -> Result<Arc<
     let key = ground.key(&format!("budgets|{period}|{events}|{}", now.day()));
     let all = ground.home.kept.get(&key, || {
         let budgets = budget::in_force(ground.view().head()).map_err(problem)?;
-        let asked = Asked { period: Some(period), unit: None };
+        let asked = Asked { period: Some(period), unit: None, under: None };
         let made = ground.runtime.block_on(async {
             let allowances = budget::allowances(ground.home).await?;
             budget::judge(ground.home, ground.view(), &budgets, &asked, &allowances, now).await
@@ -47,13 +47,19 @@ fn judged(ground: &Ground, period: Period, unit: Option<&TeamId>) -> Result<Arc<
         Ok::<_, Problem>((made, bytes))
     })?;
     let day = period.until().plus(-1);
-    let sees = |of: &TeamId| unit.is_none_or(|unit| unit == of) && ground.view().sees_unit(of, day);
-    if all.verdicts.iter().all(|verdict| sees(&verdict.line.unit)) && all.missing.iter().all(|(unit, ..)| sees(unit)) {
+    let org = &ground.view().head().org;
+    let below = |of: &TeamId, above: &TeamId| of == above || org.path(of, day).iter().any(|unit| unit.id == *above);
+    let sees = |of: &TeamId| unit.is_none_or(|unit| below(of, unit)) && ground.view().sees_unit(of, day);
+    if all.verdicts.iter().all(|verdict| sees(&verdict.line.unit))
+        && all.missing.iter().all(|(unit, ..)| sees(unit))
+        && all.excess.iter().all(|excess| sees(&excess.unit))
+    {
         return Ok(all);
     }
     Ok(Arc::new(Judged {
         verdicts: all.verdicts.iter().filter(|verdict| sees(&verdict.line.unit)).cloned().collect(),
         missing: all.missing.iter().filter(|(unit, ..)| sees(unit)).cloned().collect(),
+        excess: all.excess.iter().filter(|excess| sees(&excess.unit)).cloned().collect(),
         known_until: all.known_until,
     }))
 }
@@ -69,7 +75,12 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
             period_text(ground.period),
             judged.known_until
         ),
-        command: Some(format!("leap budget list --period {}", ground.period)),
+        command: Some(match &ground.under {
+            Some(unit) => {
+                format!("leap budget list --period {} --under {}", ground.period, words::shell(unit.as_str()))
+            }
+            None => format!("leap budget list --period {}", ground.period),
+        }),
         tabs: tabs(ground, true),
         ..Page::default()
     };
@@ -92,6 +103,9 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
         *counts.entry(verdict.state).or_default() += 1;
     }
     let facts = [State::Breached, State::Waived, State::Projected, State::Warned];
+    for excess in &judged.excess {
+        page.blocks.push(Block::Notice(Tone::Warn, format!("{}.", words::capital(&excess.to_string())), None));
+    }
     page.blocks.push(Block::Facts(
         facts
             .into_iter()
@@ -196,10 +210,13 @@ fn table(ground: &Ground, judged: &Judged) -> Result<Table, Problem> {
     let several_periods = every || verdicts.iter().any(|one| Some(one.line.period) != first.map(|line| line.period));
     let several_currencies =
         every || verdicts.iter().any(|one| Some(&one.line.currency) != first.map(|line| &line.currency));
+    let several_kinds = every || verdicts.iter().any(|one| one.line.cost != CostKind::Effective);
     let runs = every || verdicts.iter().any(|verdict| verdict.covered_days < verdict.days);
     let mut columns = vec![Column::text("Unit")];
+    columns.extend(every.then(|| Column::text("Id")));
     columns.extend(several_periods.then(|| Column::text("Period")));
     columns.extend(several_currencies.then(|| Column::text("Currency")));
+    columns.extend(several_kinds.then(|| Column::text("Cost")));
     columns.extend([Column::figure("Budget").coloured("before"), Column::figure("Spent")]);
     columns.extend([Column::undrawn("Variance"), Column::undrawn("bps")]);
     if runs {
@@ -213,12 +230,16 @@ fn table(ground: &Ground, judged: &Judged) -> Result<Table, Problem> {
         let own = period_text(line.period);
         let number = |value: Exact| Cell::Number(value.to_string(), cents(value));
         let spent = Period::new(line.period.from(), line.period.until().min(judged.known_until));
+        // In a currency that nothing was billed in there are no charges to lead to.
+        let spent = spent.filter(|_| ground.currencies.contains(&line.currency));
         let href = spent.map_or_else(String::new, |spent| charges(ground, verdict, spent));
         let end = |of: fn(&Range) -> Exact| verdict.end.as_ref().map_or(Cell::None, |end| number(of(end)));
         let unit = ground.to(&["team", line.unit.as_str()], &[("period", &own)]);
         let mut cells = vec![Cell::Link(Link::new(ground.name(line.unit.as_str()), unit))];
+        cells.extend(every.then(|| Cell::Text(line.unit.to_string())));
         cells.extend(several_periods.then(|| Cell::Text(line.period.to_string())));
         cells.extend(several_currencies.then(|| Cell::Text(line.currency.as_str().to_owned())));
+        cells.extend(several_kinds.then(|| Cell::Text(line.cost.word().to_owned())));
         let spent = Figure { exact: verdict.actual.to_string(), shown: cents(verdict.actual), href };
         cells.extend([number(line.amount), Cell::Figure(spent)]);
         cells.extend([number(verdict.actual - line.amount), bps(&verdict.variance)]);

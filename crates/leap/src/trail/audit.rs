@@ -10,7 +10,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use leap_book::{Checkpoint, PublicKey, SigningKey};
+use leap_book::{BookError, Checkpoint, CheckpointFault, PublicKey, SigningKey};
 use serde_json::json;
 
 use super::problem;
@@ -20,6 +20,9 @@ use crate::failure::{Exit, Failure};
 use crate::home::{Access, Home, failed};
 use crate::output::{emit, print_json};
 use crate::people::secret;
+
+/// How a public key ends.
+const PUBLIC_END: &str = "-----END PUBLIC KEY-----";
 
 fn text(path: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(path).map_err(|error| failed("read", path, &error))
@@ -45,18 +48,35 @@ fn create(path: &Path, content: &str, is_secret: bool) -> Result<(), Failure> {
 /// `leap audit verify`.
 pub(crate) async fn verify(root: &Path, args: &AuditVerifyArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Read).await?;
-    let wrong = |path: &PathBuf, error: &dyn std::fmt::Display| Failure {
-        message: format!("{}: {error}", path.display()),
-        exit: Exit::DataQuality,
+    let mut keys = Vec::new();
+    for path in &args.keys {
+        // Several keys may stand in one file.
+        for block in text(path)?.split_inclusive(PUBLIC_END).filter(|block| !block.trim().is_empty()) {
+            let key = PublicKey::from_pem(block);
+            keys.push(key.map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?);
+        }
+    }
+    let read = |path: &PathBuf| {
+        Checkpoint::read(&text(path)?, &keys).map_err(|fault| Failure {
+            message: format!("{}: {fault}", path.display()),
+            // A signature that does not fit is a finding; a file that is no checkpoint a mistake.
+            exit: if matches!(fault, CheckpointFault::Signature(_)) { Exit::DataQuality } else { Exit::Usage },
+        })
     };
-    let read = |path: &PathBuf| PublicKey::from_pem(&text(path)?).map_err(|error| wrong(path, &error));
-    let keys = args.keys.iter().map(read).collect::<Result<Vec<_>, Failure>>()?;
-    let read = |path: &PathBuf| Checkpoint::read(&text(path)?, &keys).map_err(|error| wrong(path, &error));
     let checkpoints = args.checkpoints.iter().map(read).collect::<Result<Vec<_>, Failure>>()?;
-    let head = home.book.verify_audit_against(&checkpoints).await;
-    let head = head.map_err(|error| Failure { exit: Exit::DataQuality, ..problem(error) })?;
+    let head = match home.book.verify_audit_against(&checkpoints).await {
+        Ok(head) => head,
+        Err(error) => {
+            if let (OutputFormat::Json, BookError::Audit(broken)) = (args.format.format, &error) {
+                print_json(&json!({ "broken": broken.to_string(), "event": broken.first_wrong() }))?;
+            }
+            return Err(Failure { exit: Exit::DataQuality, ..problem(error) });
+        }
+    };
     let against = match (checkpoints.len(), keys.is_empty()) {
         (0, _) => String::new(),
+        (1, true) => "; it agrees with the checkpoint, whose signature was not looked at".to_owned(),
+        (1, false) => "; it agrees with the signed checkpoint".to_owned(),
         (count, true) => format!("; it agrees with {count} checkpoints, whose signatures were not looked at"),
         (count, false) => format!("; it agrees with {count} signed checkpoints"),
     };

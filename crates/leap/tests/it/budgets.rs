@@ -131,6 +131,45 @@ fn budgets_follow_reorgs_and_restated_bills_and_are_kept_as_known() {
     assert_eq!(parts.to_string(), "100", "{budgets:?}");
     assert_eq!(of("acme"), Some("200"), "{budgets:?}");
     assert_eq!(of("b"), Some("50"), "fifteen of thirty days: {budgets:?}");
+    // The next month has a budget of each, written before one became the other: together they are the heir's.
+    apply(&home, "- {unit: a, period: 2026-10, amount: 60}\n- {unit: b, period: 2026-10, amount: 40}\n");
+    let next = home.json(&["budget", "list", "--period", "2026-10"]);
+    let heirs: Vec<(String, String)> =
+        next["rows"].as_array().unwrap().iter().map(|row| (text(&row["unit"]), text(&row["budget"]))).collect();
+    assert_eq!(heirs, [("b".to_owned(), "100".to_owned())], "{next}");
+}
+
+#[test]
+fn what_cannot_be_judged_passes_no_check() {
+    let home = home("10");
+    assert_eq!(home.run(&["budget", "check"]).code, 2, "there is nothing to check");
+    assert_eq!(home.json(&["budget", "list"])["rows"].as_array().map(Vec::len), Some(0));
+    apply(&home, "- {unit: a, period: 2026-09, per_engineer: 5}\n");
+    let (code, told) = home.json_any(&["budget", "check"]);
+    assert_eq!((code, text(&told["not_judged"][0]["unit"])), (4, "a".to_owned()), "{told}");
+    home.write("budgets.yaml", "currency: EUR\nbudgets:\n- {unit: a, period: 2026-09, bps: 5, metric: orders}\n");
+    let ran = home.run(&["budget", "apply", "budgets.yaml"]);
+    assert!(ran.code == 0 && ran.err.contains("nothing was billed in EUR"), "{}", ran.err);
+    assert!(ran.err.contains("no business volume of orders"), "{}", ran.err);
+    // A count is no money, whatever the currency of the metric that counts.
+    home.write("volume.csv", "date,metric,value,currency\n2026-09-01,payments,1000,USD\n2026-09-01,orders,7,\n");
+    home.ok(&["ingest", "volume.csv"]);
+    apply(&home, "- {unit: a, period: 2026-09-01..2026-09-02, bps: 5, metric: orders}\n");
+    let told = home.json(&["budget", "list", "--period", "2026-09"]);
+    assert!(text(&told["not_judged"][0]["why"]).contains("volume"), "{told}");
+    home.write("budgets.yaml", "currency: USD\nbudgets: []\n");
+    let ran = home.run(&["budget", "apply", "budgets.yaml"]);
+    assert!(ran.code == 2 && ran.err.contains("budget end-all"), "{}", ran.err);
+    home.ok(&["budget", "end-all"]);
+    assert!(home.ok(&["budget", "show"]).contains("no budgets"));
+    home.verified();
+    // What is below may come to exceed what is above by a reorg: it is said.
+    apply(&home, "- {unit: acme, period: 2026-09, amount: 15}\n- {unit: a, period: 2026-09, amount: 10}\n");
+    let csv = home.ok(&["budget", "list", "--format", "csv"]);
+    assert!(csv.contains("a,2026-09,USD,effective,10,10,0,0,10,10,10,200,30/30,within"), "{csv}");
+    let below = home.json(&["budget", "list", "--under", "acme"]);
+    assert_eq!(below["rows"].as_array().map(Vec::len), Some(2));
+    assert_eq!(home.json(&["budget", "list", "--unit", "acme"])["rows"].as_array().map(Vec::len), Some(1));
 }
 
 #[test]

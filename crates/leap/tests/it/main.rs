@@ -70,4 +70,5 @@ mod traces;
 mod trees;
 mod versions;
 mod volume;
+mod waivers;
 mod worlds;
