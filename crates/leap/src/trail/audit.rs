@@ -67,7 +67,7 @@ pub(crate) async fn verify(root: &Path, args: &AuditVerifyArgs) -> Result<(), Fa
     let head = match home.book.verify_audit_against(&checkpoints).await {
         Ok(head) => head,
         Err(error) => {
-            if let (OutputFormat::Json, BookError::Audit(broken)) = (args.format.format, &error) {
+            if let (OutputFormat::Json, BookError::Audit { broken, .. }) = (args.format.format, &error) {
                 print_json(&json!({ "broken": broken.to_string(), "event": broken.first_wrong() }))?;
             }
             return Err(Failure { exit: Exit::DataQuality, ..problem(error) });
