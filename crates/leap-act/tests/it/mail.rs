@@ -15,6 +15,9 @@ use tokio_rustls::TlsAcceptor;
 use super::certificates::Certificates;
 use super::{NOW, at, guard, message};
 
+/// What a server says: to which command, and how it answers.
+type Said<'s> = &'s [(&'s str, &'s str)];
+
 /// What a mail server answers, by command; what is not here is answered with consent.
 #[derive(Clone, Default)]
 struct Script {
@@ -163,7 +166,7 @@ async fn a_mail_goes_to_all_its_recipients() {
 
 #[tokio::test]
 async fn each_answer_of_a_mail_server_has_one_meaning() {
-    let cases: [(&[(&str, &str)], Result<&str, Cause>); 15] = [
+    let cases: [(Said<'_>, Result<&str, Cause>); 15] = [
         (&[("GREETING", "421 too busy")], Err(Cause::Busy)),
         (&[("GREETING", "554 go away")], Err(Cause::Refused)),
         (&[("MAIL", "SILENCE")], Err(Cause::Uncertain)),
@@ -242,7 +245,7 @@ async fn nothing_is_said_before_the_way_is_encrypted() {
         assert!(matches!(&outcome, Outcome::Failed(failure) if failure.cause == Cause::Unreachable), "{outcome:?}");
         assert!(server.heard()[before..].iter().all(|line| !line.starts_with("AUTH") && !line.starts_with("MAIL")));
     }
-    let cases: [(&[(&str, &str)], Cause, &str); 4] = [
+    let cases: [(Said<'_>, Cause, &str); 4] = [
         (&[("EHLO", "250 mail.test")], Cause::Unreachable, "it offers no STARTTLS, and nothing is said without"),
         (&[("STARTTLS", "454 not now")], Cause::Unreachable, "it says 454 where 220 was expected"),
         // Somebody on the way puts in an answer of their own.
