@@ -145,7 +145,9 @@ mod tests {
         assert_eq!(vast.rounded(2), None);
         let exact = |text: &str| text.parse::<Exact>().unwrap();
         let (third, cent) = (Ratio::of(exact("1"), exact("-3")).unwrap(), Ratio::whole(exact("0.01")));
-        assert!(third < cent && cent > third && Ratio::of(exact("1"), Exact::ZERO).is_none());
+        assert_eq!(third.cmp(&cent), std::cmp::Ordering::Less);
+        assert_eq!(cent.cmp(&third), std::cmp::Ordering::Greater);
+        assert!(Ratio::of(exact("1"), Exact::ZERO).is_none());
         assert_eq!(third.times(-3), Ratio::whole(exact("1")));
         assert_eq!(third.by(&third), of(1, 9));
         assert_eq!(third.per(&cent), Some(of(-100, 3)));
