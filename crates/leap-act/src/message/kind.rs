@@ -21,7 +21,7 @@ pub enum Kind {
     WaiverRefused,
     /// A waiver is over, or will be soon.
     WaiverEnded,
-    /// A team has no contract where it should have one.
+    /// A clause of a contract does not hold, within its grace.
     ContractMissing,
     /// A clause is false beyond its grace.
     IncidentOpened,
