@@ -1,9 +1,5 @@
 //! A named limit for everything that grows, with its reason. Limits of a service stand in its channel.
 
-/// Bytes of a dedup key. PagerDuty and Slack's `action_id` take 255.
-pub const KEY_BYTES: usize = 255;
-/// Hexadecimal digits of the digest in which a longer key ends: 128 bits.
-pub const KEY_DIGEST: usize = 32;
 /// Characters of a title.
 pub const TITLE: usize = 300;
 /// Sentences of a message: more is a page, not a message.

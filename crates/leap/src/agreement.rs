@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 use leap_orient::proof::{self, Folded, OwnerTotals};
 use leap_terms::{Digest, Month, RowsDigest, ScopeKey, SourceId};
 
-use crate::cycle::{Change, digest};
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::publish::{Change, digest};
 use crate::world::{Open, World, add_totals, daily};
 
 fn problem(error: impl std::error::Error + 'static) -> Failure {

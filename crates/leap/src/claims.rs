@@ -27,11 +27,11 @@ use leap_terms::{Day, Digest, Fault, Instant, Owner, Period, ResidualReason, Tea
 
 use crate::cli::{ClaimAnswerArgs, ClaimArgs, ClaimSubject, ClaimsCommand, DisputeArgs, OutputFormat};
 use crate::clock;
-use crate::cycle::actor;
 use crate::failure::Failure;
 use crate::home::{Access, Home};
 use crate::output::{emit, print_json};
 use crate::ownership::{Moves, Touched};
+use crate::publish::actor;
 use crate::world::World;
 
 pub(crate) use fit::fits;

@@ -25,12 +25,12 @@ use leap_terms::{Delivery, DeliveryId, Digest, Format, Month, RowsDigest, ScopeK
 
 use crate::cli::{IngestArgs, Nominal, OutputFormat};
 use crate::clock;
-use crate::cycle::{self, Change};
 use crate::failure::{Exit, Failure};
 use crate::home::{Access, Home, failed};
 use crate::output::emit;
 use crate::ownership::extra_key_columns;
 use crate::progress::Bar;
+use crate::publish::{self, Change};
 use crate::sink::StagedSink;
 use crate::traces::{self, TracesTaken, found_below};
 use crate::volume::{self, VolumeTaken};
@@ -232,7 +232,7 @@ async fn record(home: &Home, report: &Report, parts: &[Digest], options: &Option
         return Ok(());
     }
     let reason = report.reason.clone().unwrap_or_default();
-    let mut attempt = Attempt::refused(report.path.clone(), reason, cycle::actor(), clock::now());
+    let mut attempt = Attempt::refused(report.path.clone(), reason, publish::actor(), clock::now());
     if report.status == Status::Unchanged {
         attempt.outcome = leap_book::AttemptOutcome::Unchanged;
     }
@@ -461,13 +461,13 @@ async fn read(
         return Ok(report(delivery, Some("dry run: nothing was changed".to_owned())));
     }
     let engine = Engine::new(&world.rules, &world.org);
-    let fresh = cycle::fresh(&delivery, &staging);
+    let fresh = publish::fresh(&delivery, &staging);
     let change = Change {
         cause: format!("ingest {}", candidate.path),
         deliveries: vec![PublishedDelivery { delivery: delivery.clone(), supersedes: replaced }],
         ..Change::default()
     };
-    cycle::turn(home, world, &engine, staging, fresh, change, clock::now()).await?;
+    publish::turn(home, world, &engine, staging, fresh, change, clock::now()).await?;
     Ok(report(delivery, None))
 }
 

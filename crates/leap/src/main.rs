@@ -1,6 +1,6 @@
 //! `leap`: every dollar has an owner, with a proof.
 //!
-//! One match says what each command means; the modules below say how. Reading order: `cli` (what may be typed), `cycle`
+//! One match says what each command means; the modules below say how. Reading order: `cli` (what may be typed), `publish`
 //! (one turn of the loop), `ingest`, `ownership` (rules and org), `spend`, `explain`, `verify`; then the rest.
 
 mod agreement;
@@ -14,7 +14,6 @@ mod cli;
 mod clock;
 mod config;
 mod convert;
-mod cycle;
 mod demo;
 mod drift;
 mod explain;
@@ -33,6 +32,7 @@ mod people;
 mod periods;
 mod pools;
 mod progress;
+mod publish;
 mod query;
 mod rates;
 mod reorg;

@@ -23,10 +23,10 @@ use crate::claims;
 use crate::cli::{Later, OrgApplyArgs, OutputFormat, RulesApplyArgs, RulesFileArgs, RulesSuggestArgs};
 use crate::clock::{self, Stopwatch};
 use crate::config;
-use crate::cycle::{self, Change};
 use crate::failure::Failure;
 use crate::home::{Access, Home};
 use crate::output::{Answer, Cell, amount_shown, emit};
+use crate::publish::{self, Change};
 use crate::versions::{self, Since};
 use crate::view::{read_pools, say_closed};
 use crate::world::{Open, Slice, World, each_batch, owned_share, published};
@@ -214,7 +214,7 @@ pub(crate) async fn publish_unchanged(
 ) -> Result<leap_book::Snapshot, Failure> {
     let now = recorded_at(world, &change)?;
     let staging = home.lake.stage(&format!("settings-{}", now.micros())).map_err(problem)?;
-    cycle::turn_by(home, world, (&world.rules, &world.org), staging, Vec::new(), change, now).await
+    publish::turn_by(home, world, (&world.rules, &world.org), staging, Vec::new(), change, now).await
 }
 
 /// What each owner has, over all scopes.

@@ -8,10 +8,10 @@ use leap_orient::currency::{RateChange, Rates};
 use leap_terms::{Exact, Month, fault};
 
 use crate::cli::{OutputFormat, RatesApplyArgs};
-use crate::cycle::Change;
 use crate::failure::Failure;
 use crate::home::{Access, Home};
 use crate::output::{Answer, Cell, emit, print_json};
+use crate::publish::Change;
 use crate::view::binding;
 use crate::world::World;
 

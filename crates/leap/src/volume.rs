@@ -21,10 +21,10 @@ use serde_json::{Value, json};
 
 use crate::cli::{OutputFormat, VolumeArgs};
 use crate::config::read_limited;
-use crate::cycle::Change;
 use crate::failure::Failure;
 use crate::home::{Access, Home};
 use crate::output::{Answer, Cell, print_json};
+use crate::publish::Change;
 use crate::world::World;
 
 /// Bytes of a file that are read to tell what it is.

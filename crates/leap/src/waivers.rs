@@ -20,10 +20,10 @@ use serde_json::{Value, json};
 use crate::budget::{self, Asked};
 use crate::cli::{OutputFormat, ReadingArgs, WaiverAskArgs, WaiverCommand, WaiverListArgs};
 use crate::clock;
-use crate::cycle;
 use crate::failure::Failure;
 use crate::home::{Access, Home};
 use crate::output::{Answer as Table, Cell, emit, print_json};
+use crate::publish;
 use crate::spend::unit_named;
 use crate::view::View;
 
@@ -103,7 +103,7 @@ impl WaiverDraft {
             return Err(Failure::usage(format!("{} is not after today: a waiver ends on a later day", words.until)));
         }
         let verdict = verdict(home, view, &unit, words.period).await?;
-        let by = cycle::actor();
+        let by = publish::actor();
         let figures: Vec<Value> = verdict.fields().into_iter().map(|(label, text)| json!([label, text])).collect();
         let content = json!({
             "unit": unit.as_str(),
@@ -280,7 +280,7 @@ pub(crate) async fn answer(
 
 /// Takes a waiver back, before or after it was granted, in the name of who acts.
 pub(crate) async fn withdraw(home: &Home, kept: &Waiver, note: Option<String>) -> Result<Waiver, Failure> {
-    let actor = cycle::actor();
+    let actor = publish::actor();
     if actor != kept.asked.asked_by {
         return Err(Failure::not_allowed(format!(
             "{} asked for waiver {}, and takes it back alone",

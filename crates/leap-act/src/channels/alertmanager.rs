@@ -8,14 +8,14 @@
 //! have the same ones. `endsAt` of a firing alert lies `firing_hours` ahead, so that an alert does not end because
 //! nobody said it again; what lasts longer has to be said again. Resolving says that it ended.
 
-use leap_terms::Instant;
+use leap_terms::{Instant, MessageKind};
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use serde_json::{Map, json};
 
 use super::{Channel, Sending, json_type};
 use crate::egress::{Client, Request};
-use crate::message::{Kind, Message, Urgency};
+use crate::message::{Message, Urgency};
 use crate::policy::{Outcome, Service, later};
 use crate::secret::Secret;
 
@@ -33,13 +33,13 @@ pub struct Alertmanager {
 }
 
 /// `incident_opened` as `LeapIncident`, `budget_breached` as `LeapBudgetBreached`: what stays the same while it fires.
-fn alert_name(kind: Kind) -> String {
+fn alert_name(kind: MessageKind) -> String {
     let word = match kind {
-        Kind::IncidentOpened
-        | Kind::IncidentAcknowledged
-        | Kind::IncidentAnnotated
-        | Kind::IncidentResolved
-        | Kind::IncidentReopened => "incident",
+        MessageKind::IncidentOpened
+        | MessageKind::IncidentAcknowledged
+        | MessageKind::IncidentAnnotated
+        | MessageKind::IncidentResolved
+        | MessageKind::IncidentReopened => "incident",
         other => other.word(),
     };
     let capital = |part: &str| {
@@ -90,7 +90,7 @@ impl Alertmanager {
         }
         let starts = content.incident.as_ref().map_or(content.occurred, |incident| incident.opened);
         let ends = match content.kind {
-            Kind::IncidentResolved => content.occurred.max(starts),
+            MessageKind::IncidentResolved => content.occurred.max(starts),
             _ => later(now.max(starts), 3_600 * i64::from(self.firing_hours)),
         };
         let mut alert = json!({
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn an_incident_keeps_its_labels_from_opening_to_end() {
-        let of = |kind: Kind, occurred: &str, unit: &str| {
+        let of = |kind: MessageKind, occurred: &str, unit: &str| {
             let said = message(|content| {
                 content.kind = kind;
                 content.unit = leap_terms::TeamId::new(unit).unwrap();
@@ -194,9 +194,9 @@ mod tests {
             (alert["labels"].to_string(), alert["startsAt"].clone(), alert["endsAt"].clone())
         };
         let labels = r#"{"alertname":"LeapIncident","incident":"i-7"}"#;
-        let opened = of(Kind::IncidentOpened, "2026-09-17T08:00:00Z", "payments");
+        let opened = of(MessageKind::IncidentOpened, "2026-09-17T08:00:00Z", "payments");
         assert_eq!(opened, (labels.to_owned(), "2026-09-17T08:00:00Z".into(), "2026-09-18T09:00:00Z".into()));
-        let resolved = of(Kind::IncidentResolved, "2026-09-17T08:30:00Z", "payments-2");
+        let resolved = of(MessageKind::IncidentResolved, "2026-09-17T08:30:00Z", "payments-2");
         assert_eq!(resolved, (labels.to_owned(), "2026-09-17T08:00:00Z".into(), "2026-09-17T08:30:00Z".into()));
     }
 

@@ -8,13 +8,13 @@
 //! ```
 //! Limits, from PagerDuty's reference: `summary` 1,024 characters, `dedup_key` 255, the whole below 512 KB.
 
-use leap_terms::Instant;
+use leap_terms::{Instant, MessageKind};
 use reqwest::Url;
 use serde_json::{Map, Value, json};
 
 use super::{Channel, Sending, json_type};
 use crate::egress::{Client, Request};
-use crate::message::{Kind, Message, Urgency};
+use crate::message::{Message, Urgency};
 use crate::policy::{Outcome, Service};
 use crate::secret::Secret;
 use crate::text::{fitted, plain};
@@ -41,10 +41,10 @@ pub struct PagerDuty {
 fn action(message: &Message) -> Result<&'static str, &'static str> {
     let content = message.content();
     match content.kind {
-        Kind::IncidentOpened | Kind::IncidentReopened => Ok("trigger"),
-        Kind::IncidentAcknowledged => Ok("acknowledge"),
-        Kind::IncidentResolved => Ok("resolve"),
-        Kind::IncidentAnnotated => Err("PagerDuty would page somebody again; what was learned is on the site"),
+        MessageKind::IncidentOpened | MessageKind::IncidentReopened => Ok("trigger"),
+        MessageKind::IncidentAcknowledged => Ok("acknowledge"),
+        MessageKind::IncidentResolved => Ok("resolve"),
+        MessageKind::IncidentAnnotated => Err("PagerDuty would page somebody again; what was learned is on the site"),
         _ if content.urgency == Urgency::Alert => Ok("trigger"),
         _ => Err("PagerDuty gets alerts, and this is none"),
     }
@@ -141,7 +141,7 @@ mod tests {
         }
     }
 
-    fn incident(kind: Kind, change: impl FnOnce(&mut Content)) -> Message {
+    fn incident(kind: MessageKind, change: impl FnOnce(&mut Content)) -> Message {
         message(|content| {
             content.kind = kind;
             content.incident = Some(Incident { id: "i-7".to_owned(), opened: content.occurred });
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn an_incident_is_one_from_trigger_to_resolve() {
-        let opened = incident(Kind::IncidentOpened, |content| {
+        let opened = incident(MessageKind::IncidentOpened, |content| {
             content.title = "checkout \"p99.9\" misses <3s>".to_owned();
             content.severity = Severity::Critical;
             content.fields.truncate(1);
@@ -175,18 +175,20 @@ mod tests {
                 r#""client":"leap","client_url":"https://leap.example.com/team/payments?period=2026-09"}"#
             )
         );
-        for (kind, action) in [(Kind::IncidentAcknowledged, "acknowledge"), (Kind::IncidentResolved, "resolve")] {
+        for (kind, action) in
+            [(MessageKind::IncidentAcknowledged, "acknowledge"), (MessageKind::IncidentResolved, "resolve")]
+        {
             let wanted =
                 format!(r#"{{"routing_key":"{KEY}","event_action":"{action}","dedup_key":"leap:incident:i-7"}}"#);
             assert_eq!(body(&incident(kind, |_| {})), wanted);
         }
-        let again = body(&incident(Kind::IncidentReopened, |_| {}));
+        let again = body(&incident(MessageKind::IncidentReopened, |_| {}));
         assert!(again.contains(r#""event_action":"trigger","dedup_key":"leap:incident:i-7""#), "{again}");
     }
 
     #[test]
     fn nobody_is_paged_for_less() {
-        let annotated = incident(Kind::IncidentAnnotated, |_| {});
+        let annotated = incident(MessageKind::IncidentAnnotated, |_| {});
         assert!(pagerduty().request(&annotated).unwrap_err().starts_with("PagerDuty would page somebody again"));
         let nudge = message(|content| content.urgency = Urgency::Nudge);
         assert_eq!(pagerduty().request(&nudge).unwrap_err(), "PagerDuty gets alerts, and this is none");
@@ -196,7 +198,7 @@ mod tests {
 
     #[test]
     fn what_is_long_is_cut_to_what_pagerduty_takes() {
-        let long = incident(Kind::IncidentOpened, |content| {
+        let long = incident(MessageKind::IncidentOpened, |content| {
             content.subject = "é".repeat(400);
             content.title = "t".repeat(5_000);
             content.sentences = vec!["s".repeat(3_000); 20];

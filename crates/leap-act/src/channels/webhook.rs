@@ -12,7 +12,7 @@
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use leap_terms::Instant;
+use leap_terms::{Instant, MessageKind};
 use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use serde_json::json;
@@ -22,6 +22,11 @@ use crate::egress::{Client, Request};
 use crate::message::Message;
 use crate::policy::Service;
 use crate::secret::Secret;
+
+/// The type of a kind of message as a CloudEvent: `dev.leap.budget.breached.v1`.
+fn event_type(kind: MessageKind) -> String {
+    format!("dev.leap.{}.v1", kind.word().replace('_', "."))
+}
 
 /// A receiver of signed events.
 #[derive(Clone, Debug)]
@@ -82,7 +87,7 @@ impl Webhook {
             "specversion": "1.0",
             "id": message.key().as_str(),
             "source": self.source,
-            "type": content.kind.event_type(),
+            "type": event_type(content.kind),
             "subject": format!("{}/{}", content.unit, content.subject),
             "time": content.occurred.to_string(),
             "datacontenttype": "application/json",

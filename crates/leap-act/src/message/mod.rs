@@ -11,15 +11,13 @@
 //! texts that whoever wrote the message had exactly. As JSON it is what the book keeps; its key is kept with it, so
 //! that a later version of leap does not say an old thing again.
 
-mod key;
 mod kind;
 
-use leap_terms::{Instant, TeamId};
+use leap_terms::{DedupKey, Instant, MessageKind, TeamId};
 use reqwest::Url;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub use key::DedupKey;
-pub use kind::{Answer, Kind, Severity, Urgency};
+pub use kind::{Answer, Severity, Urgency};
 
 use crate::limits;
 use crate::text::{clean, fitted, plain};
@@ -28,7 +26,7 @@ use crate::text::{clean, fitted, plain};
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Content {
     /// What it is about.
-    pub kind: Kind,
+    pub kind: MessageKind,
     /// The team or other unit that it is for.
     pub unit: TeamId,
     /// The one thing it is about: a budget, an API, a waiver. Part of the key.
@@ -119,8 +117,11 @@ impl Message {
         Message::with_key(key, content)
     }
 
-    /// The same, under a key that is known.
-    pub(crate) fn with_key(key: DedupKey, mut content: Content) -> Result<Message, String> {
+    /// The same, under a key that is known: that of the step of a plan which says it.
+    ///
+    /// # Errors
+    /// As [`Message::new`].
+    pub fn with_key(key: DedupKey, mut content: Content) -> Result<Message, String> {
         let line = |text: &str, most: usize| fitted(&clean(text), most, plain);
         content.title = line(&content.title, limits::TITLE);
         content.sentences =
@@ -224,7 +225,7 @@ pub(crate) mod tests {
     /// A breach of payments' budget, changed as a test wants it.
     pub(crate) fn message(change: impl FnOnce(&mut Content)) -> Message {
         let mut content = Content {
-            kind: Kind::BudgetBreached,
+            kind: MessageKind::BudgetBreached,
             unit: TeamId::new("payments").unwrap(),
             subject: "budget-7".to_owned(),
             period: "2026-09".to_owned(),
@@ -309,18 +310,19 @@ pub(crate) mod tests {
 
     #[test]
     fn all_of_an_incident_is_one_thread() {
-        let of = |kind: Kind, unit: &str| {
+        let of = |kind: MessageKind, unit: &str| {
             message(|content| {
                 content.kind = kind;
                 content.unit = TeamId::new(unit).unwrap();
                 content.incident = Some(Incident { id: "contract-3:1".to_owned(), opened: content.occurred });
             })
         };
-        let (opened, resolved) = (of(Kind::IncidentOpened, "payments"), of(Kind::IncidentResolved, "payments-2"));
+        let (opened, resolved) =
+            (of(MessageKind::IncidentOpened, "payments"), of(MessageKind::IncidentResolved, "payments-2"));
         assert_eq!(opened.thread().as_str(), "leap:incident:contract-3%3A1");
         assert_eq!((opened.thread(), opened.incident_key()), (resolved.thread(), resolved.incident_key()));
         assert_ne!(opened.key(), resolved.key());
-        let (warned, breached) = (message(|content| content.kind = Kind::BudgetWarned), message(|_| {}));
+        let (warned, breached) = (message(|content| content.kind = MessageKind::BudgetWarned), message(|_| {}));
         assert_eq!(warned.incident_key(), breached.incident_key());
         assert_ne!(warned.thread(), breached.thread());
     }

@@ -6,12 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use leap_terms::{Instant, TeamId};
+use leap_terms::{Instant, MessageKind, TeamId};
 
 use super::Manners;
 use super::digest::fold;
 use super::retry::Hold;
-use crate::message::{Kind, Message, Urgency};
+use crate::message::{Message, Urgency};
 
 /// A row that is due.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +55,7 @@ pub fn arrange(
             steps.push(Step::Hold(at, ends, Hold::Quiet));
             continue;
         }
-        let time = manners.digest.filter(|_| content.kind != Kind::DigestMade && !row.tried);
+        let time = manners.digest.filter(|_| content.kind != MessageKind::DigestMade && !row.tried);
         match time.map(|times| times.next(row.written)).filter(|time| *time > now) {
             Some(time) => steps.push(Step::Hold(at, time, Hold::Digest)),
             None => waiting.entry(&content.unit).or_default().push(at),
@@ -73,7 +73,7 @@ pub fn arrange(
         };
         // Digests, and what was tried, go as they are.
         let (alone, open): (Vec<usize>, Vec<usize>) =
-            rows.iter().partition(|at| due[**at].tried || due[**at].message.content().kind == Kind::DigestMade);
+            rows.iter().partition(|at| due[**at].tried || due[**at].message.content().kind == MessageKind::DigestMade);
         let together = manners.digest.is_some() || rows.len() > left;
         let messages: Vec<&Message> = open.iter().map(|at| due[*at].message).collect();
         let digest = if together { fold(&messages, now) } else { None };
@@ -105,7 +105,7 @@ mod tests {
 
     fn nudge(unit: &str, subject: &str) -> Message {
         message(|content| {
-            content.kind = Kind::OpportunityFound;
+            content.kind = MessageKind::OpportunityFound;
             content.urgency = Urgency::Nudge;
             content.unit = TeamId::new(unit).unwrap();
             content.subject = subject.to_owned();

@@ -3,12 +3,12 @@
 //! A digest is written into the outbox in the same transaction that ends the nudges inside it, so that each is told
 //! once: alone or in one digest. Its key is made of theirs, so two digests are one only where they say the same.
 
-use leap_terms::{Digest, Instant};
+use leap_terms::{DedupKey, Digest, Instant, MessageKind};
 
 use super::later;
 use super::zone::Zone;
 use crate::limits;
-use crate::message::{Content, DedupKey, Kind, Link, Message, Urgency};
+use crate::message::{Content, Link, Message, Urgency};
 
 /// When digests go out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,7 +57,7 @@ pub fn fold(nudges: &[&Message], now: Instant) -> Option<Message> {
         Some(Link { label: nudge.content().title.clone(), address: link.address.clone() })
     });
     let content = Content {
-        kind: Kind::DigestMade,
+        kind: MessageKind::DigestMade,
         title: format!("{} things for {unit}", nudges.len()),
         period: now.day().to_string(),
         subject: subject.clone(),
@@ -73,7 +73,7 @@ pub fn fold(nudges: &[&Message], now: Instant) -> Option<Message> {
         unit,
     };
     // Without the day: the same nudges are the same digest, whenever it is made.
-    let key = DedupKey::of(&[Kind::DigestMade.word(), content.unit.as_str(), &subject]);
+    let key = DedupKey::of(&[MessageKind::DigestMade.word(), content.unit.as_str(), &subject]);
     Message::with_key(key, content).ok()
 }
 
@@ -107,7 +107,7 @@ mod tests {
     fn nudges_of_a_team_become_one_message() {
         let nudge = |subject: &str, severity| {
             message(|content| {
-                content.kind = Kind::OpportunityFound;
+                content.kind = MessageKind::OpportunityFound;
                 content.subject = subject.to_owned();
                 content.title = format!("{subject} is idle");
                 content.severity = severity;
@@ -121,7 +121,7 @@ mod tests {
         let content = made.content();
         assert_eq!(
             (content.kind, content.severity, content.urgency),
-            (Kind::DigestMade, Severity::Warning, Urgency::Nudge)
+            (MessageKind::DigestMade, Severity::Warning, Urgency::Nudge)
         );
         assert_eq!((content.title.as_str(), content.sentences.len()), ("2 things for payments", 2));
         assert_eq!((content.links[1].label.as_str(), content.answers.len()), ("i-2 is idle", 0));

@@ -5,12 +5,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
-use leap_terms::Instant;
+use leap_terms::{DedupKey, Instant};
 
 use super::outbox::{Given, Outbox, Receipt, Row};
 use crate::channels::Channel;
 use crate::limits::{AT_ONCE, CLAIM_ROWS, LEASE_SECONDS};
-use crate::message::{DedupKey, Urgency};
+use crate::message::Urgency;
 use crate::policy::breaker::Pass;
 use crate::policy::{Breaker, Cause, Due, Hold, Manners, Next, Outcome, Step, arrange, later, retry};
 

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::future::Future;
 
-use leap_terms::{Instant, TeamId};
+use leap_terms::{DedupKey, Instant, TeamId};
 
-use crate::message::{DedupKey, Message};
+use crate::message::Message;
 use crate::policy::{Jitter, Next, Outcome};
 
 /// A row that was claimed.

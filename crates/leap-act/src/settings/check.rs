@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::PathBuf;
 
-use leap_terms::{Fault, TeamId, fault};
+use leap_terms::{Fault, MessageKind, TeamId, fault};
 use lettre::message::Mailbox;
 use reqwest::Url;
 use toml::Spanned;
@@ -15,7 +15,7 @@ use super::{EgressSettings, service};
 use crate::channels::smtp::Encryption;
 use crate::egress::guard::host_name;
 use crate::egress::{Allowed, Network};
-use crate::message::{Kind, Urgency};
+use crate::message::Urgency;
 use crate::policy::{Cap, DigestTimes, Manners, QuietHours, Zone};
 
 /// The file that people know.
@@ -286,9 +286,9 @@ fn one(settings: &ChannelSettings, faults: &mut Faults<'_>) -> Option<Checked> {
 fn route(settings: &ChannelSettings, faults: &mut Faults<'_>) -> Option<Route> {
     let before = faults.all.len();
     let kind = |text: &str| {
-        text.parse::<Kind>().map_err(|why| match fault::nearest(text, Kind::ALL.map(Kind::word)) {
+        text.parse::<MessageKind>().map_err(|why| match fault::nearest(text, MessageKind::ALL.map(MessageKind::word)) {
             Some(near) => format!("{why}; did you mean {near}?"),
-            None => format!("{why}; there are {}", Kind::ALL.map(Kind::word).join(", ")),
+            None => format!("{why}; there are {}", MessageKind::ALL.map(MessageKind::word).join(", ")),
         })
     };
     let kinds = settings.kinds.as_ref();

@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use leap_terms::TeamId;
+use leap_terms::{MessageKind, TeamId};
 
-use crate::message::{Kind, Message, Urgency};
+use crate::message::{Message, Urgency};
 
 /// What one channel gets.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Route {
     /// These kinds; all without it.
-    pub kinds: Option<BTreeSet<Kind>>,
+    pub kinds: Option<BTreeSet<MessageKind>>,
     /// Of these units and all below them; all without it.
     pub units: Option<BTreeSet<TeamId>>,
     /// Alerts, nudges or both.
@@ -38,7 +38,7 @@ impl Routes {
     /// The channels of a message, in the order of their names: a row of the outbox each. `path` is that of its unit on
     /// the day. Tests of a channel go where somebody sends them, digests where their nudges were.
     pub fn of(&self, message: &Message, path: &[TeamId]) -> Vec<&str> {
-        if matches!(message.content().kind, Kind::ChannelTested | Kind::DigestMade) {
+        if matches!(message.content().kind, MessageKind::ChannelTested | MessageKind::DigestMade) {
             return Vec::new();
         }
         self.0.iter().filter(|(_, route)| route.takes(message, path)).map(|(name, _)| name.as_str()).collect()

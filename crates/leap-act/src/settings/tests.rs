@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use leap_terms::{Fault, TeamId, fault};
+use leap_terms::{Fault, MessageKind, TeamId, fault};
 use serde::Deserialize;
 
 use super::build::Edge;
 use super::*;
 use crate::egress::SystemNames;
+use crate::message::Urgency;
 use crate::message::tests::message;
-use crate::message::{Kind, Urgency};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -96,15 +96,15 @@ fn settings_make_channels_and_routes() {
     let built = built(ALL).map_err(|why| panic!("{why}")).unwrap();
     let unit = |text: &str| TeamId::new(text).unwrap();
     let path = [unit("acme"), unit("commerce"), unit("payments")];
-    let routes = |kind: Kind, urgency: Urgency, path: &[TeamId]| {
+    let routes = |kind: MessageKind, urgency: Urgency, path: &[TeamId]| {
         let said = message(|content| (content.kind, content.urgency) = (kind, urgency));
         built.routes.of(&said, path).join(" ")
     };
-    assert_eq!(routes(Kind::BudgetBreached, Urgency::Alert, &path), "alerts events finops log mail pager");
-    assert_eq!(routes(Kind::BudgetBreached, Urgency::Alert, &path[..1]), "alerts events finops log mail");
-    assert_eq!(routes(Kind::OpportunityFound, Urgency::Nudge, &path), "events finops log mail");
-    assert_eq!(routes(Kind::DriftFound, Urgency::Alert, &path), "alerts events log mail pager");
-    assert_eq!(routes(Kind::ChannelTested, Urgency::Alert, &path), "");
+    assert_eq!(routes(MessageKind::BudgetBreached, Urgency::Alert, &path), "alerts events finops log mail pager");
+    assert_eq!(routes(MessageKind::BudgetBreached, Urgency::Alert, &path[..1]), "alerts events finops log mail");
+    assert_eq!(routes(MessageKind::OpportunityFound, Urgency::Nudge, &path), "events finops log mail");
+    assert_eq!(routes(MessageKind::DriftFound, Urgency::Alert, &path), "alerts events log mail pager");
+    assert_eq!(routes(MessageKind::ChannelTested, Urgency::Alert, &path), "");
     assert_eq!(built.signing_secrets.keys().collect::<Vec<_>>(), ["finops"]);
     let (channels, _) = checked(ALL).unwrap();
     let manners = &channels[0].manners;

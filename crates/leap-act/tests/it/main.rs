@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use leap_act::egress::guard::Resolving;
 use leap_act::egress::{Allowed, Client, ClientSettings, Guard, Names};
-use leap_act::message::{Content, Field, Kind, Link, Message, Severity, Urgency};
-use leap_terms::{Instant, TeamId};
+use leap_act::message::{Content, Field, Link, Message, Severity, Urgency};
+use leap_terms::{Instant, MessageKind, TeamId};
 
 /// Names that mean one address after the other, the last one for ever.
 pub(crate) struct Fixed {
@@ -82,7 +82,7 @@ pub(crate) const NOW: &str = "2026-09-17T08:00:05Z";
 
 pub(crate) fn message(change: impl FnOnce(&mut Content)) -> Message {
     let mut content = Content {
-        kind: Kind::BudgetBreached,
+        kind: MessageKind::BudgetBreached,
         unit: TeamId::new("payments").unwrap(),
         subject: "budget-7".to_owned(),
         period: "2026-09".to_owned(),

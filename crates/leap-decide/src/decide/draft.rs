@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use leap_terms::{Instant, Ratio, TeamId};
+use leap_terms::{Instant, MessageKind, Ratio, TeamId};
 
 use super::{Drifted, Frozen, Pending, Told, Watched};
 use crate::budget::{self, Verdict};
 use crate::contract::incident::{apply, reconcile};
 use crate::contract::{Act, Clause, Incident, Saying, State, Stretch, Why};
-use crate::plan::{Amount, Deed, MessageKind, Step, key};
+use crate::plan::{Amount, Deed, Step, key};
 use crate::seconds::Seconds;
 use crate::waiver::{Due, Status, What};
 
@@ -261,7 +261,7 @@ impl<'i> Draft<'i> {
             format!("{series} has a {kind} since {}: {} {currency} a month", alert.since, cost.to_grouped(2));
         let fields =
             vec![("kind", kind.to_owned()), ("cost_per_month", cost.to_string()), ("day", alert.day.to_string())];
-        let note = Note { kind: MessageKind::Drift, to: None, sentence, fields, alert: true };
+        let note = Note { kind: MessageKind::DriftFound, to: None, sentence, fields, alert: true };
         let amount = Some(Amount { money: cost, currency: (*currency).clone() });
         let reason = "cost departs from its expected path".to_owned();
         self.send(&About { unit, subject: series, period: format!("{} {kind}", alert.since), amount, reason }, note);

@@ -1,6 +1,6 @@
 //! From verdicts to steps, and never the same twice.
 
-use leap_terms::{CostKind, Exact, Period, Ratio};
+use leap_terms::{CostKind, Exact, MessageKind, Period, Ratio};
 use proptest::prelude::*;
 
 use super::*;
@@ -9,8 +9,8 @@ use crate::contract::clock::{Class, Timing, replay};
 use crate::contract::incident::{apply, reconcile};
 use crate::contract::{Measure, Reading, Watch, What};
 use crate::forecast::Range;
+use crate::plan::Deed;
 use crate::plan::check::{Caps, Severity, World, plan_check};
-use crate::plan::{Deed, MessageKind};
 use crate::waiver::{ANSWER_WITHIN, Event, Request};
 
 fn team(name: &str) -> TeamId {
@@ -267,9 +267,9 @@ fn drift_and_forecasts_are_told_once_and_the_order_of_inputs_does_not_matter() {
     let other = plan(&[drifted(&platform, &first), drifted(&payments, &first)], &done);
     assert_eq!(one.bytes(), other.bytes());
     let words: Vec<&str> = one.steps.iter().map(|step| step.deed.word()).collect();
-    assert_eq!(words, ["drift", "drift", "freeze_forecast"]);
-    assert_eq!(one.steps[0].key, "leap:drift:payments:s3:2026-10-15 shift");
-    assert!(matches!(&one.steps[0].deed, Deed::Send { kind: MessageKind::Drift, sentence, .. }
+    assert_eq!(words, ["drift_found", "drift_found", "freeze_forecast"]);
+    assert_eq!(one.steps[0].key, "leap:drift_found:payments:s3:2026-10-15%20shift");
+    assert!(matches!(&one.steps[0].deed, Deed::Send { kind: MessageKind::DriftFound, sentence, .. }
         if sentence == "s3 has a shift since 2026-10-15: 1,020.50 USD a month"));
     done.extend(one.steps.iter().map(|step| step.key.clone()));
     assert!(plan(&[drifted(&payments, &second)], &done).steps.is_empty(), "the same departure a day later");

@@ -23,9 +23,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use leap_terms::{Currency, Digest, Instant, Money, TeamId};
+use leap_terms::{Currency, DedupKey, Digest, Instant, MessageKind, Money, TeamId};
 
-use super::{Deed, KEY_BYTES, MessageKind, Plan, Step};
+use super::{Deed, Plan, Step};
 use crate::seconds::Seconds;
 
 /// How bad a finding is; later ones are worse.
@@ -313,7 +313,7 @@ fn whole(plan: &Plan, caps: &Caps, world: &World<'_>, found: &mut Found) {
 
 fn one(at: usize, step: &Step, world: &World<'_>, found: &mut Found) {
     let key = &step.key;
-    if !key.starts_with("leap:") || key.len() > KEY_BYTES || key.chars().any(char::is_control) {
+    if key.parse::<DedupKey>().is_err() {
         found.step(at, Rule::MalformedKey, format!("'{}' is no key of leap's", key.escape_debug()));
     }
     if world.done.contains(key) {

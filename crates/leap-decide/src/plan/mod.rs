@@ -17,93 +17,15 @@ mod tests;
 
 use std::fmt::Write as _;
 
-use leap_terms::{Currency, Digest, Instant, Money, TeamId};
+use leap_terms::{Currency, DedupKey, Digest, Instant, MessageKind, Money, TeamId};
 use serde::{Deserialize, Serialize};
 
 pub use check::{Caps, Finding, Rule, Severity, World, plan_check};
 
-/// Bytes of a key; a longer one ends in a digest.
-pub const KEY_BYTES: usize = 255;
-
-/// What a message is about. The words are those of the channels.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MessageKind {
-    /// A budget may be, or is expected to be, exceeded.
-    BudgetWarned,
-    /// More was spent than allowed.
-    BudgetBreached,
-    /// Somebody is asked to approve a waiver.
-    WaiverAsked,
-    /// A waiver was granted.
-    WaiverGranted,
-    /// A waiver was refused.
-    WaiverRefused,
-    /// A waiver expired, was exceeded or taken back.
-    WaiverEnded,
-    /// A clause does not hold, within its grace.
-    ContractMissing,
-    /// An incident was opened.
-    IncidentOpened,
-    /// Late data changed an incident.
-    IncidentAnnotated,
-    /// An incident is over.
-    IncidentResolved,
-    /// An incident is open again.
-    IncidentReopened,
-    /// Cost departed from its expected path.
-    Drift,
-}
-
-impl MessageKind {
-    /// All of them.
-    pub const ALL: [MessageKind; 12] = [
-        MessageKind::BudgetWarned,
-        MessageKind::BudgetBreached,
-        MessageKind::WaiverAsked,
-        MessageKind::WaiverGranted,
-        MessageKind::WaiverRefused,
-        MessageKind::WaiverEnded,
-        MessageKind::ContractMissing,
-        MessageKind::IncidentOpened,
-        MessageKind::IncidentAnnotated,
-        MessageKind::IncidentResolved,
-        MessageKind::IncidentReopened,
-        MessageKind::Drift,
-    ];
-
-    /// `budget_warned`, …
-    pub fn word(self) -> &'static str {
-        match self {
-            MessageKind::BudgetWarned => "budget_warned",
-            MessageKind::BudgetBreached => "budget_breached",
-            MessageKind::WaiverAsked => "waiver_asked",
-            MessageKind::WaiverGranted => "waiver_granted",
-            MessageKind::WaiverRefused => "waiver_refused",
-            MessageKind::WaiverEnded => "waiver_ended",
-            MessageKind::ContractMissing => "contract_missing",
-            MessageKind::IncidentOpened => "incident_opened",
-            MessageKind::IncidentAnnotated => "incident_annotated",
-            MessageKind::IncidentResolved => "incident_resolved",
-            MessageKind::IncidentReopened => "incident_reopened",
-            MessageKind::Drift => "drift",
-        }
-    }
-}
-
-/// The key of something that is said or done once: `leap:{kind}:{team}:{subject}:{period}`. In the parts, `:` and `%`
-/// are written as `%3A` and `%25`, so that different parts never make one key; a key of more than 255 bytes keeps its
-/// beginning and ends in the digest of all.
+/// The key of something that is said or done once: `leap:{kind}:{team}:{subject}:{period}` ([`DedupKey`]); that of a
+/// message is what receivers know it by.
 pub fn key(kind: &str, team: &TeamId, subject: &str, period: &str) -> String {
-    let part = |text: &str| text.replace('%', "%25").replace(':', "%3A");
-    let key = format!("leap:{kind}:{}:{}:{}", part(team.as_str()), part(subject), part(period));
-    if key.len() <= KEY_BYTES {
-        return key;
-    }
-    let digest = Digest::of(key.as_bytes()).to_string();
-    let most = KEY_BYTES - digest.len() - 1;
-    let cut = (0..=most).rev().find(|at| key.is_char_boundary(*at)).unwrap_or(0);
-    format!("{}~{digest}", &key[..cut])
+    DedupKey::of(&[kind, team.as_str(), subject, period]).into()
 }
 
 /// What a step does.

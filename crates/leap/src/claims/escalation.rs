@@ -16,10 +16,10 @@ use leap_terms::{Day, Owner, ResidualReason, TeamId};
 
 use crate::cli::OutputFormat;
 use crate::clock;
-use crate::cycle::actor;
 use crate::failure::Failure;
 use crate::home::{Access, Home};
 use crate::output::{Answer, Cell, emit};
+use crate::publish::actor;
 use crate::world::World;
 
 use super::settlement::{Prospect, Settled, in_force};

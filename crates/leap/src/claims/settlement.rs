@@ -20,10 +20,10 @@ use leap_orient::rules::RuleSet;
 use leap_terms::{Currency, Day, Owner, TeamId};
 
 use crate::config;
-use crate::cycle::Change;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::ownership::{self, Moves, Target, Touched};
+use crate::publish::Change;
 use crate::world::World;
 
 /// Name of the rules file that holds what was settled.

@@ -13,9 +13,9 @@ use leap_terms::{Day, Digest, Fault, Month};
 
 use super::{Prospect, Target, Touched, Weighed, findings, problem, runs};
 use crate::config::{self, Files};
-use crate::cycle::Change;
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::publish::Change;
 use crate::versions::{self, Since, VersionFiles};
 use crate::world::World;
 

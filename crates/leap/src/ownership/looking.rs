@@ -18,9 +18,9 @@ use leap_orient::rules::RuleSet;
 use leap_terms::tables::{self, Table};
 use leap_terms::{FileRecord, Period};
 
-use crate::cycle::{self, Fresh};
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::publish::{self, Fresh};
 use crate::world::{Open, Slice, World, each_batch, published};
 
 fn problem(error: impl std::error::Error + 'static) -> Failure {
@@ -93,7 +93,7 @@ pub(crate) fn changed_slices(
         }
     }
     let answers = match &again {
-        Some(again) => cycle::side_by_side(&looked, |(slice, _)| look_again(again, slice, &home.lake))?,
+        Some(again) => publish::side_by_side(&looked, |(slice, _)| look_again(again, slice, &home.lake))?,
         None => Vec::new(),
     };
     for ((slice, facts), (done, examined)) in looked.into_iter().zip(answers) {

@@ -12,10 +12,10 @@ use leap_terms::tables::Table;
 use leap_terms::{Currency, FileRecord, Instant, Month, Owner};
 
 use super::{Target, Touched, changed_slices, may_publish, problem};
-use crate::cycle::{self, Change, Fresh};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::output::{Answer, Cell};
+use crate::publish::{self, Change, Fresh};
 use crate::world::{World, add_totals, each_batch};
 
 /// Cost that changes hands.
@@ -165,7 +165,7 @@ impl Prospect {
         change: Change,
         now: Instant,
     ) -> Result<(Snapshot, Touched), Failure> {
-        let snapshot = cycle::turn_by(home, world, target, self.staging, self.fresh, change, now).await?;
+        let snapshot = publish::turn_by(home, world, target, self.staging, self.fresh, change, now).await?;
         Ok((snapshot, self.touched))
     }
 

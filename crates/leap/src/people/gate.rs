@@ -17,9 +17,9 @@ use super::secret;
 use super::setup::{self, Setup};
 use super::tries::{Tries, Who};
 use crate::clock;
-use crate::cycle::actor;
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::publish::actor;
 
 /// Microseconds of a second.
 const SECOND: i64 = 1_000_000;

@@ -29,10 +29,10 @@ pub(crate) use setup::Setup;
 
 use crate::cli::{OutputFormat, TokenCommand, UserAddArgs, UserCommand};
 use crate::clock;
-use crate::cycle::actor;
 use crate::failure::Failure;
 use crate::home::{Access, Home};
 use crate::output::{Answer, Cell, emit, print_json};
+use crate::publish::actor;
 use crate::world::World;
 
 /// Longest life of a token.

@@ -8,9 +8,9 @@ use super::causes::{self, Explained};
 use super::diff::Report;
 use super::{layer_of, newest, newest_known, proved, refused, report};
 use crate::clock;
-use crate::cycle::actor;
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::publish::actor;
 use crate::view::Layer;
 use crate::world::World;
 

@@ -25,10 +25,10 @@ use crate::agreement;
 use crate::cli::{
     OutputFormat, PeriodCloseArgs, PeriodCommand, PeriodDiffArgs, PeriodReopenArgs, PeriodRestateArgs, PeriodShowArgs,
 };
-use crate::cycle::actor;
 use crate::failure::Failure;
 use crate::home::{Access, Home};
 use crate::output::{Answer, Cell, emit, print_json};
+use crate::publish::actor;
 use crate::view::Layer;
 use crate::world::{World, published};
 use diff::{Report, short};

@@ -10,10 +10,10 @@ use leap_terms::{Currency, Day, Digest, Money, Month, Owner, Period, fault};
 
 use super::{driver_file, problem};
 use crate::config::Files;
-use crate::cycle::Change;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::ownership::publish_unchanged;
+use crate::publish::Change;
 use crate::versions::{self, Since};
 use crate::view::{Layer, read_pools};
 use crate::world::{World, published};

@@ -19,10 +19,10 @@ use crate::claims;
 use crate::cli::OrgRevertArgs;
 use crate::clock::Stopwatch;
 use crate::config;
-use crate::cycle::Change;
 use crate::failure::Failure;
 use crate::home::{Access, Home};
 use crate::ownership::{Prospect, Target, reattribute, rules_for};
+use crate::publish::Change;
 use crate::world::World;
 
 /// `leap org revert`.

@@ -19,8 +19,8 @@ use leap_terms::{Currency, Day, Money, Month, Period};
 use serde::{Deserialize, Serialize};
 
 use super::problem;
-use crate::cycle::Fresh;
 use crate::failure::Failure;
+use crate::publish::Fresh;
 use crate::view::{add_facts, charges_in, read_pools, weighing};
 use crate::world::{Open, Slice, World, daily};
 

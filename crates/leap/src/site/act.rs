@@ -17,8 +17,8 @@ use leap_web::site::{Answer, Ask, Done, Person, Problem};
 use super::ground::Ground;
 use super::{account, claims, failed, periods, pools, reorg, rules, waivers};
 use crate::clock;
-use crate::cycle;
 use crate::failure::{Exit, Failure};
+use crate::publish;
 
 /// Seconds after a login in which somebody may approve, or make what acts for them.
 pub(super) const FRESH: i64 = 300;
@@ -34,7 +34,7 @@ pub(super) struct Acting<'a> {
 impl Acting<'_> {
     /// Does something in the person's name.
     pub(super) fn run<T>(&self, deed: impl Future<Output = T>) -> T {
-        self.ground.runtime.block_on(cycle::in_name_of(&self.person.name, deed))
+        self.ground.runtime.block_on(publish::in_name_of(&self.person.name, deed))
     }
 
     /// Demands that the person proved in the last minutes who they are. A form that approves asks this before all else, its

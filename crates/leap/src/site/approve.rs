@@ -9,8 +9,8 @@ use super::act::{Acting, FRESH, refused};
 use super::failed;
 use super::ground::{Ground, seconds};
 use crate::clock;
-use crate::cycle;
 use crate::failure::Failure;
+use crate::publish;
 
 /// The refusal of who logged in too long ago for what they want to do. `to` is where they go on from.
 pub(super) fn log_in_again(person: &Person, to: &str) -> Problem {
@@ -41,7 +41,7 @@ pub(super) fn ask(
     let reason = acting.ask.get("reason").unwrap_or_default().to_owned();
     let book = &acting.ground.home.book;
     let asked = acting.run(async {
-        let actor = cycle::actor();
+        let actor = publish::actor();
         let new = NewApproval { kind, subject: subject.to_owned(), content, reason, actor, at: clock::now() };
         book.ask_approval(&new).await
     });
@@ -107,7 +107,7 @@ pub(super) fn answered(acting: &Acting<'_>, number: i64, outcome: ApprovalOutcom
     let note = acting.ask.get("note").map(str::to_owned);
     let book = &acting.ground.home.book;
     let done = acting.run(async {
-        let answer = ApprovalAnswer { outcome, at: clock::now(), actor: cycle::actor(), note };
+        let answer = ApprovalAnswer { outcome, at: clock::now(), actor: publish::actor(), note };
         book.answer_approval(number, &answer).await
     });
     done.map_err(|error| refused(&Failure::from_error(&error), None))

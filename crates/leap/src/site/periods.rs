@@ -25,9 +25,9 @@ use super::difference;
 use super::failed;
 use super::ground::{Ground, seconds};
 use super::words::{cents, signed};
-use crate::cycle;
 use crate::failure::{Exit, Failure};
 use crate::periods::{CloseDraft, Difference, RestateDraft, reopened};
+use crate::publish;
 
 /// Places of a difference that are shown; what is left is one row more.
 const SHOWN: usize = 100;
@@ -465,7 +465,7 @@ fn restate(acting: &Acting<'_>, period: Month) -> Result<Done, Problem> {
     agreed(acting.ask, digest, || back(period))?;
     if approve::is_alone(acting.person) {
         let approved_by = acting.ask.get("approved_by").map(str::to_owned);
-        let by = draft.by(acting.run(async { cycle::actor() }), approved_by, reason);
+        let by = draft.by(acting.run(async { publish::actor() }), approved_by, reason);
         let by = by.map_err(|failure| stale(&failure, period))?;
         let (stored, _) = acting.run(draft.publish(ground.home, by)).map_err(|failure| stale(&failure, period))?;
         let said = format!("{period} is restated: statement {}", stored.version);

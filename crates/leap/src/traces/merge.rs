@@ -124,7 +124,7 @@ pub(crate) async fn forget_replaced(home: &Home, now: Instant) -> Result<usize, 
     let days = i64::try_from(home.settings.latency.replaced_days).unwrap_or(i64::MAX);
     let before = Instant::from_micros(now.micros().saturating_sub(days.saturating_mul(86_400_000_000)));
     let source = SourceId::new(STREAM).expect("a plain word");
-    let gone = home.book.forget_trace_files(&source, (before, now), &crate::cycle::actor(), FORGOTTEN).await;
+    let gone = home.book.forget_trace_files(&source, (before, now), &crate::publish::actor(), FORGOTTEN).await;
     let gone = gone.map_err(|error| Failure::from_error(&error))?;
     for file in &gone {
         home.lake.let_go(file).map_err(problem)?;

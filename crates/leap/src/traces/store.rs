@@ -405,7 +405,7 @@ pub(super) async fn publish(
     let table_versions = home.lake.publish(staging, &Table::LATENCY, &after, &info).await.map_err(problem)?;
     let new = NewTraces {
         at: now,
-        actor: crate::cycle::actor(),
+        actor: crate::publish::actor(),
         cause: cause.to_owned(),
         parent: head.change,
         deliveries,

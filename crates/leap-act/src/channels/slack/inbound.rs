@@ -12,10 +12,10 @@
 use std::collections::HashMap;
 
 use aws_lc_rs::hmac;
-use leap_terms::Instant;
+use leap_terms::{DedupKey, Instant};
 use serde::Deserialize;
 
-use crate::message::{Answer, DedupKey};
+use crate::message::Answer;
 use crate::policy::later;
 use crate::secret::Secret;
 

@@ -13,12 +13,12 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use leap_terms::{Digest, Instant};
+use leap_terms::{DedupKey, Digest, Instant};
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{MultiPart, SinglePart};
 
 use super::Smtp;
-use crate::message::{Content, DedupKey, Message};
+use crate::message::{Content, Message};
 use crate::text::{fitted, html, plain};
 
 /// Characters of a subject: longer ones are cut by mail programs anyway.

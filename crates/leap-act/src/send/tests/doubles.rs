@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use leap_terms::{Instant, TeamId};
+use leap_terms::{DedupKey, Instant, TeamId};
 use tokio::sync::Notify;
 
 use crate::channels::{Channel, Sending};
-use crate::message::{DedupKey, Message, Urgency};
+use crate::message::{Message, Urgency};
 use crate::policy::{Cause, Jitter, Next, Outcome};
 use crate::send::{Given, Outbox, Receipt, Row};
 

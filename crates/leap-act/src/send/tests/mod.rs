@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use leap_terms::{Instant, TeamId};
+use leap_terms::{Instant, MessageKind, TeamId};
 use proptest::prelude::*;
 
 use super::*;
 use crate::channels::{Channel, Sending};
 use crate::message::tests::message;
-use crate::message::{Incident, Kind, Message, Urgency};
+use crate::message::{Incident, Message, Urgency};
 use crate::policy::{Cap, Cause, DigestTimes, Hold, Manners, Next, Outcome, QuietHours, Zone, at, later};
 use doubles::{Fuse, Memory, Mood, Present, Receiver, ToReceiver};
 
@@ -21,7 +21,7 @@ const START: &str = "2026-09-17T08:00:00Z";
 
 fn nudge(unit: &str, subject: &str) -> Message {
     message(|content| {
-        content.kind = Kind::OpportunityFound;
+        content.kind = MessageKind::OpportunityFound;
         content.urgency = Urgency::Nudge;
         content.unit = TeamId::new(unit).unwrap();
         content.subject = subject.to_owned();
@@ -29,7 +29,7 @@ fn nudge(unit: &str, subject: &str) -> Message {
     })
 }
 
-fn of_incident(kind: Kind, id: &str) -> Message {
+fn of_incident(kind: MessageKind, id: &str) -> Message {
     message(|content| {
         content.kind = kind;
         content.subject = id.to_owned();
@@ -42,7 +42,7 @@ fn messages() -> Vec<(&'static str, Message)> {
     let mut all = Vec::new();
     for name in ["one", "two"] {
         for id in ["i-1", "i-2"] {
-            all.push((name, of_incident(Kind::IncidentOpened, id)));
+            all.push((name, of_incident(MessageKind::IncidentOpened, id)));
         }
         for subject in ["a", "b", "c"] {
             all.push((name, nudge("payments", subject)));
@@ -50,8 +50,8 @@ fn messages() -> Vec<(&'static str, Message)> {
         all.push((name, nudge("search", "d")));
         all.push((name, message(|_| {})));
         for id in ["i-2", "i-1"] {
-            all.push((name, of_incident(Kind::IncidentAcknowledged, id)));
-            all.push((name, of_incident(Kind::IncidentResolved, id)));
+            all.push((name, of_incident(MessageKind::IncidentAcknowledged, id)));
+            all.push((name, of_incident(MessageKind::IncidentResolved, id)));
         }
     }
     all
@@ -140,10 +140,10 @@ fn check(outbox: &Memory, receivers: &BTreeMap<&'static str, Arc<Receiver>>) -> 
             prop_assert!(keys.insert(message.key().clone()), "{} was shown twice", message.key());
             let content = message.content();
             match content.kind {
-                Kind::DigestMade => {
+                MessageKind::DigestMade => {
                     content.sentences.iter().for_each(|title| *told.entry(title.clone()).or_default() += 1)
                 }
-                Kind::OpportunityFound => *told.entry(content.title.clone()).or_default() += 1,
+                MessageKind::OpportunityFound => *told.entry(content.title.clone()).or_default() += 1,
                 _ => {}
             }
         }
@@ -153,7 +153,7 @@ fn check(outbox: &Memory, receivers: &BTreeMap<&'static str, Arc<Receiver>>) -> 
         let mut lasts: BTreeMap<&str, usize> = BTreeMap::new();
         for message in seen.iter() {
             let Some(incident) = &message.content().incident else { continue };
-            let order = [Kind::IncidentOpened, Kind::IncidentAcknowledged, Kind::IncidentResolved];
+            let order = [MessageKind::IncidentOpened, MessageKind::IncidentAcknowledged, MessageKind::IncidentResolved];
             let place = order.iter().position(|kind| *kind == message.content().kind).unwrap();
             let last = lasts.insert(&incident.id, place);
             prop_assert!(last.is_none_or(|last| last < place), "{} out of order", message.key());

@@ -9,11 +9,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-use leap_terms::{Digest, TeamId};
 use serde::{Deserialize, Serialize};
 
-use super::Kind;
-use crate::limits::{KEY_BYTES, KEY_DIGEST};
+use crate::{Digest, MessageKind, TeamId};
+
+/// Bytes of a dedup key. PagerDuty and Slack's `action_id` take 255.
+pub const KEY_BYTES: usize = 255;
+/// Hexadecimal digits of the digest in which a longer key ends: 128 bits.
+const KEY_DIGEST: usize = 32;
 
 /// A dedup key: 1 to 255 of the characters `A-Z a-z 0-9 - _ ~ / + % :`. A full stop is none of them, as Standard
 /// Webhooks sign `id.timestamp.body`.
@@ -23,12 +26,12 @@ pub struct DedupKey(String);
 
 impl DedupKey {
     /// `leap:{kind}:{unit}:{subject}:{period}`.
-    pub fn new(kind: Kind, unit: &TeamId, subject: &str, period: &str) -> DedupKey {
+    pub fn new(kind: MessageKind, unit: &TeamId, subject: &str, period: &str) -> DedupKey {
         DedupKey::of(&[kind.word(), unit.as_str(), subject, period])
     }
 
     /// `leap:` and parts, of which none can look like two.
-    pub(crate) fn of(parts: &[&str]) -> DedupKey {
+    pub fn of(parts: &[&str]) -> DedupKey {
         let mut whole = "leap".to_owned();
         for part in parts {
             whole.push(':');
@@ -102,7 +105,7 @@ mod tests {
     #[test]
     fn a_key_names_kind_unit_subject_and_period() {
         let unit = TeamId::new("pay ments").unwrap();
-        let key = |subject: &str| DedupKey::new(Kind::DriftFound, &unit, subject, "2026-09").to_string();
+        let key = |subject: &str| DedupKey::new(MessageKind::DriftFound, &unit, subject, "2026-09").to_string();
         assert_eq!(key("eu.west:1"), "leap:drift_found:pay%20ments:eu%2Ewest%3A1:2026-09");
         let long = key(&"ü".repeat(200));
         assert_eq!((long.len(), long.starts_with("leap:drift_found:pay%20ments:%C3%BC")), (254, true));
