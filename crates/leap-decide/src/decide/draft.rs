@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use leap_terms::{Instant, MessageKind, Ratio, TeamId};
+use leap_terms::{Instant, MessageKind, TeamId};
 
-use super::{Drifted, Frozen, Pending, Told, Watched};
+use super::{Drifted, Frozen, Judged, Pending, SETTLED, Watched, breach};
 use crate::budget::{self, Verdict};
 use crate::contract::incident::{apply, reconcile};
 use crate::contract::{Act, Clause, Incident, Saying, State, Stretch, Why};
-use crate::plan::{Amount, Deed, Step, key};
+use crate::plan::{Amount, Deed, Happens, Step, key};
 use crate::seconds::Seconds;
 use crate::waiver::{Due, Status, What};
 
@@ -36,6 +36,18 @@ struct Note {
     sentence: String,
     fields: Vec<(&'static str, String)>,
     alert: bool,
+    incident: Option<Incident>,
+}
+
+/// The key under which it is told that a breach is expected.
+pub(super) fn projected(verdict: &Verdict) -> String {
+    let series = format!("{} {}", series(verdict), budget::State::Projected.word());
+    key(MessageKind::BudgetWarned.word(), &verdict.line.unit, &series, &verdict.line.period.to_string())
+}
+
+/// What messages of a budget are about.
+fn series(verdict: &Verdict) -> String {
+    format!("{} {} {}", verdict.line.unit, verdict.line.cost, verdict.line.currency)
 }
 
 impl<'i> Draft<'i> {
@@ -65,38 +77,102 @@ impl<'i> Draft<'i> {
     }
 
     fn send(&mut self, about: &About<'_>, note: Note) {
-        let Note { kind, to, sentence, fields, alert } = note;
+        let Note { kind, to, sentence, fields, alert, incident } = note;
         let fields = fields.into_iter().map(|(label, text)| (label.to_owned(), text)).collect();
-        self.step(about, Deed::Send { kind, to, sentence, fields, alert });
+        self.step(about, Deed::Send { kind, to, sentence, fields, alert, incident });
     }
 
-    pub(super) fn budget(&mut self, verdict: &Verdict, told: Told) {
-        let Verdict { line, variance, projected, .. } = verdict;
-        let money = |ratio: &Ratio| Some(Amount { money: ratio.rounded(2)?, currency: line.currency.clone() });
-        let state = verdict.state.word();
-        let series = format!("{} {} {}", line.unit, line.cost, line.currency);
-        let (kind, subject, amount) = match verdict.state {
-            budget::State::Within | budget::State::Waived => return,
-            budget::State::Warned | budget::State::Projected => {
-                let amount = projected.as_ref().and_then(|projected| money(&projected.money));
-                (MessageKind::BudgetWarned, format!("{series} {state}"), amount)
+    pub(super) fn budget(&mut self, judged: &Judged<'_>, now: Instant) {
+        let Judged { verdict, said } = judged;
+        let line = &verdict.line;
+        let settled = now.seconds_since(Instant::start_of(line.period.until())) >= SETTLED.count();
+        match (verdict.state, said) {
+            (budget::State::Breached, None) if !settled => self.breached(verdict, None, now),
+            (budget::State::Breached, Some(incident)) if !settled && !incident.is_open() => {
+                self.breached(verdict, Some(incident), now);
             }
-            budget::State::Breached => {
-                let over = told.then(verdict.state).over;
-                let again = if over > 0 { format!(" again {over}") } else { String::new() };
-                (MessageKind::BudgetBreached, format!("{series}{again}"), money(&variance.money))
+            (budget::State::Breached, Some(incident)) if settled && incident.is_open() => {
+                self.unbreached(verdict, incident, Why::TermEnded, now);
             }
-        };
-        let period = line.period.to_string();
-        // Who was told that a breach is expected is not told that it is possible.
-        let projected = key(kind.word(), &line.unit, &format!("{series} {}", budget::State::Projected.word()), &period);
-        if verdict.state == budget::State::Warned && self.done.contains(&projected) {
+            (budget::State::Breached, _) => {}
+            (_, Some(incident)) if incident.is_open() => self.unbreached(verdict, incident, Why::Recovered, now),
+            _ => {}
+        }
+        if !matches!(verdict.state, budget::State::Warned | budget::State::Projected) {
             return;
         }
-        let reason = format!("the budget is {state}");
-        let alert = kind == MessageKind::BudgetBreached;
-        let note = Note { kind, to: None, sentence: verdict.sentence(), fields: verdict.fields(), alert };
-        self.send(&About { unit: &line.unit, subject: &subject, period, amount, reason }, note);
+        // Who was told that a breach is expected is not told that it is possible.
+        if verdict.state == budget::State::Warned && self.done.contains(&projected(verdict)) {
+            return;
+        }
+        let state = verdict.state.word();
+        let expected = verdict.projected.as_ref().and_then(|projected| projected.money.rounded(2));
+        let about = About {
+            unit: &line.unit,
+            subject: &format!("{} {state}", series(verdict)),
+            period: line.period.to_string(),
+            amount: expected.map(|money| Amount { money, currency: line.currency.clone() }),
+            reason: format!("the budget is {state}"),
+        };
+        let (sentence, fields) = (verdict.sentence(), verdict.fields());
+        let kind = MessageKind::BudgetWarned;
+        self.send(&about, Note { kind, to: None, sentence, fields, alert: false, incident: None });
+    }
+
+    /// More was spent than allowed: an incident is opened, or opened again.
+    fn breached(&mut self, verdict: &Verdict, said: Option<&Incident>, now: Instant) {
+        let stretch = Stretch { since: now, opened: now, resolved: None };
+        let (happens, after) = match said {
+            None => {
+                let id = breach(verdict);
+                (Happens::Opened, Incident { id, stretches: vec![stretch], unconfirmed: None, sayings: 1 })
+            }
+            Some(said) => {
+                let mut after = said.clone();
+                after.stretches.push(stretch);
+                after.sayings = after.sayings.saturating_add(1);
+                (Happens::Reopened, after)
+            }
+        };
+        let kind = MessageKind::BudgetBreached;
+        self.of_budget(verdict, (kind, verdict.sentence()), (happens, after), now);
+    }
+
+    /// It is not so any more.
+    fn unbreached(&mut self, verdict: &Verdict, said: &Incident, why: Why, now: Instant) {
+        let mut after = said.clone();
+        if let Some(last) = after.stretches.last_mut() {
+            last.resolved = Some(now);
+        }
+        after.sayings = after.sayings.saturating_add(1);
+        let sentence = match why {
+            Why::TermEnded => format!("the period is over and its bills are final: {}", verdict.sentence()),
+            Why::Recovered | Why::NotConfirmed => {
+                format!("the budget is not breached any more: {}", verdict.sentence())
+            }
+        };
+        self.of_budget(verdict, (MessageKind::IncidentResolved, sentence), (Happens::Resolved, after), now);
+    }
+
+    fn of_budget(
+        &mut self,
+        verdict: &Verdict,
+        (kind, sentence): (MessageKind, String),
+        (happens, after): (Happens, Incident),
+        now: Instant,
+    ) {
+        let line = &verdict.line;
+        let money = verdict.variance.money.rounded(2);
+        let about = About {
+            unit: &line.unit,
+            subject: &series(verdict),
+            period: format!("{} {}", line.period, after.sayings),
+            amount: money.map(|money| Amount { money, currency: line.currency.clone() }),
+            reason: format!("the budget is {}", verdict.state.word()),
+        };
+        let incident = Some(after.clone());
+        self.step(&about, Deed::Incident { happens, after, at: now, words: sentence.clone() });
+        self.send(&about, Note { kind, to: None, sentence, fields: verdict.fields(), alert: true, incident });
     }
 
     pub(super) fn clause(&mut self, watched: &Watched<'_>) {
@@ -113,47 +189,44 @@ impl<'i> Draft<'i> {
                 ("clock", history.clock.to_string()),
                 ("grace", clause.timing.grace.to_string()),
             ];
-            let note = Note { kind: MessageKind::ContractMissing, to: None, sentence, fields, alert: true };
+            let kind = MessageKind::ContractMissing;
+            let note = Note { kind, to: None, sentence, fields, alert: true, incident: None };
             let reason = "the clause does not hold".to_owned();
             self.send(&About { unit, subject: &name, period: since.to_string(), amount: None, reason }, note);
         }
         let mut incidents = said.to_vec();
         let term_end = Instant::start_of(contract.term.until());
         for saying in reconcile(&name, history, said, &clause.timing, Some(term_end)) {
-            self.saying(watched, &incidents, &saying);
-            apply(&mut incidents, &saying);
+            self.saying(watched, &mut incidents, &saying);
         }
     }
 
-    /// What is to be done of an incident, whose records are as they stand before it.
-    fn saying(&mut self, watched: &Watched<'_>, incidents: &[Incident], saying: &Saying) {
+    /// What is to be done of an incident, whose records are as they stand before it; afterwards, as after it.
+    fn saying(&mut self, watched: &Watched<'_>, incidents: &mut Vec<Incident>, saying: &Saying) {
         let clause = watched.clause;
-        let (unit, subject, incident) = (&clause.owner, &saying.incident, saying.incident.clone());
-        // Instants can come again when data are restated to and fro; how often something was said cannot.
-        let before = incidents.iter().find(|known| known.id == saying.incident);
-        let number = before.map_or(0, |known| known.sayings).saturating_add(1);
-        let about =
-            |reason: &str| About { unit, subject, period: number.to_string(), amount: None, reason: reason.to_owned() };
-        let note = |kind: MessageKind, sentence: String| {
-            let mut fields = vec![("clause", clause.key(watched.contract)), ("measure", clause.measure.to_string())];
-            if !clause.consequence.is_empty() {
-                fields.push(("consequence", clause.consequence.clone()));
-            }
-            Note { kind, to: None, sentence, fields, alert: true }
-        };
+        let id = &saying.incident;
+        apply(incidents, saying);
+        let Some(after) = incidents.iter().find(|known| known.id == *id).cloned() else { return };
         match &saying.act {
             Act::Open(stretch) => {
-                let about = about("the clause was missed for longer than its grace");
-                self.step(&about, Deed::OpenIncident { incident: incident.clone() });
-                self.send(&about, note(MessageKind::IncidentOpened, opened(clause, &incident, "is open", stretch)));
-                self.ended(&about, &note, stretch);
+                // One that is over already is told as two: it was open, and it is over.
+                let mut opened = after.clone();
+                if let Some(last) = opened.stretches.last_mut() {
+                    last.resolved = None;
+                }
+                let words = told(clause, id, "is open", stretch);
+                let reason = "the clause was missed for longer than its grace";
+                self.happens(watched, (Happens::Opened, opened, stretch.opened), words, reason);
+                self.ended(watched, incidents, after, stretch);
             }
             Act::Reopen(stretch) => {
-                let about = about("the clause is missed again");
-                self.step(&about, Deed::ReopenIncident { incident: incident.clone() });
-                let sentence = opened(clause, &incident, "is open again", stretch);
-                self.send(&about, note(MessageKind::IncidentReopened, sentence));
-                self.ended(&about, &note, stretch);
+                let mut open = after.clone();
+                if let Some(last) = open.stretches.last_mut() {
+                    last.resolved = None;
+                }
+                let words = told(clause, id, "is open again", stretch);
+                self.happens(watched, (Happens::Reopened, open, stretch.opened), words, "the clause is missed again");
+                self.ended(watched, incidents, after, stretch);
             }
             Act::Resolve(at, why) => {
                 let reason = match why {
@@ -161,27 +234,54 @@ impl<'i> Draft<'i> {
                     Why::NotConfirmed => "by data that came late it was no breach".to_owned(),
                     Why::TermEnded => "the contract ended".to_owned(),
                 };
-                let about = about(&reason);
-                self.step(&about, Deed::ResolveIncident { incident: incident.clone(), at: *at });
-                let sentence = format!("{incident} is resolved at {at}: {reason}");
-                self.send(&about, note(MessageKind::IncidentResolved, sentence));
+                let words = format!("{id} is resolved at {at}: {reason}");
+                self.happens(watched, (Happens::Resolved, after, *at), words, &reason);
             }
             Act::Annotate(what, _) => {
-                let about = about("data came late or were restated");
-                self.step(&about, Deed::AnnotateIncident { incident: incident.clone(), note: what.to_string() });
-                self.send(&about, note(MessageKind::IncidentAnnotated, format!("{incident}: {what}")));
+                let words = format!("{id}: {what}");
+                let at = saying.known_until;
+                self.happens(watched, (Happens::Annotated, after, at), words, "data came late or were restated");
             }
         }
     }
 
     /// A stretch that is over already when it is told.
-    fn ended(&mut self, about: &About<'_>, note: &dyn Fn(MessageKind, String) -> Note, stretch: &Stretch) {
+    fn ended(&mut self, watched: &Watched<'_>, incidents: &mut [Incident], mut after: Incident, stretch: &Stretch) {
         let Some(at) = stretch.resolved else { return };
-        let about = About { reason: "it was over before it was known".into(), ..about.clone() };
-        let incident = about.subject.to_owned();
-        let sentence = format!("{incident} was over at {at}, before it was known");
-        self.step(&about, Deed::ResolveIncident { incident, at });
-        self.send(&about, note(MessageKind::IncidentResolved, sentence));
+        after.sayings = after.sayings.saturating_add(1);
+        if let Some(known) = incidents.iter_mut().find(|known| known.id == after.id) {
+            known.sayings = after.sayings;
+        }
+        let words = format!("{} was over at {at}, before it was known", after.id);
+        self.happens(watched, (Happens::Resolved, after, at), words, "it was over before it was known");
+    }
+
+    /// The record of an incident's event, and its message.
+    fn happens(
+        &mut self,
+        watched: &Watched<'_>,
+        (happens, after, at): (Happens, Incident, Instant),
+        words: String,
+        reason: &str,
+    ) {
+        let clause = watched.clause;
+        let kind = match happens {
+            Happens::Opened => MessageKind::IncidentOpened,
+            Happens::Annotated => MessageKind::IncidentAnnotated,
+            Happens::Resolved => MessageKind::IncidentResolved,
+            Happens::Reopened => MessageKind::IncidentReopened,
+        };
+        let mut fields = vec![("clause", clause.key(watched.contract)), ("measure", clause.measure.to_string())];
+        if !clause.consequence.is_empty() {
+            fields.push(("consequence", clause.consequence.clone()));
+        }
+        // Instants can come again when data are restated to and fro; how often something was said cannot.
+        let (id, period) = (after.id.clone(), after.sayings.to_string());
+        let reason = reason.to_owned();
+        let about = About { unit: &clause.owner, subject: &id, period, amount: None, reason };
+        let incident = Some(after.clone());
+        self.step(&about, Deed::Incident { happens, after, at, words: words.clone() });
+        self.send(&about, Note { kind, to: None, sentence: words, fields, alert: true, incident });
     }
 
     pub(super) fn waiver(&mut self, pending: &Pending<'_>, answer_within: Seconds, now: Instant) {
@@ -211,6 +311,7 @@ impl<'i> Draft<'i> {
             sentence,
             fields: Vec::new(),
             alert: true,
+            incident: None,
         };
         let status = waiver.status(*over, now);
         let turn = waiver.events().len().to_string();
@@ -247,8 +348,13 @@ impl<'i> Draft<'i> {
         }
         if matches!(status, Status::Expired | Status::Exceeded | Status::Withdrawn) {
             let why = status.word();
-            let about = about(why.to_owned(), &format!("it is {why}"));
-            self.step(&about, Deed::EndWaiver { waiver: request.id.clone(), why: why.to_owned() });
+            let reason = format!("it is {why}");
+            // It ends once; that it is taken back is recorded already.
+            if status != Status::Withdrawn {
+                let end = Deed::EndWaiver { waiver: request.id.clone(), why: why.to_owned() };
+                self.step(&about("end".to_owned(), &reason), end);
+            }
+            let about = about(why.to_owned(), &reason);
             let sentence = format!("waiver {subject} of {unit} for {} is {why}", request.period);
             self.send(&about, note(MessageKind::WaiverEnded, None, sentence));
         }
@@ -261,7 +367,7 @@ impl<'i> Draft<'i> {
             format!("{series} has a {kind} since {}: {} {currency} a month", alert.since, cost.to_grouped(2));
         let fields =
             vec![("kind", kind.to_owned()), ("cost_per_month", cost.to_string()), ("day", alert.day.to_string())];
-        let note = Note { kind: MessageKind::DriftFound, to: None, sentence, fields, alert: true };
+        let note = Note { kind: MessageKind::DriftFound, to: None, sentence, fields, alert: true, incident: None };
         let amount = Some(Amount { money: cost, currency: (*currency).clone() });
         let reason = "cost departs from its expected path".to_owned();
         self.send(&About { unit, subject: series, period: format!("{} {kind}", alert.since), amount, reason }, note);
@@ -276,7 +382,7 @@ impl<'i> Draft<'i> {
 }
 
 /// `charge-api.p999@… is open: p99.9 of charge-api at most 250ms, missed since …, longer than 48h`
-fn opened(clause: &Clause, incident: &str, state: &str, stretch: &Stretch) -> String {
+fn told(clause: &Clause, incident: &str, state: &str, stretch: &Stretch) -> String {
     format!(
         "{incident} {state}: {}, missed since {}, longer than {}",
         clause.measure, stretch.since, clause.timing.grace

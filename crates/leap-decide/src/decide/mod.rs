@@ -7,10 +7,13 @@
 //! drift             ─┤
 //! receipts' keys    ─┘
 //! ```
+//! A budget that is breached without a waiver is an incident like a clause that is missed for longer than its grace: it
+//! is opened with the message of the breach, resolved when a waiver or a correction ends it, and opened again.
+//!
 //! Nothing is said twice: every step has a key of what it says, and a step whose key has a receipt is left out. So a
 //! plan that was not performed is made again the same, and one that was is followed by an empty one. What happens
-//! again is said again, under another key: a budget that is breached after it was not any more ([`Told`]), a waiver
-//! that somebody else is asked for, an incident that is opened again. A forecast that goes to and fro around the line
+//! again is said again, under another key: a budget that is breached after it was not any more, a waiver that somebody
+//! else is asked for, an incident that is opened again. A forecast that goes to and fro around the line
 //! is told once in a period.
 
 #![deny(clippy::float_arithmetic)]
@@ -19,12 +22,11 @@ mod draft;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use leap_terms::{Currency, Day, Instant, Money, TeamId};
-use serde::{Deserialize, Serialize};
 
-use crate::budget::{self, Verdict};
+use crate::budget::Verdict;
 use crate::contract::clock::History;
 use crate::contract::{Clause, Contract, Incident};
 use crate::drift;
@@ -33,22 +35,20 @@ use crate::seconds::Seconds;
 use crate::waiver::{Approver, Waiver};
 use draft::Draft;
 
-/// What was said last of a budget's spend, and how often it has come down since.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Told {
-    /// True where more was spent than allowed.
-    pub breached: bool,
-    /// How many breaches were over again: by a waiver, or by a correction of the bill.
-    pub over: u32,
+/// How long after its end a budget is watched: bills of a month are final some days after it.
+pub const SETTLED: Seconds = Seconds::hours(14 * 24);
+
+/// A verdict on a budget with what was said of its breaches.
+pub struct Judged<'i> {
+    /// The verdict.
+    pub verdict: &'i Verdict,
+    /// The incident of its breaches as it is recorded ([`breach`] is its id).
+    pub said: Option<&'i Incident>,
 }
 
-impl Told {
-    /// After a further verdict; what is kept for the next plan.
-    #[must_use]
-    pub fn then(self, state: budget::State) -> Told {
-        let breached = state == budget::State::Breached;
-        Told { breached, over: self.over + u32::from(self.breached && !breached) }
-    }
+/// The id of the incident of a budget's breaches: the budget has at most one.
+pub fn breach(verdict: &Verdict) -> String {
+    format!("budget {}", verdict.name())
 }
 
 /// A clause with what its windows say, and what was said of its incidents.
@@ -101,10 +101,8 @@ pub struct Inputs<'i> {
     pub snapshot: &'i str,
     /// The present.
     pub now: Instant,
-    /// Verdicts on all budgets.
-    pub budgets: &'i [Verdict],
-    /// What was said of budgets before, by [`Verdict::name`].
-    pub told: &'i BTreeMap<String, Told>,
+    /// All budgets.
+    pub budgets: &'i [Judged<'i>],
     /// All clauses.
     pub clauses: &'i [Watched<'i>],
     /// All waivers.
@@ -122,8 +120,8 @@ pub struct Inputs<'i> {
 /// What is to be done now. Pure, and the same whatever the order of the inputs.
 pub fn decide(inputs: &Inputs<'_>) -> Plan {
     let mut draft = Draft::new(inputs.done);
-    for verdict in sorted(inputs.budgets, Verdict::name) {
-        draft.budget(verdict, inputs.told.get(&verdict.name()).copied().unwrap_or_default());
+    for judged in sorted(inputs.budgets, |judged| judged.verdict.name()) {
+        draft.budget(judged, inputs.now);
     }
     for watched in sorted(inputs.clauses, |watched| watched.clause.key(watched.contract)) {
         draft.clause(watched);
@@ -138,6 +136,15 @@ pub fn decide(inputs: &Inputs<'_>) -> Plan {
         draft.forecast(frozen);
     }
     Plan { snapshot: inputs.snapshot.to_owned(), made: inputs.now, steps: draft.steps() }
+}
+
+/// Keys whose receipts [`decide`] has to know: of what it would do if nothing had been done, and of what it leaves out
+/// for something that was said.
+pub fn keys(inputs: &Inputs<'_>) -> BTreeSet<String> {
+    let nothing = BTreeSet::new();
+    let all = decide(&Inputs { done: &nothing, ..*inputs });
+    let projections = inputs.budgets.iter().map(|judged| draft::projected(judged.verdict));
+    all.steps.into_iter().map(|step| step.key).chain(projections).collect()
 }
 
 fn sorted<T, K: Ord>(all: &[T], key: impl Fn(&T) -> K) -> Vec<&T> {

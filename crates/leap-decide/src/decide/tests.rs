@@ -49,7 +49,8 @@ fn verdict(actual: &str, end: Option<[&str; 3]>, allowances: &[Allowance]) -> Ve
 #[derive(Default)]
 struct Memory {
     done: BTreeSet<String>,
-    told: BTreeMap<String, Told>,
+    /// Incidents of budgets.
+    breaches: Vec<Incident>,
 }
 
 impl Memory {
@@ -61,11 +62,12 @@ impl Memory {
         waivers: &[Pending<'_>],
         now: &str,
     ) -> Vec<String> {
+        let said = |verdict: &Verdict| self.breaches.iter().find(|incident| incident.id == breach(verdict));
+        let judged: Vec<_> = budgets.iter().map(|verdict| Judged { verdict, said: said(verdict) }).collect();
         let inputs = Inputs {
             snapshot: "42",
             now: instant(now),
-            budgets,
-            told: &self.told,
+            budgets: &judged,
             clauses,
             waivers,
             answer_within: ANSWER_WITHIN,
@@ -75,11 +77,12 @@ impl Memory {
         };
         let plan = decide(&inputs);
         assert_eq!(plan, decide(&inputs), "the same inputs, the same plan");
+        let keys = keys(&inputs);
+        assert!(plan.steps.iter().all(|step| keys.contains(&step.key)), "who asks for receipts of these has all");
         let units = ["payments", "platform"].map(|unit| (team(unit), true)).into_iter().collect();
-        let incidents = clauses
-            .iter()
-            .flat_map(|watched| watched.said.iter().map(|incident| (incident.id.clone(), incident.is_open())))
-            .collect();
+        let of_clauses = clauses.iter().flat_map(|watched| watched.said);
+        let all = of_clauses.chain(&self.breaches);
+        let incidents = all.map(|incident| (incident.id.clone(), incident.is_open())).collect();
         let none = BTreeSet::new();
         let world = World {
             snapshot: "42",
@@ -93,9 +96,13 @@ impl Memory {
         let findings = plan_check(&plan, &Caps::default(), &world);
         let errors: Vec<_> = findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
         assert!(errors.is_empty(), "{errors:?}");
-        for verdict in budgets {
-            let told = self.told.entry(verdict.name()).or_default();
-            *told = told.then(verdict.state);
+        for step in &plan.steps {
+            if let Deed::Incident { after, .. } = &step.deed
+                && after.id.starts_with("budget ")
+            {
+                self.breaches.retain(|incident| incident.id != after.id);
+                self.breaches.push(after.clone());
+            }
         }
         self.done.extend(plan.steps.iter().map(|step| step.key.clone()));
         plan.steps.iter().map(|step| step.deed.word().to_owned()).collect()
@@ -118,7 +125,7 @@ fn a_budget_is_spoken_of_when_something_changes() {
     for end in [may, will, may] {
         assert!(memory.budget(verdict("61000", end, &[])).is_empty(), "to and fro is told once");
     }
-    assert_eq!(memory.budget(verdict("122400.01", will, &[])), ["budget_breached"]);
+    assert_eq!(memory.budget(verdict("122400.01", will, &[])), ["open_incident", "budget_breached"]);
     assert!(memory.budget(verdict("130000", will, &[])).is_empty());
     let allowance = |amount: i64| Allowance {
         waiver: "w1".into(),
@@ -126,15 +133,28 @@ fn a_budget_is_spoken_of_when_something_changes() {
         from: instant("2026-10-20T08:00:00Z"),
         until: instant("2026-11-30T00:00:00Z"),
     };
-    assert!(memory.budget(verdict("130000", None, &[allowance(10_000)])).is_empty(), "it is permitted");
-    assert_eq!(
-        memory.budget(verdict("130000.01", None, &[allowance(10_000)])),
-        ["budget_breached"],
-        "the breach is open again"
-    );
+    let over = ["resolve_incident", "incident_resolved"];
+    let again = ["reopen_incident", "budget_breached"];
+    assert_eq!(memory.budget(verdict("130000", None, &[allowance(10_000)])), over, "it is permitted");
+    assert_eq!(memory.budget(verdict("130000.01", None, &[allowance(10_000)])), again, "more than that is not");
     assert!(memory.budget(verdict("131000", None, &[allowance(10_000)])).is_empty());
-    assert!(memory.budget(verdict("120000", None, &[])).is_empty(), "a refund");
-    assert_eq!(memory.budget(verdict("140000", None, &[])), ["budget_breached"]);
+    assert_eq!(memory.budget(verdict("120000", None, &[])), over, "a refund");
+    assert_eq!(memory.budget(verdict("140000", None, &[])), again);
+    assert_eq!(memory.breaches.len(), 1, "one incident, opened again");
+    assert_eq!(memory.breaches[0].stretches.len(), 3);
+}
+
+#[test]
+fn a_breach_of_a_period_whose_bills_are_final_is_over() {
+    let mut memory = Memory::default();
+    let breached = || verdict("140000", None, &[]);
+    let last = "2026-11-14T23:59:59Z";
+    assert_eq!(memory.turn(&[breached()], &[], &[], last), ["open_incident", "budget_breached"]);
+    let settled = "2026-11-15T00:00:00Z";
+    assert_eq!(memory.turn(&[breached()], &[], &[], settled), ["resolve_incident", "incident_resolved"]);
+    assert!(memory.turn(&[breached()], &[], &[], settled).is_empty());
+    let mut late = Memory::default();
+    assert!(late.turn(&[breached()], &[], &[], settled).is_empty(), "what nobody said by then is history");
 }
 
 fn contract() -> Contract {
@@ -232,7 +252,7 @@ fn a_waiver_is_asked_for_answered_and_ended_once() {
     assert!(turn(&events, &approvers, Some(5_000), "2026-10-22T10:00:00Z").is_empty());
     assert_eq!(turn(&events, &approvers, Some(5_001), "2026-10-22T10:00:00Z"), ["end_waiver", "waiver_ended"]);
     assert!(turn(&events, &approvers, Some(6_000), "2026-10-23T10:00:00Z").is_empty());
-    assert_eq!(turn(&events, &approvers, Some(6_000), "2026-11-30T00:00:00Z"), ["end_waiver", "waiver_ended"]);
+    assert_eq!(turn(&events, &approvers, Some(6_000), "2026-11-30T00:00:00Z"), ["waiver_ended"], "it ended once");
 }
 
 #[test]
@@ -248,13 +268,12 @@ fn drift_and_forecasts_are_told_once_and_the_order_of_inputs_does_not_matter() {
     let (payments, platform, currency) = (team("payments"), team("platform"), usd());
     let drifted = |unit, alert| Drifted { unit, series: "s3", alert, currency: &currency };
     let frozen = [Frozen { unit: &payments, series: "all", origin: "2026-11-01".parse().unwrap() }];
-    let (none, mut done) = (BTreeMap::new(), BTreeSet::new());
+    let mut done = BTreeSet::new();
     let plan = |drift: &[Drifted<'_>], done: &BTreeSet<String>| {
         decide(&Inputs {
             snapshot: "42",
             now: instant(NOW),
             budgets: &[],
-            told: &none,
             clauses: &[],
             waivers: &[],
             answer_within: ANSWER_WITHIN,

@@ -25,7 +25,7 @@ use std::fmt;
 
 use leap_terms::{Currency, DedupKey, Digest, Instant, MessageKind, Money, TeamId};
 
-use super::{Deed, Plan, Step};
+use super::{Deed, Happens, Plan, Step};
 use crate::seconds::Seconds;
 
 /// How bad a finding is; later ones are worse.
@@ -343,25 +343,14 @@ fn contradictions(plan: &Plan, world: &World<'_>, found: &mut Found) {
         world.incidents.iter().map(|(incident, open)| (incident.as_str(), *open)).collect();
     let mut waivers: BTreeMap<&str, usize> = BTreeMap::new();
     for (at, step) in plan.steps.iter().enumerate() {
-        if let Some(incident) = step.deed.incident() {
+        if let Deed::Incident { happens, after, .. } = &step.deed {
+            let incident = after.id.as_str();
             let state = open.get(incident).copied();
-            let follows = match (&step.deed, state) {
-                (Deed::OpenIncident { .. }, None)
-                | (Deed::ReopenIncident { .. }, Some(false))
-                | (Deed::ResolveIncident { .. }, Some(true))
-                | (Deed::AnnotateIncident { .. }, Some(_)) => true,
-                (
-                    Deed::OpenIncident { .. }
-                    | Deed::ReopenIncident { .. }
-                    | Deed::ResolveIncident { .. }
-                    | Deed::AnnotateIncident { .. }
-                    | Deed::Send { .. }
-                    | Deed::AskWaiver { .. }
-                    | Deed::EscalateWaiver { .. }
-                    | Deed::EndWaiver { .. }
-                    | Deed::FreezeForecast { .. },
-                    _,
-                ) => false,
+            let follows = match happens {
+                Happens::Opened => state.is_none(),
+                Happens::Reopened => state == Some(false),
+                Happens::Resolved => state == Some(true),
+                Happens::Annotated => state.is_some(),
             };
             if !follows {
                 let state = match state {
@@ -372,9 +361,10 @@ fn contradictions(plan: &Plan, world: &World<'_>, found: &mut Found) {
                 let message = format!("{} of {incident}, which {state}", step.deed.word());
                 found.step(at, Rule::Contradiction, message);
             }
-            let begins = matches!(step.deed, Deed::OpenIncident { .. } | Deed::ReopenIncident { .. });
-            if begins || matches!(step.deed, Deed::ResolveIncident { .. }) {
-                open.insert(incident, begins);
+            match happens {
+                Happens::Opened | Happens::Reopened => drop(open.insert(incident, true)),
+                Happens::Resolved => drop(open.insert(incident, false)),
+                Happens::Annotated => {}
             }
         }
         if let Some(waiver) = step.deed.waiver() {

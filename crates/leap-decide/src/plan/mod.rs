@@ -3,7 +3,7 @@
 //! ```text
 //! plan 7c1f… of snapshot 42, made 2026-10-20T09:00:00Z
 //!   send  budget_breached   payments 2026-10   leap:budget_breached:payments:payments:2026-10   2,400.01 USD over
-//!   open  charge-api.p999@2026-10-18T07:00:00Z …
+//!   open_incident  charge-api.p999@2026-10-18T07:00:00Z …
 //! ```
 //! A plan leaves no choice to who performs it, and never changes: its digest is that of its canonical bytes
 //! ([`Plan::bytes`]). A step has a key that is used once, for ever ([`key`]); whoever performs it keeps a receipt
@@ -15,10 +15,10 @@ pub mod check;
 #[cfg(test)]
 mod tests;
 
-use std::fmt::Write as _;
-
 use leap_terms::{Currency, DedupKey, Digest, Instant, MessageKind, Money, TeamId};
 use serde::{Deserialize, Serialize};
+
+use crate::contract::Incident;
 
 pub use check::{Caps, Finding, Rule, Severity, World, plan_check};
 
@@ -26,6 +26,32 @@ pub use check::{Caps, Finding, Rule, Severity, World, plan_check};
 /// message is what receivers know it by.
 pub fn key(kind: &str, team: &TeamId, subject: &str, period: &str) -> String {
     DedupKey::of(&[kind, team.as_str(), subject, period]).into()
+}
+
+/// What happens to an incident.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Happens {
+    /// It is opened.
+    Opened,
+    /// Late data change what is known of it.
+    Annotated,
+    /// It is over.
+    Resolved,
+    /// It is open again.
+    Reopened,
+}
+
+impl Happens {
+    /// The word of the deed in keys and findings.
+    fn deed(self) -> &'static str {
+        match self {
+            Happens::Opened => "open_incident",
+            Happens::Annotated => "annotate_incident",
+            Happens::Resolved => "resolve_incident",
+            Happens::Reopened => "reopen_incident",
+        }
+    }
 }
 
 /// What a step does.
@@ -44,30 +70,19 @@ pub enum Deed {
         fields: Vec<(String, String)>,
         /// True for an alert, which waits for no quiet hours.
         alert: bool,
+        /// The incident that it belongs to.
+        incident: Option<Incident>,
     },
-    /// Record that an incident is open.
-    OpenIncident {
-        /// The incident.
-        incident: String,
-    },
-    /// Write a note into an incident.
-    AnnotateIncident {
-        /// The incident.
-        incident: String,
-        /// The note.
-        note: String,
-    },
-    /// Record that an incident is over.
-    ResolveIncident {
-        /// The incident.
-        incident: String,
-        /// When it was over.
+    /// Record what happens to an incident.
+    Incident {
+        /// What.
+        happens: Happens,
+        /// The incident as it stands after it.
+        after: Incident,
+        /// When it happened, in the time of events.
         at: Instant,
-    },
-    /// Record that an incident is open again.
-    ReopenIncident {
-        /// The incident.
-        incident: String,
+        /// What is the matter, for people.
+        words: String,
     },
     /// Record that somebody is asked to approve a waiver.
     AskWaiver {
@@ -87,7 +102,7 @@ pub enum Deed {
     EndWaiver {
         /// The waiver.
         waiver: String,
-        /// `expired`, `exceeded` or `withdrawn`.
+        /// `expired` or `exceeded`.
         why: String,
     },
     /// Keep a forecast as it is now, to be scored and to be the pace of its period.
@@ -102,29 +117,11 @@ impl Deed {
     pub fn word(&self) -> &'static str {
         match self {
             Deed::Send { kind, .. } => kind.word(),
-            Deed::OpenIncident { .. } => "open_incident",
-            Deed::AnnotateIncident { .. } => "annotate_incident",
-            Deed::ResolveIncident { .. } => "resolve_incident",
-            Deed::ReopenIncident { .. } => "reopen_incident",
+            Deed::Incident { happens, .. } => happens.deed(),
             Deed::AskWaiver { .. } => "ask_waiver",
             Deed::EscalateWaiver { .. } => "escalate_waiver",
             Deed::EndWaiver { .. } => "end_waiver",
             Deed::FreezeForecast { .. } => "freeze_forecast",
-        }
-    }
-
-    /// The incident that it is about.
-    pub fn incident(&self) -> Option<&str> {
-        match self {
-            Deed::OpenIncident { incident }
-            | Deed::AnnotateIncident { incident, .. }
-            | Deed::ResolveIncident { incident, .. }
-            | Deed::ReopenIncident { incident } => Some(incident),
-            Deed::Send { .. }
-            | Deed::AskWaiver { .. }
-            | Deed::EscalateWaiver { .. }
-            | Deed::EndWaiver { .. }
-            | Deed::FreezeForecast { .. } => None,
         }
     }
 
@@ -134,12 +131,7 @@ impl Deed {
             Deed::AskWaiver { waiver, .. } | Deed::EscalateWaiver { waiver, .. } | Deed::EndWaiver { waiver, .. } => {
                 Some(waiver)
             }
-            Deed::Send { .. }
-            | Deed::OpenIncident { .. }
-            | Deed::AnnotateIncident { .. }
-            | Deed::ResolveIncident { .. }
-            | Deed::ReopenIncident { .. }
-            | Deed::FreezeForecast { .. } => None,
+            Deed::Send { .. } | Deed::Incident { .. } | Deed::FreezeForecast { .. } => None,
         }
     }
 }
@@ -182,15 +174,10 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Its canonical bytes: fields in the order of the types, one step a line. Equal plans have equal bytes.
+    /// Its canonical bytes: JSON without spaces, fields in the order of the types. Equal plans have equal bytes.
     pub fn bytes(&self) -> Vec<u8> {
-        let line = |value: Result<String, serde_json::Error>| value.unwrap_or_default();
-        let mut text = format!("leap plan 1\n{}\n", line(serde_json::to_string(&(&self.snapshot, self.made))));
-        for step in &self.steps {
-            // A step is texts, numbers and lists; JSON has all of them.
-            let _ = writeln!(text, "{}", line(serde_json::to_string(step)));
-        }
-        text.into_bytes()
+        // A plan is texts, numbers and lists; JSON has all of them.
+        serde_json::to_vec(self).unwrap_or_default()
     }
 
     /// The digest of its bytes: its name, and what an approval of it is of.
