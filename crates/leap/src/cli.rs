@@ -2,6 +2,7 @@
 
 mod budget;
 mod charter;
+mod cycle;
 mod drift;
 mod latency;
 mod people;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 pub(crate) use budget::*;
 pub(crate) use charter::*;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub(crate) use cycle::*;
 pub(crate) use drift::*;
 pub(crate) use latency::*;
 use leap_terms::{CostKind, Currency, Day, Instant, Month, Period, SourceId, TeamId};
@@ -82,6 +84,12 @@ pub(crate) enum Command {
     /// Permission to spend more than a budget: asked for by one, granted by another.
     #[command(subcommand)]
     Waiver(WaiverCommand),
+    /// One turn of the loop: what follows from what is known, as a plan that is checked before it is done.
+    #[command(subcommand)]
+    Cycle(CycleCommand),
+    /// What is wrong since when, whose it is, and how it ended.
+    #[command(subcommand)]
+    Incident(IncidentCommand),
     /// Closed periods: statements, and why a period differs from its own.
     #[command(subcommand)]
     Period(PeriodCommand),

@@ -45,6 +45,8 @@ pub(crate) struct Settings {
     pub(crate) serve: ServeSettings,
     /// Spend against the business.
     pub(crate) charter: CharterSettings,
+    /// Turns of the loop.
+    pub(crate) cycle: crate::cycle::CycleSettings,
     /// Who may grant waivers.
     pub(crate) waivers: crate::waivers::WaiverSettings,
     /// Logging in at an OpenID provider.

@@ -14,12 +14,14 @@ mod cli;
 mod clock;
 mod config;
 mod convert;
+mod cycle;
 mod demo;
 mod drift;
 mod explain;
 mod export;
 mod failure;
 mod home;
+mod incidents;
 mod ingest;
 mod intake;
 mod kept;
@@ -149,6 +151,8 @@ pub(crate) async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Pool(PoolCommand::Show) => pools::show(home).await,
         Command::Budget(command) => budget::run(home, command).await,
         Command::Waiver(command) => waivers::run(home, command).await,
+        Command::Cycle(command) => cycle::run(home, command).await,
+        Command::Incident(command) => incidents::run(home, command).await,
         Command::Period(command) => periods::run(home, command).await,
         Command::Claim(args) => claims::claim(home, args).await,
         Command::Dispute(args) => claims::dispute(home, args).await,

@@ -179,6 +179,12 @@ pub(crate) const HTTP: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::ne
 /// The same for gRPC.
 pub(crate) const GRPC: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 4317);
 
+/// Waits for SIGINT or SIGTERM.
+pub(crate) async fn stopped() -> Result<(), Failure> {
+    Signals::listen()?.wait().await;
+    Ok(())
+}
+
 /// SIGINT and SIGTERM, listened for from the moment that this is made.
 #[cfg(unix)]
 struct Signals {

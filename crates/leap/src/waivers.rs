@@ -144,7 +144,7 @@ impl WaiverDraft {
 }
 
 /// A waiver of the book as decisions read it.
-fn decided(kept: &Waiver) -> Result<waiver::Waiver, Failure> {
+pub(crate) fn decided(kept: &Waiver) -> Result<waiver::Waiver, Failure> {
     let NewWaiver { unit, period, currency, amount, reason, expires_on, asked_at, asked_by, .. } = &kept.asked;
     let request = waiver::Request {
         id: kept.number.to_string(),
@@ -161,6 +161,7 @@ fn decided(kept: &Waiver) -> Result<waiver::Waiver, Failure> {
         let by = event.actor.clone();
         let note = || event.note.clone().unwrap_or_default();
         let what = match event.step {
+            WaiverStep::Asked => What::Asked { of: note() },
             WaiverStep::Escalated => What::Escalated { to: note() },
             WaiverStep::Granted { shown } => What::Granted { by, shown, authenticated_at: event.at },
             WaiverStep::Refused => What::Refused { by, shown: kept.digest, reason: note() },

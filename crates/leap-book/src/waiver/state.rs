@@ -5,6 +5,8 @@ use leap_terms::Digest;
 /// What happens to a waiver.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum WaiverStep {
+    /// Somebody who may grant it is asked; the note says who.
+    Asked,
     /// Nobody answered in time, so somebody further up is asked.
     Escalated,
     /// It is given.
@@ -28,6 +30,7 @@ impl WaiverStep {
     /// The word in the database and in messages.
     pub fn word(self) -> &'static str {
         match self {
+            WaiverStep::Asked => "asked",
             WaiverStep::Escalated => "escalated",
             WaiverStep::Granted { .. } => "granted",
             WaiverStep::Refused => "refused",
@@ -40,6 +43,7 @@ impl WaiverStep {
 
     pub(super) fn parse(word: &str, shown: Option<Digest>) -> Result<WaiverStep, String> {
         match (word, shown) {
+            ("asked", None) => Ok(WaiverStep::Asked),
             ("escalated", None) => Ok(WaiverStep::Escalated),
             ("granted", Some(shown)) => Ok(WaiverStep::Granted { shown }),
             ("refused", None) => Ok(WaiverStep::Refused),
@@ -57,7 +61,8 @@ impl WaiverStep {
     pub(super) fn shown(self) -> Option<Digest> {
         match self {
             WaiverStep::Granted { shown } => Some(shown),
-            WaiverStep::Escalated
+            WaiverStep::Asked
+            | WaiverStep::Escalated
             | WaiverStep::Refused
             | WaiverStep::Withdrawn
             | WaiverStep::Expired
@@ -103,7 +108,7 @@ impl WaiverState {
     /// Where it stands after that; `None` where that cannot happen. It is answered once, and ends once.
     pub(super) fn after(self, step: WaiverStep) -> Option<WaiverState> {
         match (self, step) {
-            (WaiverState::Asked, WaiverStep::Escalated) => Some(WaiverState::Asked),
+            (WaiverState::Asked, WaiverStep::Asked | WaiverStep::Escalated) => Some(WaiverState::Asked),
             (WaiverState::Asked, WaiverStep::Granted { .. }) => Some(WaiverState::Granted),
             (WaiverState::Asked, WaiverStep::Refused) => Some(WaiverState::Refused),
             (WaiverState::Granted, WaiverStep::Exceeded) => Some(WaiverState::Exceeded),
@@ -111,7 +116,10 @@ impl WaiverState {
             (WaiverState::Asked | WaiverState::Granted, WaiverStep::Expired) => Some(WaiverState::Expired),
             (WaiverState::Asked | WaiverState::Granted, WaiverStep::Ended) => Some(WaiverState::Ended),
             (WaiverState::Asked, WaiverStep::Exceeded)
-            | (WaiverState::Granted, WaiverStep::Escalated | WaiverStep::Granted { .. } | WaiverStep::Refused)
+            | (
+                WaiverState::Granted,
+                WaiverStep::Asked | WaiverStep::Escalated | WaiverStep::Granted { .. } | WaiverStep::Refused,
+            )
             | (
                 WaiverState::Refused
                 | WaiverState::Withdrawn

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use leap_terms::{Instant, MessageKind, TeamId};
 
-use super::{Drifted, Frozen, Judged, Pending, SETTLED, Watched, breach};
+use super::{Acknowledged, Drifted, Frozen, Judged, Pending, SETTLED, Watched, breach};
 use crate::budget::{self, Verdict};
 use crate::contract::incident::{apply, reconcile};
 use crate::contract::{Act, Clause, Incident, Saying, State, Stretch, Why};
@@ -70,6 +70,7 @@ impl<'i> Draft<'i> {
             deed,
             unit: about.unit.clone(),
             subject: about.subject.to_owned(),
+            period: about.period.clone(),
             amount: about.amount.clone(),
             key,
             reason: about.reason.clone(),
@@ -140,11 +141,7 @@ impl<'i> Draft<'i> {
 
     /// It is not so any more.
     fn unbreached(&mut self, verdict: &Verdict, said: &Incident, why: Why, now: Instant) {
-        let mut after = said.clone();
-        if let Some(last) = after.stretches.last_mut() {
-            last.resolved = Some(now);
-        }
-        after.sayings = after.sayings.saturating_add(1);
+        let after = over(said, now);
         let sentence = match why {
             Why::TermEnded => format!("the period is over and its bills are final: {}", verdict.sentence()),
             Why::Recovered | Why::NotConfirmed => {
@@ -173,6 +170,33 @@ impl<'i> Draft<'i> {
         let incident = Some(after.clone());
         self.step(&about, Deed::Incident { happens, after, at: now, words: sentence.clone() });
         self.send(&about, Note { kind, to: None, sentence, fields: verdict.fields(), alert: true, incident });
+    }
+
+    /// An incident of something that is not watched any more.
+    pub(super) fn gone(&mut self, unit: &TeamId, said: &Incident, now: Instant) {
+        let after = over(said, now);
+        let words = format!("{} is over: what it is about is not watched any more", said.id);
+        let reason = "it is not watched any more".to_owned();
+        let about = About { unit, subject: &said.id, period: after.sayings.to_string(), amount: None, reason };
+        let (kind, incident) = (MessageKind::IncidentResolved, Some(after.clone()));
+        self.step(&about, Deed::Incident { happens: Happens::Resolved, after, at: now, words: words.clone() });
+        self.send(&about, Note { kind, to: None, sentence: words, fields: Vec::new(), alert: true, incident });
+    }
+
+    /// Somebody sees to an incident: those who were called know.
+    pub(super) fn acknowledged(&mut self, told: &Acknowledged<'_>) {
+        let Acknowledged { unit, incident, by, words, ordinal } = told;
+        let reason = "somebody sees to it".to_owned();
+        let about = About { unit, subject: &incident.id, period: format!("seen {ordinal}"), amount: None, reason };
+        let note = Note {
+            kind: MessageKind::IncidentAcknowledged,
+            to: None,
+            sentence: format!("{by} sees to {}: {words}", incident.id),
+            fields: Vec::new(),
+            alert: true,
+            incident: Some((*incident).clone()),
+        };
+        self.send(&about, note);
     }
 
     pub(super) fn clause(&mut self, watched: &Watched<'_>) {
@@ -361,12 +385,19 @@ impl<'i> Draft<'i> {
     }
 
     pub(super) fn drift(&mut self, drifted: &Drifted<'_>) {
-        let Drifted { unit, series, alert, currency } = drifted;
+        let Drifted { unit, series, alert, currency, drivers } = drifted;
         let (kind, cost) = (alert.kind.word(), alert.cost_per_month);
-        let sentence =
-            format!("{series} has a {kind} since {}: {} {currency} a month", alert.since, cost.to_grouped(2));
-        let fields =
+        let most = drivers
+            .first()
+            .map_or_else(String::new, |(what, part)| format!(", of which {} for {what}", part.to_grouped(2)));
+        let sentence = format!(
+            "{series} has a {kind} since {}: {} {currency} a month if it stays{most}",
+            alert.since,
+            cost.to_grouped(2)
+        );
+        let mut fields =
             vec![("kind", kind.to_owned()), ("cost_per_month", cost.to_string()), ("day", alert.day.to_string())];
+        fields.extend(drivers.iter().map(|(what, part)| ("moved", format!("{what}: {part}"))));
         let note = Note { kind: MessageKind::DriftFound, to: None, sentence, fields, alert: true, incident: None };
         let amount = Some(Amount { money: cost, currency: (*currency).clone() });
         let reason = "cost departs from its expected path".to_owned();
@@ -379,6 +410,16 @@ impl<'i> Draft<'i> {
         let about = About { unit, subject: series, period: origin.to_string(), amount: None, reason };
         self.step(&about, Deed::FreezeForecast { origin: *origin });
     }
+}
+
+/// An incident after it was resolved.
+fn over(said: &Incident, now: Instant) -> Incident {
+    let mut after = said.clone();
+    if let Some(last) = after.stretches.last_mut() {
+        last.resolved = Some(now);
+    }
+    after.sayings = after.sayings.saturating_add(1);
+    after
 }
 
 /// `charge-api.p999@… is open: p99.9 of charge-api at most 250ms, missed since …, longer than 48h`

@@ -83,6 +83,22 @@ pub struct Drifted<'i> {
     pub alert: &'i drift::Alert,
     /// The currency of the series.
     pub currency: &'i Currency,
+    /// What moved, and by how much a month; they add up to the alert's cost.
+    pub drivers: &'i [(String, Money)],
+}
+
+/// Somebody sees to an incident.
+pub struct Acknowledged<'i> {
+    /// Who answers for it.
+    pub unit: &'i TeamId,
+    /// The incident.
+    pub incident: &'i Incident,
+    /// Who sees to it.
+    pub by: &'i str,
+    /// What they said.
+    pub words: &'i str,
+    /// How often something was recorded of the incident before: one acknowledgement is told once.
+    pub ordinal: usize,
 }
 
 /// A forecast that is to be kept, once for each first day.
@@ -103,6 +119,10 @@ pub struct Inputs<'i> {
     pub now: Instant,
     /// All budgets.
     pub budgets: &'i [Judged<'i>],
+    /// Incidents that are open and whose budget or clause nobody watches any more, with their units.
+    pub gone: &'i [(&'i TeamId, &'i Incident)],
+    /// Incidents that somebody has said to see to, lately.
+    pub acknowledged: &'i [Acknowledged<'i>],
     /// All clauses.
     pub clauses: &'i [Watched<'i>],
     /// All waivers.
@@ -122,6 +142,12 @@ pub fn decide(inputs: &Inputs<'_>) -> Plan {
     let mut draft = Draft::new(inputs.done);
     for judged in sorted(inputs.budgets, |judged| judged.verdict.name()) {
         draft.budget(judged, inputs.now);
+    }
+    for (unit, incident) in sorted(inputs.gone, |(_, incident)| incident.id.clone()) {
+        draft.gone(unit, incident, inputs.now);
+    }
+    for acknowledged in sorted(inputs.acknowledged, |one| (one.incident.id.clone(), one.ordinal)) {
+        draft.acknowledged(acknowledged);
     }
     for watched in sorted(inputs.clauses, |watched| watched.clause.key(watched.contract)) {
         draft.clause(watched);

@@ -68,6 +68,8 @@ impl Memory {
             snapshot: "42",
             now: instant(now),
             budgets: &judged,
+            gone: &[],
+            acknowledged: &[],
             clauses,
             waivers,
             answer_within: ANSWER_WITHIN,
@@ -266,7 +268,7 @@ fn drift_and_forecasts_are_told_once_and_the_order_of_inputs_does_not_matter() {
     };
     let (first, second) = (alert("2026-10-16", drift::Kind::Shift), alert("2026-10-17", drift::Kind::Shift));
     let (payments, platform, currency) = (team("payments"), team("platform"), usd());
-    let drifted = |unit, alert| Drifted { unit, series: "s3", alert, currency: &currency };
+    let drifted = |unit, alert| Drifted { unit, series: "s3", alert, currency: &currency, drivers: &[] };
     let frozen = [Frozen { unit: &payments, series: "all", origin: "2026-11-01".parse().unwrap() }];
     let mut done = BTreeSet::new();
     let plan = |drift: &[Drifted<'_>], done: &BTreeSet<String>| {
@@ -274,6 +276,8 @@ fn drift_and_forecasts_are_told_once_and_the_order_of_inputs_does_not_matter() {
             snapshot: "42",
             now: instant(NOW),
             budgets: &[],
+            gone: &[],
+            acknowledged: &[],
             clauses: &[],
             waivers: &[],
             answer_within: ANSWER_WITHIN,
@@ -289,7 +293,7 @@ fn drift_and_forecasts_are_told_once_and_the_order_of_inputs_does_not_matter() {
     assert_eq!(words, ["drift_found", "drift_found", "freeze_forecast"]);
     assert_eq!(one.steps[0].key, "leap:drift_found:payments:s3:2026-10-15%20shift");
     assert!(matches!(&one.steps[0].deed, Deed::Send { kind: MessageKind::DriftFound, sentence, .. }
-        if sentence == "s3 has a shift since 2026-10-15: 1,020.50 USD a month"));
+        if sentence == "s3 has a shift since 2026-10-15: 1,020.50 USD a month if it stays"));
     done.extend(one.steps.iter().map(|step| step.key.clone()));
     assert!(plan(&[drifted(&payments, &second)], &done).steps.is_empty(), "the same departure a day later");
 }

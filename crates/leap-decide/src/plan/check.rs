@@ -9,8 +9,8 @@
 //! | duplicate-key | error | two steps with one key |
 //! | malformed-key | error | a key that is none of ours: too long, control characters, another beginning |
 //! | already-done | error | a receipt of that key is there |
-//! | unknown-unit | error | the org of the day has no such unit |
-//! | no-owner | error | a message to nobody: no person named, and nobody answers for the unit |
+//! | unknown-unit | warning | the org of the day has no such unit |
+//! | no-owner | warning | a message to nobody: no person named, and nobody answers for the unit |
 //! | no-reason | error | a step that does not say why |
 //! | contradiction | error | one incident or waiver is brought into two states, or into one that does not follow |
 //! | approval-missing | error | a deed that wants an approval has none of exactly this plan |
@@ -104,7 +104,7 @@ impl Rule {
     pub fn severity(self) -> Severity {
         match self {
             Rule::Empty => Severity::Note,
-            Rule::UnansweredFigures | Rule::UnknownCurrency => Severity::Warning,
+            Rule::UnknownUnit | Rule::NoOwner | Rule::UnansweredFigures | Rule::UnknownCurrency => Severity::Warning,
             Rule::KillSwitch
             | Rule::Stale
             | Rule::Expired
@@ -114,8 +114,6 @@ impl Rule {
             | Rule::DuplicateKey
             | Rule::MalformedKey
             | Rule::AlreadyDone
-            | Rule::UnknownUnit
-            | Rule::NoOwner
             | Rule::NoReason
             | Rule::Contradiction
             | Rule::ApprovalMissing => Severity::Error,

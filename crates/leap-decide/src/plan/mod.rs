@@ -154,6 +154,8 @@ pub struct Step {
     pub unit: TeamId,
     /// What it is about: a budget, a clause, a waiver, a series.
     pub subject: String,
+    /// Which time it is: a period, a day, how often something was said; the last part of its key.
+    pub period: String,
     /// The money that it is about, where it is about some.
     pub amount: Option<Amount>,
     /// Used once, for ever ([`key`]).

@@ -35,6 +35,7 @@ fn send(unit: &str, subject: &str) -> Step {
         },
         unit: team(unit),
         subject: subject.into(),
+        period: "2026-10".into(),
         amount: amount("2400.01", "USD"),
         key: key(kind.word(), &team(unit), subject, "2026-10"),
         reason: "the budget is breached".into(),
@@ -43,7 +44,15 @@ fn send(unit: &str, subject: &str) -> Step {
 
 fn step(deed: Deed) -> Step {
     let key = key(deed.word(), &team("payments"), "c.a@1", "1");
-    Step { deed, unit: team("payments"), subject: "c.a@1".into(), amount: None, key, reason: "why".into() }
+    Step {
+        deed,
+        unit: team("payments"),
+        subject: "c.a@1".into(),
+        period: "1".into(),
+        amount: None,
+        key,
+        reason: "why".into(),
+    }
 }
 
 fn happens(happens: Happens, id: &str) -> Deed {
@@ -224,10 +233,10 @@ fn all_findings_are_told_the_worst_first() {
         (Subject::Plan, Rule::Stale),
         (Subject::Step(0), Rule::NoReason),
         (Subject::Step(1), Rule::DuplicateKey),
-        (Subject::Step(2), Rule::UnknownUnit),
-        (Subject::Step(2), Rule::NoOwner),
         (Subject::Step(4), Rule::Contradiction),
         (Subject::Step(1), Rule::UnansweredFigures),
+        (Subject::Step(2), Rule::UnknownUnit),
+        (Subject::Step(2), Rule::NoOwner),
     ];
     assert_eq!(world.check(&bad, &caps()), expected);
     let finding = Finding {

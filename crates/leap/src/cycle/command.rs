@@ -1,0 +1,264 @@
+//! `leap cycle …`: one turn on the terminal, turns by themselves, and the plans that were performed.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use leap_book::{Acted, Receipt};
+use leap_decide::budget::State as BudgetState;
+use leap_decide::contract::State as ClauseState;
+use leap_decide::plan::{Deed, Finding, Plan, Severity, Step};
+use serde_json::{Value, json};
+
+use super::seams::messages::Post;
+use super::{Turn, Watch, turn};
+use crate::cli::{CycleCommand, CycleListArgs, CycleRunArgs, CycleShowArgs, CycleWatchArgs, OutputFormat};
+use crate::clock;
+use crate::failure::{Exit, Failure};
+use crate::home::{Access, Home};
+use crate::output::{Answer, Cell, emit, print_json};
+
+/// What a `leap cycle` command does.
+pub(crate) async fn run(root: &Path, command: &CycleCommand) -> Result<(), Failure> {
+    match command {
+        CycleCommand::Run(args) => once(root, args).await,
+        CycleCommand::Watch(args) => watch(root, args).await,
+        CycleCommand::List(args) => list(root, args).await,
+        CycleCommand::Show(args) => show(root, args).await,
+    }
+}
+
+/// `plan 31 performed: 6 steps, 4 messages wait to be sent`
+pub(super) fn performed(acted: &Acted) -> String {
+    let new = acted.messages.iter().filter(|message| message.new).count();
+    let messages = match new {
+        0 => "no channel has a message to send".to_owned(),
+        1 => "1 message waits to be sent".to_owned(),
+        count => format!("{count} messages wait to be sent"),
+    };
+    format!("plan {} performed; {messages}", acted.plan.number)
+}
+
+/// `leap cycle run`.
+async fn once(root: &Path, args: &CycleRunArgs) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Read).await?;
+    let post = Post::of(&home)?;
+    let turn = turn(&home, clock::now()).await?;
+    let is_json = args.format.format == OutputFormat::Json;
+    if !is_json {
+        emit(&found(&turn))?;
+        steps(&turn.plan, &[]).print(args.format.format)?;
+        emit(&findings(&turn.findings))?;
+    }
+    let errors = turn.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+    let acted = match args.act && errors == 0 {
+        true => turn.act(&home, &post, "cycle run").await?,
+        false => None,
+    };
+    let sent = match acted.is_some() && !args.no_send {
+        true => post.deliver(&home.book).await?,
+        false => Vec::new(),
+    };
+    if is_json {
+        print_json(&as_json(&turn, acted.as_ref(), &sent))?;
+    } else if let Some(acted) = &acted {
+        emit(&format!("{}\n", performed(acted)))?;
+        for receipt in &sent {
+            emit(&format!("{}\n", super::seams::messages::shown(receipt)))?;
+        }
+    } else if errors == 0 && !turn.plan.steps.is_empty() {
+        emit("nothing was done: leap cycle run --act does it\n")?;
+    }
+    if errors > 0 {
+        return Err(Failure {
+            message: format!("the check of the plan found {errors} errors; nothing was done"),
+            exit: Exit::PolicyBroken,
+        });
+    }
+    Ok(())
+}
+
+/// What was looked at, one line each.
+fn found(turn: &Turn) -> String {
+    let state = &turn.state;
+    let mut text = match &state.snapshot {
+        Some(snapshot) => format!("snapshot {} ({}), {}\n", snapshot.id, snapshot.digest.short(), state.now),
+        None => format!("no bills yet, {}\n", state.now),
+    };
+    let counts = |all: Vec<(usize, &'static str)>| {
+        let some: Vec<String> =
+            all.into_iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+        some.join(", ")
+    };
+    if let Some(judged) = &state.budgets {
+        let states = [
+            BudgetState::Breached,
+            BudgetState::Waived,
+            BudgetState::Projected,
+            BudgetState::Warned,
+            BudgetState::Within,
+        ];
+        let mut all: Vec<_> = states.map(|state| (turn.state.budgets_in(state), state.word())).to_vec();
+        all.push((judged.missing.len(), "not judged"));
+        text += &format!("budgets    {}: {}\n", judged.verdicts.len() + judged.missing.len(), counts(all));
+    }
+    if !state.clauses.is_empty() {
+        let of = |wanted: ClauseState| {
+            state
+                .clauses
+                .iter()
+                .filter(|clause| clause.history.as_ref().map(|known| known.state) == Some(wanted))
+                .count()
+        };
+        let unjudged = state.clauses.iter().filter(|clause| clause.history.is_none()).count();
+        let all = vec![
+            (of(ClauseState::Breached), "breached"),
+            (of(ClauseState::Missing), "missing"),
+            (of(ClauseState::Ok), "ok"),
+            (unjudged, "not judged"),
+        ];
+        text += &format!("clauses    {}: {}\n", state.clauses.len(), counts(all));
+    }
+    text += &format!(
+        "waivers    {} wait for an answer\ndrift      {} departures on the newest days\nforecasts  {} to be kept\n",
+        state.open_waivers(),
+        state.drift.len(),
+        state.forecasts.len()
+    );
+    text + &format!("plan {}  {} steps\n", turn.plan.digest().short(), turn.plan.steps.len())
+}
+
+/// What a step says or does, in one line.
+fn words(step: &Step) -> String {
+    match &step.deed {
+        Deed::Send { sentence, .. } => sentence.clone(),
+        Deed::Incident { words, .. } => words.clone(),
+        Deed::AskWaiver { waiver, of } => format!("waiver {waiver}: {of} is asked"),
+        Deed::EscalateWaiver { waiver, to } => format!("waiver {waiver}: {to} is asked"),
+        Deed::EndWaiver { waiver, why } => format!("waiver {waiver} is {why}"),
+        Deed::FreezeForecast { origin } => format!("{} from {origin} on", step.subject),
+    }
+}
+
+/// The steps of a plan, with what came of each.
+fn steps(plan: &Plan, receipts: &[Receipt]) -> Answer {
+    let mut columns = vec!["step", "what", "unit", "words", "because"];
+    if !receipts.is_empty() {
+        columns.push("came of it");
+    }
+    let mut answer = Answer::new("", &columns);
+    for (at, step) in plan.steps.iter().enumerate() {
+        let number = at + 1;
+        let mut row = vec![
+            Cell::Count(number as u64),
+            Cell::text(step.deed.word()),
+            Cell::text(step.unit.as_str()),
+            Cell::text(words(step)),
+            Cell::text(step.reason.as_str()),
+        ];
+        if !receipts.is_empty() {
+            let receipt = receipts.iter().find(|receipt| usize::try_from(receipt.step) == Ok(number));
+            row.push(Cell::text(match receipt {
+                Some(receipt) => receipt.note.clone().unwrap_or_else(|| "done".to_owned()),
+                None => "not done".to_owned(),
+            }));
+        }
+        answer.rows.push(row);
+    }
+    answer
+}
+
+fn findings(all: &[Finding]) -> String {
+    let told = all.iter().filter(|finding| finding.severity > Severity::Note);
+    told.map(|finding| {
+        let word = if finding.severity == Severity::Error { "error" } else { "warning" };
+        format!("{word}: {finding}\n")
+    })
+    .collect()
+}
+
+fn as_json(turn: &Turn, acted: Option<&Acted>, sent: &[leap_act::send::Receipt]) -> Value {
+    let finding = |finding: &Finding| {
+        json!({
+            "severity": format!("{:?}", finding.severity).to_lowercase(),
+            "finding": finding.to_string(),
+            "remedy": finding.rule.remedy(),
+        })
+    };
+    json!({
+        "snapshot": turn.state.snapshot.as_ref().map(|snapshot| snapshot.id),
+        "plan": serde_json::to_value(&turn.plan).unwrap_or_default(),
+        "digest": turn.plan.digest().to_string(),
+        "findings": turn.findings.iter().map(finding).collect::<Vec<_>>(),
+        "performed": acted.map(|acted| acted.plan.number),
+        "messages": acted.map(|acted| acted.messages.iter().filter(|message| message.new).count()),
+        "sent": sent.iter().map(super::seams::messages::shown).collect::<Vec<_>>(),
+    })
+}
+
+/// `leap cycle watch`.
+async fn watch(root: &Path, args: &CycleWatchArgs) -> Result<(), Failure> {
+    let home = Arc::new(Home::open(root, Access::Read).await?);
+    let post = Arc::new(Post::of(&home)?);
+    let watch = Watch::start(home.clone(), post.clone(), args.act)?;
+    let (stopping, told) = tokio::sync::watch::channel(false);
+    let sending = tokio::spawn({
+        let (post, home) = (post.clone(), home.clone());
+        async move { post.run(&home.book, told).await }
+    });
+    eprintln!("leap: cycle: taking turns{}; Ctrl-C stops", if args.act { "" } else { ", doing nothing without --act" });
+    crate::serve::stopped().await?;
+    stopping.send_replace(true);
+    let joined = tokio::task::spawn_blocking(move || watch.stop()).await;
+    joined.map_err(|error| Failure::failed(format!("the thread that takes turns did not end: {error}")))?;
+    sending.await.map_err(|error| Failure::failed(format!("sending did not end: {error}")))
+}
+
+/// `leap cycle list`.
+async fn list(root: &Path, args: &CycleListArgs) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Read).await?;
+    let plans = home.book.plans(args.limit).await.map_err(|error| Failure::from_error(&error))?;
+    let columns = ["plan", "digest", "snapshot", "performed", "by", "cause", "steps"];
+    let mut answer = Answer::new("Plans that were performed", &columns);
+    for kept in plans {
+        let plan = read(&kept)?;
+        answer.rows.push(vec![
+            Cell::text(kept.number.to_string()),
+            Cell::text(kept.digest.short()),
+            kept.snapshot.map_or(Cell::Empty, |snapshot| Cell::text(snapshot.to_string())),
+            Cell::text(kept.performed_at.to_string()),
+            Cell::text(kept.performed_by),
+            Cell::text(kept.cause),
+            Cell::Count(plan.steps.len() as u64),
+        ]);
+    }
+    answer.print(args.format.format)
+}
+
+/// A plan of the book.
+fn read(kept: &leap_book::Plan) -> Result<Plan, Failure> {
+    let plan: Plan = serde_json::from_str(&kept.content)
+        .map_err(|error| Failure::failed(format!("plan {} is no plan of leap's: {error}", kept.number)))?;
+    if plan.digest() != kept.digest {
+        return Err(Failure::failed(format!("plan {} was written by another version of leap", kept.number)));
+    }
+    Ok(plan)
+}
+
+/// `leap cycle show`.
+async fn show(root: &Path, args: &CycleShowArgs) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Read).await?;
+    let kept = home.book.plan(args.number).await.map_err(|error| Failure::from_error(&error))?;
+    let receipts = home.book.receipts(args.number).await.map_err(|error| Failure::from_error(&error))?;
+    let plan = read(&kept)?;
+    if args.format.format == OutputFormat::Table {
+        emit(&format!(
+            "plan {} ({}), performed by {} at {}: {}\n",
+            kept.number,
+            kept.digest.short(),
+            kept.performed_by,
+            kept.performed_at,
+            kept.cause
+        ))?;
+    }
+    steps(&plan, &receipts).print(args.format.format)
+}

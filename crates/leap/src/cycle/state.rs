@@ -1,0 +1,317 @@
+//! What a turn decides from: verdicts on budgets, clauses, waivers, drift and forecasts, and what was said of them before.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use leap_book::{Incident as Kept, IncidentFilter, IncidentState, IncidentStep, WaiverFilter, WaiverState};
+use leap_decide::budget::State as BudgetState;
+use leap_decide::contract::{Contract, Incident};
+use leap_decide::decide::{self, Acknowledged, Drifted, Frozen, Inputs, Judged, Pending, Watched};
+use leap_decide::org::Org as _;
+use leap_decide::plan::World;
+use leap_decide::waiver::{ANSWER_WITHIN, Approver, Waiver};
+use leap_terms::{Digest, Instant, Money, Period, TeamId};
+
+use super::seams::contracts::{self, ClauseState};
+use super::seams::drift::{self, Found};
+use super::seams::forecasts;
+use crate::budget;
+use crate::failure::Failure;
+use crate::home::Home;
+use crate::view::View;
+use crate::waivers;
+
+/// Budgets whose period ended so many days ago are judged: as long as they are watched, and as long again for a home that
+/// slept.
+const LOOK_BACK: i32 = 45;
+/// Waivers to which something happened in so many days are spoken of.
+const SPOKEN_OF: i64 = 14 * 86_400;
+
+/// A waiver with what decides about it.
+struct Waiting {
+    waiver: Waiver,
+    over: Option<Money>,
+    approvers: Vec<Approver>,
+}
+
+/// Somebody sees to an incident.
+struct Seen {
+    unit: TeamId,
+    incident: Incident,
+    by: String,
+    words: String,
+    ordinal: usize,
+}
+
+/// What was found.
+pub(crate) struct State {
+    /// The newest snapshot; none in a home without bills.
+    pub(crate) snapshot: Option<leap_book::Snapshot>,
+    /// The present.
+    pub(crate) now: Instant,
+    /// How budgets do.
+    pub(crate) budgets: Option<budget::Judged>,
+    /// How clauses do.
+    pub(crate) clauses: Vec<ClauseState>,
+    /// Departures of cost from its expected path, on the newest days.
+    pub(crate) drift: Vec<Found>,
+    /// Forecasts that are to be frozen.
+    pub(crate) forecasts: Vec<forecasts::Due>,
+    waivers: Vec<Waiting>,
+    /// All incidents as they were said.
+    said: Vec<Incident>,
+    /// Those of `said` that nothing watches any more, with the unit that answers for them today.
+    gone: Vec<(TeamId, Incident)>,
+    acknowledged: Vec<Seen>,
+    /// Those of each clause, in the order of `clauses`.
+    of_clauses: Vec<Vec<Incident>>,
+    units: BTreeMap<TeamId, bool>,
+    /// The units from the company down to each, of the day.
+    paths: BTreeMap<TeamId, Vec<TeamId>>,
+    open: BTreeMap<String, bool>,
+    approved: BTreeSet<Digest>,
+    stopped: bool,
+}
+
+fn problem(error: impl std::error::Error + 'static) -> Failure {
+    Failure::from_error(&error)
+}
+
+/// An incident as it was said last.
+fn said(kept: &Kept) -> Result<Incident, Failure> {
+    // What people add says nothing of when it began and ended.
+    let last = kept.events.iter().rev().find(|event| event.step != IncidentStep::Acknowledged && event.plan.is_some());
+    let facts = last.map(|event| serde_json::from_str::<Incident>(&event.facts));
+    match facts {
+        Some(Ok(incident)) => Ok(incident),
+        _ => Err(Failure::failed(format!(
+            "incident {} is damaged: its facts are not those of an incident; leap doctor",
+            kept.number
+        ))),
+    }
+}
+
+impl State {
+    /// Looks at everything that decisions are made from.
+    pub(crate) async fn of(home: &Home, view: &View, now: Instant) -> Result<State, Failure> {
+        let head = view.head();
+        let org = budget::spans(&head.org);
+        let today = now.day();
+        let budgets = judged(home, view, now).await?;
+        let clauses = contracts::watched(home, view, now).await?;
+        let drift = drift::found(home, view, now).await?;
+        let forecasts = forecasts::due(home, view, now).await?;
+        let kept = home.book.incidents(&IncidentFilter::default()).await.map_err(problem)?;
+        let mut all = Vec::new();
+        for kept in &kept {
+            all.push((kept, said(kept)?));
+        }
+        let of_clauses: Vec<Vec<Incident>> = clauses
+            .iter()
+            .map(|state| {
+                let begins = format!("{}@", state.clause().key(&state.contract));
+                let own = all.iter().filter(|(_, incident)| incident.id.starts_with(&begins));
+                own.map(|(_, incident)| incident.clone()).collect()
+            })
+            .collect();
+        let mut watched: BTreeSet<&str> = of_clauses.iter().flatten().map(|incident| incident.id.as_str()).collect();
+        let verdicts = budgets.iter().flat_map(|judged| &judged.verdicts);
+        let breaches: Vec<String> = verdicts.map(decide::breach).collect();
+        watched.extend(breaches.iter().map(String::as_str));
+        // What cannot be judged now is still watched.
+        let unjudged: Vec<String> = budgets
+            .iter()
+            .flat_map(|judged| &judged.missing)
+            .map(|(unit, period, _)| format!("budget {unit} {period} "))
+            .collect();
+        let is_gone = |incident: &Incident| {
+            incident.is_open()
+                && !watched.contains(incident.id.as_str())
+                && !unjudged.iter().any(|begins| incident.id.starts_with(begins))
+        };
+        let heir =
+            |unit: &TeamId| org.heirs(unit, today).into_iter().next().map_or_else(|| unit.clone(), |heir| heir.0);
+        let gone = all.iter().filter(|(_, incident)| is_gone(incident));
+        let gone = gone.map(|(kept, incident)| (heir(&kept.unit), incident.clone())).collect();
+        let acknowledged = all.iter().flat_map(|(kept, incident)| {
+            let lately = |at: Instant| now.seconds_since(at) <= SPOKEN_OF;
+            let events = kept.events.iter().enumerate();
+            let seen =
+                events.filter(move |(_, event)| event.step == IncidentStep::Acknowledged && lately(event.recorded_at));
+            seen.map(|(ordinal, event)| Seen {
+                unit: heir(&kept.unit),
+                incident: incident.clone(),
+                by: event.actor.clone(),
+                words: event.words.clone(),
+                ordinal,
+            })
+        });
+        let acknowledged = acknowledged.collect();
+        let tree = head.org.tree(today);
+        let mut units = BTreeMap::new();
+        let mut paths = BTreeMap::new();
+        for unit in head.org.units().iter().filter(|unit| tree.span(&unit.id).is_some()) {
+            let path = org.path(&unit.id, today);
+            units.insert(unit.id.clone(), path.iter().any(|node| node.lead.is_some()));
+            paths.insert(unit.id.clone(), path.into_iter().map(|node| node.unit).collect());
+        }
+        Ok(State {
+            snapshot: head.snapshot.clone(),
+            now,
+            waivers: waiting(home, view, budgets.as_ref(), now).await?,
+            open: all
+                .iter()
+                .map(|(kept, incident)| (incident.id.clone(), kept.state() != IncidentState::Resolved))
+                .collect(),
+            said: all.into_iter().map(|(_, incident)| incident).collect(),
+            budgets,
+            clauses,
+            drift,
+            forecasts,
+            gone,
+            acknowledged,
+            of_clauses,
+            units,
+            paths,
+            approved: BTreeSet::new(),
+            stopped: home.book.stopped().await.map_err(problem)?.is_some(),
+        })
+    }
+
+    /// Hands all of it to who decides; `done` are keys of receipts.
+    pub(crate) fn inputs<T>(&self, done: &BTreeSet<String>, ask: impl FnOnce(&Inputs<'_>) -> T) -> T {
+        let verdicts = self.budgets.iter().flat_map(|judged| &judged.verdicts);
+        let by_id: BTreeMap<&str, &Incident> = self.said.iter().map(|said| (said.id.as_str(), said)).collect();
+        let budgets: Vec<Judged<'_>> = verdicts
+            .map(|verdict| Judged { verdict, said: by_id.get(decide::breach(verdict).as_str()).copied() })
+            .collect();
+        let clauses: Vec<Watched<'_>> = self
+            .clauses
+            .iter()
+            .zip(&self.of_clauses)
+            .filter_map(|(state, said)| {
+                let contract: &Contract = &state.contract;
+                Some(Watched { contract, clause: state.clause(), history: state.history.as_ref()?, said })
+            })
+            .collect();
+        let waivers: Vec<Pending<'_>> = self
+            .waivers
+            .iter()
+            .map(|waiting| Pending { waiver: &waiting.waiver, over: waiting.over, approvers: &waiting.approvers })
+            .collect();
+        let gone: Vec<(&TeamId, &Incident)> = self.gone.iter().map(|(unit, incident)| (unit, incident)).collect();
+        let drift: Vec<Drifted<'_>> = self
+            .drift
+            .iter()
+            .map(|found| Drifted {
+                unit: &found.unit,
+                series: &found.series,
+                alert: &found.alert,
+                currency: &found.currency,
+                drivers: &found.drivers,
+            })
+            .collect();
+        let forecasts: Vec<Frozen<'_>> = self
+            .forecasts
+            .iter()
+            .map(|due| Frozen { unit: &due.unit, series: &due.forecast.series, origin: due.forecast.origin })
+            .collect();
+        let acknowledged: Vec<Acknowledged<'_>> = self
+            .acknowledged
+            .iter()
+            .map(|Seen { unit, incident, by, words, ordinal }| Acknowledged {
+                unit,
+                incident,
+                by,
+                words,
+                ordinal: *ordinal,
+            })
+            .collect();
+        ask(&Inputs {
+            snapshot: &self.snapshot_text(),
+            now: self.now,
+            budgets: &budgets,
+            gone: &gone,
+            acknowledged: &acknowledged,
+            clauses: &clauses,
+            waivers: &waivers,
+            answer_within: ANSWER_WITHIN,
+            drift: &drift,
+            forecasts: &forecasts,
+            done,
+        })
+    }
+
+    /// Asks something of the world that a plan would be performed in.
+    pub(crate) fn checked<T>(&self, done: &BTreeSet<String>, ask: impl FnOnce(&World<'_>) -> T) -> T {
+        ask(&World {
+            snapshot: &self.snapshot_text(),
+            now: self.now,
+            kill_switch: self.stopped,
+            units: &self.units,
+            done,
+            incidents: &self.open,
+            approved: &self.approved,
+        })
+    }
+
+    /// The snapshot as plans name it.
+    fn snapshot_text(&self) -> String {
+        self.snapshot.as_ref().map_or_else(|| "none".to_owned(), |snapshot| snapshot.id.to_string())
+    }
+
+    /// The units from the company down to a unit, today.
+    pub(crate) fn path(&self, unit: &TeamId) -> &[TeamId] {
+        self.paths.get(unit).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many budgets are in a state.
+    pub(crate) fn budgets_in(&self, state: BudgetState) -> usize {
+        self.budgets.iter().flat_map(|judged| &judged.verdicts).filter(|verdict| verdict.state == state).count()
+    }
+
+    /// How many waivers wait for an answer.
+    pub(crate) fn open_waivers(&self) -> usize {
+        self.waivers.iter().filter(|waiting| waiting.waiver.status(waiting.over, self.now).is_open()).count()
+    }
+}
+
+/// Budgets that hold, and those of periods that ended lately.
+async fn judged(home: &Home, view: &View, now: Instant) -> Result<Option<budget::Judged>, Failure> {
+    let budgets = budget::in_force(view.head())?;
+    if budgets.list.is_empty() || view.head().scopes.is_empty() {
+        return Ok(None);
+    }
+    let known_until = view.through().plus(1);
+    let first = now.day().plus(-LOOK_BACK).min(known_until.plus(-1));
+    let asked = budget::Asked { period: Period::new(first, known_until), unit: None, under: None };
+    let allowances = budget::allowances(home).await?;
+    budget::judge(home, view, &budgets, &asked, &allowances, now).await.map(Some)
+}
+
+/// Waivers that wait, hold, or to which something happened lately.
+async fn waiting(
+    home: &Home,
+    view: &View,
+    judged: Option<&budget::Judged>,
+    now: Instant,
+) -> Result<Vec<Waiting>, Failure> {
+    let all = home.book.waivers(&WaiverFilter::default()).await.map_err(problem)?;
+    let mut waiting = Vec::new();
+    for kept in all {
+        let last = kept.events.iter().map(|event| event.at).max().unwrap_or(kept.asked.asked_at);
+        let lasts = matches!(kept.state(), WaiverState::Asked | WaiverState::Granted);
+        if !lasts && now.seconds_since(last) > SPOKEN_OF {
+            continue;
+        }
+        let of = |verdict: &&leap_decide::budget::Verdict| {
+            (&verdict.line.unit, verdict.line.period) == (&kept.asked.unit, kept.asked.period)
+        };
+        let verdict = judged.and_then(|judged| judged.verdicts.iter().find(of));
+        waiting.push(Waiting {
+            waiver: waivers::decided(&kept)?,
+            over: verdict.map(|verdict| verdict.actual - verdict.line.amount),
+            approvers: waivers::approvers(home, view, &kept).await?,
+        });
+    }
+    Ok(waiting)
+}
