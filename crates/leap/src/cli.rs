@@ -196,6 +196,8 @@ pub(crate) struct DemoArgs {
 pub(crate) enum StoryArg {
     /// A reorg dated back over a closed period: planned, applied, read both ways, restated, reverted.
     Reorg,
+    /// A team that drifts, is warned, exceeds its budget, gets a waiver, exceeds it, and comes back.
+    Contract,
     /// An API that misses its objective: whose the tail is, what could be saved, and the proof of the repair.
     Latency,
 }

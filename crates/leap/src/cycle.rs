@@ -18,6 +18,7 @@
 mod command;
 mod letter;
 mod perform;
+pub(crate) mod plans;
 mod schedule;
 mod seams;
 mod settings;

@@ -42,6 +42,7 @@ pub(crate) async fn run(args: &DemoArgs) -> Result<(), Failure> {
     let folder = folder(args)?;
     match args.story {
         Some(StoryArg::Reorg) => return crate::story::reorg(args, &folder).await,
+        Some(StoryArg::Contract) => return crate::story::contract::play(&folder).await,
         Some(StoryArg::Latency) => return crate::story::latency::play(args, &folder).await,
         None => {}
     }

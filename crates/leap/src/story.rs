@@ -1,6 +1,7 @@
 //! `leap demo --story reorg`: a year in a company, played on the terminal. Each line that starts with `$` is a command as a
 //! person would type it, run by the same code; what it prints follows. At the end the story checks what it claims.
 
+pub(crate) mod contract;
 pub(crate) mod latency;
 
 use std::path::Path;

@@ -87,6 +87,18 @@ export const ROUTES = {
   "POST /waivers/{number}/refuse": loggedIn({ at: `/waivers/${NONE}/refuse`, gives: [404] }),
   "POST /waivers/{number}/withdraw": loggedIn({ at: `/waivers/${NONE}/withdraw`, gives: [404] }),
   "GET /budgets": part({ units: under("/budgets"), never: [422] }),
+  "GET /incidents": part(),
+  "GET /incidents/{number}": part({ at: `/incidents/${NONE}`, gives: [404] }),
+  "POST /incidents/{number}/acknowledge": deed("answer", {
+    at: `/incidents/${NONE}/acknowledge`,
+    gives: [404],
+  }),
+  "POST /incidents/{number}/annotate": deed("answer", {
+    at: `/incidents/${NONE}/annotate`,
+    gives: [404],
+  }),
+  "GET /plans": whole(),
+  "GET /plans/{number}": whole({ at: `/plans/${NONE}`, gives: [404] }),
   "GET /org": part(),
   "GET /periods": whole(),
   "GET /coverage/rules": whole(),

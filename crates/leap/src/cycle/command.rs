@@ -6,9 +6,10 @@ use std::sync::Arc;
 use leap_book::{Acted, Receipt};
 use leap_decide::budget::State as BudgetState;
 use leap_decide::contract::State as ClauseState;
-use leap_decide::plan::{Deed, Finding, Plan, Severity, Step};
+use leap_decide::plan::{Finding, Plan, Severity};
 use serde_json::{Value, json};
 
+use super::plans::{read, words};
 use super::seams::messages::Post;
 use super::{Turn, Watch, turn};
 use crate::cli::{CycleCommand, CycleListArgs, CycleRunArgs, CycleShowArgs, CycleWatchArgs, OutputFormat};
@@ -127,18 +128,6 @@ fn found(turn: &Turn) -> String {
     text + &format!("plan {}  {} steps\n", turn.plan.digest().short(), turn.plan.steps.len())
 }
 
-/// What a step says or does, in one line.
-fn words(step: &Step) -> String {
-    match &step.deed {
-        Deed::Send { sentence, .. } => sentence.clone(),
-        Deed::Incident { words, .. } => words.clone(),
-        Deed::AskWaiver { waiver, of } => format!("waiver {waiver}: {of} is asked"),
-        Deed::EscalateWaiver { waiver, to } => format!("waiver {waiver}: {to} is asked"),
-        Deed::EndWaiver { waiver, why } => format!("waiver {waiver} is {why}"),
-        Deed::FreezeForecast { origin } => format!("{} from {origin} on", step.subject),
-    }
-}
-
 /// The steps of a plan, with what came of each.
 fn steps(plan: &Plan, receipts: &[Receipt]) -> Answer {
     let mut columns = vec!["step", "what", "unit", "words", "because"];
@@ -232,16 +221,6 @@ async fn list(root: &Path, args: &CycleListArgs) -> Result<(), Failure> {
         ]);
     }
     answer.print(args.format.format)
-}
-
-/// A plan of the book.
-fn read(kept: &leap_book::Plan) -> Result<Plan, Failure> {
-    let plan: Plan = serde_json::from_str(&kept.content)
-        .map_err(|error| Failure::failed(format!("plan {} is no plan of leap's: {error}", kept.number)))?;
-    if plan.digest() != kept.digest {
-        return Err(Failure::failed(format!("plan {} was written by another version of leap", kept.number)));
-    }
-    Ok(plan)
 }
 
 /// `leap cycle show`.

@@ -14,6 +14,7 @@ mod dated;
 mod difference;
 mod explore;
 mod ground;
+mod incidents;
 mod latency;
 mod measures;
 mod metrics;
@@ -180,6 +181,10 @@ impl Pages {
             ["budgets"] => ("budgets", budgets::page(&ground)?),
             ["waivers"] => ("budgets", waivers::list(&ground)?),
             ["waivers", number] => ("budgets", waivers::page(&ground, number)?),
+            ["incidents"] => ("incidents", incidents::list(&ground)?),
+            ["incidents", number] => ("incidents", incidents::page(&ground, number)?),
+            ["plans"] => ("incidents", incidents::plans(&ground)?),
+            ["plans", number] => ("incidents", incidents::plan(&ground, number)?),
             ["org"] => ("org", org::page(&ground)?),
             ["org", "plan"] => ("org", reorg::plan_page(&ground)),
             ["org", "plans"] => ("org", reorg::plans(&ground)?),

@@ -50,7 +50,7 @@ const LATENCY: &[&str] = &["api", "quantile", "by", "objective", "what_if", "pac
 const IMPROVED: &[&str] = &["before", "after", "api", "quantile", "team", "control", "registered"];
 
 /// All of them.
-pub(super) const ROUTES: [Route; 55] = [
+pub(super) const ROUTES: [Route; 61] = [
     page("/", "Charter: spend, its largest owners, what changed", &["under"], Needs::Person),
     page("/team/{unit}", "A unit: cost by service and month", &[], Needs::Person),
     page("/explore", "Cost by any dimensions, or the charges", EXPLORE, Needs::Person),
@@ -77,6 +77,12 @@ pub(super) const ROUTES: [Route; 55] = [
     form("/waivers/{number}/grant", "Grant it", &["expect"], Needs::LogIn),
     form("/waivers/{number}/refuse", "Refuse it", &["note", "expect"], Needs::LogIn),
     form("/waivers/{number}/withdraw", "Take it back", &["note", "expect"], Needs::LogIn),
+    page("/incidents", "What is wrong since when, and whose it is", &["all", "about"], Needs::Person),
+    page("/incidents/{number}", "One of them, and all that happened to it", &[], Needs::Person),
+    form("/incidents/{number}/acknowledge", "See to it", &["note"], Needs::Deed(Deed::Answer)),
+    form("/incidents/{number}/annotate", "Add what one knows", &["note"], Needs::Deed(Deed::Answer)),
+    page("/plans", "What was done by plans", &[], Needs::Everything),
+    page("/plans/{number}", "One of them, step by step", &[], Needs::Everything),
     document("/pools", "Show what another policy would change, and apply it", RULES, CHANGE),
     page("/org", "Units with their cost", &[], Needs::Person),
     page("/org/plan", "The form to plan a reorg", &[], CHANGE),

@@ -39,6 +39,7 @@ mod budgets;
 mod claims;
 mod complaints;
 mod crash;
+mod cycle;
 mod damage;
 mod drift;
 mod explore_sql;

@@ -1,0 +1,167 @@
+//! Turns of the loop from outside: what follows is shown, done once, and recorded.
+
+use serde_json::Value;
+
+use crate::bill::bill;
+use crate::harness::{Home, text};
+
+const ORG: &str = "units:
+  - {id: acme, name: Acme, kind: company, lead: ann}
+  - {id: a, name: Team A, kind: team, parent: acme, lead: cy}
+  - {id: b, name: Team B, kind: team, parent: acme}
+";
+const RULES: &str = "rules:
+  - id: team-tag
+    when: \"Tags['team'] IS NOT NULL\"
+    owner: {from: \"Tags['team']\"}
+residual: {steward: cloud-efficiency}
+";
+const CHANNEL: &str = "[[channels]]\nname = \"log\"\ntype = \"file\"\npath = \"messages.jsonl\"\n";
+
+const BEFORE: &str = "2026-10-01T08:00:00Z";
+const NOW: &str = "2026-10-05T08:00:00Z";
+
+/// `leap ARGS` at an instant: exit code and answer.
+fn at(home: &Home, now: &str, args: &[&str]) -> (i32, Value) {
+    let mut args = args.to_vec();
+    args.extend(["--format", "json"]);
+    let ran = home.command(&args).env("LEAP_NOW", now).output().expect("leap starts");
+    let out = String::from_utf8_lossy(&ran.stdout);
+    let value = serde_json::from_str(&out)
+        .unwrap_or_else(|_| panic!("no JSON from {args:?}:\n{out}{}", String::from_utf8_lossy(&ran.stderr)));
+    (ran.status.code().unwrap_or(-1), value)
+}
+
+/// The same, which must succeed.
+#[track_caller]
+fn ok(home: &Home, now: &str, args: &[&str]) -> Value {
+    let (code, value) = at(home, now, args);
+    assert_eq!(code, 0, "leap {args:?}: {value}");
+    value
+}
+
+fn bill_of(home: &Home, now: &str, amount: &str) {
+    let lines = [("2026-09-10", "i-a", "a", amount), ("2026-09-30", "i-b", "b", "1")];
+    home.write("september.csv", &bill("2026-09", &lines));
+    ok(home, now, &["ingest", "september.csv"]);
+}
+
+/// Team a has spent 103 of 100 in September.
+fn made(settings: &str) -> Home {
+    let home = Home::new();
+    home.write("home/leap.toml", settings);
+    home.write("org.yaml", ORG);
+    home.write("rules.yaml", RULES);
+    ok(&home, BEFORE, &["org", "apply", "org.yaml"]);
+    ok(&home, BEFORE, &["rules", "apply", "rules.yaml"]);
+    bill_of(&home, BEFORE, "103");
+    home.write("budgets.yaml", "currency: USD\nbudgets:\n- {unit: a, period: 2026-09, amount: 100}\n");
+    ok(&home, BEFORE, &["budget", "apply", "budgets.yaml"]);
+    home
+}
+
+/// Keys in the channel's file, in their order.
+fn said(home: &Home) -> Vec<String> {
+    let log = std::fs::read_to_string(home.path("home/messages.jsonl")).unwrap_or_default();
+    log.lines().map(|line| text(&serde_json::from_str::<Value>(line).expect("a line of JSON")["key"])).collect()
+}
+
+/// The words of the steps of a plan, and whether it was performed.
+fn steps(answer: &Value) -> Vec<String> {
+    let steps = answer["plan"]["steps"].as_array().expect("a plan has steps");
+    steps
+        .iter()
+        .map(|step| {
+            let deed = step["deed"].as_object().expect("a deed");
+            let (word, of) = deed.iter().next().expect("a deed has a word");
+            match word.as_str() {
+                "send" => format!("send {}", text(&of["kind"])),
+                "incident" => format!("incident {}", text(&of["happens"])),
+                word => word.to_owned(),
+            }
+        })
+        .filter(|word| word != "freeze_forecast")
+        .collect()
+}
+
+#[test]
+fn a_plan_is_shown_then_done_once() {
+    let home = made(CHANNEL);
+    let dry = ok(&home, NOW, &["cycle", "run"]);
+    assert_eq!(steps(&dry), ["incident opened", "send budget_breached"]);
+    assert!(dry["performed"].is_null() && said(&home).is_empty());
+    assert_eq!(ok(&home, NOW, &["cycle", "list"])["rows"], serde_json::json!([]), "nothing was done");
+    let done = ok(&home, NOW, &["cycle", "run", "--act"]);
+    assert_eq!((steps(&done), &done["performed"]), (steps(&dry), &serde_json::json!(1)));
+    let key = "leap:budget_breached:a:a%20effective%20USD:2026-09%201";
+    assert_eq!(said(&home), [key]);
+    let again = ok(&home, NOW, &["cycle", "run", "--act"]);
+    assert!(steps(&again).is_empty() && again["performed"].is_null(), "{again}");
+    let incidents = ok(&home, NOW, &["incident", "list"]);
+    assert_eq!(text(&incidents["rows"][0]["about"]), "budget a 2026-09 effective USD");
+    let answer = ["incident", "acknowledge", "1", "--note", "it is the backfill"];
+    assert_eq!(text(&ok(&home, NOW, &answer)["state"]), "acknowledged");
+    // Those who were called know; the cost comes down; the incident is over, and opens again with the next bill.
+    ok(&home, "2026-10-05T09:00:00Z", &["cycle", "run", "--act"]);
+    bill_of(&home, "2026-10-06T08:00:00Z", "102");
+    let over = ok(&home, "2026-10-06T08:00:00Z", &["cycle", "run", "--act"]);
+    assert_eq!(steps(&over), ["incident resolved", "send incident_resolved"]);
+    bill_of(&home, "2026-10-07T08:00:00Z", "102.000000000000000001");
+    let open = ok(&home, "2026-10-07T08:00:00Z", &["cycle", "run", "--act"]);
+    assert_eq!(steps(&open), ["incident reopened", "send budget_breached"]);
+    // A fortnight after its month its bills are final.
+    let end = ok(&home, "2026-10-15T00:00:00Z", &["cycle", "run", "--act"]);
+    assert_eq!(steps(&end), ["incident resolved", "send incident_resolved"]);
+    let kinds: Vec<String> = said(&home).iter().filter_map(|key| key.split(':').nth(1).map(str::to_owned)).collect();
+    assert_eq!(
+        kinds,
+        ["budget_breached", "incident_acknowledged", "incident_resolved", "budget_breached", "incident_resolved"]
+    );
+    let shown = ok(&home, "2026-10-16T00:00:00Z", &["incident", "show", "1"]);
+    let events: Vec<String> =
+        shown["events"].as_array().expect("events").iter().map(|event| text(&event["what"])).collect();
+    assert_eq!(events, ["opened", "acknowledged", "resolved", "reopened", "resolved"]);
+    home.ok(&["doctor"]);
+    home.ok(&["audit", "verify"]);
+}
+
+#[test]
+fn who_may_grant_a_waiver_is_asked_and_then_who_stands_above() {
+    let home = made(&format!("[waivers]\nlevels = [{{ kind = \"company\" }}]\n{CHANNEL}"));
+    for (name, role) in [("eve", "administrator"), ("ann", "viewer"), ("zoe", "approver")] {
+        let mut command = home.command(&["user", "add", name, "--role", role, "--password-stdin"]);
+        command.env("LEAP_NOW", BEFORE).stdin(std::process::Stdio::piped());
+        let mut child = command.spawn().expect("leap starts");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        std::io::Write::write_all(&mut stdin, b"correct horse battery staple\n").expect("leap reads");
+        drop(stdin);
+        assert!(child.wait().expect("leap ends").success());
+    }
+    let ask =
+        ["waiver", "ask", "a", "--period", "2026-09", "--amount", "5", "--until", "2026-12-01", "--reason", "launch"];
+    ok(&home, BEFORE, &ask);
+    let asked = ok(&home, NOW, &["cycle", "run", "--act"]);
+    let all = steps(&asked);
+    assert!(all.contains(&"ask_waiver".to_owned()) && all.contains(&"send waiver_asked".to_owned()), "{all:?}");
+    let first = text(&ok(&home, NOW, &["waiver", "show", "1"])["events"][0]["note"]);
+    assert!(steps(&ok(&home, "2026-10-06T07:59:59Z", &["cycle", "run", "--act"])).is_empty(), "they have a day");
+    let next = ok(&home, "2026-10-06T08:00:00Z", &["cycle", "run", "--act"]);
+    assert_eq!(steps(&next), ["escalate_waiver", "send waiver_asked"]);
+    let events = ok(&home, NOW, &["waiver", "show", "1"])["events"].clone();
+    assert_eq!((text(&events[0]["what"]), text(&events[1]["what"])), ("asked".to_owned(), "escalated".to_owned()));
+    assert_ne!(text(&events[1]["note"]), first, "somebody else");
+    // Nobody answers until its end.
+    let end = ok(&home, "2026-12-01T00:00:00Z", &["cycle", "run", "--act"]);
+    assert!(steps(&end).contains(&"end_waiver".to_owned()), "{end}");
+}
+
+#[test]
+fn a_plan_over_its_caps_is_not_performed() {
+    let home = made(&format!("[cycle]\nsteps = 1\n{CHANNEL}"));
+    let (code, refused) = at(&home, NOW, &["cycle", "run", "--act"]);
+    assert_eq!(code, 3);
+    assert!(refused["performed"].is_null(), "{refused}");
+    assert!(text(&refused["findings"][0]["finding"]).contains("has 2 steps, the cap is 1"), "{refused}");
+    assert_eq!(ok(&home, NOW, &["cycle", "list"])["rows"], serde_json::json!([]));
+    assert!(said(&home).is_empty());
+}
