@@ -17,7 +17,7 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 10] = [
+const MIGRATIONS: [Migration; 11] = [
     Migration { version: 1, name: "book", sql: include_str!("../migrations/0001_book.sql") },
     Migration { version: 2, name: "history", sql: include_str!("../migrations/0002_history.sql") },
     Migration { version: 3, name: "one total", sql: include_str!("../migrations/0003_one_total.sql") },
@@ -28,6 +28,7 @@ const MIGRATIONS: [Migration; 10] = [
     Migration { version: 8, name: "metric series", sql: include_str!("../migrations/0008_metric_series.sql") },
     Migration { version: 9, name: "approvals", sql: include_str!("../migrations/0009_approvals.sql") },
     Migration { version: 10, name: "acting", sql: include_str!("../migrations/0010_acting.sql") },
+    Migration { version: 11, name: "messages", sql: include_str!("../migrations/0011_messages.sql") },
 ];
 
 /// The newest schema that this leap knows.
