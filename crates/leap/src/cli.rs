@@ -4,6 +4,7 @@ mod budget;
 mod charter;
 mod drift;
 mod latency;
+mod message;
 mod people;
 mod waiver;
 
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use drift::*;
 pub(crate) use latency::*;
 use leap_terms::{CostKind, Currency, Day, Instant, Month, Period, SourceId, TeamId};
+pub(crate) use message::*;
 pub(crate) use people::*;
 pub(crate) use waiver::*;
 
@@ -82,6 +84,15 @@ pub(crate) enum Command {
     /// Permission to spend more than a budget: asked for by one, granted by another.
     #[command(subcommand)]
     Waiver(WaiverCommand),
+    /// Messages to people and programs elsewhere: what waits, what was sent, what was given up.
+    #[command(subcommand)]
+    Message(MessageCommand),
+    /// Where messages go: the channels of leap.toml.
+    #[command(subcommand)]
+    Channel(ChannelCommand),
+    /// Stops all acting at once, and lets it go on.
+    #[command(subcommand)]
+    KillSwitch(KillSwitchCommand),
     /// Closed periods: statements, and why a period differs from its own.
     #[command(subcommand)]
     Period(PeriodCommand),

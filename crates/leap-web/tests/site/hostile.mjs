@@ -103,6 +103,7 @@ const PAGES = [
   "/pools",
   "/budgets",
   "/waivers",
+  "/messages",
   "/org",
   "/periods",
   "/volume",

@@ -21,7 +21,7 @@ const LISTED: usize = 12;
 
 const KINDS: [&str; 8] = ["unit", "team", "service", "resource", "rule", "pool", "source", "page"];
 
-const PAGES: [(&str, &[&str]); 13] = [
+const PAGES: [(&str, &[&str]); 14] = [
     ("Charter", &[]),
     ("Explore", &["explore"]),
     ("Coverage", &["coverage"]),
@@ -30,6 +30,7 @@ const PAGES: [(&str, &[&str]); 13] = [
     ("Claims", &["claims"]),
     ("Pools", &["pools"]),
     ("Budgets", &["budgets"]),
+    ("Messages", &["messages"]),
     ("Org", &["org"]),
     ("Periods", &["periods"]),
     ("Data", &["data"]),
