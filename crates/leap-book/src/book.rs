@@ -125,12 +125,17 @@ mod tests {
 
     /// Futures of the book run on any thread of a server.
     #[expect(dead_code, reason = "it only has to compile")]
-    fn futures_can_be_sent(book: &'static Book, publish: &'static Publish, act: &'static crate::Act) {
+    fn futures_can_be_sent(
+        book: &'static Book,
+        publish: &'static Publish,
+        act: &'static crate::Act,
+        claim: &'static crate::Claim,
+    ) {
         fn sent<T: Send>(_: T) {}
         sent(book.publish(publish));
         sent(book.record_attempts(&[]));
         sent(book.act(act));
-        sent(book.claim_due(act.at, "", std::time::Duration::ZERO, 1));
+        sent(book.claim_due(claim));
         sent(book.verify_audit());
         sent(book.check());
         sent(Book::open(""));

@@ -86,8 +86,8 @@ pub use incident::{
 };
 pub use kill_switch::KillSwitchEvent;
 pub use outbox::{
-    Cancellation, ClaimedMessage, Enqueued, MessageFilter, MessageState, NewMessage, OutboxMessage, SendAttempt,
-    SendEnd, SendOutcome, SendReport,
+    Cancellation, ClaimedAttempt, ClaimedMessage, Enqueued, Fold, MessageFilter, MessageState, MessageUrgency,
+    NewMessage, OutboxDepth, OutboxMessage, SendAttempt, SendClaim, SendEnd, SendOutcome, SendReport,
 };
 pub use plan::{NewPlan, NewReceipt, Plan, Receipt};
 pub use proof::{OwnerTotal, ProofRow};

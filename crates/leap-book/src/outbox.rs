@@ -9,13 +9,18 @@
 //! and a receiver that honours dedup keys shows it once: who sends claims it for a while, tells the key with it, and
 //! records what came of it; who is killed in between leaves an attempt without an outcome and a lease that ends.
 //!
+//! Messages of one channel and thread go out in their order: one waits while an earlier one of them does. Several that
+//! may wait can become a digest ([`Book::fold_messages`]): a message that is written in the transaction that ends them.
+//!
 //! Does not read messages, know channels or decide when to try again: the outcome says it.
 
+mod depth;
+mod digest;
 mod sending;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use leap_terms::{Digest, Instant};
+use leap_terms::{DedupKey, Digest, Instant, TeamId};
 use serde_json::json;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
@@ -28,9 +33,11 @@ use crate::refusal::Refusal;
 use crate::rows::{self, Cell, Record};
 use crate::schedule::Lease;
 
-pub use sending::{ClaimedMessage, SendAttempt, SendEnd, SendOutcome, SendReport};
+pub use depth::OutboxDepth;
+pub use digest::{ClaimedAttempt, Fold};
+pub use sending::{ClaimedMessage, SendAttempt, SendClaim, SendEnd, SendOutcome, SendReport};
 
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 16] = [
     "number",
     "dedup_key",
     "channel",
@@ -43,9 +50,14 @@ const COLUMNS: [&str; 12] = [
     "next_at",
     "attempts",
     "tries",
+    "thread",
+    "unit",
+    "urgency",
+    "tells",
 ];
 const CANCELLED: &str = "message cancelled";
 const RETRIED: &str = "message retried";
+const ANSWERED: &str = "message answered";
 
 /// Where a message stands.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -78,6 +90,30 @@ impl MessageState {
     }
 }
 
+/// Whether a message may wait.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum MessageUrgency {
+    /// It goes at once.
+    Alert,
+    /// It can wait, and may become part of a digest.
+    Nudge,
+}
+
+impl MessageUrgency {
+    /// The word in the database.
+    pub fn word(self) -> &'static str {
+        match self {
+            MessageUrgency::Alert => "alert",
+            MessageUrgency::Nudge => "nudge",
+        }
+    }
+
+    fn parse(text: &str) -> Result<MessageUrgency, String> {
+        let found = [MessageUrgency::Alert, MessageUrgency::Nudge].into_iter().find(|urgency| urgency.word() == text);
+        found.ok_or_else(|| format!("'{}' is no urgency of a message", text.escape_debug()))
+    }
+}
+
 /// A message to be sent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct NewMessage {
@@ -87,6 +123,12 @@ pub struct NewMessage {
     pub channel: String,
     /// The message: JSON, kept to the byte.
     pub message: String,
+    /// Messages of one channel and thread go out in their order; the dedup key for one that is alone.
+    pub thread: String,
+    /// The unit that it is for.
+    pub unit: TeamId,
+    /// Whether it may wait.
+    pub urgency: MessageUrgency,
     /// Not to be sent before that; `None` for at once.
     pub not_before: Option<Instant>,
 }
@@ -122,8 +164,18 @@ pub struct OutboxMessage {
     pub message: String,
     /// BLAKE3 of its bytes.
     pub digest: Digest,
-    /// The plan that it is of.
+    /// The plan that it is of; for a digest that of the first message that it tells.
     pub plan: i64,
+    /// Messages of one channel and thread go out in their order.
+    pub thread: String,
+    /// The unit that it is for; `None` in books of before units were kept.
+    pub unit: Option<TeamId>,
+    /// Whether it may wait.
+    pub urgency: MessageUrgency,
+    /// How many messages it says in their stead, where it is a digest; else 0.
+    pub tells: i64,
+    /// The digest that says it.
+    pub told_by: Option<i64>,
     /// When it was enqueued.
     pub created_at: Instant,
     /// Where it stands.
@@ -151,6 +203,8 @@ pub struct MessageFilter {
     pub channel: Option<String>,
     /// Only those of this plan.
     pub plan: Option<i64>,
+    /// Only those with a lower number.
+    pub before: Option<i64>,
     /// Only the newest so many.
     pub limit: Option<u32>,
 }
@@ -169,6 +223,14 @@ impl OutboxMessage {
             message: record.text("message")?,
             digest: record.read("digest", str::parse)?,
             plan: record.int("plan")?,
+            thread: record.text("thread")?,
+            unit: Some(record.text("unit")?)
+                .filter(|unit| !unit.is_empty())
+                .map(|_| record.read("unit", TeamId::new))
+                .transpose()?,
+            urgency: record.read("urgency", MessageUrgency::parse)?,
+            tells: record.int("tells")?,
+            told_by: record.maybe_int("told_by")?,
             created_at: record.at("created_at")?,
             state: record.read("state", MessageState::parse)?,
             waiting_since: record.at("waiting_since")?,
@@ -194,12 +256,13 @@ async fn read(
 ) -> Result<Vec<OutboxMessage>, BookError> {
     let rows = sqlx::query(
         "SELECT * FROM outbox WHERE ($1 IS NULL OR state = $1) AND ($2 IS NULL OR channel = $2)
-           AND ($3 = 0 OR plan = $3) ORDER BY number DESC LIMIT $4",
+           AND ($3 = 0 OR plan = $3) AND number < $5 ORDER BY number DESC LIMIT $4",
     )
     .bind(filter.state.map(|state| state.word().to_owned()))
     .bind(filter.channel.as_deref().map(rows::storable))
     .bind(filter.plan.unwrap_or(0))
     .bind(filter.limit.map_or(i64::MAX, i64::from))
+    .bind(filter.before.unwrap_or(i64::MAX))
     .fetch_all(connection)
     .await
     .map_err(|error| BookError::of(error, "read the outbox", place))?;
@@ -223,10 +286,22 @@ pub(crate) async fn enqueue(
     plan: i64,
     at: Instant,
 ) -> Result<Enqueued, BookError> {
+    write(connection, place, new, (plan, 0), at).await
+}
+
+/// The same, with how many messages it says in their stead.
+async fn write(
+    connection: &mut AnyConnection,
+    place: &Place,
+    new: &NewMessage,
+    (plan, tells): (i64, i64),
+    at: Instant,
+) -> Result<Enqueued, BookError> {
     let failed = |error| BookError::of(error, "enqueue a message", place);
     rows::check_json("a message", &new.message)?;
     rows::not_blank("a message", "a dedup key", &new.dedup_key)?;
     rows::not_blank("a message", "a channel", &new.channel)?;
+    rows::not_blank("a message", "a thread", &new.thread)?;
     let (key, channel) = (rows::storable(&new.dedup_key), rows::storable(&new.channel));
     let known = sqlx::query("SELECT number FROM outbox WHERE dedup_key = $1 AND channel = $2")
         .bind(key.clone())
@@ -251,18 +326,22 @@ pub(crate) async fn enqueue(
         Cell::at(new.not_before.map_or(at, |not_before| not_before.max(at))),
         Cell::Int(0),
         Cell::Int(0),
+        Cell::Text(rows::storable(&new.thread)),
+        Cell::text(&new.unit),
+        Cell::text(new.urgency.word()),
+        Cell::Int(tells),
     ];
     rows::insert(connection, "outbox", &COLUMNS, row).await.map_err(failed)?;
     Ok(Enqueued { number, new: true })
 }
 
-/// Digest over the messages that a plan enqueued, as far as they never change.
+/// Digest over the messages that a plan enqueued, as far as they never change; digests came later.
 pub(crate) async fn digest_of_plan(
     connection: &mut AnyConnection,
     place: &Place,
     plan: i64,
 ) -> Result<Digest, BookError> {
-    let rows = sqlx::query("SELECT * FROM outbox WHERE plan = $1 ORDER BY number")
+    let rows = sqlx::query("SELECT * FROM outbox WHERE plan = $1 AND tells = 0 ORDER BY number")
         .bind(plan)
         .fetch_all(connection)
         .await
@@ -270,7 +349,12 @@ pub(crate) async fn digest_of_plan(
     let messages = rows.iter().map(|row| OutboxMessage::from_row(row, place)).collect::<Result<Vec<_>, _>>()?;
     let lines = messages.iter().map(|message| {
         let OutboxMessage { number, dedup_key, channel, digest, created_at, .. } = message;
-        json!([number, dedup_key, channel, digest.to_string(), created_at.micros()]).to_string()
+        let mut line = json!([number, dedup_key, channel, digest.to_string(), created_at.micros()]);
+        // Books of before units were kept have events without them.
+        if let (Some(parts), Some(unit)) = (line.as_array_mut(), &message.unit) {
+            parts.extend([json!(message.thread), json!(unit.as_str()), json!(message.urgency.word())]);
+        }
+        line.to_string()
     });
     Ok(rows::lines_digest(lines))
 }
@@ -326,7 +410,7 @@ pub(crate) async fn check(connection: &mut AnyConnection, place: &Place) -> Resu
     }
     let cancelled: BTreeSet<String> =
         audit::of_actions(connection, place, CANCELLED).await?.into_iter().map(|event| event.entry.subject).collect();
-    let mut faults = Vec::new();
+    let mut faults = digest::check(connection, place, &messages).await?;
     for message in &messages {
         let subject = OutboxMessage::trail_subject(message.number);
         let own = attempts.get(&message.number).map(Vec::as_slice).unwrap_or_default();
@@ -424,6 +508,39 @@ impl Book {
         self.commit(transaction, doing).await?;
         (message.state, message.waiting_since, message.next_at, message.tries) = (MessageState::Waiting, at, at, 0);
         Ok(message)
+    }
+
+    /// Records what somebody answered to a message where it was shown, as an audit event, and returns its number. Nothing
+    /// else changes.
+    ///
+    /// # Errors
+    /// [`Refusal::NoSuchMessage`] where no message of that key went to that channel; others when the book cannot be
+    /// written.
+    pub async fn record_answer(
+        &self,
+        (key, channel): (&DedupKey, &str),
+        answer: &str,
+        actor: &str,
+        at: Instant,
+    ) -> Result<i64, BookError> {
+        let doing = "record an answer to a message";
+        rows::not_blank("an answer to a message", "somebody who gave it", actor)?;
+        let mut transaction = self.writing(doing).await?;
+        let row = sqlx::query("SELECT * FROM outbox WHERE dedup_key = $1 AND channel = $2")
+            .bind(key.as_str().to_owned())
+            .bind(rows::storable(channel))
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(self.failed(doing))?;
+        let Some(row) = row else {
+            let (key, channel) = (key.to_string(), channel.to_owned());
+            return Err(Refusal::NoSuchMessage { key, channel }.into());
+        };
+        let message = OutboxMessage::from_row(&row, &self.place)?;
+        let detail = json!({ "answer": rows::storable(answer), "channel": message.channel, "key": message.dedup_key });
+        tell(&mut transaction, &self.place, &message, (ANSWERED, actor, at), detail).await?;
+        self.commit(transaction, doing).await?;
+        Ok(message.number)
     }
 
     /// Takes a message that waits out of the queue, with an audit event. Should it be on its way at that moment, it is

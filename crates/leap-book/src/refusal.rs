@@ -164,6 +164,14 @@ pub enum Refusal {
     /// There is no message of that number.
     #[error("there is no message {0}")]
     NoMessage(i64),
+    /// No message of that key went to that channel.
+    #[error("no message with the key '{key}' went to {channel}")]
+    NoSuchMessage {
+        /// The dedup key.
+        key: String,
+        /// The channel.
+        channel: String,
+    },
     /// A message's state does not allow what was to happen to it.
     #[error("message {message} cannot be {event}, as it is {state}")]
     MessageState {

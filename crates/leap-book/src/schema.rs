@@ -17,7 +17,7 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 11] = [
+const MIGRATIONS: [Migration; 12] = [
     Migration { version: 1, name: "book", sql: include_str!("../migrations/0001_book.sql") },
     Migration { version: 2, name: "history", sql: include_str!("../migrations/0002_history.sql") },
     Migration { version: 3, name: "one total", sql: include_str!("../migrations/0003_one_total.sql") },
@@ -28,10 +28,11 @@ const MIGRATIONS: [Migration; 11] = [
     Migration { version: 8, name: "metric series", sql: include_str!("../migrations/0008_metric_series.sql") },
     Migration { version: 9, name: "approvals", sql: include_str!("../migrations/0009_approvals.sql") },
     Migration { version: 10, name: "acting", sql: include_str!("../migrations/0010_acting.sql") },
+    Migration { version: 11, name: "messages", sql: include_str!("../migrations/0011_messages.sql") },
     Migration {
-        version: 11,
+        version: 12,
         name: "who is asked for a waiver",
-        sql: include_str!("../migrations/0011_waiver_asked.sql"),
+        sql: include_str!("../migrations/0012_waiver_asked.sql"),
     },
 ];
 

@@ -5,6 +5,7 @@ mod charter;
 mod cycle;
 mod drift;
 mod latency;
+mod message;
 mod people;
 mod waiver;
 
@@ -17,6 +18,7 @@ pub(crate) use cycle::*;
 pub(crate) use drift::*;
 pub(crate) use latency::*;
 use leap_terms::{CostKind, Currency, Day, Instant, Month, Period, SourceId, TeamId};
+pub(crate) use message::*;
 pub(crate) use people::*;
 pub(crate) use waiver::*;
 
@@ -90,6 +92,15 @@ pub(crate) enum Command {
     /// What is wrong since when, whose it is, and how it ended.
     #[command(subcommand)]
     Incident(IncidentCommand),
+    /// Messages to people and programs elsewhere: what waits, what was sent, what was given up.
+    #[command(subcommand)]
+    Message(MessageCommand),
+    /// Where messages go: the channels of leap.toml.
+    #[command(subcommand)]
+    Channel(ChannelCommand),
+    /// Stops all acting at once, and lets it go on.
+    #[command(subcommand)]
+    KillSwitch(KillSwitchCommand),
     /// Closed periods: statements, and why a period differs from its own.
     #[command(subcommand)]
     Period(PeriodCommand),

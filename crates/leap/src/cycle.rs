@@ -41,7 +41,7 @@ use crate::cli::ReadingArgs;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::view::View;
-use seams::messages::Post;
+use crate::messages::Post;
 
 /// What one turn found, decided and checked; nothing is done yet.
 pub(crate) struct Turn {

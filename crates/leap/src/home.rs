@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use leap_act::settings::{ChannelSettings, EgressSettings};
 use leap_book::Book;
 use leap_lake::{Lake, Staging};
 use leap_terms::{Currency, Exact, SpanKind};
@@ -51,6 +52,10 @@ pub(crate) struct Settings {
     pub(crate) waivers: crate::waivers::WaiverSettings,
     /// Logging in at an OpenID provider.
     pub(crate) login: LoginSettings,
+    /// `[[channels]]`: where messages go.
+    pub(crate) channels: Vec<ChannelSettings>,
+    /// Where they may go.
+    pub(crate) egress: EgressSettings,
 }
 
 /// `[charter]`: what spend is measured by besides money.
@@ -429,6 +434,36 @@ const SETTINGS_TEXT: &str = "\
 # A new snapshot of more charges than these is made ready while readers still see the one before.
 # ready_rows = 1000000
 
+[egress]
+# Where messages may go besides public addresses over https: hosts and networks in private, link-local and loopback addresses,
+# and hosts without encryption. Never where clouds keep credentials.
+# allow = []
+# unencrypted = []
+# Seconds until a connection stands, and for one request, answer included.
+# connect_seconds = 5
+# request_seconds = 15
+# A proxy for HTTP and HTTPS, and certificates (PEM) that are trusted besides the system's:
+#     proxy = \"http://proxy.inner:3128\"
+#     ca_file = \"company.pem\"
+
+# Where messages go; one block for each channel. Secrets stand in variables of the environment (…_variable) or in files
+# (…_file), never here; relative paths are inside of this home. leap channel check says what is wrong, leap channel test NAME
+# sends one. Types: slack, pagerduty, alertmanager, webhook, smtp, file; docs/guide/messages.md has all keys.
+#     [[channels]]
+#     name = \"finops\"
+#     type = \"slack\"
+#     address_variable = \"LEAP_SLACK_FINOPS\"
+#     signing_secret_variable = \"LEAP_SLACK_SIGNING\"
+#     kinds = [\"budget_breached\", \"drift_found\"]
+#     units = [\"payments\"]
+# Nudges wait in quiet hours; a team gets so many in cap_days, and all of them in one where digests are wanted:
+#     quiet = \"20:00-08:00\"
+#     quiet_weekends = true
+#     zone = \"CET-1CEST,M3.5.0,M10.5.0/3\"
+#     cap = 2
+#     cap_days = 7
+#     digest = \"monday 09:00\"
+
 # Single sign-on with OpenID Connect, beside passwords. At the provider the address to come back to is that of the site with
 # /login/oidc/callback. The client's secret comes from the environment variable, or else from the file; without both the
 # client is a public one.
@@ -474,6 +509,8 @@ pub(crate) struct Home {
     pub(crate) root: PathBuf,
     /// Settings.
     pub(crate) settings: Settings,
+    /// The text that they were read from, for faults that are found later.
+    pub(crate) settings_text: String,
     /// The lake.
     pub(crate) lake: Lake,
     /// The book.
@@ -525,7 +562,7 @@ impl Home {
             Access::Read => {}
         }
         let root = root.canonicalize().map_err(|error| failed("open", root, &error))?;
-        let settings = read_settings(&root.join("leap.toml"))?;
+        let (settings, settings_text) = read_settings(&root.join("leap.toml"))?;
         let lock = match access {
             Access::Write => Some(lock(&root)?),
             Access::Read => None,
@@ -534,12 +571,12 @@ impl Home {
         let book = Book::open(&url).await.map_err(|error| Failure::from_error(&error))?;
         let lake = Lake::open(&root.join("lake")).map_err(|error| Failure::from_error(&error))?;
         let kept = Arc::new(Kept::new(settings.serve.memory_mib.saturating_mul(1 << 20)));
-        Ok(Home { root, settings, lake, book, kept, _lock: lock })
+        Ok(Home { root, settings, settings_text, lake, book, kept, _lock: lock })
     }
 
     /// The settings of a home alone, which may not exist yet.
     pub(crate) fn settings(root: &Path) -> Result<Settings, Failure> {
-        read_settings(&root.join("leap.toml"))
+        read_settings(&root.join("leap.toml")).map(|(settings, _)| settings)
     }
 
     /// Lets this process write until what is returned is dropped, in a home that was opened to read.
@@ -589,13 +626,32 @@ fn lock(root: &Path) -> Result<File, Failure> {
     }
 }
 
-fn read_settings(path: &Path) -> Result<Settings, Failure> {
+/// The settings and the text that they were read from.
+fn read_settings(path: &Path) -> Result<(Settings, String), Failure> {
     match fs::read_to_string(path) {
-        Ok(text) => toml::from_str(&text)
-            .map_err(|error| Failure::usage(format!("{}: {}", path.display(), error.to_string().trim_end()))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Settings::default()),
+        Ok(text) => match toml::from_str(&text) {
+            Ok(settings) => Ok((settings, text)),
+            Err(error) => Err(Failure::usage(format!("{}: {}", path.display(), told(&error, &text)))),
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok((Settings::default(), String::new())),
         Err(error) => Err(failed("read", path, &error)),
     }
+}
+
+/// What is wrong with settings. Of what is wrong in `[[channels]]` the line is named and not shown: who writes a secret
+/// there, where none belongs, does not find it in a log.
+fn told(error: &toml::de::Error, text: &str) -> String {
+    let at = error.span().map_or(0, |span| span.start);
+    let before = text.get(..at).unwrap_or(text);
+    let header = before.lines().rev().map(str::trim_start).find(|line| line.starts_with('['));
+    if !header.is_some_and(|header| header.starts_with("[[channels]]")) {
+        return error.to_string().trim_end().to_owned();
+    }
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|letter| *letter != '\n').count() + 1;
+    // Words in quotation marks are what was written.
+    let message = error.message().split('"').next().unwrap_or_default().trim_end();
+    format!("line {line}, column {column}: channels: {message} (the line is not shown, as it may hold a secret)")
 }
 
 #[cfg(test)]
@@ -630,6 +686,17 @@ mod tests {
             let error = read(wrong).unwrap_err().to_string();
             assert!(error.contains(said), "{error}");
         }
+    }
+
+    #[test]
+    fn a_line_of_channels_is_named_and_not_shown() {
+        let of = |text: &str| told(&toml::from_str::<Settings>(text).unwrap_err(), text);
+        let channel = "[[channels]]\nname = \"a\"\ntype = \"slack\"\n";
+        for wrong in ["password = \"s3cret\"", "port = \"s3cret\"", "address_variable = [\"s3cret\"]", "cap = s3cret"] {
+            let said = of(&format!("{channel}{wrong}\n"));
+            assert!(said.starts_with("line 4, column ") && !said.contains("s3cret"), "{wrong}: {said}");
+        }
+        assert!(of(&format!("{channel}[egress]\nallow = \"10.0.0.0/8\"\n")).contains("10.0.0.0/8"));
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod ingest;
 mod intake;
 mod kept;
 mod latency;
+mod messages;
 mod output;
 mod ownership;
 mod packs;
@@ -153,6 +154,9 @@ pub(crate) async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Waiver(command) => waivers::run(home, command).await,
         Command::Cycle(command) => cycle::run(home, command).await,
         Command::Incident(command) => incidents::run(home, command).await,
+        Command::Message(command) => messages::message(home, command).await,
+        Command::Channel(command) => messages::channel(home, command).await,
+        Command::KillSwitch(command) => messages::kill_switch(home, command).await,
         Command::Period(command) => periods::run(home, command).await,
         Command::Claim(args) => claims::claim(home, args).await,
         Command::Dispute(args) => claims::dispute(home, args).await,

@@ -1,4 +1,4 @@
-//! `leap serve`: shows the site and takes in traces that OpenTelemetry sends, until it is told to stop.
+//! `leap serve`: shows the site, takes in traces that OpenTelemetry sends, and sends messages, until it is told to stop.
 //!
 //! ```text
 //! $ leap serve
@@ -25,6 +25,7 @@ use crate::cli::ServeArgs;
 use crate::failure::Failure;
 use crate::home::{Access, Home, ServeSettings};
 use crate::intake::{self, Traces};
+use crate::messages::Post;
 use crate::people::{Doors, LoginSettings, Setup, SignOn};
 use crate::site::Pages;
 
@@ -42,9 +43,11 @@ pub(crate) async fn run(root: &Path, args: &ServeArgs) -> Result<(), Failure> {
         .await
         .map_err(|error| Failure::usage(format!("{error}; or set serve.otlp_http and serve.otlp_grpc in leap.toml")))?;
     let stop = Signals::listen()?;
+    let post = Arc::new(Post::of(&home)?);
     let traces = Arc::new(Traces::start(root, &settings.latency.stream).await?);
     let (doors, token) = doors(&door, &site.url(), has_login, &settings.login)?;
-    let pages = Arc::new(Pages::new(home, doors));
+    let book = home.book.clone();
+    let pages = Arc::new(Pages::new(home, doors, post.clone()));
     match &door.public {
         Some(_) => eprintln!("leap site  {}, listening on {}", site.url(), site.address()),
         None => eprintln!("leap site  {}", site.url()),
@@ -68,6 +71,7 @@ pub(crate) async fn run(root: &Path, args: &ServeArgs) -> Result<(), Failure> {
         }
     }
     let (stopping, mut told) = watch::channel(false);
+    let mut post = tokio::spawn(post.run(book, told.clone()));
     let until = async move {
         // Ends also where the sender is gone.
         let _ = told.wait_for(|stopping| *stopping).await;
@@ -78,8 +82,15 @@ pub(crate) async fn run(root: &Path, args: &ServeArgs) -> Result<(), Failure> {
         stopping.send_replace(true);
     };
     let stopped = receivers.run(traces.clone(), stop).await;
-    if tokio::time::timeout(Duration::from_secs(settings.serve.stop_seconds), site).await.is_err() {
+    let patience = Duration::from_secs(settings.serve.stop_seconds);
+    if tokio::time::timeout(patience, site).await.is_err() {
         eprintln!("leap: pages that were still being made were cut");
+    }
+    if tokio::time::timeout(patience, &mut post).await.is_err() {
+        post.abort();
+        eprintln!(
+            "leap: messages that were being sent were cut; they are sent again after a while, with the same keys"
+        );
     }
     if stopped.cut > 0 {
         eprintln!("leap: {} connections were cut; what they had no answer for will be sent again", stopped.cut);

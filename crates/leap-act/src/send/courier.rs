@@ -99,9 +99,10 @@ impl Courier {
             };
             let thread = row.message.thread();
             let now = round.given.now();
+            let is_late = now >= later(round.lease_ends, -MARGIN_SECONDS);
             let held = held
                 .or_else(|| waiting.get(&thread).map(|until| (*until, Hold::Order)))
-                .or_else(|| (now >= later(round.lease_ends, -MARGIN_SECONDS)).then_some((now, Hold::Lease)));
+                .or_else(|| (is_late || round.given.is_over()).then_some((now, Hold::Lease)));
             if let Some((until, hold)) = held {
                 waiting.insert(thread, until);
                 receipts.extend(round.settle(row, None, Next::Held(until, hold)).await?);
@@ -132,7 +133,9 @@ impl Courier {
     }
 
     async fn attempt<O: Outbox>(&self, destination: &Destination, row: &Row, round: &Round<'_, O>) -> (Outcome, Next) {
-        let sending = destination.channel.send(&row.message, row.attempt, round.given.now());
+        // What a channel asks is whether it may be there already.
+        let attempt = if row.may_be_seen { row.attempt.max(2) } else { 1 };
+        let sending = destination.channel.send(&row.message, attempt, round.given.now());
         let outcome = tokio::time::timeout(ATTEMPT, sending).await;
         let outcome = outcome.unwrap_or_else(|_| Outcome::failed(Cause::Uncertain, "no answer in time"));
         let now = round.given.now();
@@ -164,7 +167,7 @@ impl<O: Outbox> Round<'_, O> {
         let due: Vec<Due<'_>> = self
             .rows
             .iter()
-            .map(|row| Due { message: &row.message, written: row.written, tried: row.attempt > 1 })
+            .map(|row| Due { message: &row.message, written: row.written, tried: row.may_be_seen })
             .collect();
         let mut steps = arrange(&due, manners, &delivered, now);
         steps.sort_by_key(|step| match step {

@@ -19,8 +19,10 @@ pub struct Row {
     pub destination: String,
     /// What is to be said.
     pub message: Message,
-    /// Which attempt it is, this one counted: from 1. What was claimed before may have been seen.
+    /// Which attempt it is, this one counted: from 1, and from 1 again once somebody has a dead letter tried again.
     pub attempt: u32,
+    /// Whether it may have been seen: an earlier attempt was made, or nobody knows how far it came.
+    pub may_be_seen: bool,
     /// When it was written.
     pub written: Instant,
     /// Since when it is due: when it was written, or when it was held until on purpose
@@ -66,7 +68,8 @@ pub trait Outbox: Sync {
     ) -> impl Future<Output = Result<Vec<Row>, Self::Error>> + Send;
 
     /// Records what became of a row. [`Next::Held`] takes the counted attempt back, and moves `since` where the hold
-    /// begins anew. False, and nothing happens, where the lease is no longer this one.
+    /// begins anew. False where the lease is no longer this one; then nothing happens, but that a row was delivered may
+    /// be taken down, as it is true.
     fn settle(&self, row: &Row, receipt: &Receipt) -> impl Future<Output = Result<bool, Self::Error>> + Send;
 
     /// Ends rows and writes a digest for the same destination in their place, due at once. False, and nothing happens,
@@ -93,4 +96,8 @@ pub trait Given: Sync {
     fn now(&self) -> Instant;
     /// A random share.
     fn jitter(&self) -> Jitter;
+    /// True when the program ends: what was claimed and not tried yet is given back.
+    fn is_over(&self) -> bool {
+        false
+    }
 }

@@ -48,6 +48,7 @@ impl Outbox for Rows {
                     destination: kept.destination.clone(),
                     message: kept.message.clone(),
                     attempt: kept.attempt,
+                    may_be_seen: kept.attempt > 1,
                     written: at(NOW),
                     since: at(NOW),
                 }

@@ -25,9 +25,34 @@ use crate::schedule::Lease;
 
 const ATTEMPT_COLUMNS: [&str; 4] = ["message", "ordinal", "holder", "claimed_at"];
 
-/// What is due: waiting, its time come, and nobody's.
-const DUE: &str = "SELECT * FROM outbox WHERE state = 'waiting' AND next_at <= $1
-    AND (lease_until IS NULL OR lease_until <= $1) ORDER BY next_at, number LIMIT $2";
+/// What is due: waiting, its time come, nobody's, and no earlier message of its channel and thread waits, unless that
+/// one is due as well and comes before it here.
+const DUE: &str = "SELECT * FROM outbox AS own WHERE state = 'waiting' AND next_at <= $1
+    AND (lease_until IS NULL OR lease_until <= $1)
+    AND ($3 IS NULL OR channel = $3)
+    AND ($4 = 0 OR number = $4)
+    AND NOT EXISTS (
+        SELECT 1 FROM outbox AS earlier
+        WHERE earlier.state = 'waiting' AND earlier.channel = own.channel AND earlier.thread = own.thread
+          AND earlier.number < own.number AND ($4 <> 0 OR earlier.next_at > $1 OR earlier.lease_until > $1))
+    ORDER BY number LIMIT $2";
+
+/// Who wants to send what.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SendClaim {
+    /// The present.
+    pub now: Instant,
+    /// Who sends: no two processes have the same name.
+    pub holder: String,
+    /// How long nobody else gets what is claimed.
+    pub lease: Duration,
+    /// At most so many.
+    pub limit: u32,
+    /// To this channel alone.
+    pub channel: Option<String>,
+    /// This message alone.
+    pub message: Option<i64>,
+}
 
 /// A message to be sent by who claimed it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,6 +63,9 @@ pub struct ClaimedMessage {
     pub attempt: i64,
     /// Which try it is since the message waits, from 1: what back-off counts.
     pub tries: i64,
+    /// True where an earlier attempt may have arrived: one that was not held back, also before somebody had the message
+    /// tried again.
+    pub may_be_seen: bool,
     /// When somebody else may claim it.
     pub until: Instant,
 }
@@ -56,6 +84,8 @@ pub enum SendOutcome {
     Held {
         /// Until when.
         until: Instant,
+        /// True where waiting is meant: since then it is tried, not since it was enqueued.
+        anew: bool,
     },
     /// It did not, and nobody tries any more.
     Dead,
@@ -156,7 +186,11 @@ impl SendAttempt {
 }
 
 /// The attempts of a message in their order.
-async fn attempts(connection: &mut AnyConnection, place: &Place, message: i64) -> Result<Vec<SendAttempt>, BookError> {
+pub(super) async fn attempts(
+    connection: &mut AnyConnection,
+    place: &Place,
+    message: i64,
+) -> Result<Vec<SendAttempt>, BookError> {
     let rows = sqlx::query("SELECT * FROM outbox_attempt WHERE message = $1 ORDER BY ordinal")
         .bind(message)
         .fetch_all(connection)
@@ -177,12 +211,13 @@ pub(super) async fn all_attempts(connection: &mut AnyConnection, place: &Place) 
 async fn due(
     connection: &mut AnyConnection,
     place: &Place,
-    now: Instant,
-    limit: u32,
+    claim: &SendClaim,
 ) -> Result<Vec<OutboxMessage>, BookError> {
     let rows = sqlx::query(DUE)
-        .bind(now.micros())
-        .bind(i64::from(limit))
+        .bind(claim.now.micros())
+        .bind(i64::from(claim.limit))
+        .bind(claim.channel.as_deref().map(rows::storable))
+        .bind(claim.message.unwrap_or(0))
         .fetch_all(connection)
         .await
         .map_err(|error| BookError::of(error, "look for messages that are due", place))?;
@@ -190,34 +225,30 @@ async fn due(
 }
 
 impl Book {
-    /// Gives messages that are due to who sends them, the longest due first, each with an attempt that begins now.
-    /// Nobody else gets them for the length of the lease.
+    /// Gives messages that are due to who sends them, in their order, each with an attempt that begins now. Nobody else
+    /// gets them for the length of the lease.
     ///
     /// # Errors
     /// [`Refusal::Stopped`] while the kill switch is on, [`BookError::Blank`] without a holder; others when the book
     /// cannot be written.
-    pub async fn claim_due(
-        &self,
-        now: Instant,
-        holder: &str,
-        lease: Duration,
-        limit: u32,
-    ) -> Result<Vec<ClaimedMessage>, BookError> {
+    pub async fn claim_due(&self, claim: &SendClaim) -> Result<Vec<ClaimedMessage>, BookError> {
         let doing = "claim messages that are due";
-        rows::not_blank("the lease of a message", "a holder", holder)?;
+        rows::not_blank("the lease of a message", "a holder", &claim.holder)?;
         // Who finds nothing to do takes no lock.
         let mut connection = self.connection().await?;
         kill_switch::refuse_when_stopped(&mut connection, &self.place).await?;
-        if due(&mut connection, &self.place, now, 1).await?.is_empty() {
+        if due(&mut connection, &self.place, &SendClaim { limit: 1, ..claim.clone() }).await?.is_empty() {
             return Ok(Vec::new());
         }
         drop(connection);
         let mut transaction = self.writing(doing).await?;
         kill_switch::refuse_when_stopped(&mut transaction, &self.place).await?;
-        let lease = Lease::from(holder, now, lease);
+        let lease = Lease::from(&claim.holder, claim.now, claim.lease);
         let mut claimed = Vec::new();
-        for message in due(&mut transaction, &self.place, now, limit).await? {
+        for message in due(&mut transaction, &self.place, claim).await? {
             let (attempt, tries) = (message.attempts + 1, message.tries + 1);
+            let before = attempts(&mut transaction, &self.place, message.number).await?;
+            let may_be_seen = before.iter().any(|attempt| attempt.outcome != Some(SendEnd::Held));
             sqlx::query(
                 "UPDATE outbox SET attempts = $1, tries = $2, lease_holder = $3, lease_until = $4 WHERE number = $5",
             )
@@ -229,11 +260,12 @@ impl Book {
             .execute(&mut *transaction)
             .await
             .map_err(self.failed(doing))?;
-            let row = vec![Cell::Int(message.number), Cell::Int(attempt), Cell::text(&lease.holder), Cell::at(now)];
+            let row =
+                vec![Cell::Int(message.number), Cell::Int(attempt), Cell::text(&lease.holder), Cell::at(claim.now)];
             rows::insert(&mut transaction, "outbox_attempt", &ATTEMPT_COLUMNS, row)
                 .await
                 .map_err(self.failed(doing))?;
-            claimed.push(ClaimedMessage { message, attempt, tries, until: lease.until });
+            claimed.push(ClaimedMessage { message, attempt, tries, may_be_seen, until: lease.until });
         }
         self.commit(transaction, doing).await?;
         Ok(claimed)
@@ -277,9 +309,12 @@ impl Book {
         match (&report.outcome, holds) {
             (SendOutcome::Sent, _) => message.state = MessageState::Sent,
             (SendOutcome::Again { at }, true) => message.next_at = *at,
-            (SendOutcome::Held { until }, true) => {
+            (SendOutcome::Held { until, anew }, true) => {
                 message.next_at = *until;
                 message.tries -= 1;
+                if *anew {
+                    message.waiting_since = *until;
+                }
             }
             (SendOutcome::Dead, true) => message.state = MessageState::Dead,
             (SendOutcome::Again { .. } | SendOutcome::Held { .. } | SendOutcome::Dead, false) => {}
@@ -300,14 +335,15 @@ impl Book {
         doing: &'static str,
     ) -> Result<(), BookError> {
         sqlx::query(
-            "UPDATE outbox SET state = $1, next_at = $2, tries = $3, last_answer = $4, lease_holder = NULL,
-               lease_until = NULL WHERE number = $5",
+            "UPDATE outbox SET state = $1, next_at = $2, tries = $3, last_answer = $4, waiting_since = $6,
+               lease_holder = NULL, lease_until = NULL WHERE number = $5",
         )
         .bind(message.state.word())
         .bind(message.next_at.micros())
         .bind(message.tries)
         .bind(message.last_answer.clone())
         .bind(message.number)
+        .bind(message.waiting_since.micros())
         .execute(connection)
         .await
         .map(|_| ())

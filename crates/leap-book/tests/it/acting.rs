@@ -2,8 +2,8 @@
 
 use leap_book::{
     Act, Book, BookError, FindingKind, ForecastFilter, IncidentFilter, IncidentRef, IncidentState, IncidentStep,
-    KillSwitchEvent, MessageFilter, NewForecast, NewIncident, NewIncidentEvent, NewMessage, NewPlan, NewReceipt,
-    NewScore, NewWaiver, NewWaiverEvent, Refusal, WaiverFilter, WaiverStep,
+    KillSwitchEvent, MessageFilter, MessageUrgency, NewForecast, NewIncident, NewIncidentEvent, NewMessage, NewPlan,
+    NewReceipt, NewScore, NewWaiver, NewWaiverEvent, Refusal, SendClaim, WaiverFilter, WaiverStep,
 };
 use leap_terms::{Currency, Day, Digest, TeamId};
 
@@ -31,8 +31,17 @@ pub(crate) fn message(key: &str) -> NewMessage {
         dedup_key: key.to_owned(),
         channel: "slack".to_owned(),
         message: format!("{{\"title\": \"{key}\"}}"),
+        thread: key.to_owned(),
+        unit: team("payments"),
+        urgency: MessageUrgency::Alert,
         not_before: None,
     }
+}
+
+/// Who claims what is due at a minute, for a minute.
+pub(crate) fn claim(minute: i64, holder: &str, limit: u32) -> SendClaim {
+    let lease = std::time::Duration::from_secs(60);
+    SendClaim { now: at(minute), holder: holder.to_owned(), lease, limit, channel: None, message: None }
 }
 
 pub(crate) fn incident(about: &str, minute: i64) -> NewIncident {
@@ -299,10 +308,9 @@ pub(crate) async fn nothing_is_done_while_the_kill_switch_is_on(database: &Datab
     book.stop_acting("bob", "me too", at(3)).await.unwrap();
     // Who is refused is told of the stop that came first.
     assert_eq!(book.stopped().await.unwrap(), Some(expected));
-    let minute = std::time::Duration::from_secs(60);
     let refused = [
         book.act(&act("during", 3)).await.map(drop).unwrap_err(),
-        book.claim_due(at(9), "host", minute, 10).await.map(drop).unwrap_err(),
+        book.claim_due(&claim(9, "host", 10)).await.map(drop).unwrap_err(),
     ];
     for error in refused {
         let text = format!(
@@ -316,7 +324,7 @@ pub(crate) async fn nothing_is_done_while_the_kill_switch_is_on(database: &Datab
     book.release_acting("carl", "the address is right now", at(4)).await.unwrap();
     assert_eq!(book.stopped().await.unwrap(), None);
     book.act(&act("during", 4)).await.unwrap();
-    assert_eq!(book.claim_due(at(9), "host", minute, 10).await.unwrap().len(), 1);
+    assert_eq!(book.claim_due(&claim(9, "host", 10)).await.unwrap().len(), 1);
     let words: Vec<_> = book.kill_switch_events().await.unwrap().into_iter().map(|event| event.stop).collect();
     assert_eq!(words, [true, true, false]);
     assert_eq!(book.check().await.unwrap(), []);
@@ -377,6 +385,11 @@ pub(crate) async fn the_check_finds_acts_that_were_changed(database: &Database<'
         ("UPDATE forecast SET horizon_days = 7 WHERE number = 2".to_owned(), FindingKind::PlanBroken),
         ("DELETE FROM receipt; DELETE FROM outbox; DELETE FROM plan".to_owned(), FindingKind::PlanBroken),
         ("UPDATE outbox SET message = '{}' WHERE number = 1".to_owned(), FindingKind::MessageBroken),
+        ("UPDATE outbox SET thread = 'other' WHERE number = 1".to_owned(), FindingKind::PlanBroken),
+        ("UPDATE outbox SET unit = '' WHERE number = 1".to_owned(), FindingKind::PlanBroken),
+        ("UPDATE outbox SET urgency = 'nudge' WHERE number = 1".to_owned(), FindingKind::PlanBroken),
+        ("UPDATE outbox SET tells = 1 WHERE number = 1".to_owned(), FindingKind::PlanBroken),
+        ("UPDATE outbox SET told_by = 1 WHERE number = 2".to_owned(), FindingKind::MessageBroken),
         ("UPDATE outbox SET state = 'sent' WHERE number = 1".to_owned(), FindingKind::MessageBroken),
         ("UPDATE outbox SET state = 'cancelled' WHERE number = 1".to_owned(), FindingKind::MessageBroken),
         ("UPDATE outbox SET attempts = 1 WHERE number = 1".to_owned(), FindingKind::MessageBroken),
@@ -429,7 +442,7 @@ pub(crate) async fn a_backup_holds_what_was_done(database: &Database<'_>) {
     }
     let book = with_a_snapshot(&database.url().await).await;
     book.act(&everything()).await.unwrap();
-    book.claim_due(at(5), "host", std::time::Duration::from_secs(60), 1).await.unwrap();
+    book.claim_due(&claim(5, "host", 1)).await.unwrap();
     book.stop_acting("ana", "a drill", at(6)).await.unwrap();
     book.lease_schedule("leader", "host", at(6), std::time::Duration::from_secs(60)).await.unwrap();
     let copy = database.folder().join("acting.db");

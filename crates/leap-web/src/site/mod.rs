@@ -11,6 +11,7 @@ pub mod model;
 
 mod door;
 mod entrance;
+mod hook;
 mod login;
 mod openapi;
 mod person;
@@ -22,6 +23,7 @@ mod withheld;
 
 pub use door::{Door, Error, Listener};
 pub use entrance::{Begun, Entrance, First, Returned, Ways};
+pub use hook::{Hook, Hooked};
 pub use person::{Credential, Entry, Person, Proof};
 pub use route::{DOCUMENT, FORM, Needs, Route};
 
@@ -154,6 +156,9 @@ pub trait Site: Send + Sync + 'static {
     /// # Errors
     /// Why there are none.
     fn metrics(&self) -> Result<String, Problem>;
+
+    /// What a program elsewhere sent without a login; its signature is to be checked before anything else is read.
+    fn hook(&self, hook: &Hook<'_>) -> Hooked;
 
     /// The digest of the newest snapshot: what pages are made of.
     ///

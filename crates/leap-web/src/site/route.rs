@@ -100,7 +100,7 @@ impl Route {
 }
 
 /// What the server answers by itself.
-pub(super) const OWN: [Route; 16] = [
+pub(super) const OWN: [Route; 17] = [
     Route::own("GET", "/healthz", "Alive", Needs::Nothing),
     Route::own("GET", "/readyz", "Ready to answer", Needs::Nothing),
     Route::own("GET", "/assets/{digest}/{file}", "Files of the pages", Needs::Nothing),
@@ -115,6 +115,7 @@ pub(super) const OWN: [Route; 16] = [
     Route::own("GET", "/setup", "The form of the first person; gone once there is one", Needs::Nothing),
     Route::own("POST", "/setup", "Make the first administrator", Needs::Nothing),
     Route::own("POST", "/logout", "End the session", Needs::Nothing),
+    Route::own("POST", "/slack/actions/{channel}", "Buttons of Slack, verified by their signature", Needs::Nothing),
     Route::own("GET", "/metrics", "Figures for Prometheus", Needs::Everything),
     Route::own("GET", "/api/v1/openapi.json", "This description", Needs::Person),
 ];

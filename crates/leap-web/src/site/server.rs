@@ -8,6 +8,7 @@
 //! | `/assets/DIGEST/…` | files of the pages, for ever |
 //! | `/login` and below, `/logout`, `/setup`, `POST /preferences` | who reads, and how |
 //! | `/healthz`, `/readyz`, `/metrics` | for machines |
+//! | `POST /slack/actions/{channel}` | buttons of Slack, by their signature ([`super::hook`]) |
 //!
 //! Every request passes the same gate: the name that it asks under ([`super::door`]), whether another site sent it, the route
 //! ([`super::route`]), the person, what the route needs. Only then the site is asked, which cuts the answer to what the
@@ -26,6 +27,7 @@ use axum::middleware::{self, Next};
 use tokio::sync::Semaphore;
 
 use super::door::{Names, Peer};
+use super::hook;
 use super::html::{Display, bare, document};
 use super::login;
 use super::model::{Link, Page};
@@ -131,6 +133,10 @@ fn refused(request: &Request, names: &Names) -> Option<(StatusCode, &'static str
             && text(&HeaderName::from_static("sec-fetch-dest")) == Some("document");
         return (foreign && !followed).then_some((StatusCode::FORBIDDEN, "Another site may link here, and no more.\n"));
     }
+    // Signed by a program elsewhere, and taken for nothing where it is not.
+    if hook::channel(request.method(), request.uri().path()).is_some() {
+        return None;
+    }
     // Who changes something says from where: browsers do it by themselves, other programs name this site as Origin.
     let is_same = match text(&HeaderName::from_static("sec-fetch-site")) {
         Some(from) => matches!(from, "same-origin" | "none"),
@@ -177,6 +183,9 @@ async fn answer<S: Site>(State(desk): State<Arc<Desk<S>>>, request: Request) -> 
     if path.starts_with("/assets/") {
         let reads = matches!(parts.method, Method::GET | Method::HEAD);
         return if reads { asset(&parts.headers, path) } else { allowed("GET, HEAD") };
+    }
+    if let Some(channel) = hook::channel(&parts.method, path) {
+        return hook::answer(desk.site.clone(), desk.elsewhere.clone(), channel, (parts.headers, body)).await;
     }
     let is_api = path == "/api/v1" || path.starts_with("/api/v1/");
     let form = if is_api { Form::Json } else { Form::Html };

@@ -23,6 +23,7 @@ const BEFORE_IDS = new Set([
   "team",
   "unit",
   "pools",
+  "messages",
   "periods",
   "plans",
   "sources",

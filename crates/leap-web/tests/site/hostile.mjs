@@ -106,6 +106,7 @@ const PAGES = [
   "/incidents",
   "/incidents?all=yes",
   "/plans",
+  "/messages",
   "/org",
   "/periods",
   "/volume",

@@ -99,6 +99,10 @@ export const ROUTES = {
   }),
   "GET /plans": whole(),
   "GET /plans/{number}": whole({ at: `/plans/${NONE}`, gives: [404] }),
+  "GET /messages": part(),
+  "GET /messages/{number}": part({ at: `/messages/${NONE}`, gives: [404] }),
+  "POST /messages/{number}/retry": loggedIn({ at: `/messages/${NONE}/retry`, gives: [404] }),
+  "POST /messages/{number}/cancel": loggedIn({ at: `/messages/${NONE}/cancel`, gives: [404] }),
   "GET /org": part(),
   "GET /periods": whole(),
   "GET /coverage/rules": whole(),
@@ -168,6 +172,7 @@ export const ROUTES = {
   "GET /login/again": loggedIn({ own: true }),
   "POST /login/again": loggedIn({ own: true, once: true }),
   "POST /logout": open({ once: true }),
+  "POST /slack/actions/{channel}": open({ at: "/slack/actions/none", gives: [401] }),
   "GET /metrics": whole({ own: true }),
   "GET /api/v1/openapi.json": part({ own: true }),
 };

@@ -3,14 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use leap_book::{Acted, Receipt};
+use leap_act::send::Receipt;
+use leap_book::Acted;
 use leap_decide::budget::State as BudgetState;
 use leap_decide::contract::State as ClauseState;
 use leap_decide::plan::{Finding, Plan, Severity};
 use serde_json::{Value, json};
 
 use super::plans::{read, words};
-use super::seams::messages::Post;
+use crate::messages::Post;
 use super::{Turn, Watch, turn};
 use crate::cli::{CycleCommand, CycleListArgs, CycleRunArgs, CycleShowArgs, CycleWatchArgs, OutputFormat};
 use crate::clock;
@@ -39,6 +40,13 @@ pub(super) fn performed(acted: &Acted) -> String {
     format!("plan {} performed; {messages}", acted.plan.number)
 }
 
+/// What became of a message, in one line.
+fn sent(receipt: &Receipt) -> String {
+    let (word, next) = crate::messages::outcome(&receipt.next);
+    let next = next.map_or_else(String::new, |at| format!(" at {at}"));
+    format!("message {} to {}: {word}{next}", receipt.row, receipt.destination)
+}
+
 /// `leap cycle run`.
 async fn once(root: &Path, args: &CycleRunArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Read).await?;
@@ -64,7 +72,7 @@ async fn once(root: &Path, args: &CycleRunArgs) -> Result<(), Failure> {
     } else if let Some(acted) = &acted {
         emit(&format!("{}\n", performed(acted)))?;
         for receipt in &sent {
-            emit(&format!("{}\n", super::seams::messages::shown(receipt)))?;
+            emit(&format!("{}\n", sent(receipt)))?;
         }
     } else if errors == 0 && !turn.plan.steps.is_empty() {
         emit("nothing was done: leap cycle run --act does it\n")?;
@@ -129,7 +137,7 @@ fn found(turn: &Turn) -> String {
 }
 
 /// The steps of a plan, with what came of each.
-fn steps(plan: &Plan, receipts: &[Receipt]) -> Answer {
+fn steps(plan: &Plan, receipts: &[leap_book::Receipt]) -> Answer {
     let mut columns = vec!["step", "what", "unit", "words", "because"];
     if !receipts.is_empty() {
         columns.push("came of it");
@@ -165,7 +173,7 @@ fn findings(all: &[Finding]) -> String {
     .collect()
 }
 
-fn as_json(turn: &Turn, acted: Option<&Acted>, sent: &[leap_act::send::Receipt]) -> Value {
+fn as_json(turn: &Turn, acted: Option<&Acted>, sent: &[Receipt]) -> Value {
     let finding = |finding: &Finding| {
         json!({
             "severity": format!("{:?}", finding.severity).to_lowercase(),
@@ -180,7 +188,7 @@ fn as_json(turn: &Turn, acted: Option<&Acted>, sent: &[leap_act::send::Receipt])
         "findings": turn.findings.iter().map(finding).collect::<Vec<_>>(),
         "performed": acted.map(|acted| acted.plan.number),
         "messages": acted.map(|acted| acted.messages.iter().filter(|message| message.new).count()),
-        "sent": sent.iter().map(super::seams::messages::shown).collect::<Vec<_>>(),
+        "sent": sent.iter().map(self::sent).collect::<Vec<_>>(),
     })
 }
 
@@ -192,7 +200,7 @@ async fn watch(root: &Path, args: &CycleWatchArgs) -> Result<(), Failure> {
     let (stopping, told) = tokio::sync::watch::channel(false);
     let sending = tokio::spawn({
         let (post, home) = (post.clone(), home.clone());
-        async move { post.run(&home.book, told).await }
+        async move { post.run(home.book.clone(), told).await }
     });
     eprintln!("leap: cycle: taking turns{}; Ctrl-C stops", if args.act { "" } else { ", doing nothing without --act" });
     crate::serve::stopped().await?;

@@ -5,7 +5,7 @@ use leap_book::{
 };
 use leap_decide::plan::{Deed, Happens, Step};
 
-use super::seams::messages::Post;
+use crate::messages::Post;
 use super::{Turn, letter};
 use crate::failure::Failure;
 use crate::home::Home;

@@ -17,7 +17,7 @@ use leap_book::{AuditFilter, ScheduleRun};
 use leap_terms::Instant;
 
 use super::schedule::Times;
-use super::seams::messages::Post;
+use crate::messages::Post;
 use super::turn;
 use crate::clock;
 use crate::failure::{Exit, Failure};
@@ -153,7 +153,7 @@ impl Watcher {
         match turn.act(&self.home, &self.post, "cycle").await? {
             None => Ok("nothing to be done".to_owned()),
             Some(acted) => {
-                self.post.wake();
+                self.post.tell();
                 let words = super::command::performed(&acted);
                 eprintln!("leap: cycle: {words}");
                 Ok(words)

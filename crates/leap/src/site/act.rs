@@ -15,7 +15,7 @@ use leap_web::site::model::{Link, Page};
 use leap_web::site::{Answer, Ask, Done, Person, Problem};
 
 use super::ground::Ground;
-use super::{account, claims, failed, incidents, periods, pools, reorg, rules, waivers};
+use super::{account, claims, failed, incidents, messages, periods, pools, reorg, rules, waivers};
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::publish;
@@ -71,6 +71,7 @@ impl Acting<'_> {
             Some("pools") => "pools",
             Some("waivers") => "budgets",
             Some("incidents") => "incidents",
+            Some("messages") => "incidents",
             _ => "claims",
         };
         Ok(Box::new(Answer { page, frame: self.ground.frame(current)? }))
@@ -112,6 +113,7 @@ pub(super) fn act(acting: &Acting<'_>) -> Result<Done, Problem> {
         ["waivers", "new"] => waivers::make(acting),
         ["waivers", number, what @ ("grant" | "refuse" | "withdraw")] => waivers::answer(acting, number, what),
         ["incidents", number, what @ ("acknowledge" | "annotate")] => incidents::answer(acting, number, what),
+        ["messages", number, what @ ("retry" | "cancel")] => messages::act(acting, number, what),
         ["org", "plan"] => reorg::plan(acting),
         ["org", "plans", number, what @ ("approve" | "decline" | "withdraw")] => reorg::answer(acting, number, what),
         ["org", "log", number, "revert"] => reorg::revert(acting, number),

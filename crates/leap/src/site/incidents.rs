@@ -42,10 +42,14 @@ fn badge(incident: &Incident) -> Cell {
     Cell::Badge(tone, state.word().to_owned())
 }
 
-fn tabs(ground: &Ground, is_incidents: bool) -> Vec<(Link, bool)> {
-    let incidents = (Link::new("Incidents", "/incidents"), is_incidents);
-    let plans = (Link::new("What was done", "/plans"), !is_incidents);
-    if ground.person.rights.reach().is_everything() { vec![incidents, plans] } else { vec![incidents] }
+/// Incidents, what was said of them, and what was done.
+pub(super) fn tabs(ground: &Ground, current: &str) -> Vec<(Link, bool)> {
+    let tab = |name: &str, at: &str| (Link::new(name, format!("/{at}")), current == at);
+    let mut tabs = vec![tab("Incidents", "incidents"), tab("Messages", "messages")];
+    if ground.person.rights.reach().is_everything() {
+        tabs.push(tab("What was done", "plans"));
+    }
+    tabs
 }
 
 /// `/incidents`.
@@ -66,7 +70,7 @@ pub(super) fn list(ground: &Ground) -> Result<Page, Problem> {
         title: "Incidents".to_owned(),
         sub: "A budget that is exceeded without a waiver, or a clause that is missed for longer than its grace"
             .to_owned(),
-        tabs: tabs(ground, true),
+        tabs: tabs(ground, "incidents"),
         command: Some(format!("leap incident list{}", if with_resolved { " --all" } else { "" })),
         ..Page::default()
     };
@@ -221,7 +225,7 @@ pub(super) fn plans(ground: &Ground) -> Result<Page, Problem> {
     let mut page = Page {
         title: "What was done".to_owned(),
         sub: "Plans that were checked and performed, each in one transaction".to_owned(),
-        tabs: tabs(ground, false),
+        tabs: tabs(ground, "plans"),
         command: Some("leap cycle list".to_owned()),
         ..Page::default()
     };

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use leap_book::DeliveryFilter;
+use leap_book::{DeliveryFilter, MessageState};
 use leap_terms::{CostKind, Currency, Day, Instant, Money, Period};
 use leap_web::site::Problem;
 
@@ -81,12 +81,49 @@ pub(super) fn metrics(ground: &Ground, now: Instant) -> Result<String, Problem> 
     );
     let snapshot = head.snapshot.iter().map(|one| (String::new(), (one.recorded_at.micros() / 1_000_000).to_string()));
     families.gauge("leap_snapshot_timestamp_seconds", "When the newest snapshot was made.", snapshot);
+    messages(ground, &mut families, now)?;
     rows_taken_in(ground, &mut families)?;
     differences(ground, &mut families)?;
     if !head.scopes.is_empty() && ground.broken()?.is_none() {
         costs(ground, &mut families)?;
     }
     Ok(families.out)
+}
+
+/// What stands in the outbox, and whether anything leaves it.
+fn messages(ground: &Ground, families: &mut Families, now: Instant) -> Result<(), Problem> {
+    let asked = ground.runtime.block_on(async {
+        let depth = ground.home.book.outbox_depth().await?;
+        Ok::<_, leap_book::BookError>((depth, ground.home.book.stopped().await?))
+    });
+    let (depth, stopped) = asked.map_err(|error| failed(&Failure::from_error(&error)))?;
+    let of = |state: MessageState| -> u64 { depth.iter().filter(|own| own.state == state).map(|own| own.count).sum() };
+    let states = [MessageState::Waiting, MessageState::Sent, MessageState::Dead, MessageState::Cancelled];
+    families.gauge(
+        "leap_outbox_messages",
+        "Messages of the outbox, by state.",
+        states.map(|state| (labels(&[("state", state.word())]), of(state).to_string())),
+    );
+    let dead = depth.iter().filter(|own| own.state == MessageState::Dead);
+    families.gauge(
+        "leap_outbox_dead_letters",
+        "Messages that were given up, by channel.",
+        dead.map(|own| (labels(&[("channel", &own.channel)]), own.count.to_string())),
+    );
+    let waiting = depth.iter().filter(|own| own.state == MessageState::Waiting);
+    let oldest = waiting.map(|own| own.oldest).min();
+    let age = oldest.map_or(0, |oldest| (now.micros() - oldest.micros()).max(0) / 1_000_000);
+    families.gauge(
+        "leap_outbox_oldest_waiting_seconds",
+        "Since the oldest message was written that waits; 0 where none does.",
+        [(String::new(), age.to_string())],
+    );
+    families.gauge(
+        "leap_acting_stopped",
+        "1 while the kill switch is on: nothing is done and no message sent.",
+        [(String::new(), u8::from(stopped.is_some()).to_string())],
+    );
+    Ok(())
 }
 
 /// Rows of all deliveries ever, those that were replaced since included.

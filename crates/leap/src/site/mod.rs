@@ -17,6 +17,7 @@ mod ground;
 mod incidents;
 mod latency;
 mod measures;
+mod messages;
 mod metrics;
 mod org;
 mod parquet;
@@ -36,14 +37,16 @@ mod words;
 
 use std::sync::Arc;
 
+use leap_act::channels::slack::inbound::{Inbound, Refused};
 use leap_terms::{CostKind, Reach};
 use leap_web::site::model::Table;
-use leap_web::site::{Answer, Ask, Done, Entrance, Person, Problem, Route, Site};
+use leap_web::site::{Answer, Ask, Done, Entrance, Hook, Hooked, Person, Problem, Route, Site};
 use tokio::runtime::Handle;
 
 use crate::cli::{OrgArg, PoolsArg, ReadingArgs};
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
+use crate::messages::Post;
 use crate::people::{Doors, Gate};
 use crate::view::View;
 use act::Acting;
@@ -63,13 +66,14 @@ pub(crate) struct Pages {
     runtime: Handle,
     gate: Arc<Gate>,
     views: Arc<Views>,
+    post: Arc<Post>,
 }
 
 impl Pages {
     /// Pages of an opened home; to be made where tokio runs.
-    pub(crate) fn new(home: Arc<Home>, doors: Doors) -> Pages {
+    pub(crate) fn new(home: Arc<Home>, doors: Doors, post: Arc<Post>) -> Pages {
         let gate = Arc::new(Gate::new(home.clone(), Handle::current(), doors));
-        Pages { home, runtime: Handle::current(), gate, views: Arc::default() }
+        Pages { home, runtime: Handle::current(), gate, views: Arc::default(), post }
     }
 
     /// Makes the first pages of the newest snapshot, before somebody asks for them.
@@ -157,7 +161,7 @@ impl Pages {
         if empty && ask.get("as_known_on").is_some() {
             return Err(parameter(ask, "as_known_on", "no bill had been taken in by then"));
         }
-        if empty && !matches!(path.as_slice(), ["start" | "data" | "latency" | "volume" | "account", ..]) {
+        if empty && !matches!(path.as_slice(), ["start" | "data" | "latency" | "messages" | "volume" | "account", ..]) {
             return Err(Problem::Nothing(
                 "No bill has been taken in yet. Take one in with: leap ingest PATH\nThen this page shows whose it is."
                     .into(),
@@ -185,6 +189,8 @@ impl Pages {
             ["incidents", number] => ("incidents", incidents::page(&ground, number)?),
             ["plans"] => ("incidents", incidents::plans(&ground)?),
             ["plans", number] => ("incidents", incidents::plan(&ground, number)?),
+            ["messages"] => ("incidents", messages::list(&ground)?),
+            ["messages", number] => ("incidents", messages::page(&ground, number)?),
             ["org"] => ("org", org::page(&ground)?),
             ["org", "plan"] => ("org", reorg::plan_page(&ground)),
             ["org", "plans"] => ("org", reorg::plans(&ground)?),
@@ -205,7 +211,7 @@ impl Pages {
         };
         // What does not prove is not shown, but for what says where it does not: the ledger, the proofs and the trail.
         let shows_proofs =
-            matches!(path.as_slice(), ["coverage"] | ["data", ..] | ["account" | "start" | "latency", ..]);
+            matches!(path.as_slice(), ["coverage"] | ["data", ..] | ["account" | "start" | "latency" | "messages", ..]);
         let page = if !shows_proofs && ground.broken()?.is_some() { page.withheld() } else { page };
         let frame = ground.frame(current)?;
         let frame = if current == "latency" { latency::frame(&ground, frame)? } else { frame };
@@ -286,6 +292,21 @@ impl Site for Pages {
         let cached = self.view(&Reach::Everything, &ask)?;
         let ground = Ground::new(&self.home, &self.runtime, &cached, &person, &ask)?;
         metrics::metrics(&ground, crate::clock::now())
+    }
+
+    fn hook(&self, hook: &Hook<'_>) -> Hooked {
+        let inbound = Inbound { signatures: &hook.signatures, timestamps: &hook.timestamps, body: hook.body };
+        match self.runtime.block_on(self.post.pressed(&self.home.book, hook.channel, inbound)) {
+            Ok(_) => Hooked::Taken,
+            Err(Some(Refused::TooMany)) => Hooked::Busy,
+            // Slack sends a press again that it got no answer to.
+            Err(Some(Refused::Replay)) => Hooked::Taken,
+            Err(Some(refused)) => {
+                tracing::warn!("a request for the channel {} was refused: {refused}", hook.channel.escape_debug());
+                Hooked::Refused
+            }
+            Err(None) => Hooked::Failed,
+        }
     }
 
     fn snapshot(&self) -> Result<String, Problem> {

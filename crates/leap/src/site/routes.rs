@@ -50,7 +50,7 @@ const LATENCY: &[&str] = &["api", "quantile", "by", "objective", "what_if", "pac
 const IMPROVED: &[&str] = &["before", "after", "api", "quantile", "team", "control", "registered"];
 
 /// All of them.
-pub(super) const ROUTES: [Route; 61] = [
+pub(super) const ROUTES: [Route; 65] = [
     page("/", "Charter: spend, its largest owners, what changed", &["under"], Needs::Person),
     page("/team/{unit}", "A unit: cost by service and month", &[], Needs::Person),
     page("/explore", "Cost by any dimensions, or the charges", EXPLORE, Needs::Person),
@@ -83,6 +83,10 @@ pub(super) const ROUTES: [Route; 61] = [
     form("/incidents/{number}/annotate", "Add what one knows", &["note"], Needs::Deed(Deed::Answer)),
     page("/plans", "What was done by plans", &[], Needs::Everything),
     page("/plans/{number}", "One of them, step by step", &[], Needs::Everything),
+    page("/messages", "Messages: given up, waiting, sent", &["state", "channel", "after"], Needs::Person),
+    page("/messages/{number}", "One of them, and each attempt to send it", &[], Needs::Person),
+    form("/messages/{number}/retry", "Have a dead letter tried again", &["expect"], Needs::LogIn),
+    form("/messages/{number}/cancel", "Take it out of the outbox", &["reason", "expect"], Needs::LogIn),
     document("/pools", "Show what another policy would change, and apply it", RULES, CHANGE),
     page("/org", "Units with their cost", &[], Needs::Person),
     page("/org/plan", "The form to plan a reorg", &[], CHANGE),

@@ -21,7 +21,7 @@ const LISTED: usize = 12;
 
 const KINDS: [&str; 8] = ["unit", "team", "service", "resource", "rule", "pool", "source", "page"];
 
-const PAGES: [(&str, &[&str]); 14] = [
+const PAGES: [(&str, &[&str]); 15] = [
     ("Charter", &[]),
     ("Explore", &["explore"]),
     ("Coverage", &["coverage"]),
@@ -31,6 +31,7 @@ const PAGES: [(&str, &[&str]); 14] = [
     ("Pools", &["pools"]),
     ("Budgets", &["budgets"]),
     ("Incidents", &["incidents"]),
+    ("Messages", &["messages"]),
     ("Org", &["org"]),
     ("Periods", &["periods"]),
     ("Data", &["data"]),

@@ -160,6 +160,7 @@ fn every_address_answers_those_who_may_and_nobody_else() {
                 .replace("{unit}", unit)
                 .replace("{digest}/{file}", "0/x.css")
                 .replace("{number}", "1")
+                .replace("{channel}", "none")
                 .replace("{period}", "2026-08")
         };
         let query = if address.path == "/resource" { "?id=i-a" } else { "" };
@@ -187,6 +188,8 @@ fn every_address_answers_those_who_may_and_nobody_else() {
                 // Closing asks for nothing: what it would do is shown.
                 ("POST", "/periods/{period}/close") => &[200],
                 ("POST", "/login" | "/login/again") => &[401, 429],
+                // Nobody signed it.
+                ("POST", "/slack/actions/{channel}") => &[401],
                 // No provider is set, and the first person came long ago.
                 (_, "/login/oidc" | "/login/oidc/callback" | "/setup") => &[404],
                 ("POST", _) => &[404, 422],

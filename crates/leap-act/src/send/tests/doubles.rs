@@ -119,6 +119,7 @@ impl Outbox for Memory {
                     destination: kept.destination.clone(),
                     message: kept.message.clone(),
                     attempt: kept.attempt,
+                    may_be_seen: kept.attempt > 1,
                     written: kept.written,
                     since: kept.since,
                 });
