@@ -2,6 +2,7 @@
 
 mod budget;
 mod charter;
+mod contract;
 mod drift;
 mod latency;
 mod people;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 pub(crate) use budget::*;
 pub(crate) use charter::*;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub(crate) use contract::*;
 pub(crate) use drift::*;
 pub(crate) use latency::*;
 use leap_terms::{CostKind, Currency, Day, Instant, Month, Period, SourceId, TeamId};
@@ -82,6 +84,9 @@ pub(crate) enum Command {
     /// Permission to spend more than a budget: asked for by one, granted by another.
     #[command(subcommand)]
     Waiver(WaiverCommand),
+    /// Outcomes agreed with teams: latency, spend, unit cost, coverage, freshness; and the clock of each breach.
+    #[command(subcommand)]
+    Contract(ContractCommand),
     /// Closed periods: statements, and why a period differs from its own.
     #[command(subcommand)]
     Period(PeriodCommand),

@@ -13,6 +13,7 @@ mod claims;
 mod cli;
 mod clock;
 mod config;
+mod contracts;
 mod convert;
 mod demo;
 mod drift;
@@ -148,6 +149,7 @@ pub(crate) async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Pool(PoolCommand::Explain(args)) => pools::explain(home, args).await,
         Command::Pool(PoolCommand::Show) => pools::show(home).await,
         Command::Budget(command) => budget::run(home, command).await,
+        Command::Contract(command) => contracts::run(home, command).await,
         Command::Waiver(command) => waivers::run(home, command).await,
         Command::Period(command) => periods::run(home, command).await,
         Command::Claim(args) => claims::claim(home, args).await,
