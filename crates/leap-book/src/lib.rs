@@ -98,7 +98,7 @@ pub use reorg::{NewReorg, Reorg};
 pub use residual::ResidualPoint;
 pub use schedule::{Lease, Schedule, ScheduleRun};
 pub use schema::SCHEMA_VERSION;
-pub use scope::{CurrentScope, KnownSource};
+pub use scope::{CurrentScope, KnownSource, ScopeDays};
 pub use session::{Session, Token};
 pub use signature::{PublicKey, Signature, SignatureFault, SigningKey};
 pub use snapshot::Snapshot;

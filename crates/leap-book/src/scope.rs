@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use leap_terms::delivery::{Batch, Part};
-use leap_terms::{Delivery, DeliveryId, Digest, Format, Instant, Month, ScopeFacts, ScopeKey, SourceId};
+use leap_terms::{Day, Delivery, DeliveryId, Digest, Format, Instant, Month, ScopeFacts, ScopeKey, SourceId};
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::book::Book;
@@ -33,6 +33,19 @@ pub struct CurrentScope {
     pub recorded_at: Instant,
     /// The snapshot that published it.
     pub from_snapshot: i64,
+}
+
+/// The last day of a scope by one delivery, and when that delivery counted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ScopeDays {
+    /// The source.
+    pub source: SourceId,
+    /// The last day of any of its charges.
+    pub last_day: Day,
+    /// When it was published.
+    pub from: Instant,
+    /// When another took its place; none while it counts.
+    pub until: Option<Instant>,
 }
 
 /// A source of which at least one delivery was published.
@@ -256,6 +269,30 @@ impl Book {
     /// [`BookError`] when the book cannot be read.
     pub async fn current_scopes(&self, snapshot: i64) -> Result<Vec<CurrentScope>, BookError> {
         current(&mut *self.connection().await?, &self.place, snapshot, None).await
+    }
+
+    /// The last days of all deliveries' scopes that ever counted, in the order of their publication: what was known when.
+    ///
+    /// # Errors
+    /// [`BookError`] when the book cannot be read.
+    pub async fn scope_days(&self) -> Result<Vec<ScopeDays>, BookError> {
+        let rows = sqlx::query(
+            "SELECT scope.source AS source, scope.facts AS facts, born.recorded_at AS born_at, gone.recorded_at AS gone_at
+             FROM scope JOIN snapshot born ON born.id = scope.from_snapshot
+             LEFT JOIN snapshot gone ON gone.id = scope.until_snapshot
+             ORDER BY scope.from_snapshot, scope.delivery, scope.ordinal",
+        )
+        .fetch_all(&mut *self.connection().await?)
+        .await
+        .map_err(self.failed("read the days of all scopes"))?;
+        let read = |row| {
+            let record = Record { row, of: "scope", place: &self.place };
+            let facts: ScopeFacts = record.json("facts")?;
+            let until = record.maybe_int("gone_at")?.map(Instant::from_micros);
+            let source = record.read("source", SourceId::new)?;
+            Ok(ScopeDays { source, last_day: facts.last_day, from: record.at("born_at")?, until })
+        };
+        rows.iter().map(read).collect()
     }
 
     /// The batches of an appending source that a scope holds at a snapshot, by name.

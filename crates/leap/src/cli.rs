@@ -2,6 +2,7 @@
 
 mod budget;
 mod charter;
+mod contract;
 mod cycle;
 mod drift;
 mod latency;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 pub(crate) use budget::*;
 pub(crate) use charter::*;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub(crate) use contract::*;
 pub(crate) use cycle::*;
 pub(crate) use drift::*;
 pub(crate) use latency::*;
@@ -101,6 +103,9 @@ pub(crate) enum Command {
     /// Stops all acting at once, and lets it go on.
     #[command(subcommand)]
     KillSwitch(KillSwitchCommand),
+    /// Outcomes agreed with teams: latency, spend, unit cost, coverage, freshness; and the clock of each breach.
+    #[command(subcommand)]
+    Contract(ContractCommand),
     /// Closed periods: statements, and why a period differs from its own.
     #[command(subcommand)]
     Period(PeriodCommand),

@@ -40,8 +40,8 @@ pub(crate) use watch::Watch;
 use crate::cli::ReadingArgs;
 use crate::failure::Failure;
 use crate::home::Home;
-use crate::view::View;
 use crate::messages::Post;
+use crate::view::View;
 
 /// What one turn found, decided and checked; nothing is done yet.
 pub(crate) struct Turn {

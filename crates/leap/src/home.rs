@@ -217,7 +217,7 @@ pub(crate) struct ApiSettings {
     pub(crate) objective: Option<u64>,
     /// The quantile that the objective is of: `quantile = "p99"`; p99.9 without it.
     #[serde(default, deserialize_with = "quantile")]
-    pub(crate) quantile: Option<leap_orient::tail::Quantile>,
+    pub(crate) quantile: Option<leap_decide::contract::Quantile>,
     /// An incident opens after more hours of misses than this; 48 without it.
     pub(crate) grace_hours: Option<u32>,
 }
@@ -228,8 +228,8 @@ fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
 }
 
 /// A quantile as settings write it: `p99.9`.
-fn quantile<'de, D: Deserializer<'de>>(from: D) -> Result<Option<leap_orient::tail::Quantile>, D::Error> {
-    crate::latency::quantile(&String::deserialize(from)?).map(Some).map_err(D::Error::custom)
+fn quantile<'de, D: Deserializer<'de>>(from: D) -> Result<Option<leap_decide::contract::Quantile>, D::Error> {
+    String::deserialize(from)?.trim().parse().map(Some).map_err(D::Error::custom)
 }
 
 /// The kind of a span, as settings name it.
@@ -678,7 +678,7 @@ mod tests {
         let read = |text: &str| toml::from_str::<Settings>(&format!("[[latency.apis]]\nname = \"a\"\n{text}"));
         let api = read("objective = \"1.5s\"\nquantile = \"p99\"\ngrace_hours = 24\n").unwrap().latency.apis.remove(0);
         assert_eq!((api.objective, api.grace_hours), (Some(1_500_000_000), Some(24)));
-        assert_eq!(api.quantile, Some(leap_orient::tail::Quantile::p99()));
+        assert_eq!(api.quantile, "p99".parse().ok());
         assert!(!api.selects());
         assert!(read("objective = \"3s\"\nkind = \"server\"\n").unwrap().latency.apis[0].selects());
         assert!(read("").unwrap().latency.apis[0].selects());

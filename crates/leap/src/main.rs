@@ -13,6 +13,7 @@ mod claims;
 mod cli;
 mod clock;
 mod config;
+mod contracts;
 mod convert;
 mod cycle;
 mod demo;
@@ -151,6 +152,7 @@ pub(crate) async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Pool(PoolCommand::Explain(args)) => pools::explain(home, args).await,
         Command::Pool(PoolCommand::Show) => pools::show(home).await,
         Command::Budget(command) => budget::run(home, command).await,
+        Command::Contract(command) => contracts::run(home, command).await,
         Command::Waiver(command) => waivers::run(home, command).await,
         Command::Cycle(command) => cycle::run(home, command).await,
         Command::Incident(command) => incidents::run(home, command).await,

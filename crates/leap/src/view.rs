@@ -277,17 +277,24 @@ pub(crate) async fn binding(home: &Home, at: Option<Instant>) -> Result<BTreeMap
 /// Days by which a source may end before the newest charge and still be expected to go on.
 const GOES_ON: i32 = 45;
 
+/// The last day that every source has which still goes on, by the last days of scopes; none without any.
+pub(crate) fn through<'s>(scopes: impl IntoIterator<Item = (&'s str, Day)>) -> Option<Day> {
+    let mut last = BTreeMap::<&str, Day>::new();
+    for (source, day) in scopes {
+        let known = last.entry(source).or_insert(day);
+        *known = (*known).max(day);
+    }
+    let newest = last.values().copied().max()?;
+    // A source that ended long ago holds nobody back.
+    last.into_values().filter(|day| newest.days() - day.days() <= GOES_ON).min()
+}
+
 impl View {
     /// The last day that every source has which still goes on.
     pub(crate) fn through(&self) -> Day {
-        let mut last = BTreeMap::<&str, Day>::new();
-        for scope in &self.head().scopes {
-            let day = last.entry(scope.scope.source.as_str()).or_insert(scope.facts.last_day);
-            *day = (*day).max(scope.facts.last_day);
-        }
-        let newest = last.values().copied().max().unwrap_or(Day::EARLIEST);
-        // A source that ended long ago holds nobody back.
-        last.into_values().filter(|day| newest.days() - day.days() <= GOES_ON).min().unwrap_or(newest)
+        let scopes = self.head().scopes.iter();
+        let last = through(scopes.map(|scope| (scope.scope.source.as_str(), scope.facts.last_day)));
+        last.unwrap_or(Day::EARLIEST)
     }
 
     /// Opens a way to read.

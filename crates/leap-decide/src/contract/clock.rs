@@ -175,6 +175,8 @@ pub struct History {
     pub met: Seconds,
     /// For how long nothing has been heard.
     pub silent: Seconds,
+    /// The start of the first window.
+    pub from: Instant,
     /// The instant before which all windows are closed.
     pub until: Instant,
 }
@@ -231,6 +233,7 @@ pub fn replay(
         clock: if running { count(clock.end.seconds_since(clock.since)) } else { Seconds::default() },
         met: count(if running { clock.met } else { 0 }),
         silent: count(clock.silent),
+        from,
         until,
         events: clock.events,
     }

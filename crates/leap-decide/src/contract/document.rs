@@ -15,7 +15,8 @@
 //! ```
 //! Every clause may have `window` (1h), `grace` (48h), `recovery` (three windows), `stale_after` (six windows), `gap`
 //! (5m), `reopen_within` (the grace), `late` (2h), `owner` and `consequence`; latency also `n_min` (4000) and `thin`
-//! (unjudged or merged).
+//! (unjudged or merged). Amounts that are known by whole days (all but freshness) have windows of whole days (24h); of
+//! amounts a window is closed when its data are there (`late` 0s).
 
 use std::cell::RefCell;
 
@@ -48,6 +49,10 @@ const TERM_HELP: &str = "write a period such as 2026-10..2027-09, or leave it ou
 const LENGTH_HELP: &str = "write a length of time such as 48h, 90m or 7d";
 /// The longest window: a week.
 pub(super) const LONGEST: Seconds = Seconds::hours(168);
+/// Windows of what is known by whole days.
+const DAY: Seconds = Seconds::hours(24);
+/// The shortest window of freshness: it has one reading per window whether data came or not.
+const SHORTEST: Seconds = Seconds::minutes(10);
 /// Requests below which a window of latency is not judged (reference, latency, section 9).
 pub(super) const N_MIN: u64 = 4_000;
 
@@ -144,7 +149,7 @@ fn clause(item: &Item<'_>, owner: Option<TeamId>) -> Option<Clause> {
     let id = id(item);
     let measure = measure(item);
     let consequence = item.text("consequence").unwrap_or_default().to_owned();
-    let timing = timing(item);
+    let timing = timing(item, measure.as_ref());
     (item.faults() == before).then_some(())?;
     Some(Clause { id: id?, measure: measure?, timing, owner: owner?, consequence })
 }
@@ -218,12 +223,28 @@ fn measure(item: &Item<'_>) -> Option<Measure> {
     }
 }
 
-fn timing(item: &Item<'_>) -> Timing {
+fn timing(item: &Item<'_>, measure: Option<&Measure>) -> Timing {
     let length = |field: &str, otherwise: Seconds| item.parsed::<Seconds>(field, LENGTH_HELP).unwrap_or(otherwise);
-    let default = Timing::default();
+    let by_day = measure.is_some_and(Measure::is_by_day);
+    let is_fresh = matches!(measure, Some(Measure::Amount { what: What::Freshness, .. }));
+    let default = Timing {
+        window: if by_day { DAY } else { Timing::default().window },
+        late: if by_day || is_fresh { Seconds::default() } else { Timing::default().late },
+        ..Timing::default()
+    };
     let window = length("window", default.window);
     if window.count() == 0 || window > LONGEST {
         item.wrong("window", format!("a window of {window} is none"), "write a length from 1s to 7d, such as 1h");
+    } else if by_day && window.count() % DAY.count() != 0 {
+        let word = measure.map_or("it", Measure::word);
+        item.wrong(
+            "window",
+            format!("a window of {window}, and {word} is known by whole days"),
+            "write 24h, or several days such as 7d",
+        );
+    } else if is_fresh && window < SHORTEST {
+        let message = format!("a window of {window}, and freshness is looked at every {SHORTEST} at most");
+        item.wrong("window", message, "write 10m or longer, such as 1h");
     }
     let windows = |count: i64| Seconds::new(window.count().saturating_mul(count)).unwrap_or(LONGEST);
     let grace = length("grace", default.grace);

@@ -31,6 +31,8 @@ pub use clock::{Class, Event, Kind, State, Timing};
 pub use incident::{Act, Incident, Note, Saying, Stretch, Why};
 pub use watch::Watch;
 
+use crate::seconds::Seconds;
+
 /// A contract with a team.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Contract {
@@ -149,6 +151,16 @@ impl Measure {
             Measure::Amount { what: What::Freshness, .. } => "freshness",
         }
     }
+
+    /// True for what is known by whole days: its windows are days, or several.
+    pub fn is_by_day(&self) -> bool {
+        match self {
+            Measure::Latency(_) | Measure::Amount { what: What::Freshness, .. } => false,
+            Measure::Amount {
+                what: What::Charter | What::Spend(_) | What::UnitCost { .. } | What::Coverage, ..
+            } => true,
+        }
+    }
 }
 
 impl fmt::Display for Measure {
@@ -163,10 +175,22 @@ impl fmt::Display for Measure {
                 What::Spend(currency) => write!(out, "spend at most {} {currency}", target.to_grouped(2)),
                 What::UnitCost { metric, currency } => write!(out, "cost per {metric} at most {target} {currency}"),
                 What::Coverage => write!(out, "at least {target} % of cost owned by teams"),
-                What::Freshness => write!(out, "data at most {target} seconds old"),
+                What::Freshness => match age(*target) {
+                    Some(age) => write!(out, "data at most {age} old"),
+                    None => write!(out, "data at most {target} seconds old"),
+                },
             },
         }
     }
+}
+
+/// Whole seconds as a length of time.
+fn age(seconds: Exact) -> Option<Seconds> {
+    let (whole, rest) = (
+        seconds.coarse() / leap_terms::exact::COARSE_PER_WHOLE,
+        seconds.coarse() % leap_terms::exact::COARSE_PER_WHOLE,
+    );
+    i64::try_from(whole).ok().filter(|_| rest == 0 && seconds.fine() == 0).and_then(Seconds::new)
 }
 
 /// What was measured in a window.

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use leap_terms::{Day, Instant, Period};
 
-use super::clock::{Event, History, Timing, replay};
+use super::clock::{Class, Event, History, Timing, replay};
 use super::{Clause, Reading};
 use crate::seconds::Seconds;
 
@@ -56,6 +56,24 @@ impl Watch {
     /// What the windows say, from the beginning of the contract's term, or of the data where the term has no
     /// beginning, to the term's end or as far as windows are closed. None while no window is closed.
     pub fn history(&self, clause: &Clause, term: Period) -> Option<History> {
+        let (start, closed) = self.span(clause, term)?;
+        let windows = self.windows.range(start..closed).map(|(at, (_, reading))| (*at, reading));
+        Some(replay(&clause.timing, (start, closed), clause.classify(windows)))
+    }
+
+    /// The closed windows that [`Watch::history`] judges, in order, with what they are; silent ones are not there.
+    pub fn judged<'w>(&'w self, clause: &Clause, term: Period) -> Vec<(Instant, &'w Reading, Class)> {
+        let Some((start, closed)) = self.span(clause, term) else { return Vec::new() };
+        let windows = || self.windows.range(start..closed).map(|(at, (_, reading))| (*at, reading));
+        let mut readings = windows();
+        let with = |(at, class): (Instant, Class)| {
+            readings.find(|(start, _)| *start == at).map(|(at, reading)| (at, reading, class))
+        };
+        clause.classify(windows()).into_iter().filter_map(with).collect()
+    }
+
+    /// From when until when windows are judged; both are starts of windows.
+    fn span(&self, clause: &Clause, term: Period) -> Option<(Instant, Instant)> {
         let timing = &clause.timing;
         let (from, until) = (Instant::start_of(term.from()), Instant::start_of(term.until()));
         let start = if term.from() <= Day::EARLIEST {
@@ -66,11 +84,7 @@ impl Watch {
             if start < from { start.plus_seconds(timing.window.count()) } else { start }
         };
         let closed = self.closed?.min(timing.window_of(until));
-        if closed <= start {
-            return None;
-        }
-        let windows = self.windows.range(start..closed).map(|(at, (_, reading))| (*at, reading));
-        Some(replay(timing, (start, closed), clause.classify(windows)))
+        (closed > start).then_some((start, closed))
     }
 }
 

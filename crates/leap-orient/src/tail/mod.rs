@@ -7,8 +7,8 @@
 //! Reading order: [`fraction`] and [`quantile`] (ranks without floats), [`apportion`] (whole numbers that add up),
 //! [`composition`] (the p99.9 divided among its owners, from requests or from stored sums), [`sketch`] (the quantile of
 //! whatever was counted elsewhere), [`pack`] (both as bytes), [`blame`] and [`shapley`] (who broke the objective, who
-//! can repair it), [`contract`] (hours that missed, and the incident after 48 of them), [`evidence`] (is it really
-//! better?).
+//! can repair it), [`evidence`] (is it really better?). Whether an objective is kept over time is judged by
+//! `leap_decide::contract`.
 //!
 //! Everything here is pure and integer: the same requests in any order give the same bits. Keys are generic; what they
 //! are (services, teams, kinds) and how traces become [`composition::Request`]s is the business of the caller.
@@ -16,7 +16,6 @@
 pub mod apportion;
 pub mod blame;
 pub mod composition;
-pub mod contract;
 pub mod evidence;
 pub mod fraction;
 pub mod pack;

@@ -50,7 +50,7 @@ pub(crate) async fn run(root: &Path, command: &BudgetCommand) -> Result<(), Fail
 
 /// Who is meant by a unit's name on a day. An id is that unit, also where it does not exist on the day: what becomes of its
 /// budget is for decisions to say, and a reorg must not make two budgets out of one.
-fn named(org: &Org, name: &str, day: Day) -> Result<TeamId, String> {
+pub(crate) fn named(org: &Org, name: &str, day: Day) -> Result<TeamId, String> {
     if let Some(unit) = TeamId::new(name).ok().and_then(|id| org.unit(&id)) {
         return Ok(unit.id.clone());
     }

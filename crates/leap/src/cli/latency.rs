@@ -107,8 +107,8 @@ pub(crate) struct LatencyContractArgs {
     #[arg(long, value_parser = crate::latency::duration, value_name = "TIME")]
     pub(crate) objective: Option<u64>,
     /// 0.999, p99.9, 50% … Default: that of leap.toml, else p99.9.
-    #[arg(long, value_parser = crate::latency::quantile)]
-    pub(crate) quantile: Option<leap_orient::tail::Quantile>,
+    #[arg(long)]
+    pub(crate) quantile: Option<leap_decide::contract::Quantile>,
     /// When the requests began. Default: all of them.
     #[arg(long, value_name = "PERIOD")]
     pub(crate) period: Option<Period>,

@@ -11,12 +11,12 @@ use leap_decide::plan::{Finding, Plan, Severity};
 use serde_json::{Value, json};
 
 use super::plans::{read, words};
-use crate::messages::Post;
 use super::{Turn, Watch, turn};
 use crate::cli::{CycleCommand, CycleListArgs, CycleRunArgs, CycleShowArgs, CycleWatchArgs, OutputFormat};
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::home::{Access, Home};
+use crate::messages::Post;
 use crate::output::{Answer, Cell, emit, print_json};
 
 /// What a `leap cycle` command does.

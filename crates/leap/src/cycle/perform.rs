@@ -5,10 +5,10 @@ use leap_book::{
 };
 use leap_decide::plan::{Deed, Happens, Step};
 
-use crate::messages::Post;
 use super::{Turn, letter};
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::messages::Post;
 use crate::publish;
 
 /// Who does what a plan says.

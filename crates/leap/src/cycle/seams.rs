@@ -1,33 +1,5 @@
 //! Shapes of what is not merged yet.
 
-pub(crate) mod contracts {
-    use std::sync::Arc;
-
-    use leap_decide::contract::clock::History;
-    use leap_decide::contract::{Clause, Contract};
-    use leap_terms::Instant;
-
-    use crate::failure::Failure;
-    use crate::home::Home;
-    use crate::view::View;
-
-    pub(crate) struct ClauseState {
-        pub(crate) contract: Arc<Contract>,
-        pub(crate) clause: usize,
-        pub(crate) history: Option<History>,
-    }
-
-    impl ClauseState {
-        pub(crate) fn clause(&self) -> &Clause {
-            &self.contract.clauses[self.clause]
-        }
-    }
-
-    pub(crate) async fn watched(_: &Home, _: &View, _: Instant) -> Result<Vec<ClauseState>, Failure> {
-        Ok(Vec::new())
-    }
-}
-
 pub(crate) mod drift {
     use leap_terms::{Currency, Instant, Money, TeamId};
 

@@ -11,10 +11,10 @@ use leap_decide::plan::World;
 use leap_decide::waiver::{ANSWER_WITHIN, Approver, Waiver};
 use leap_terms::{Digest, Instant, Money, Period, TeamId};
 
-use super::seams::contracts::{self, ClauseState};
 use super::seams::drift::{self, Found};
 use super::seams::forecasts;
 use crate::budget;
+use crate::contracts::{self, ClauseState};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::view::View;

@@ -17,11 +17,11 @@ use leap_book::{AuditFilter, ScheduleRun};
 use leap_terms::Instant;
 
 use super::schedule::Times;
-use crate::messages::Post;
 use super::turn;
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
+use crate::messages::Post;
 
 /// The lease that turns are taken under.
 const NAME: &str = "cycle";

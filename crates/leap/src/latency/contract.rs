@@ -9,15 +9,16 @@
 
 use std::path::Path;
 
+use leap_decide::contract::clock::{Event, History, Kind, replay};
+use leap_decide::contract::{Class, Clause, Latency, Measure, Quantile, State, Thin, Timing};
+use leap_decide::seconds::Seconds;
 use leap_orient::latency::{RequestRow, Requests};
-use leap_orient::tail::contract::counters::HOUR_NS;
-use leap_orient::tail::contract::{Class, Contract, Counters, Event, EventKind, Machine, State, Thin};
-use leap_terms::{Instant, Period};
+use leap_terms::{Instant, Period, TeamId};
 use serde_json::{Value, json};
 
 use super::question::{Api, load_counted, open, span_of};
-use super::report::percent;
 use super::shown;
+use super::windows::Windows;
 use crate::cli::{LatencyContractArgs, OutputFormat};
 use crate::failure::{Exit, Failure};
 use crate::home::{Home, LatencySettings};
@@ -27,20 +28,33 @@ use crate::view::View;
 
 /// What windows are, in the order of [`Judged::windows`].
 const WINDOWS: [&str; 4] = ["met", "missed", "thin", "no_data"];
+/// Seconds of an hour.
+const HOUR: i64 = 3_600;
+/// A grace that never ends: longer than any data.
+const FOREVER: Seconds = match Seconds::new(199 * 365 * 86_400) {
+    Some(long) => long,
+    None => Seconds::hours(u16::MAX),
+};
 
-/// What is promised of an API.
+/// What is promised of an API, judged in windows of an hour.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Objective {
     /// What the quantile must not exceed, ns.
     pub(crate) ns: u64,
-    /// The quantile, the hours of grace, and what is a ground for a judgement.
-    pub(crate) contract: Contract,
+    /// The quantile.
+    pub(crate) quantile: Quantile,
+    /// An incident opens after more hours of misses than this.
+    pub(crate) grace_hours: u32,
+    /// Fewer requests than this are no ground for a judgement.
+    pub(crate) n_min: u64,
+    /// What happens to hours with fewer.
+    pub(crate) thin: Thin,
 }
 
 impl Objective {
     /// p99.9, 48 hours of grace, hours of few requests counted together until there are 4,000.
     pub(crate) fn new(ns: u64) -> Objective {
-        Objective { ns, contract: Contract { thin: Thin::Merged, ..Contract::default() } }
+        Objective { ns, quantile: Quantile::P999, grace_hours: 48, n_min: 4_000, thin: Thin::Merged }
     }
 
     /// What `leap.toml` promises of an API.
@@ -48,12 +62,30 @@ impl Objective {
         let own = settings.apis.iter().find(|own| own.name == api.shown() && own.objective.is_some())?;
         let mut objective = Objective::new(own.objective?);
         if let Some(quantile) = own.quantile {
-            objective.contract.quantile = quantile;
+            objective.quantile = quantile;
         }
         if let Some(hours) = own.grace_hours {
-            objective.contract.breach_after = hours;
+            objective.grace_hours = hours;
         }
         Some(objective)
+    }
+
+    fn timing(&self) -> Timing {
+        let grace = Seconds::new(i64::from(self.grace_hours) * HOUR).unwrap_or(FOREVER);
+        Timing { grace, ..Timing::default() }
+    }
+
+    /// The same as a clause, whose windows are judged.
+    fn clause(&self) -> Option<Clause> {
+        let measure = Measure::Latency(Latency {
+            api: String::new(),
+            quantile: self.quantile,
+            at_most_ns: self.ns,
+            n_min: self.n_min,
+            thin: self.thin,
+        });
+        let owner = TeamId::new("nobody").ok()?;
+        Some(Clause { id: String::new(), measure, timing: self.timing(), owner, consequence: String::new() })
     }
 }
 
@@ -72,6 +104,8 @@ pub(crate) struct Judged {
     pub(crate) state: State,
     /// Hours for which the miss has lasted; 0 where there is none.
     pub(crate) clock: u32,
+    /// Since when it is missed; none where it is not.
+    since: Option<Instant>,
     events: Vec<Event>,
 }
 
@@ -87,56 +121,41 @@ pub(crate) struct Happened {
     pub(crate) clock: u32,
 }
 
-/// When an hour since the epoch ends.
-fn end_of(hour: u64) -> String {
-    let micros = i64::try_from((hour + 1).saturating_mul(HOUR_NS / 1_000)).unwrap_or(i64::MAX);
-    Instant::from_micros(micros).to_string()
+fn hours(length: Seconds) -> u32 {
+    u32::try_from(length.count() / HOUR).unwrap_or(u32::MAX)
 }
 
 /// Counts requests by hour, to be judged.
 struct Judge {
     objective: Objective,
-    counters: Counters<()>,
-    over: u64,
+    windows: Windows,
 }
 
 impl Judge {
     fn new(objective: Objective) -> Judge {
-        Judge { objective, counters: Counters::default(), over: 0 }
+        Judge { objective, windows: Windows::new(objective.timing().window, objective.ns) }
     }
 
     fn add(&mut self, row: &RequestRow) {
-        self.counters.add(&(), row.start_ns, row.latency_ns, row.weight, &[self.objective.ns]);
-        self.over += u64::from(row.latency_ns > self.objective.ns);
+        self.windows.add(row);
     }
 
     /// Judges hour by hour, from the first hour of a request to the last.
     fn judged(self) -> Judged {
-        let hours: Vec<_> = self.counters.hours(&(), self.objective.ns).collect();
-        let (first, last) = (hours.first().map_or(0, |(hour, _)| *hour), hours.last().map_or(0, |(hour, _)| *hour));
-        let mut machine = Machine::new(self.objective.contract);
-        let (mut windows, mut events) = ([0_u64; 4], Vec::new());
-        let mut known = hours.iter().copied().peekable();
-        for hour in first..=last {
-            let counter = known.next_if(|(at, _)| *at == hour).map(|(_, counter)| counter).unwrap_or_default();
-            let (class, said) = machine.window(hour, counter);
-            windows[match class {
-                Class::Met => 0,
-                Class::Miss => 1,
-                Class::Thin => 2,
-                Class::NoData => 3,
-            }] += 1;
-            events.extend(said);
-        }
-        Judged {
-            objective: self.objective,
-            requests: hours.iter().map(|(_, counter)| counter.requests).sum(),
-            over: self.over,
-            windows,
-            state: machine.state(),
-            clock: machine.clock(),
-            events,
-        }
+        let (objective, timing) = (self.objective, self.objective.timing());
+        let (requests, over) = self.windows.totals();
+        let readings = self.windows.readings();
+        let start = readings.first().map_or(Instant::from_micros(0), |(at, _)| *at);
+        let end = readings.last().map_or(start, |(at, _)| at.plus_seconds(HOUR));
+        let classes = objective
+            .clause()
+            .map_or_else(Vec::new, |clause| clause.classify(readings.iter().map(|(at, reading)| (*at, reading))));
+        let count = |class: Class| classes.iter().filter(|(_, own)| *own == class).count() as u64;
+        let all = u64::try_from(end.seconds_since(start) / HOUR).unwrap_or(0);
+        let windows =
+            [count(Class::Met), count(Class::Miss), count(Class::Thin), all.saturating_sub(classes.len() as u64)];
+        let History { events, state, since, clock, .. } = replay(&timing, (start, end), classes);
+        Judged { objective, requests, over, windows, state, clock: hours(clock), since, events }
     }
 }
 
@@ -175,29 +194,24 @@ impl Judged {
         }
     }
 
-    /// The hour in which the miss began that lasts.
-    fn missed_from(&self) -> Option<u64> {
-        let began = self.events.iter().rev().find(|event| event.kind == EventKind::MissStarted);
-        began.filter(|_| self.state != State::Ok).map(|event| event.hour)
-    }
-
     /// Since when the objective is missed; `None` where it is not.
     pub(crate) fn since(&self) -> Option<String> {
-        self.missed_from().map(|hour| end_of(hour.saturating_sub(1)))
+        self.since.map(|since| since.to_string())
     }
 
     /// When the incident opened, or would open if nothing changed; `None` where nothing is missed.
     pub(crate) fn incident_at(&self) -> Option<String> {
-        self.missed_from().map(|hour| end_of(hour + u64::from(self.objective.contract.breach_after)))
+        let hours = i64::from(self.objective.grace_hours) + 1;
+        self.since.map(|since| since.plus_seconds(hours * HOUR).to_string())
     }
 
     /// What happened, in order of time.
     pub(crate) fn happened(&self) -> Vec<Happened> {
         let one = |event: &Event| Happened {
-            at: end_of(event.hour),
-            event: event.kind.word(),
-            since: end_of(event.since.saturating_sub(1)),
-            clock: event.clock,
+            at: event.at.to_string(),
+            event: Kind::word(event.kind),
+            since: event.since.to_string(),
+            clock: hours(event.clock),
         };
         self.events.iter().map(one).collect()
     }
@@ -224,7 +238,7 @@ impl Judged {
             "windows": windows,
             "state": self.state_word(),
             "clock_hours": self.clock,
-            "grace_hours": self.objective.contract.breach_after,
+            "grace_hours": self.objective.grace_hours,
             "since": self.since(),
             "incident_at": self.incident_at(),
             "events": events,
@@ -250,13 +264,13 @@ fn asked(args: &LatencyContractArgs, settings: &LatencySettings, api: &Api) -> R
         }
     };
     if let Some(quantile) = args.quantile {
-        objective.contract.quantile = quantile;
+        objective.quantile = quantile;
     }
     if let Some(hours) = args.grace_hours {
-        objective.contract.breach_after = hours;
+        objective.grace_hours = hours;
     }
-    objective.contract.n_min = args.at_least;
-    objective.contract.thin = if args.keep_thin { Thin::Unjudged } else { Thin::Merged };
+    objective.n_min = args.at_least;
+    objective.thin = if args.keep_thin { Thin::Unjudged } else { Thin::Merged };
     Ok(objective)
 }
 
@@ -274,7 +288,7 @@ pub(super) async fn run(root: &Path, args: &LatencyContractArgs) -> Result<(), F
     } else {
         let mut title = format!(
             "{} of {} within {}: now {}{}\n{} requests, {} over; hours: {}",
-            percent(objective.contract.quantile),
+            objective.quantile,
             api.shown(),
             shown(i128::from(objective.ns)),
             judged.state_word(),
@@ -286,7 +300,7 @@ pub(super) async fn run(root: &Path, args: &LatencyContractArgs) -> Result<(), F
         if let (State::Missing, Some(since), Some(at)) = (judged.state, judged.since(), judged.incident_at()) {
             title += &format!(
                 "\n{} of {} hours of grace, since {since}; the incident would open at {at}",
-                judged.clock, objective.contract.breach_after
+                judged.clock, objective.grace_hours
             );
         }
         let mut answer = Answer::new(title, &["at", "event", "since", "clock, h"]);
@@ -306,7 +320,7 @@ pub(super) async fn run(root: &Path, args: &LatencyContractArgs) -> Result<(), F
                 "{} has missed {} for more than {} hours",
                 api.shown(),
                 shown(i128::from(objective.ns)),
-                objective.contract.breach_after
+                objective.grace_hours
             ),
             exit: Exit::PolicyBroken,
         }),
@@ -319,20 +333,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hours_end_where_the_next_begins() {
-        assert_eq!(end_of(0), "1970-01-01T01:00:00Z");
-    }
-
-    #[test]
     fn what_is_promised_is_found_by_the_name_that_reports_have() {
         let text = "[[latency.apis]]\nname = \"pay\"\nobjective = \"2s\"\nquantile = \"p99\"\n\
                     [[latency.apis]]\nname = \"*\"\nobjective = \"9s\"\ngrace_hours = 5\n";
         let settings: crate::home::Settings = toml::from_str(text).unwrap();
         let of = |api: Option<&str>| Objective::of(&settings.latency, &Api::of(api));
         let pay = of(Some("pay")).unwrap();
-        assert_eq!((pay.ns, pay.contract.breach_after, pay.contract.n_min), (2_000_000_000, 48, 4_000));
-        assert_eq!(pay.contract.quantile, leap_orient::tail::Quantile::p99());
-        assert_eq!(of(None).map(|all| (all.ns, all.contract.breach_after)), Some((9_000_000_000, 5)));
+        assert_eq!((pay.ns, pay.grace_hours, pay.n_min), (2_000_000_000, 48, 4_000));
+        assert_eq!(pay.quantile.to_string(), "p99");
+        assert_eq!(of(None).map(|all| (all.ns, all.grace_hours)), Some((9_000_000_000, 5)));
         assert_eq!(of(Some("other")), None);
     }
 }

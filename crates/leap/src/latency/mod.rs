@@ -5,8 +5,8 @@
 //! ```
 //! Reading order: [`question`] (requests and owners), [`report`] (the quantile divided), [`answer`] (from where),
 //! [`packed`] (from packed days), [`whatif`] (what could be saved), [`requests`] (one line per request), [`explain`]
-//! (one critical path), [`diff`] (before and after), [`contract`] (an objective hour by hour), [`look`] (all that the page
-//! shows). Commands print what these return; pages show the same values.
+//! (one critical path), [`diff`] (before and after), [`windows`] (requests counted by windows), [`contract`] (an objective
+//! hour by hour), [`look`] (all that the page shows). Commands print what these return; pages show the same values.
 
 mod answer;
 pub(crate) mod contract;
@@ -18,6 +18,7 @@ pub(crate) mod question;
 mod report;
 pub(crate) mod requests;
 mod whatif;
+pub(crate) mod windows;
 
 use std::path::Path;
 

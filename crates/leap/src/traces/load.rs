@@ -116,16 +116,26 @@ fn read_counted(requests: &mut Requests, home: &Home, file: &FileRecord) -> Resu
 /// Gives the requests that [`load_counted`] reads to who counts them, a file at a time: many more than memory holds.
 pub(crate) async fn count_each(
     home: &Home,
-    (from_ns, until_ns): (u64, u64),
+    span: (u64, u64),
     known_on: Option<Instant>,
     mut count: impl FnMut(&Requests, &RequestRow),
+) -> Result<(), Failure> {
+    count_files(home, span, known_on, |requests, rows| rows.for_each(|row| count(requests, row))).await
+}
+
+/// As [`count_each`], all requests of a file together: names have the same numbers in it.
+pub(crate) async fn count_files(
+    home: &Home,
+    (from_ns, until_ns): (u64, u64),
+    known_on: Option<Instant>,
+    mut count: impl FnMut(&Requests, &mut dyn Iterator<Item = &RequestRow>),
 ) -> Result<(), Failure> {
     let files = home.book.trace_files_of(Table::Requests, from_ns, until_ns, known_on).await;
     for file in files.map_err(|error| Failure::from_error(&error))? {
         let mut requests = Requests::new();
         read_counted(&mut requests, home, &file.record)?;
         let within = |row: &&RequestRow| row.start_ns >= from_ns && row.start_ns < until_ns;
-        requests.rows().iter().filter(within).for_each(|row| count(&requests, row));
+        count(&requests, &mut requests.rows().iter().filter(within));
     }
     Ok(())
 }

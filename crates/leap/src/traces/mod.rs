@@ -18,7 +18,9 @@ mod take;
 
 pub(crate) use gather::{EXAMPLES, Gathered};
 pub(crate) use levels::merge_levels;
-pub(crate) use load::{Examples, count_each, examples_of, load, load_counted, pairs, read_examples, read_pair};
+pub(crate) use load::{
+    Examples, count_each, count_files, examples_of, load, load_counted, pairs, read_examples, read_pair,
+};
 pub(crate) use measure::{Chosen, Measured, Point, choose, measured, measured_by};
 pub(crate) use merge::{forget_replaced, merge};
 pub(crate) use store::{Delivered, Origin, STREAM, Stored, store, universal};

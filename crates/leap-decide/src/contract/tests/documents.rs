@@ -70,7 +70,7 @@ fn a_contract_has_clauses_of_every_measure() {
             "charge-api.cost spend spend at most 4,000.50 USD",
             "charge-api.unit unit_cost cost per orders at most 0.0123456789012345678 USD",
             "charge-api.owned coverage at least 99.5 % of cost owned by teams",
-            "charge-api.fresh freshness data at most 93600 seconds old",
+            "charge-api.fresh freshness data at most 26h old",
         ]
     );
     assert_eq!(contract.clauses[0].timing, Timing::default());
@@ -79,6 +79,9 @@ fn a_contract_has_clauses_of_every_measure() {
     assert_eq!(slow.timing.recovery, Seconds::minutes(45), "three windows");
     assert_eq!(slow.timing.reopen_within.to_string(), "47h59m", "the grace");
     assert_eq!(contract.clauses[2].timing.stale_after.to_string(), "6d", "six windows");
+    assert_eq!((contract.clauses[2].timing.late.count(), contract.clauses[6].timing.late.count()), (0, 0));
+    let bare = "contracts:\n  - {id: c, team: pay, clauses: [{id: a, measure: coverage, at_least: 99}]}\n";
+    assert_eq!(read(bare).unwrap().list[0].clauses[0].timing.window, Seconds::hours(24), "known by whole days");
 }
 
 #[test]
@@ -99,6 +102,8 @@ fn faults_name_the_line_of_the_clause() {
         ("{id: b, measure: coverage, at_least: 101}", "101 % is more than all"),
         ("{id: b, measure: charter, at_most: 1, grace: 48}", "contracts.yaml:6:54: grace: '48' is no length of time"),
         ("{id: b, measure: charter, at_most: 1, window: 0s}", "a window of 0s is none"),
+        ("{id: b, measure: charter, at_most: 1, window: 36h}", "charter is known by whole days"),
+        ("{id: b, measure: freshness, at_most: 26h, window: 5m}", "freshness is looked at every 10m"),
         ("{id: a, measure: charter, at_most: 1}", "contracts.yaml:6:14: two clauses are called a"),
         ("{id: b b, measure: charter, at_most: 1}", "'b b' is no id"),
         ("{id: b, measure: charter, at_most: 1, owner: x}", "contracts.yaml:6:54: 'x' is no unit"),

@@ -114,7 +114,7 @@ fn facts(question: &Question<'_>, look: &Look, contract: &Contract) -> Vec<(Stri
             Contract::Known(judged) => judged.state_word(),
             Contract::Coming | Contract::None => "being judged",
         };
-        let of = crate::latency::percent(objective.contract.quantile);
+        let of = objective.quantile;
         facts.push((
             "Objective".to_owned(),
             Cell::Number(objective.ns.to_string(), shown(i128::from(objective.ns))),

@@ -1,6 +1,6 @@
 //! Blocks of a quantile: its clock, the bar of where it goes, the table of whose it is, its days.
 
-use leap_orient::tail::contract::State;
+use leap_decide::contract::State;
 use leap_terms::Exact;
 use leap_web::site::model::{Block, Cell, Chart, Clock, Column, Figure, Link, Row, Table, Tone};
 
@@ -50,18 +50,14 @@ pub(super) fn clock(question: &Question<'_>, contract: &Contract) -> Vec<Block> 
         }
         Contract::Known(judged) => judged,
     };
-    let of = judged.objective.contract.breach_after;
+    let of = judged.objective.grace_hours;
     let hours = format!(
         "Hours: {}. {} of {} requests took longer.",
         judged.hours_in_words(),
         exact(judged.over).to_grouped(0),
         exact(judged.requests).to_grouped(0)
     );
-    let within = format!(
-        "{} within {}",
-        crate::latency::percent(judged.objective.contract.quantile),
-        shown(i128::from(judged.objective.ns))
-    );
+    let within = format!("{} within {}", judged.objective.quantile, shown(i128::from(judged.objective.ns)));
     let (Some(since), Some(at)) = (judged.since(), judged.incident_at()) else {
         return vec![Block::Notice(Tone::Ok, format!("The objective is kept: {within}. {hours}"), None)];
     };
@@ -263,10 +259,7 @@ pub(super) fn days(question: &Question<'_>, look: &Look) -> Option<Block> {
         kind: "line",
         title: "Three quantiles per day".to_owned(),
         say: match objective {
-            Some(objective) => format!(
-                "The line is the objective of {}. Logarithmic axis.",
-                crate::latency::percent(objective.contract.quantile)
-            ),
+            Some(objective) => format!("The line is the objective of {}. Logarithmic axis.", objective.quantile),
             None => "Logarithmic axis.".to_owned(),
         },
         size: "",
