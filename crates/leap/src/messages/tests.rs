@@ -138,11 +138,12 @@ impl Channel for ToReceiver {
                 Outcome::Failed(failure) => failure.cause == Cause::Uncertain,
                 Outcome::Delivered(_) | Outcome::Skipped(_) => true,
             };
-            let mut seen = self.0.seen.lock().unwrap();
-            if arrived && !seen.iter().any(|known| known.key() == message.key()) {
-                seen.push(message.clone());
+            {
+                let mut seen = self.0.seen.lock().unwrap();
+                if arrived && !seen.iter().any(|known| known.key() == message.key()) {
+                    seen.push(message.clone());
+                }
             }
-            drop(seen);
             self.1.step().await;
             outcome
         })

@@ -21,6 +21,7 @@
 //! - `trees`: a hundred thousand random traces, attributed, replayed and composed, against the auditor
 //! - `latency`: traces from files to teams, through the org of any day, counted once
 //! - `latency_pages`: what the pages of latency say is what the commands say
+//! - `messages`: what is told to people and programs elsewhere, through channels that fail in every way
 //! - `serve`: traces over the network, by the command `leap serve`
 //! - `stream`: the same under kills, late spans, used up memory and a damaged spool; OpenTelemetry's own exporter
 //! - `bridge`: why cost changed between two periods
@@ -48,6 +49,7 @@ mod harness;
 mod intake;
 mod latency;
 mod latency_pages;
+mod messages;
 mod oidc;
 mod ownership;
 mod pareto;
