@@ -434,6 +434,19 @@ const SETTINGS_TEXT: &str = "\
 # A new snapshot of more charges than these is made ready while readers still see the one before.
 # ready_rows = 1000000
 
+[cycle]
+# True: leap serve performs plans by itself, where their check finds no error: it opens and resolves incidents, asks approvers
+# and sends messages. False: leap cycle run shows what is due, and leap cycle run --act does it.
+# act = false
+# When it takes a turn besides after each change: minute hour day month weekday, in UTC.
+# schedule = \"*/15 * * * *\"
+# How much one plan may do: steps, and units in basis points of all units (so many are always allowed). More is not performed.
+# steps = 1000
+# units_bps = 2500
+# few_units = 10
+# And money that a plan is about, by currency:
+#     money = { USD = \"1000000\" }
+
 [egress]
 # Where messages may go besides public addresses over https: hosts and networks in private, link-local and loopback addresses,
 # and hosts without encryption. Never where clouds keep credentials.

@@ -22,6 +22,7 @@ use leap_web::site::{Door, Listener};
 use tokio::sync::watch;
 
 use crate::cli::ServeArgs;
+use crate::cycle::Watch;
 use crate::failure::Failure;
 use crate::home::{Access, Home, ServeSettings};
 use crate::intake::{self, Traces};
@@ -47,6 +48,10 @@ pub(crate) async fn run(root: &Path, args: &ServeArgs) -> Result<(), Failure> {
     let traces = Arc::new(Traces::start(root, &settings.latency.stream).await?);
     let (doors, token) = doors(&door, &site.url(), has_login, &settings.login)?;
     let book = home.book.clone();
+    let cycle = match settings.cycle.act {
+        true => Some(Watch::start(home.clone(), post.clone(), true)?),
+        false => None,
+    };
     let pages = Arc::new(Pages::new(home, doors, post.clone()));
     match &door.public {
         Some(_) => eprintln!("leap site  {}, listening on {}", site.url(), site.address()),
@@ -85,6 +90,11 @@ pub(crate) async fn run(root: &Path, args: &ServeArgs) -> Result<(), Failure> {
     let patience = Duration::from_secs(settings.serve.stop_seconds);
     if tokio::time::timeout(patience, site).await.is_err() {
         eprintln!("leap: pages that were still being made were cut");
+    }
+    if let Some(cycle) = cycle
+        && tokio::task::spawn_blocking(move || cycle.stop()).await.is_err()
+    {
+        eprintln!("leap: the thread that takes turns did not end");
     }
     if tokio::time::timeout(patience, &mut post).await.is_err() {
         post.abort();

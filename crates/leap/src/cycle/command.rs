@@ -41,7 +41,7 @@ pub(super) fn performed(acted: &Acted) -> String {
 }
 
 /// What became of a message, in one line.
-fn sent(receipt: &Receipt) -> String {
+fn carried(receipt: &Receipt) -> String {
     let (word, next) = crate::messages::outcome(&receipt.next);
     let next = next.map_or_else(String::new, |at| format!(" at {at}"));
     format!("message {} to {}: {word}{next}", receipt.row, receipt.destination)
@@ -72,7 +72,7 @@ async fn once(root: &Path, args: &CycleRunArgs) -> Result<(), Failure> {
     } else if let Some(acted) = &acted {
         emit(&format!("{}\n", performed(acted)))?;
         for receipt in &sent {
-            emit(&format!("{}\n", sent(receipt)))?;
+            emit(&format!("{}\n", carried(receipt)))?;
         }
     } else if errors == 0 && !turn.plan.steps.is_empty() {
         emit("nothing was done: leap cycle run --act does it\n")?;
@@ -188,7 +188,7 @@ fn as_json(turn: &Turn, acted: Option<&Acted>, sent: &[Receipt]) -> Value {
         "findings": turn.findings.iter().map(finding).collect::<Vec<_>>(),
         "performed": acted.map(|acted| acted.plan.number),
         "messages": acted.map(|acted| acted.messages.iter().filter(|message| message.new).count()),
-        "sent": sent.iter().map(self::sent).collect::<Vec<_>>(),
+        "sent": sent.iter().map(carried).collect::<Vec<_>>(),
     })
 }
 

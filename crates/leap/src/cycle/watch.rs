@@ -41,9 +41,11 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Starts. `settled` is called after each plan that was performed, as its messages wait to be sent.
+    /// Starts; to be called where tokio runs. Without `act` it says what is due and does nothing.
     pub(crate) fn start(home: Arc<Home>, post: Arc<Post>, act: bool) -> Result<Watch, Failure> {
         let times = Times::read(&home.settings.cycle.schedule)?;
+        let next = times.after(clock::now()).map_or_else(String::new, |next| format!(", next at {next}"));
+        eprintln!("leap cycle  a turn after each change, and at {times}{next}");
         let stop = Arc::new(AtomicBool::new(false));
         let told = stop.clone();
         let runtime = tokio::runtime::Handle::current();

@@ -30,8 +30,12 @@ const SIGKILL: i32 = 9;
 /// A thread of these small ingests makes far fewer calls of one kind.
 const MOST: usize = 2000;
 
-/// Runs `leap ARGS` and kills it at the `ordinal`-th call of a kind; true when it died of that.
 fn killed(home: &Home, call: &str, ordinal: usize, args: &[&str]) -> bool {
+    killed_with(home, call, ordinal, args, &[])
+}
+
+/// Runs `leap ARGS` with variables and kills it at the `ordinal`-th call of a kind; true when it died of that.
+pub(crate) fn killed_with(home: &Home, call: &str, ordinal: usize, args: &[&str], variables: &[(&str, &str)]) -> bool {
     let plain = home.command(args);
     let filter = format!("trace={call}");
     let inject = format!("inject={call}:signal=SIGKILL:when={ordinal}");
@@ -41,6 +45,7 @@ fn killed(home: &Home, call: &str, ordinal: usize, args: &[&str]) -> bool {
         .args(plain.get_args())
         .current_dir(plain.get_current_dir().expect("the harness sets the folder"))
         .env_remove("LEAP_HOME")
+        .envs(variables.iter().copied())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()

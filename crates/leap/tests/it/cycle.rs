@@ -1,5 +1,7 @@
 //! Turns of the loop from outside: what follows is shown, done once, and recorded.
 
+mod kills;
+
 use serde_json::Value;
 
 use crate::bill::bill;
