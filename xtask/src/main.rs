@@ -22,6 +22,7 @@
 
 mod assets;
 mod bench;
+mod bench_cycle;
 mod bench_drift;
 mod bench_latency;
 mod bench_restate;
@@ -46,13 +47,14 @@ fn main() -> ExitCode {
         ["bench", "money"] => bench::money(),
         ["bench", "latency", rest @ ..] => bench_latency::latency(rest),
         ["bench", "server", rest @ ..] => bench_server::server(rest),
+        ["bench", "cycle", rest @ ..] => bench_cycle::cycle(rest),
         ["bench", "site", rest @ ..] => bench_site::site(rest),
         ["bench", part @ ("drift" | "forecast"), rest @ ..] => bench_drift::run_part(part, rest),
         ["bench", "restate"] => bench_restate::restate(),
         ["fuzz", target, rest @ ..] => fuzz(target, rest),
         _ => {
             eprintln!(
-                "usage: cargo xtask demo | test [NAME | site] | assets | tidy | bench intake [--rows 10m] | bench money | bench latency [PART] | bench server [SECONDS [SPANS_A_SECOND]] | bench restate | bench drift|forecast [SHARED_DATA] | bench site [--charges 100m] [--keep DIR] [--dev] | fuzz TARGET"
+                "usage: cargo xtask demo | test [NAME | site] | assets | tidy | bench intake [--rows 10m] | bench money | bench latency [PART] | bench server [SECONDS [SPANS_A_SECOND]] | bench restate | bench drift|forecast [SHARED_DATA] | bench site [--charges 100m] [--keep DIR] [--dev] | bench cycle [--teams 800] [--services 60] [--dev] | fuzz TARGET"
             );
             return ExitCode::from(2);
         }

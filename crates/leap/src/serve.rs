@@ -48,11 +48,7 @@ pub(crate) async fn run(root: &Path, args: &ServeArgs) -> Result<(), Failure> {
     let traces = Arc::new(Traces::start(root, &settings.latency.stream).await?);
     let (doors, token) = doors(&door, &site.url(), has_login, &settings.login)?;
     let book = home.book.clone();
-    let cycle = match settings.cycle.act {
-        true => Some(Watch::start(home.clone(), post.clone(), true)?),
-        false => None,
-    };
-    let pages = Arc::new(Pages::new(home, doors, post.clone()));
+    let pages = Arc::new(Pages::new(home.clone(), doors, post.clone()));
     match &door.public {
         Some(_) => eprintln!("leap site  {}, listening on {}", site.url(), site.address()),
         None => eprintln!("leap site  {}", site.url()),
@@ -75,6 +71,10 @@ pub(crate) async fn run(root: &Path, args: &ServeArgs) -> Result<(), Failure> {
             eprintln!("leap: anybody who reaches {address} can send traces, as nobody has to log in");
         }
     }
+    let cycle = match settings.cycle.act {
+        true => Some(Watch::start(home.clone(), post.clone(), true)?),
+        false => None,
+    };
     let (stopping, mut told) = watch::channel(false);
     let mut post = tokio::spawn(post.run(book, told.clone()));
     let until = async move {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::bill::bill;
 use crate::harness::{Home, text};
+use crate::site::Site;
 
 const ORG: &str = "units:
   - {id: acme, name: Acme, kind: company, lead: ann}
@@ -166,4 +167,26 @@ fn a_plan_over_its_caps_is_not_performed() {
     assert!(text(&refused["findings"][0]["finding"]).contains("has 2 steps, the cap is 1"), "{refused}");
     assert_eq!(ok(&home, NOW, &["cycle", "list"])["rows"], serde_json::json!([]));
     assert!(said(&home).is_empty());
+}
+
+#[test]
+fn what_serves_takes_turns_by_itself_and_of_two_processes_one_speaks() {
+    let home = made(&format!("[cycle]\nact = true\n{CHANNEL}"));
+    bill_of(&home, BEFORE, "101");
+    let sites = [Site::start_at(&home, NOW), Site::start_at(&home, NOW)];
+    bill_of(&home, "2026-10-04T08:00:00Z", "103");
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while said(&home).is_empty() && std::time::Instant::now() < until {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    // Whoever looks next finds it done.
+    bill_of(&home, "2026-10-04T09:00:00Z", "104");
+    let plans = || ok(&home, NOW, &["cycle", "list"])["rows"].as_array().map_or(0, Vec::len);
+    let incidents = ok(&home, NOW, &["incident", "list"]);
+    assert_eq!(incidents["rows"].as_array().map(Vec::len), Some(1), "{incidents}");
+    drop(sites);
+    assert!(steps(&ok(&home, NOW, &["cycle", "run", "--act"])).is_empty(), "nothing is left to be done");
+    assert_eq!(plans(), 1, "one plan, though two processes looked");
+    let breached: Vec<String> = said(&home).into_iter().filter(|key| key.contains("budget_breached")).collect();
+    assert_eq!(breached.len(), 1, "{breached:?}");
 }

@@ -117,7 +117,14 @@ fn stories(port: u16) -> Vec<Story> {
     let over = of();
     ok(&over, NOW, &["cycle", "run", "--act"]);
     bill_of(&over, "2026-10-05T08:30:00Z", "101");
-    vec![Story { name: "breaches and a waiver", before: breach }, Story { name: "a breach is over", before: over }]
+    let again = over.copy();
+    ok(&again, "2026-10-05T08:30:00Z", &["cycle", "run", "--act"]);
+    bill_of(&again, "2026-10-05T08:45:00Z", "109");
+    vec![
+        Story { name: "breaches and a waiver", before: breach },
+        Story { name: "a breach is over", before: over },
+        Story { name: "it is open again", before: again },
+    ]
 }
 
 /// Incidents with their states and how many things happened to each.
