@@ -160,7 +160,7 @@ fn put(home: &Home, messages: &[(&str, Message)], not_before: Option<&str>) {
     runtime.block_on(async {
         let book = Book::open(&url).await.unwrap();
         let snapshot = book.head().await.unwrap().map(|head| head.id);
-        let now = MORNING.parse().unwrap();
+        let now = leap_terms::Instant::from_micros(micros());
         let content = serde_json::json!({ "plan": messages.iter().map(|(_, one)| one.key()).collect::<Vec<_>>() });
         let plan = NewPlan { snapshot, made_at: now, made_by: "leap".to_owned(), content: content.to_string() };
         let mut act = Act::new(plan, "a test", "leap", now);
@@ -176,6 +176,13 @@ fn put(home: &Home, messages: &[(&str, Message)], not_before: Option<&str>) {
         book.act(&act).await.unwrap();
         book.close().await;
     });
+}
+
+/// The present, as microseconds since the epoch.
+#[allow(clippy::disallowed_methods, reason = "what a server does now is what it is asked about")]
+fn micros() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    i64::try_from(since.as_micros()).unwrap()
 }
 
 #[track_caller]
@@ -423,7 +430,7 @@ fn a_server_sends_what_is_due_and_shows_what_was_given_up() {
 
 /// A press of a button, signed as Slack does.
 fn press(site: &Site, secret: &str, button: &str, key: &str, trigger: &str) -> u16 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let now = micros() / 1_000_000;
     let payload = serde_json::json!({
         "type": "block_actions", "user": {"id": "U1"}, "team": {"id": "T1"}, "trigger_id": trigger,
         "actions": [{"action_id": button, "action_ts": format!("{now}.000001"), "value": key}],
