@@ -26,7 +26,7 @@ impl Default for Display {
     }
 }
 
-const RAIL: [(&str, &str, &str); 11] = [
+const RAIL: [(&str, &str, &str); 12] = [
     ("charter", "Charter", "/"),
     ("team", "Team", ""),
     ("explore", "Explore", "/explore"),
@@ -35,6 +35,7 @@ const RAIL: [(&str, &str, &str); 11] = [
     ("claims", "Claims", "/claims"),
     ("pools", "Pools", "/pools"),
     ("budgets", "Budgets", "/budgets"),
+    ("contracts", "Contracts", "/contracts"),
     ("org", "Org", "/org"),
     ("periods", "Periods", "/periods"),
     ("data", "Data", "/data"),
@@ -297,6 +298,7 @@ fn block(block: &Block) -> Markup {
             } }
         },
         Block::Clock(clock) => clock_of(clock),
+        Block::Strip(strip) => strip.markup(),
         Block::Tiles(tiles) => html! {
             div.tiles { @for (title, inner) in tiles { section.tile { h2 { (title) } (blocks(inner)) } } }
         },

@@ -87,6 +87,8 @@ export const ROUTES = {
   "POST /waivers/{number}/refuse": loggedIn({ at: `/waivers/${NONE}/refuse`, gives: [404] }),
   "POST /waivers/{number}/withdraw": loggedIn({ at: `/waivers/${NONE}/withdraw`, gives: [404] }),
   "GET /budgets": part({ units: under("/budgets"), never: [422] }),
+  "GET /contracts": part(),
+  "GET /contracts/{contract}/{clause}": part({ at: "/contracts/none/none", gives: [404] }),
   "GET /org": part(),
   "GET /periods": whole(),
   "GET /coverage/rules": whole(),

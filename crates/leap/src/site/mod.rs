@@ -8,6 +8,7 @@ mod approve;
 mod budgets;
 mod charter;
 mod claims;
+mod contracts;
 mod coverage;
 mod data;
 mod dated;
@@ -156,7 +157,8 @@ impl Pages {
         if empty && ask.get("as_known_on").is_some() {
             return Err(parameter(ask, "as_known_on", "no bill had been taken in by then"));
         }
-        if empty && !matches!(path.as_slice(), ["start" | "data" | "latency" | "volume" | "account", ..]) {
+        if empty && !matches!(path.as_slice(), ["start" | "data" | "latency" | "contracts" | "volume" | "account", ..])
+        {
             return Err(Problem::Nothing(
                 "No bill has been taken in yet. Take one in with: leap ingest PATH\nThen this page shows whose it is."
                     .into(),
@@ -178,6 +180,8 @@ impl Pages {
             ["latency", "diff"] => ("latency", latency::diff(&ground)?),
             ["pools"] => ("pools", pools::page(&ground)?),
             ["budgets"] => ("budgets", budgets::page(&ground)?),
+            ["contracts"] => ("contracts", contracts::list(&ground)?),
+            ["contracts", contract, clause] => ("contracts", contracts::page(&ground, contract, clause)?),
             ["waivers"] => ("budgets", waivers::list(&ground)?),
             ["waivers", number] => ("budgets", waivers::page(&ground, number)?),
             ["org"] => ("org", org::page(&ground)?),

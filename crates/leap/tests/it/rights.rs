@@ -160,6 +160,7 @@ fn every_address_answers_those_who_may_and_nobody_else() {
                 .replace("{unit}", unit)
                 .replace("{digest}/{file}", "0/x.css")
                 .replace("{number}", "1")
+                .replace("{contract}/{clause}", "none/none")
                 .replace("{period}", "2026-08")
         };
         let query = if address.path == "/resource" { "?id=i-a" } else { "" };
@@ -193,6 +194,7 @@ fn every_address_answers_those_who_may_and_nobody_else() {
                 (_, "/assets/{digest}/{file}" | "/claims/{number}" | "/org/plans/{number}" | "/waivers/{number}") => {
                     &[404]
                 }
+                (_, "/contracts/{contract}/{clause}") => &[404],
                 _ => &[200],
             };
             if address.path != "/logout" {
