@@ -271,13 +271,15 @@ impl Book {
         current(&mut *self.connection().await?, &self.place, snapshot, None).await
     }
 
-    /// The last days of all deliveries' scopes that ever counted, in the order of their publication: what was known when.
+    /// The last days of all deliveries' scopes that ever counted, in the order of their publication: what was known
+    /// when.
     ///
     /// # Errors
     /// [`BookError`] when the book cannot be read.
     pub async fn scope_days(&self) -> Result<Vec<ScopeDays>, BookError> {
         let rows = sqlx::query(
-            "SELECT scope.source AS source, scope.facts AS facts, born.recorded_at AS born_at, gone.recorded_at AS gone_at
+            "SELECT scope.source AS source, scope.facts AS facts, born.recorded_at AS born_at,
+                    gone.recorded_at AS gone_at
              FROM scope JOIN snapshot born ON born.id = scope.from_snapshot
              LEFT JOIN snapshot gone ON gone.id = scope.until_snapshot
              ORDER BY scope.from_snapshot, scope.delivery, scope.ordinal",

@@ -26,7 +26,7 @@ impl Default for Display {
     }
 }
 
-const RAIL: [(&str, &str, &str); 12] = [
+const RAIL: [(&str, &str, &str); 13] = [
     ("charter", "Charter", "/"),
     ("team", "Team", ""),
     ("explore", "Explore", "/explore"),
@@ -35,6 +35,7 @@ const RAIL: [(&str, &str, &str); 12] = [
     ("claims", "Claims", "/claims"),
     ("pools", "Pools", "/pools"),
     ("budgets", "Budgets", "/budgets"),
+    ("contracts", "Contracts", "/contracts"),
     ("incidents", "Incidents", "/incidents"),
     ("org", "Org", "/org"),
     ("periods", "Periods", "/periods"),
@@ -298,6 +299,7 @@ fn block(block: &Block) -> Markup {
             } }
         },
         Block::Clock(clock) => clock_of(clock),
+        Block::Strip(strip) => strip.markup(),
         Block::Tiles(tiles) => html! {
             div.tiles { @for (title, inner) in tiles { section.tile { h2 { (title) } (blocks(inner)) } } }
         },

@@ -8,6 +8,7 @@ pub mod assets;
 pub mod export;
 pub mod html;
 pub mod model;
+pub mod strip;
 
 mod door;
 mod entrance;

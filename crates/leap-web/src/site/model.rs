@@ -2,6 +2,8 @@
 //!
 //! Amounts are exact decimals as text (a dot, no grouping) beside the text that people read. Nothing here computes.
 
+use super::strip::Strip;
+
 /// A whole page.
 #[derive(Clone, Debug, Default)]
 pub struct Page {
@@ -261,6 +263,8 @@ pub enum Block {
     Facts(Vec<(String, Cell, String, String)>),
     /// A clock.
     Clock(Clock),
+    /// What became of windows, one after the other; their table stands beside it.
+    Strip(Strip),
     /// Tiles side by side: heading, and what stands in it.
     Tiles(Vec<(String, Vec<Block>)>),
     /// A heading with what belongs to it.
@@ -448,6 +452,7 @@ fn collect<'p>(blocks: &'p [Block], found: &mut Vec<&'p Table>) {
             Block::Headline { .. }
             | Block::Facts(_)
             | Block::Clock(_)
+            | Block::Strip(_)
             | Block::ChartOf(..)
             | Block::Pairs(_)
             | Block::Trail(_)

@@ -36,7 +36,13 @@ fn block(block: Block) -> Option<Block> {
         Block::Chart(_, data) | Block::Table(data) => Block::Table(table(data)),
         Block::Split(left, right) => Block::Split(blocks(left), blocks(right)),
         Block::Pairs(pairs) => Block::Pairs(pairs.into_iter().map(|(name, value)| (name, cell(value))).collect()),
-        Block::ChartOf(..) | Block::Clock(_) | Block::Trail(_) | Block::Tasks(_) | Block::Text(_) | Block::Form(_) => {
+        Block::ChartOf(..)
+        | Block::Clock(_)
+        | Block::Strip(_)
+        | Block::Trail(_)
+        | Block::Tasks(_)
+        | Block::Text(_)
+        | Block::Form(_) => {
             return None;
         }
         kept @ (Block::Notice(..) | Block::Nothing(..) | Block::Filters(_)) => kept,

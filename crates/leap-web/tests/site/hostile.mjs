@@ -102,6 +102,7 @@ const PAGES = [
   "/latency",
   "/pools",
   "/budgets",
+  "/contracts",
   "/waivers",
   "/incidents",
   "/incidents?all=yes",

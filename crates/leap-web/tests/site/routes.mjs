@@ -103,6 +103,8 @@ export const ROUTES = {
   "GET /messages/{number}": part({ at: `/messages/${NONE}`, gives: [404] }),
   "POST /messages/{number}/retry": loggedIn({ at: `/messages/${NONE}/retry`, gives: [404] }),
   "POST /messages/{number}/cancel": loggedIn({ at: `/messages/${NONE}/cancel`, gives: [404] }),
+  "GET /contracts": part(),
+  "GET /contracts/{contract}/{clause}": part({ at: "/contracts/none/none", gives: [404] }),
   "GET /org": part(),
   "GET /periods": whole(),
   "GET /coverage/rules": whole(),

@@ -8,13 +8,15 @@ use super::{FormatArg, KnownArgs};
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum ContractCommand {
-    /// Make contracts.yaml and OpenSLO documents the contracts in force; all of them, as what is applied is the whole list.
+    /// Make contracts.yaml and OpenSLO documents the contracts in force; all of them, as what is applied is the whole
+    /// list.
     Apply(ContractApplyArgs),
     /// Where each clause stands: state, since when, the clock of its grace, its last window.
     List(ContractListArgs),
     /// One clause with its stretches, events and last windows; without a clause the documents in force.
     Show(ContractShowArgs),
-    /// The clauses that are not as they should be; ends with 3 where one is breached, else with 4 where one cannot be judged.
+    /// The clauses that are not as they should be; ends with 3 where one is breached, else with 4 where one cannot be
+    /// judged.
     Check(ContractListArgs),
     /// Take all contracts out of force.
     EndAll,

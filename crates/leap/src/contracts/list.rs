@@ -7,8 +7,7 @@ use leap_decide::contract::{Event, Stretch};
 use leap_terms::{Instant, Period};
 use serde_json::{Value, json};
 
-use super::state::{Counts, class_word, worst_first};
-use super::{ClauseState, Standing, in_force, watched, words};
+use super::{ClauseState, Counts, Status, class_word, in_force, watched, words, worst_first};
 use crate::cli::{ContractListArgs, ContractShowArgs, OutputFormat};
 use crate::clock;
 use crate::failure::{Exit, Failure};
@@ -45,7 +44,7 @@ fn row(state: &ClauseState, now: Instant) -> Value {
         "what": clause.measure.to_string(),
         "term": contract.term.to_string(),
         "consequence": clause.consequence,
-        "state": state.standing(now).word(),
+        "state": state.status(now).word(),
         "since": state.since().map(|since| since.to_string()),
         "clock_seconds": state.clock().count(),
         "grace_seconds": clause.timing.grace.count(),
@@ -53,7 +52,10 @@ fn row(state: &ClauseState, now: Instant) -> Value {
         "breach_at": state.breach_at().map(|at| at.to_string()),
         "judged_until": history.map(|history| history.until.to_string()),
         "silent_seconds": history.map(|history| history.silent.count()),
-        "windows": { "length_seconds": clause.timing.window.count(), "met": met, "missed": missed, "thin": thin, "silent": silent },
+        "windows": {
+            "length_seconds": clause.timing.window.count(),
+            "met": met, "missed": missed, "thin": thin, "silent": silent,
+        },
         "last": last,
         "unjudged": state.unjudged,
     })
@@ -77,7 +79,7 @@ fn table(shown: &[&ClauseState], now: Instant, format: OutputFormat) -> Answer {
             Cell::text(state.key()),
             Cell::text(clause.owner.as_str()),
             Cell::text(clause.measure.to_string()),
-            Cell::text(state.standing(now).word()),
+            Cell::text(state.status(now).word()),
             text_of(state.since()),
             state.clock_of_grace().map_or(Cell::Empty, Cell::text),
             last.map_or(Cell::Empty, |(_, reading, _)| Cell::text(words::reading(&clause.measure, reading))),
@@ -94,8 +96,8 @@ fn table(shown: &[&ClauseState], now: Instant, format: OutputFormat) -> Answer {
     answer
 }
 
-/// `leap contract list`, and `leap contract check`, which lists what is not as it should be and ends with 3 where a clause is
-/// breached, else with 4 where one cannot be judged.
+/// `leap contract list`, and `leap contract check`, which lists what is not as it should be and ends with 3 where a
+/// clause is breached, else with 4 where one cannot be judged.
 pub(super) async fn list(root: &Path, args: &ContractListArgs, is_check: bool) -> Result<(), Failure> {
     let home = Home::open(root, Access::Read).await?;
     let view = View::open(&home, &args.known.reading()).await?;
@@ -110,11 +112,11 @@ pub(super) async fn list(root: &Path, args: &ContractListArgs, is_check: bool) -
     states
         .retain(|state| unit.as_ref().is_none_or(|unit| [&state.contract.team, &state.clause().owner].contains(&unit)));
     worst_first(&mut states, now);
-    let all = states.iter().filter(|state| state.standing(now) <= Standing::Ok).count();
-    let breached = states.iter().filter(|state| state.standing(now) == Standing::Breached).count();
+    let all = states.iter().filter(|state| state.status(now) <= Status::Ok).count();
+    let breached = states.iter().filter(|state| state.status(now) == Status::Breached).count();
     let unjudged = states.iter().filter(|state| state.unjudged.is_some()).count();
     let shown: Vec<&ClauseState> =
-        states.iter().filter(|state| !is_check || state.standing(now).needs_somebody()).collect();
+        states.iter().filter(|state| !is_check || state.status(now).needs_somebody()).collect();
     for state in shown.iter().filter(|_| args.format.format != OutputFormat::Json) {
         if let Some(why) = &state.unjudged {
             eprintln!("{}: {why}", state.key());
@@ -232,12 +234,12 @@ fn heading(state: &ClauseState, now: Instant) -> Result<(), Failure> {
     if !clause.consequence.is_empty() {
         emit(&format!("of a breach follows: {}\n", clause.consequence))?;
     }
-    let standing = state.standing(now);
+    let status = state.status(now);
     let clock = match (state.since(), state.clock_of_grace()) {
         (Some(since), Some(clock)) => format!(", since {since}, {clock}"),
         _ => String::new(),
     };
-    emit(&format!("now {}{clock}\n", standing.word()))?;
+    emit(&format!("now {}{clock}\n", status.word()))?;
     if let Some(why) = &state.unjudged {
         emit(&format!("{why}\n"))?;
     }

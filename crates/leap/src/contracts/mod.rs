@@ -1,16 +1,16 @@
-//! `leap contract …`: what was agreed with teams, and where each clause stands. What a window is and when a miss becomes a
-//! breach is `leap_decide::contract`'s.
+//! `leap contract …`: what was agreed with teams, and where each clause stands. What a window is and when a miss
+//! becomes a breach is `leap_decide::contract`'s.
 //!
 //! ```text
 //! $ leap contract list
-//! clause            owner     what                               state    since                 clock       last window
-//! charge-api.p999   payments  p99.9 of charge-api at most 250ms  missing  2026-10-24T17:00:00Z  31h of 48h  101 of 100,000 over
+//! clause           owner     what                               state    clock       last window
+//! charge-api.p999  payments  p99.9 of charge-api at most 250ms  missing  31h of 48h  101 of 100,000 over
 //! ```
-//! Contracts are settings like budgets: a version in the book, part of a snapshot. Nothing of where a clause stands is kept:
-//! it is read each time from all that is known, so that late and restated data count from the beginning.
+//! Contracts are settings like budgets: a version in the book, part of a snapshot. Nothing of where a clause stands is
+//! kept: it is read each time from all that is known, so that late and restated data count from the beginning.
 //!
-//! Reading order: here (documents), [`measure`] (the windows of every clause), [`state`] (where a clause stands), [`list`]
-//! (commands), [`words`] (readings as people read them).
+//! Reading order: here (documents), [`measure`] (the windows of every clause), [`state`] (where a clause stands),
+//! [`list`] (commands), [`words`] (readings as people read them).
 
 mod list;
 mod measure;
@@ -38,8 +38,9 @@ use crate::publish::Change;
 use crate::view::View;
 use crate::world::World;
 
+pub(crate) use list::{stretches, term_words};
 pub(crate) use measure::watched;
-pub(crate) use state::{ClauseState, Standing};
+pub(crate) use state::{ClauseState, Counts, Status, class_word, worst_first};
 
 /// What a `leap contract` command does.
 pub(crate) async fn run(root: &Path, command: &ContractCommand) -> Result<(), Failure> {
@@ -74,8 +75,8 @@ fn parse_one(file: &str, bytes: &[u8], org: &Org, today: Day) -> Result<Contract
     }
 }
 
-/// Reads documents together: a contract may have clauses in several of them, where team and term are the same. Names mean
-/// whom they mean on `today` where a term has no beginning.
+/// Reads documents together: a contract may have clauses in several of them, where team and term are the same. Names
+/// mean whom they mean on `today` where a term has no beginning.
 fn parse(files: &Files, org: &Org, today: Day) -> Result<Contracts, Failure> {
     let mut faults = Vec::new();
     let mut all = Contracts::default();
@@ -155,8 +156,8 @@ pub(crate) async fn put(home: &Home, files: Files) -> Result<Applied, Failure> {
     let names = names.join(" ");
     if clauses(&contracts) == 0 {
         return Err(Failure::usage(format!(
-            "{names} has no contract in it, and what is applied is the whole list: to end all contracts, say leap contract \
-             end-all; nothing was changed"
+            "{names} has no contract in it, and what is applied is the whole list: to end all contracts, say \
+             leap contract end-all; nothing was changed"
         )));
     }
     let applied = |snapshot: Option<Snapshot>| Applied {
@@ -216,7 +217,7 @@ pub(crate) fn read_files(paths: &[PathBuf]) -> Result<Files, Failure> {
         let name = kept_as(path);
         if files.iter().any(|(own, _)| *own == name) {
             return Err(Failure::usage(format!(
-                "{}: another file is called {name} too; contracts are kept by the names of their files: rename one of them",
+                "{}: another file is called {name} too, and contracts are kept by the names of their files: rename one",
                 path.display()
             )));
         }

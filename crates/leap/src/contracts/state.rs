@@ -25,7 +25,7 @@ pub(crate) struct ClauseState {
 
 /// Where a clause stands, the worst first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub(crate) enum Standing {
+pub(crate) enum Status {
     /// False beyond its grace.
     Breached,
     /// False within its grace.
@@ -42,34 +42,23 @@ pub(crate) enum Standing {
     Ended,
 }
 
-impl Standing {
-    /// All, the worst first.
-    pub(crate) const ALL: [Standing; 7] = [
-        Standing::Breached,
-        Standing::Missing,
-        Standing::Stale,
-        Standing::Unjudged,
-        Standing::Ok,
-        Standing::Ahead,
-        Standing::Ended,
-    ];
-
+impl Status {
     /// As commands, pages and files say it.
     pub(crate) fn word(self) -> &'static str {
         match self {
-            Standing::Breached => "breached",
-            Standing::Missing => "missing",
-            Standing::Stale => "stale",
-            Standing::Unjudged => "unjudged",
-            Standing::Ok => "ok",
-            Standing::Ahead => "ahead",
-            Standing::Ended => "ended",
+            Status::Breached => "breached",
+            Status::Missing => "missing",
+            Status::Stale => "stale",
+            Status::Unjudged => "unjudged",
+            Status::Ok => "ok",
+            Status::Ahead => "ahead",
+            Status::Ended => "ended",
         }
     }
 
     /// True for what a check names.
     pub(crate) fn needs_somebody(self) -> bool {
-        self < Standing::Ok
+        self < Status::Ok
     }
 }
 
@@ -98,23 +87,23 @@ impl ClauseState {
     }
 
     /// Where it stands at an instant.
-    pub(crate) fn standing(&self, now: Instant) -> Standing {
+    pub(crate) fn status(&self, now: Instant) -> Status {
         let term = self.contract.term;
         if Instant::start_of(term.from()) > now {
-            return Standing::Ahead;
+            return Status::Ahead;
         }
         let Some(history) = &self.history else {
-            return if Instant::start_of(term.until()) <= now { Standing::Ended } else { Standing::Unjudged };
+            return if Instant::start_of(term.until()) <= now { Status::Ended } else { Status::Unjudged };
         };
         if history.until >= self.clause().timing.window_of(Instant::start_of(term.until())) {
-            return Standing::Ended;
+            return Status::Ended;
         }
         match history.state {
-            State::Breached => Standing::Breached,
-            State::Missing => Standing::Missing,
-            State::Ok if self.windows.is_empty() => Standing::Unjudged,
-            State::Ok if self.unjudged.is_some() => Standing::Stale,
-            State::Ok => Standing::Ok,
+            State::Breached => Status::Breached,
+            State::Missing => Status::Missing,
+            State::Ok if self.windows.is_empty() => Status::Unjudged,
+            State::Ok if self.unjudged.is_some() => Status::Stale,
+            State::Ok => Status::Ok,
         }
     }
 
@@ -169,7 +158,7 @@ impl ClauseState {
 pub(crate) fn worst_first(states: &mut [ClauseState], now: Instant) {
     states.sort_by(|a, b| -> Ordering {
         let by_clock = || b.clock().cmp(&a.clock());
-        a.standing(now).cmp(&b.standing(now)).then_with(by_clock).then_with(|| a.key().cmp(&b.key()))
+        a.status(now).cmp(&b.status(now)).then_with(by_clock).then_with(|| a.key().cmp(&b.key()))
     });
 }
 

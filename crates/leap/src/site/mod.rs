@@ -8,6 +8,7 @@ mod approve;
 mod budgets;
 mod charter;
 mod claims;
+mod contracts;
 mod coverage;
 mod data;
 mod dated;
@@ -161,7 +162,9 @@ impl Pages {
         if empty && ask.get("as_known_on").is_some() {
             return Err(parameter(ask, "as_known_on", "no bill had been taken in by then"));
         }
-        if empty && !matches!(path.as_slice(), ["start" | "data" | "latency" | "messages" | "volume" | "account", ..]) {
+        // What is there without a bill.
+        let own = ["start", "data", "latency", "contracts", "incidents", "plans", "messages", "volume", "account"];
+        if empty && !path.first().is_some_and(|first| own.contains(first)) {
             return Err(Problem::Nothing(
                 "No bill has been taken in yet. Take one in with: leap ingest PATH\nThen this page shows whose it is."
                     .into(),
@@ -183,6 +186,8 @@ impl Pages {
             ["latency", "diff"] => ("latency", latency::diff(&ground)?),
             ["pools"] => ("pools", pools::page(&ground)?),
             ["budgets"] => ("budgets", budgets::page(&ground)?),
+            ["contracts"] => ("contracts", contracts::list(&ground)?),
+            ["contracts", contract, clause] => ("contracts", contracts::page(&ground, contract, clause)?),
             ["waivers"] => ("budgets", waivers::list(&ground)?),
             ["waivers", number] => ("budgets", waivers::page(&ground, number)?),
             ["incidents"] => ("incidents", incidents::list(&ground)?),

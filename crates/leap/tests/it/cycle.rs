@@ -173,7 +173,10 @@ fn a_plan_over_its_caps_is_not_performed() {
 fn what_serves_takes_turns_by_itself_and_of_two_processes_one_speaks() {
     let home = made(&format!("[cycle]\nact = true\n{CHANNEL}"));
     bill_of(&home, BEFORE, "101");
-    let sites = [Site::start_at(&home, NOW), Site::start_at(&home, NOW)];
+    let site = Site::start_at(&home, NOW);
+    let mut watch = home.command(&["cycle", "watch", "--act"]);
+    let watch = watch.env("LEAP_NOW", NOW).stderr(std::process::Stdio::null()).spawn();
+    let mut watch = watch.expect("leap starts");
     bill_of(&home, "2026-10-04T08:00:00Z", "103");
     let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while said(&home).is_empty() && std::time::Instant::now() < until {
@@ -184,7 +187,8 @@ fn what_serves_takes_turns_by_itself_and_of_two_processes_one_speaks() {
     let plans = || ok(&home, NOW, &["cycle", "list"])["rows"].as_array().map_or(0, Vec::len);
     let incidents = ok(&home, NOW, &["incident", "list"]);
     assert_eq!(incidents["rows"].as_array().map(Vec::len), Some(1), "{incidents}");
-    drop(sites);
+    drop(site);
+    watch.kill().and_then(|()| watch.wait()).expect("it ends");
     assert!(steps(&ok(&home, NOW, &["cycle", "run", "--act"])).is_empty(), "nothing is left to be done");
     assert_eq!(plans(), 1, "one plan, though two processes looked");
     let breached: Vec<String> = said(&home).into_iter().filter(|key| key.contains("budget_breached")).collect();

@@ -26,6 +26,7 @@
 //! - `stream`: the same under kills, late spans, used up memory and a damaged spool; OpenTelemetry's own exporter
 //! - `bridge`: why cost changed between two periods
 //! - `volume`: spend against the business: volume in, restated, in basis points and engineers
+//! - `contracts`: clauses of every measure, their clock to the minute, late and restated data, OpenSLO
 //! - `versions`: rules and pools that follow each other in time
 //! - `gateway`: what SQL must not do
 //! - `crash`: the process killed at every write, sync and rename of an ingest
@@ -39,6 +40,7 @@ mod bridge;
 mod budgets;
 mod claims;
 mod complaints;
+mod contracts;
 mod crash;
 mod cycle;
 mod damage;

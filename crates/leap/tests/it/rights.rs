@@ -161,6 +161,7 @@ fn every_address_answers_those_who_may_and_nobody_else() {
                 .replace("{digest}/{file}", "0/x.css")
                 .replace("{number}", "1")
                 .replace("{channel}", "none")
+                .replace("{contract}/{clause}", "none/none")
                 .replace("{period}", "2026-08")
         };
         let query = if address.path == "/resource" { "?id=i-a" } else { "" };
@@ -196,6 +197,7 @@ fn every_address_answers_those_who_may_and_nobody_else() {
                 (_, "/assets/{digest}/{file}") => &[404],
                 // Nothing has this number.
                 (_, path) if path.ends_with("/{number}") => &[404],
+                (_, "/contracts/{contract}/{clause}") => &[404],
                 _ => &[200],
             };
             if address.path != "/logout" {

@@ -179,7 +179,7 @@ fn home() -> Home {
     home
 }
 
-const PAGES: [&str; 29] = [
+const PAGES: [&str; 30] = [
     "/",
     "/team/acme",
     "/team/a",
@@ -196,6 +196,7 @@ const PAGES: [&str; 29] = [
     "/org/log",
     "/periods/2026-08",
     "/pools",
+    "/contracts",
     "/org",
     "/periods",
     "/data",

@@ -6,9 +6,9 @@
 //! unit_cost  that cost in one currency ÷ units of a metric
 //! coverage   cost that teams own · 100 ÷ all cost, of the whole company; the least of its currencies
 //! ```
-//! Cost is with pools shared, by the org of each day: what `leap spend --under` and `leap charter --under` say of the same
-//! days. A day counts once every source has it; a quotient also waits for business volume, as long as the clause waits for
-//! data before it calls them stale.
+//! Cost is with pools shared, by the org of each day: what `leap spend --under` and `leap charter --under` say of the
+//! same days. A day counts once every source has it; a quotient also waits for business volume, as long as the clause
+//! waits for data before it calls them stale.
 
 use std::collections::BTreeSet;
 

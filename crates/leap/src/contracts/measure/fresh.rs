@@ -5,7 +5,8 @@
 //! window 25th 08:00 to 09:00   before the publication: what was known went up to the 23rd
 //! window 25th 09:00 to 10:00   the newest whole day ended on the 25th at 00:00: 10 h old
 //! ```
-//! What was known when is in the book, so that bills of the past which are taken in today make nothing fresh in the past.
+//! What was known when is in the book, so that bills of the past which are taken in today make nothing fresh in the
+//! past.
 
 use leap_book::ScopeDays;
 use leap_decide::contract::Reading;

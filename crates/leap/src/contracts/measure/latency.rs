@@ -1,4 +1,5 @@
-//! Windows of clauses about latency: requests counted against every threshold, in one pass over the requests of the lake.
+//! Windows of clauses about latency: requests counted against every threshold, in one pass over the requests of the
+//! lake.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! latency     requests of the lake, counted once for all clauses           closed up to the newest request
-//! by day      spend by unit and day, once for all clauses; business volume  closed up to the last whole day of every source
+//! by day      spend by unit and day, once for all clauses; business volume  closed up to the last whole day
 //! freshness   what had been published when                                  closed up to now
 //! ```
 //! Reading order: [`latency`], [`costs`] (spend by unit and day), [`by_day`] (clauses about it), [`fresh`].
@@ -58,8 +58,8 @@ impl Asked<'_> {
     }
 }
 
-/// Every clause of the contracts in force with its windows, in the order of their documents, as they are known in the view:
-/// up to `now`, or to the instant of which the view is. Data are read once for all clauses.
+/// Every clause of the contracts in force with its windows, in the order of their documents, as they are known in the
+/// view: up to `now`, or to the instant of which the view is. Data are read once for all clauses.
 pub(crate) async fn watched(home: &Home, view: &View, now: Instant) -> Result<Vec<ClauseState>, Failure> {
     let now = view.known().map_or(now, |known| known.min(now));
     let contracts: Vec<Arc<Contract>> = in_force(view.head())?.list.into_iter().map(Arc::new).collect();
@@ -111,15 +111,16 @@ fn state(contract: Arc<Contract>, clause: usize, measured: Measured, now: Instan
     let windows: Vec<_> = judged.into_iter().map(|(at, reading, class)| (at, reading.clone(), class)).collect();
     let begun = Instant::start_of(contract.term.from()) <= now;
     let over = Instant::start_of(contract.term.until()) <= now;
+    let none_closed = || "no window is closed yet".to_owned();
     let silent = history.as_ref().map(|history| history.silent).unwrap_or_default();
     let unjudged = if !begun || over {
         None
     } else if broken.is_some() {
         broken
     } else if !heard {
-        Some(why.unwrap_or_else(|| "nothing was measured yet".to_owned()))
+        Some(why.unwrap_or_else(none_closed))
     } else if history.is_none() {
-        Some("no window is closed yet".to_owned())
+        Some(none_closed())
     } else if silent >= own.timing.stale_after {
         let silence = format!("nothing was heard for {silent}");
         Some(why.map_or(silence.clone(), |why| format!("{silence}: {why}")))
@@ -135,7 +136,7 @@ mod tests {
     use leap_terms::Day;
 
     use super::*;
-    use crate::contracts::Standing;
+    use crate::contracts::Status;
 
     fn contract(clause: &str) -> Arc<Contract> {
         let text = format!("contracts:\n  - {{id: c, team: a, clauses: [{{{clause}}}]}}\n");
@@ -158,22 +159,22 @@ mod tests {
     fn a_clause_stands_where_its_windows_say() {
         let contract = contract("id: cost, measure: spend, at_most: 10, currency: USD");
         let now = at("2026-09-30T00:00:00Z");
-        for (spent, event_time, standing, clock) in [
-            (&["9", "10"][..], "2026-09-03T00:00:00Z", Standing::Ok, None),
-            (&["11", "11"], "2026-09-03T00:00:00Z", Standing::Missing, Some("48h of 48h")),
-            (&["11", "11", "11"], "2026-09-04T00:00:00Z", Standing::Breached, Some("3d of 48h")),
+        for (spent, event_time, status, clock) in [
+            (&["9", "10"][..], "2026-09-03T00:00:00Z", Status::Ok, None),
+            (&["11", "11"], "2026-09-03T00:00:00Z", Status::Missing, Some("48h of 48h")),
+            (&["11", "11", "11"], "2026-09-04T00:00:00Z", Status::Breached, Some("3d of 48h")),
             // What is not closed is not judged.
-            (&["11", "11", "11"], "2026-09-03T23:59:59Z", Standing::Missing, Some("48h of 48h")),
-            (&["9"], "2026-09-08T00:00:00Z", Standing::Stale, None),
-            (&["9"], "2026-09-07T00:00:00Z", Standing::Ok, None),
-            (&[], "2026-09-07T00:00:00Z", Standing::Unjudged, None),
+            (&["11", "11", "11"], "2026-09-03T23:59:59Z", Status::Missing, Some("48h of 48h")),
+            (&["9"], "2026-09-08T00:00:00Z", Status::Stale, None),
+            (&["9"], "2026-09-07T00:00:00Z", Status::Ok, None),
+            (&[], "2026-09-07T00:00:00Z", Status::Unjudged, None),
         ] {
             let readings = amounts("2026-09-01T00:00:00Z", spent);
             let measured = Measured { readings, event_time: Some(at(event_time)), ..Measured::default() };
             let found = state(contract.clone(), 0, measured, now);
-            assert_eq!(found.standing(now), standing, "{spent:?} {event_time}: {found:?}");
+            assert_eq!(found.status(now), status, "{spent:?} {event_time}: {found:?}");
             assert_eq!(found.clock_of_grace().as_deref(), clock, "{spent:?}");
-            assert_eq!(found.unjudged.is_some(), matches!(standing, Standing::Stale | Standing::Unjudged));
+            assert_eq!(found.unjudged.is_some(), matches!(status, Status::Stale | Status::Unjudged));
         }
     }
 
