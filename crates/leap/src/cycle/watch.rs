@@ -1,7 +1,7 @@
 //! Turns by themselves: after each change of what is known, and at the times of the schedule.
 //!
 //! ```text
-//! a bill was taken in, a waiver answered, budgets changed   →  a turn at once
+//! a bill was taken in, a waiver answered, budgets changed   →  a turn within a second
 //! traces, sends and whatever else is recorded               →  with the next time of the schedule
 //! nobody was there at the last times of the schedule        →  one turn
 //! ```
@@ -32,7 +32,7 @@ const LOOK: Duration = Duration::from_millis(500);
 /// How long is waited after a turn that failed.
 const REST: i64 = 60;
 /// Beginnings of what the audit trail says of changes after which a turn is taken at once.
-const AT_ONCE: [&str; 4] = ["snapshot", "published", "waiver", "acting"];
+const AT_ONCE: [&str; 6] = ["publish", "waiver ", "incident acknowledged", "acting released", "period ", "role "];
 
 /// A thread that takes turns until it is stopped.
 pub(crate) struct Watch {
