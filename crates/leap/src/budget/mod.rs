@@ -32,6 +32,7 @@ use crate::view::View;
 use crate::world::World;
 
 mod judged;
+mod request;
 mod tree;
 
 pub(crate) use judged::{Judged, judge};
@@ -45,6 +46,7 @@ pub(crate) async fn run(root: &Path, command: &BudgetCommand) -> Result<(), Fail
         BudgetCommand::EndAll => end_all(root).await,
         BudgetCommand::List(args) => list(root, args, false).await,
         BudgetCommand::Check(args) => list(root, args, true).await,
+        BudgetCommand::Request(args) => request::run(root, args).await,
     }
 }
 

@@ -200,3 +200,35 @@ fn a_page_says_what_the_command_says_and_shows_each_their_own() {
     let none = as_person(&site, "GET", "/budgets?period=2025-01", &val).body;
     assert!(none.contains("leap budget apply"), "{none}");
 }
+
+#[test]
+fn what_somebody_wants_to_spend_is_compared_with_room_and_hurdle() {
+    let home = home("95000");
+    apply(&home, "- {unit: a, period: 2026-09, amount: 100000}\n");
+    home.write("home/leap.toml", "[charter]\nengineer_month = \"25000\"\n");
+    let asked = |more: &[&str]| {
+        let mut words = vec!["budget", "request", "alpha", "--for", "a second cluster", "--period", "2026-09"];
+        words.extend(more);
+        let (code, answer) = home.json_any(&words);
+        (code, text(&answer["answer"]), answer)
+    };
+    let (code, answer, fits) = asked(&["--cost", "5000"]);
+    assert_eq!((code, answer.as_str(), text(&fits["room"])), (0, "fits", "5000".to_owned()));
+    let (code, answer, more) = asked(&["--cost", "5000.01"]);
+    assert_eq!((code, answer.as_str(), text(&more["beyond"])), (3, "needs_approval", "0.01".to_owned()));
+    let (code, answer, _) = asked(&["--cost", "10", "--saving-per-month", "19999.99", "--dev-weeks", "2"]);
+    assert_eq!((code, answer.as_str()), (3, "below_hurdle"));
+    let (code, answer, worth) = asked(&["--cost", "10", "--saving-per-month", "20000", "--dev-weeks", "2"]);
+    assert_eq!((code, answer.as_str(), text(&worth["worth_per_dev_week"])), (0, "fits", "10000".to_owned()));
+    let (code, answer, times) = asked(&["--cost", "10", "--saving-per-month", "125000", "--engineers", "1"]);
+    assert_eq!((code, answer.as_str(), text(&times["leverage"])), (0, "fits", "5".to_owned()));
+    let (code, _, waiver) = asked(&["--cost", "6000", "--ask", "--until", "2099-01-01"]);
+    assert_eq!((code, &waiver["waiver"]), (0, &serde_json::json!(1)));
+    let shown = home.json(&["waiver", "show", "1"]);
+    assert_eq!(
+        (text(&shown["amount"]), text(&shown["reason"])),
+        ("1000".to_owned(), "a second cluster: costs 6,000.00 USD".to_owned())
+    );
+    let wrong = home.run(&["budget", "request", "a", "--for", "x", "--period", "2026-09", "--cost", "0"]);
+    assert!(wrong.code == 2 && wrong.err.contains("--cost is an amount above zero"), "{}", wrong.err);
+}
