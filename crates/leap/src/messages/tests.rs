@@ -320,6 +320,37 @@ async fn a_process_that_lost_its_lease_ends_nothing_and_what_it_delivered_counts
     assert_eq!(book.check().await.unwrap(), []);
 }
 
+/// A channel at which somebody finds out that all of it has to stop.
+struct Stops(Book, Arc<Receiver>);
+
+impl Channel for Stops {
+    fn send<'a>(&'a self, message: &'a Message, attempt: u32, now: Instant) -> Sending<'a> {
+        Box::pin(async move {
+            self.0.stop_acting("ana", "the wrong team", now).await.unwrap();
+            ToReceiver(self.1.clone(), Fuse::new(u32::MAX)).send(message, attempt, now).await
+        })
+    }
+}
+
+#[tokio::test]
+async fn what_was_claimed_before_the_kill_switch_is_given_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let book = book(&folder).await;
+    put(&book, "one", &[message(|_| {}), nudge("payments", "a"), nudge("search", "b")], at(START)).await;
+    let receiver = Arc::new(Receiver::default());
+    let channel = Box::new(Stops(book.clone(), receiver.clone()));
+    let destination = Destination { channel, manners: Manners::default() };
+    let courier = Courier::new(BTreeMap::from([("one".to_owned(), destination)]));
+    let outbox = BookOutbox::new(&book, "own", Lane::Channel("one".to_owned()));
+    courier.deliver(&outbox, &Present(at(START))).await.unwrap();
+    let stands: Vec<_> = book.messages(&MessageFilter::default()).await.unwrap();
+    let stands: Vec<_> = stands.iter().map(|one| (one.state.word(), one.tries, one.lease.is_some())).collect();
+    assert_eq!(stands, [("sent", 1, false), ("waiting", 0, false), ("waiting", 0, false)]);
+    assert_eq!(receiver.came.load(Ordering::Relaxed), 1);
+    assert!(courier.deliver(&outbox, &Present(at(START))).await.is_err(), "nothing is handed out");
+    assert_eq!(book.check().await.unwrap(), []);
+}
+
 #[tokio::test]
 async fn what_nobody_can_read_is_a_dead_letter_and_the_rest_goes_on() {
     let folder = tempfile::tempdir().unwrap();
