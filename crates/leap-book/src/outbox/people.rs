@@ -46,8 +46,8 @@ impl Book {
         Ok(message)
     }
 
-    /// Records what somebody answered to a message where it was shown, as an audit event, and returns its number. Nothing
-    /// else changes.
+    /// Records what somebody answered to a message where it was shown, as an audit event, and returns its number.
+    /// Nothing else changes.
     ///
     /// # Errors
     /// [`Refusal::NoSuchMessage`] where no message of that key went to that channel; others when the book cannot be
