@@ -1,4 +1,4 @@
--- Eleventh form: what who sends messages asks of them. Thread: messages of one channel and thread arrive in their order.
+-- Eleventh form: what who sends messages asks of them. Thread: messages of one channel and thread go in their order.
 -- Unit and urgency: whose a message is, and whether it may wait. Tells: how many messages a digest says in their stead;
 -- 0 for a message of a plan, so that a digest is none of those that its plan's audit event knows. Told_by: the digest
 -- that says a message.

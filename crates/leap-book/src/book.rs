@@ -129,7 +129,7 @@ mod tests {
         book: &'static Book,
         publish: &'static Publish,
         act: &'static crate::Act,
-        claim: &'static crate::Claim,
+        claim: &'static crate::SendClaim,
     ) {
         fn sent<T: Send>(_: T) {}
         sent(book.publish(publish));

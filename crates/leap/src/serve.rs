@@ -1,4 +1,4 @@
-//! `leap serve`: shows the site, takes in traces that OpenTelemetry sends, and sends messages, until it is told to stop.
+//! `leap serve`: shows the site, takes in traces that OpenTelemetry sends, sends messages, until it is told to stop.
 //!
 //! ```text
 //! $ leap serve

@@ -56,6 +56,8 @@ pub enum Hold {
     Order,
     /// The claim ended before its turn.
     Lease,
+    /// Somebody stopped all acting.
+    Stopped,
 }
 
 impl Hold {
@@ -63,7 +65,7 @@ impl Hold {
     pub fn begins_anew(self) -> bool {
         match self {
             Hold::Quiet | Hold::Cap | Hold::Digest => true,
-            Hold::Breaker | Hold::Order | Hold::Lease => false,
+            Hold::Breaker | Hold::Order | Hold::Lease | Hold::Stopped => false,
         }
     }
 }
@@ -77,6 +79,7 @@ impl fmt::Display for Hold {
             Hold::Breaker => "its destination fails and is left alone for a while",
             Hold::Order => "an earlier message of the same thing has not arrived yet",
             Hold::Lease => "its turn did not come in time",
+            Hold::Stopped => "somebody stopped all acting",
         })
     }
 }

@@ -122,6 +122,11 @@ impl Courier {
             if sent_before && !destination.channel.pace().is_zero() {
                 tokio::time::sleep(destination.channel.pace()).await;
             }
+            if !round.outbox.may_send().await? {
+                waiting.insert(thread, now);
+                receipts.extend(round.settle(row, None, Next::Held(now, Hold::Stopped)).await?);
+                continue;
+            }
             sent_before = true;
             let (outcome, next) = self.attempt(destination, row, &round).await;
             if let Next::Again(at) = next {

@@ -81,6 +81,12 @@ pub trait Outbox: Sync {
         now: Instant,
     ) -> impl Future<Output = Result<bool, Self::Error>> + Send;
 
+    /// Whether anything may be sent now: false once somebody stopped all acting. Asked before each attempt, so that
+    /// what was claimed before is given back.
+    fn may_send(&self) -> impl Future<Output = Result<bool, Self::Error>> + Send {
+        async { Ok(true) }
+    }
+
     /// When nudges of a unit were delivered at a destination after an instant.
     fn delivered(
         &self,

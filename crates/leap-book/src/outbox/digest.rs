@@ -110,8 +110,8 @@ fn detail_of(digest: &OutboxMessage, tells: &[i64]) -> serde_json::Value {
 }
 
 impl Book {
-    /// Ends messages and writes the digest that says them, due at once; all of it or nothing, with audit events. `None`,
-    /// and nothing happens, where one of them is no longer held.
+    /// Ends messages and writes the digest that says them, due at once; all of it or nothing, with audit events.
+    /// `None`, and nothing happens, where one of them is no longer held.
     ///
     /// # Errors
     /// [`Refusal::NoMessage`](crate::Refusal::NoMessage), [`BookError::NotJson`], [`BookError::Blank`]; others when the
@@ -149,7 +149,8 @@ impl Book {
             .await
             .map_err(self.failed(doing))?;
             sqlx::query(
-                "UPDATE outbox_attempt SET ended_at = $1, outcome = $2, answer = $3 WHERE message = $4 AND ordinal = $5",
+                "UPDATE outbox_attempt SET ended_at = $1, outcome = $2, answer = $3
+                 WHERE message = $4 AND ordinal = $5",
             )
             .bind(fold.at.micros())
             .bind(SendEnd::Held.word())

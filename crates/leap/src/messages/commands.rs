@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! $ leap message list
-//! message  state    channel  about                                           next                  attempts  last answer
-//! 9        dead     finops   payments is 2.31 % over its budget of 2026-09                                 3  Slack answered 404
+//! message  state  channel  about                                         …  attempts  last answer
+//! 9        dead   finops   payments is 2.31 % over its budget of 2026-09  …         3  Slack answered 404
 //! $ leap message retry 9
 //! message 9 waits to be sent to finops
 //! $ leap kill-switch on --reason "messages go to the wrong team"

@@ -125,7 +125,8 @@ impl Post {
     /// Sends all that is due, until nothing is due now; channels side by side.
     ///
     /// # Errors
-    /// While the kill switch is on, and where the book cannot be used. What other channels sent is recorded all the same.
+    /// While the kill switch is on, and where the book cannot be used. What other channels sent is recorded all the
+    /// same.
     pub(crate) async fn deliver(&self, book: &Book) -> Result<Vec<Receipt>, Failure> {
         if let Some(stop) = book.stopped().await.map_err(problem)? {
             let (actor, at, reason) = (stop.actor, stop.at, stop.reason);
@@ -167,8 +168,8 @@ impl Post {
         }
     }
 
-    /// Carries messages until it is told to stop: looks each second, and when it is told of new ones. What is on its way
-    /// then ends; what was not tried yet is given back.
+    /// Carries messages until it is told to stop: looks each second, and when it is told of new ones. What is on its
+    /// way then ends; what was not tried yet is given back.
     pub(crate) async fn run(self: Arc<Self>, book: Book, mut stop: watch::Receiver<bool>) {
         let mut lanes: JoinSet<Result<(), BookError>> = JoinSet::new();
         let mut busy = BTreeMap::new();

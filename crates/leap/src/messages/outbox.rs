@@ -167,6 +167,10 @@ impl Outbox for BookOutbox<'_> {
         Ok(made.is_some())
     }
 
+    async fn may_send(&self) -> Result<bool, BookError> {
+        Ok(self.book.stopped().await?.is_none())
+    }
+
     async fn delivered(&self, destination: &str, unit: &TeamId, after: Instant) -> Result<Vec<Instant>, BookError> {
         self.book.nudges_delivered(destination, unit, after).await
     }

@@ -11,10 +11,12 @@ use leap_act::policy::{Cap, Cause, DigestTimes, Jitter, Manners, Outcome, QuietH
 use leap_act::send::{Courier, Destination, Given, Outbox, Receipt, Row};
 use leap_book::{Act, Book, BookError, MessageFilter, MessageState, NewPlan};
 use leap_terms::{Instant, MessageKind, TeamId};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::outbox::{BookOutbox, Lane};
-use super::{row, show};
+use super::{Post, row, show};
+use crate::clock;
+use crate::home::{Access, Home};
 
 const START: &str = "2026-09-17T08:00:00Z";
 
@@ -317,6 +319,77 @@ async fn a_process_that_lost_its_lease_ends_nothing_and_what_it_delivered_counts
     assert_eq!(kept.last_answer.as_deref(), Some("quiet hours"));
     let next = quick.claim(later(at(START), 9_000), later(at(START), 9_900), 9).await.unwrap();
     assert_eq!((next[0].since, next[0].written), (later(at(START), 9_000), at(START)));
+    assert_eq!(book.check().await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_post_carries_what_it_is_told_of_until_it_is_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = "[[channels]]\nname = \"one\"\ntype = \"file\"\npath = \"one.jsonl\"\n\
+                    [[channels]]\nname = \"two\"\ntype = \"file\"\npath = \"two.jsonl\"\nunits = [\"commerce\"]\n";
+    std::fs::write(folder.path().join("leap.toml"), settings).unwrap();
+    let home = Home::open(folder.path(), Access::Read).await.unwrap();
+    let post = Arc::new(Post::of(&home).unwrap());
+    let path = ["acme", "commerce", "payments"].map(|unit| TeamId::new(unit).unwrap());
+    let said = message(|_| {});
+    let channels = |path: &[TeamId]| post.rows(&said, path).into_iter().map(|row| row.channel).collect::<Vec<_>>();
+    assert_eq!((channels(&path), channels(&path[..1])), (vec!["one".into(), "two".into()], vec!["one".to_owned()]));
+    let (stop, told) = watch::channel(false);
+    let running = tokio::spawn(post.clone().run(home.book.clone(), told));
+    let now = clock::now();
+    let content = "{\"plan\": \"both\"}".to_owned();
+    let plan = NewPlan { snapshot: None, made_at: now, made_by: "leap".to_owned(), content };
+    let mut act = Act::new(plan, "both", "leap", now);
+    act.messages = post.rows(&said, &path);
+    home.book.act(&act).await.unwrap();
+    post.tell();
+    let waiting = MessageFilter { state: Some(MessageState::Waiting), ..MessageFilter::default() };
+    for _ in 0..300 {
+        if home.book.messages(&waiting).await.unwrap().is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    stop.send_replace(true);
+    running.await.unwrap();
+    for name in ["one.jsonl", "two.jsonl"] {
+        let text = std::fs::read_to_string(home.root.join(name)).unwrap();
+        assert!(text.lines().count() == 1 && text.contains(said.key().as_str()), "{name}: {text}");
+    }
+    // What is due after it was stopped waits for the next one.
+    assert!(post.deliver(&home.book).await.unwrap().is_empty());
+    assert!(format!("{:?}", home.settings.channels[0]).contains("one.jsonl"));
+    assert_eq!(home.book.check().await.unwrap(), []);
+}
+
+/// A channel at which somebody finds out that all of it has to stop.
+struct Stops(Book, Arc<Receiver>);
+
+impl Channel for Stops {
+    fn send<'a>(&'a self, message: &'a Message, attempt: u32, now: Instant) -> Sending<'a> {
+        Box::pin(async move {
+            self.0.stop_acting("ana", "the wrong team", now).await.unwrap();
+            ToReceiver(self.1.clone(), Fuse::new(u32::MAX)).send(message, attempt, now).await
+        })
+    }
+}
+
+#[tokio::test]
+async fn what_was_claimed_before_the_kill_switch_is_given_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let book = book(&folder).await;
+    put(&book, "one", &[message(|_| {}), nudge("payments", "a"), nudge("search", "b")], at(START)).await;
+    let receiver = Arc::new(Receiver::default());
+    let channel = Box::new(Stops(book.clone(), receiver.clone()));
+    let destination = Destination { channel, manners: Manners::default() };
+    let courier = Courier::new(BTreeMap::from([("one".to_owned(), destination)]));
+    let outbox = BookOutbox::new(&book, "own", Lane::Channel("one".to_owned()));
+    courier.deliver(&outbox, &Present(at(START))).await.unwrap();
+    let stands: Vec<_> = book.messages(&MessageFilter::default()).await.unwrap();
+    let stands: Vec<_> = stands.iter().map(|one| (one.state.word(), one.tries, one.lease.is_some())).collect();
+    assert_eq!(stands, [("sent", 1, false), ("waiting", 0, false), ("waiting", 0, false)]);
+    assert_eq!(receiver.came.load(Ordering::Relaxed), 1);
+    assert!(courier.deliver(&outbox, &Present(at(START))).await.is_err(), "nothing is handed out");
     assert_eq!(book.check().await.unwrap(), []);
 }
 

@@ -14,7 +14,7 @@ use super::*;
 use crate::channels::{Channel, Sending};
 use crate::message::tests::message;
 use crate::message::{Incident, Message, Urgency};
-use crate::policy::{Cap, Cause, DigestTimes, Hold, Manners, Next, Outcome, QuietHours, Zone, at, later};
+use crate::policy::{Cap, Cause, DigestTimes, Hold, Jitter, Manners, Next, Outcome, QuietHours, Zone, at, later};
 use doubles::{Fuse, Memory, Mood, Present, Receiver, ToReceiver};
 
 const START: &str = "2026-09-17T08:00:00Z";
@@ -246,6 +246,46 @@ async fn receipts_say_what_became_of_each_row() {
     assert_eq!((receipts[0].attempt, &receipts[0].outcome), (1, &Some(Outcome::failed(Cause::Busy, "busy"))));
     assert_eq!(receipts[0].next, Next::Again(at("2026-09-17T09:00:10Z")));
     assert!(courier.deliver(&outbox, &Present(nine)).await.unwrap().is_empty());
+}
+
+/// The program ends.
+struct Ending(Instant);
+
+impl Given for Ending {
+    fn now(&self) -> Instant {
+        self.0
+    }
+
+    fn jitter(&self) -> Jitter {
+        Jitter(0)
+    }
+
+    fn is_over(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn what_was_claimed_when_the_program_ends_is_given_back() {
+    let outbox = Memory::new(vec![("one", message(|_| {})), ("one", nudge("payments", "a"))], at(START));
+    let receiver = Arc::new(Receiver {
+        fuse: Mutex::new(Fuse::new(u32::MAX)),
+        moods: Mutex::default(),
+        came: Mutex::default(),
+        seen: Mutex::default(),
+    });
+    let channel = Box::new(ToReceiver(receiver.clone()));
+    let destination = Destination { channel, manners: Manners::default() };
+    let courier = Courier::new(BTreeMap::from([("one".to_owned(), destination)]));
+    let receipts = courier.deliver(&outbox, &Ending(at(START))).await.unwrap();
+    assert!(receipts.iter().all(|receipt| receipt.next == Next::Held(at(START), Hold::Lease)), "{receipts:?}");
+    assert!(receiver.came.lock().unwrap().is_empty());
+    // The next process has them at once, as if nobody had tried them.
+    let receipts = courier.deliver(&outbox, &Present(at(START))).await.unwrap();
+    assert_eq!(
+        receipts.iter().map(|receipt| (receipt.attempt, &receipt.next)).collect::<Vec<_>>(),
+        [(1, &Next::Done), (1, &Next::Done)]
+    );
 }
 
 /// A destination that fails is left alone, and its messages die after their day, not before.
