@@ -7,7 +7,7 @@
 //! Reading order: [`fraction`] and [`quantile`] (ranks without floats), [`apportion`] (whole numbers that add up),
 //! [`composition`] (the p99.9 divided among its owners, from requests or from stored sums), [`sketch`] (the quantile of
 //! whatever was counted elsewhere), [`pack`] (both as bytes), [`blame`] and [`shapley`] (who broke the objective, who
-//! can repair it), [`evidence`] (is it really better?). Whether an objective is kept over time is judged by
+//! can repair it), [`evidence`] (is it really better?), [`windows`] (requests against thresholds). Whether an objective is kept over time is judged by
 //! `leap_decide::contract`.
 //!
 //! Everything here is pure and integer: the same requests in any order give the same bits. Keys are generic; what they
@@ -22,6 +22,7 @@ pub mod pack;
 pub mod quantile;
 pub mod shapley;
 pub mod sketch;
+pub mod windows;
 
 pub use composition::{Band, Composition, Request};
 pub use fraction::Fraction;

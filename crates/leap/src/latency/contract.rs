@@ -13,12 +13,13 @@ use leap_decide::contract::clock::{Event, History, Kind, replay};
 use leap_decide::contract::{Class, Clause, Latency, Measure, Quantile, State, Thin, Timing};
 use leap_decide::seconds::Seconds;
 use leap_orient::latency::{RequestRow, Requests};
+use leap_orient::tail::windows::{Counter, Windows};
 use leap_terms::{Instant, Period, TeamId};
 use serde_json::{Value, json};
 
 use super::question::{Api, load_counted, open, span_of};
 use super::shown;
-use super::windows::Windows;
+use super::windows;
 use crate::cli::{LatencyContractArgs, OutputFormat};
 use crate::failure::{Exit, Failure};
 use crate::home::{Home, LatencySettings};
@@ -133,18 +134,22 @@ struct Judge {
 
 impl Judge {
     fn new(objective: Objective) -> Judge {
-        Judge { objective, windows: Windows::new(objective.timing().window, objective.ns) }
+        let mut windows = windows::of(objective.timing().window);
+        windows.against(objective.ns);
+        Judge { objective, windows }
     }
 
     fn add(&mut self, row: &RequestRow) {
-        self.windows.add(row);
+        windows::add(&mut self.windows, row);
     }
 
     /// Judges hour by hour, from the first hour of a request to the last.
     fn judged(self) -> Judged {
         let (objective, timing) = (self.objective, self.objective.timing());
-        let (requests, over) = self.windows.totals();
-        let readings = self.windows.readings();
+        let counters = self.windows.counters(objective.ns);
+        let sum = |of: fn(&Counter) -> u64| counters.iter().map(|(_, counter)| of(counter)).sum();
+        let (requests, over) = (sum(|counter| counter.requests), sum(|counter| counter.over));
+        let readings = windows::readings(&self.windows, objective.ns);
         let start = readings.first().map_or(Instant::from_micros(0), |(at, _)| *at);
         let end = readings.last().map_or(start, |(at, _)| at.plus_seconds(HOUR));
         let classes = objective

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use leap_decide::contract::Measure;
 use leap_decide::seconds::Seconds;
 use leap_orient::latency::start_of;
+use leap_orient::tail::windows::Windows;
 use leap_terms::tables::Table;
 use leap_terms::{Day, Instant, NameId};
 
@@ -14,7 +15,7 @@ use super::{Asked, Measured};
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::latency::question::Api;
-use crate::latency::windows::Windows;
+use crate::latency::windows;
 use crate::traces::{self, STREAM};
 use crate::view::View;
 
@@ -35,7 +36,9 @@ pub(super) async fn read(
     let mut places = Vec::new();
     for one in asked {
         if let Measure::Latency(latency) = &one.clause.measure {
-            places.push((one, counters.of(&latency.api, latency.at_most_ns, one.clause.timing.window)));
+            let place = counters.of(&latency.api, one.clause.timing.window);
+            counters.list[place].1.against(latency.at_most_ns);
+            places.push((one, place, latency.at_most_ns));
         }
     }
     if places.is_empty() {
@@ -51,13 +54,13 @@ pub(super) async fn read(
             let names = [row.api, row.service, row.operation];
             let places = known.entry(names).or_insert_with(|| counters.places(names.map(|name| requests.text(name))));
             for place in &**places {
-                counters.list[*place].1.add(row);
+                windows::add(&mut counters.list[*place].1, row);
             }
         }
     })
     .await?;
-    let measured = |(one, place): (&Asked<'_>, usize)| {
-        let readings = counters.list[place].1.readings();
+    let measured = |(one, place, threshold_ns): (&Asked<'_>, usize, u64)| {
+        let readings = windows::readings(&counters.list[place].1, threshold_ns);
         let why = readings.is_empty().then(|| match event_time {
             None => "there are no requests yet: leap ingest TRACES, or send them to leap serve".to_owned(),
             Some(_) => match &counters.list[place].0 {
@@ -84,20 +87,20 @@ async fn event_time(home: &Home, view: &View, now: Instant) -> Result<Option<Ins
     }))
 }
 
-/// A counter for each API, threshold and length of windows that clauses have.
+/// Counters for each API and length of windows that clauses have.
 #[derive(Default)]
 struct Counters {
     list: Vec<(Api, Windows)>,
-    keys: HashMap<(String, u64, Seconds), usize>,
+    keys: HashMap<(String, Seconds), usize>,
     /// By API, service and operation of a request.
     known: HashMap<[String; 3], Places>,
 }
 
 impl Counters {
-    fn of(&mut self, api: &str, threshold_ns: u64, window: Seconds) -> usize {
+    fn of(&mut self, api: &str, window: Seconds) -> usize {
         let list = &mut self.list;
-        *self.keys.entry((api.to_owned(), threshold_ns, window)).or_insert_with(|| {
-            list.push((Api::of(Some(api)), Windows::new(window, threshold_ns)));
+        *self.keys.entry((api.to_owned(), window)).or_insert_with(|| {
+            list.push((Api::of(Some(api)), windows::of(window)));
             list.len() - 1
         })
     }
