@@ -265,7 +265,8 @@ fn a_receiver_that_fails_is_tried_again_with_the_same_key_until_it_takes_it() {
     // Not before the receiver wants it.
     assert!(at(&home, "2024-11-28T08:01:59Z", &["message", "send"]).out.contains("Nothing is due"));
     assert_eq!(receiver.heard().len(), 1);
-    for (now, answer) in [("08:02:00", "ended"), ("08:10:00", "no answer"), ("08:20:00", "answered 500")] {
+    for (now, answer) in [("08:02:00", "did not answer"), ("08:10:00", "did not answer"), ("08:20:00", "answered 500")]
+    {
         let sent = json_at(&home, &format!("2024-11-28T{now}Z"), &["message", "send"]);
         let row = &sent["rows"][0];
         assert_eq!(text(&row["outcome"]), "again", "{sent}");
