@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use leap_decide::contract::incident::breaches;
-use leap_decide::contract::{Event, Stretch};
+use leap_decide::contract::Event;
+use leap_decide::contract::clock::Episode;
 use leap_terms::{Instant, Period};
 use serde_json::{Value, json};
 
@@ -15,12 +15,12 @@ use crate::home::{Access, Home};
 use crate::output::{Answer, Cell, emit, print_json};
 use crate::view::View;
 
-/// The stretches in which a clause was, or is, missed, the breaches with the windows that opened and closed them.
-pub(crate) fn stretches(state: &ClauseState) -> Vec<Stretch> {
+/// The stretches in which a clause was, or is, missed, in order; one that lasts ends with the contract.
+pub(crate) fn stretches(state: &ClauseState) -> Vec<Episode> {
     let Some(history) = &state.history else { return Vec::new() };
-    let term = state.contract.term;
-    let end = (term.until() != Period::ALWAYS.until()).then(|| Instant::start_of(term.until()));
-    breaches(history, &state.clause().timing, end).into_iter().flatten().collect()
+    let end = Instant::start_of(state.contract.term.until());
+    let over = |cleared: Option<Instant>| cleared.or_else(|| (end <= history.until).then_some(end));
+    history.episodes().into_iter().map(|one| Episode { cleared: over(one.cleared), ..one }).collect()
 }
 
 /// A clause for programs.
@@ -42,13 +42,14 @@ fn row(state: &ClauseState, now: Instant) -> Value {
         "owner": clause.owner.as_str(),
         "measure": clause.measure.word(),
         "what": clause.measure.to_string(),
-        "term": contract.term.to_string(),
+        "term": (contract.term != Period::ALWAYS).then(|| contract.term.to_string()),
         "consequence": clause.consequence,
         "state": state.status(now).word(),
         "since": state.since().map(|since| since.to_string()),
         "clock_seconds": state.clock().count(),
         "grace_seconds": clause.timing.grace.count(),
         "clock": state.clock_of_grace(),
+        "left_seconds": state.left().map(|left| left.count()),
         "breach_at": state.breach_at().map(|at| at.to_string()),
         "judged_until": history.map(|history| history.until.to_string()),
         "silent_seconds": history.map(|history| history.silent.count()),
@@ -177,8 +178,8 @@ pub(super) async fn show(root: &Path, name: &str, args: &ContractShowArgs) -> Re
             .map(|stretch| {
                 json!({
                     "since": stretch.since.to_string(),
-                    "opened": stretch.opened.to_string(),
-                    "resolved": stretch.resolved.map(|at| at.to_string()),
+                    "opened": stretch.opened.map(|at| at.to_string()),
+                    "over": stretch.cleared.map(|at| at.to_string()),
                 })
             })
             .collect();
@@ -246,8 +247,9 @@ fn heading(state: &ClauseState, now: Instant) -> Result<(), Failure> {
     let Counts { met, missed, thin, silent } = state.counts();
     emit(&format!("windows: {met} met, {missed} missed, {thin} thin, {silent} silent\n"))?;
     for stretch in stretches(state) {
-        let end = stretch.resolved.map_or_else(|| "is open".to_owned(), |at| format!("was over at {at}"));
-        emit(&format!("breach: missed since {}, opened at {}, {end}\n", stretch.since, stretch.opened))?;
+        let end = stretch.cleared.map_or_else(|| "lasts".to_owned(), |at| format!("was over at {at}"));
+        let breach = stretch.opened.map_or_else(String::new, |at| format!("a breach at {at}, "));
+        emit(&format!("missed since {}, {breach}{end}\n", stretch.since))?;
     }
     Ok(())
 }

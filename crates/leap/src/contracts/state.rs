@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use leap_decide::contract::clock::History;
+use leap_decide::contract::watch::left;
 use leap_decide::contract::{Class, Clause, Contract, Reading, State};
 use leap_decide::seconds::Seconds;
 use leap_terms::Instant;
@@ -120,6 +121,12 @@ impl ClauseState {
     /// `31h of 48h`; none where it is not missed.
     pub(crate) fn clock_of_grace(&self) -> Option<String> {
         self.since().map(|_| format!("{} of {}", self.clock(), self.clause().timing.grace))
+    }
+
+    /// How much of the grace is left; none where it is not missed.
+    pub(crate) fn left(&self) -> Option<Seconds> {
+        let history = self.history.as_ref()?;
+        history.since.map(|_| left(history, &self.clause().timing))
     }
 
     /// When it was, or would be, a breach: at the end of the first window with which the miss is longer than the grace.

@@ -107,7 +107,7 @@ fn a_restated_bill_takes_a_breach_back_and_what_was_known_stays_known() {
     }
     let shown = home.json(&["contract", "show", "deal.cost", "--snapshot", &known]);
     assert_eq!(text(&shown["stretches"][0]["opened"]), "2026-09-30T00:00:00Z", "{shown:#}");
-    assert!(shown["stretches"][0]["resolved"].is_null());
+    assert!(shown["stretches"][0]["over"].is_null());
     let events: Vec<String> = shown["events"].as_array().unwrap().iter().map(|event| text(&event["event"])).collect();
     assert_eq!(events, ["miss_started", "incident_opened"]);
     let shown = home.json(&["contract", "show", "deal.cost", "--windows", "3"]);

@@ -1,7 +1,7 @@
 //! One clause: where its clock stands, its last 30 days, what was agreed, its breaches, events and windows.
 
-use leap_decide::contract::clock::History;
-use leap_decide::contract::{Class, Latency, Measure, Nanoseconds, Reading, Stretch, What};
+use leap_decide::contract::clock::{Episode, History};
+use leap_decide::contract::{Class, Latency, Measure, Nanoseconds, Reading, What};
 use leap_decide::seconds::Seconds;
 use leap_terms::{Instant, Period};
 use leap_web::site::Problem;
@@ -50,7 +50,7 @@ pub(in crate::site) fn page(ground: &Ground, contract: &str, clause: &str) -> Re
         page.blocks.push(Block::Strip(strip(state, history)));
     }
     page.blocks.push(Block::Pairs(agreed(ground, state)));
-    page.blocks.extend(breaches(&stretches(state)));
+    page.blocks.extend(misses(ground, &stretches(state)));
     page.blocks.extend(events(ground, state));
     page.blocks.push(Block::Table(windows(ground, state)));
     Ok(page)
@@ -81,11 +81,15 @@ fn stands(state: &ClauseState, now: Instant) -> Block {
             format!("Breached: {of} of grace are used, missed since {since}; it was a breach at {}.", seconds(at))
         }
         Status::Ended => format!("Its term is over; it was missed since {since}."),
-        _ => format!("{of} of grace are used, missed since {since}; it would be a breach at {}.", seconds(at)),
+        _ => {
+            let left = state.left().unwrap_or_default();
+            let at = seconds(at);
+            format!("{of} of grace are used, {left} are left: missed since {since}, a breach at {at} if it goes on.")
+        }
     };
     let met = state.history.as_ref().map(|history| history.met).unwrap_or_default();
     let again = if met.count() > 0 {
-        format!(" It has been met for {met} again, and is over at {}.", clause.timing.recovery)
+        format!(" It has been met for {met} again, and is over when it was for {}.", clause.timing.recovery)
     } else {
         String::new()
     };
@@ -199,21 +203,26 @@ fn requests(latency: &Latency, period: &str) -> String {
     address(&["latency"], &parameters)
 }
 
-/// The breaches, the last first.
-fn breaches(stretches: &[Stretch]) -> Option<Block> {
+/// When it was missed, and which of that was a breach; the last first.
+fn misses(ground: &Ground, stretches: &[Episode]) -> Option<Block> {
     if stretches.is_empty() {
         return None;
     }
-    let row = |stretch: &Stretch| {
-        let end =
-            stretch.resolved.map_or_else(|| Cell::Badge(Tone::Bad, "open".to_owned()), |at| Cell::Text(seconds(at)));
-        Row::new(vec![Cell::Text(seconds(stretch.since)), Cell::Text(seconds(stretch.opened)), end])
+    let row = |stretch: &Episode| {
+        let open = |text: &str, tone: Tone| Cell::Badge(tone, text.to_owned());
+        let lasts = if stretch.opened.is_some() { open("open", Tone::Bad) } else { open("lasts", Tone::Warn) };
+        Row::new(vec![
+            Cell::Text(seconds(stretch.since)),
+            stretch.opened.map_or(Cell::None, |at| Cell::Text(seconds(at))),
+            stretch.cleared.map_or(lasts, |at| Cell::Text(seconds(at))),
+        ])
     };
+    let shown = if of_file(ground) { stretches.len() } else { EVENTS };
     Some(Block::Table(Table {
-        id: "t-breaches".to_owned(),
-        caption: "Breaches, the last first".to_owned(),
+        id: "t-misses".to_owned(),
+        caption: "When it was missed, the last first".to_owned(),
         columns: ["Missed since", "A breach at", "Over at"].map(Column::text).into(),
-        rows: stretches.iter().rev().map(row).collect(),
+        rows: stretches.iter().rev().take(shown).map(row).collect(),
         ..Table::default()
     }))
 }
