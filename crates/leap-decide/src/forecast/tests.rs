@@ -111,7 +111,7 @@ fn a_month_of_lumps_is_forecast_with_them() {
             let origin: Day = from.parse().expect("a day");
             let made = forecast(&bill, origin, days, &Announced::default()).expect("a long history");
             let score = score(&made, &bill).expect("all days have come");
-            assert!(score.total_off < 0.08, "{name}, {from}: {score:?}");
+            assert!(score.total_off < 0.10, "{name}, {from}: {score:?}");
             within += usize::from(score.within);
         }
     }
