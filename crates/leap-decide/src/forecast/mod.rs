@@ -28,7 +28,7 @@ use crate::robust::{median, quantile, spread};
 use crate::series::{Announced, Series, estimate, logarithm, size};
 use lumps::Lumps;
 
-pub use score::{Score, score};
+pub use score::{Ahead, Score, ahead, score};
 
 /// Weeks of the weekly shape.
 const WEEKS: usize = 8;

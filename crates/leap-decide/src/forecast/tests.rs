@@ -121,3 +121,22 @@ fn a_month_of_lumps_is_forecast_with_them() {
     let made = forecast(&bill, "2024-09-01".parse().expect("a day"), 30, &Announced::default()).expect("a history");
     assert_eq!(made.total.middle, estimate(400.0));
 }
+
+#[test]
+fn what_is_far_ahead_is_scored_apart_and_all_of_it_adds_up() {
+    let bill = series(300, usual);
+    let made = forecast(&bill, first().plus(250), 40, &Announced::default()).expect("a long history");
+    let parts = ahead(&made, &bill).expect("all days have come");
+    assert_eq!(
+        parts.iter().map(|part| (part.from, part.until)).collect::<Vec<_>>(),
+        [(1, 7), (8, 14), (15, 28), (29, 40)]
+    );
+    let whole = score(&made, &bill).expect("all days have come");
+    assert_eq!(parts.iter().map(|part| part.cost).sum::<Exact>(), whole.cost);
+    assert_eq!(parts.iter().map(|part| part.expected).sum::<Exact>(), whole.expected);
+    assert_eq!(parts.iter().map(|part| part.days_within).sum::<usize>(), whole.days_within);
+    assert!(parts.iter().all(|part| part.off().is_some_and(|off| off < 0.05)));
+    let week = forecast(&bill, first().plus(250), 7, &Announced::default()).expect("a long history");
+    assert_eq!(ahead(&week, &bill).expect("it has come").len(), 1);
+    assert!(ahead(&forecast(&bill, first().plus(290), 28, &Announced::default()).expect("made"), &bill).is_none());
+}

@@ -26,7 +26,7 @@ impl Default for Display {
     }
 }
 
-const RAIL: [(&str, &str, &str); 11] = [
+const RAIL: [(&str, &str, &str); 13] = [
     ("charter", "Charter", "/"),
     ("team", "Team", ""),
     ("explore", "Explore", "/explore"),
@@ -35,6 +35,8 @@ const RAIL: [(&str, &str, &str); 11] = [
     ("claims", "Claims", "/claims"),
     ("pools", "Pools", "/pools"),
     ("budgets", "Budgets", "/budgets"),
+    ("alerts", "Alerts", "/alerts"),
+    ("forecast", "Forecast", "/forecast"),
     ("org", "Org", "/org"),
     ("periods", "Periods", "/periods"),
     ("data", "Data", "/data"),

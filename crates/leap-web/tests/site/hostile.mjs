@@ -102,6 +102,8 @@ const PAGES = [
   "/latency",
   "/pools",
   "/budgets",
+  "/alerts",
+  "/forecast",
   "/waivers",
   "/org",
   "/periods",

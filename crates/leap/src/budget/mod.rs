@@ -34,7 +34,7 @@ use crate::world::World;
 mod judged;
 mod tree;
 
-pub(crate) use judged::{Judged, judge};
+pub(crate) use judged::{Judged, daily, judge, series};
 pub(crate) use tree::spans;
 
 /// What a `leap budget` command does.

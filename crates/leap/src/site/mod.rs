@@ -4,6 +4,7 @@
 
 mod account;
 mod act;
+mod alerts;
 mod approve;
 mod budgets;
 mod charter;
@@ -13,6 +14,7 @@ mod data;
 mod dated;
 mod difference;
 mod explore;
+mod forecast;
 mod ground;
 mod latency;
 mod measures;
@@ -178,6 +180,8 @@ impl Pages {
             ["latency", "diff"] => ("latency", latency::diff(&ground)?),
             ["pools"] => ("pools", pools::page(&ground)?),
             ["budgets"] => ("budgets", budgets::page(&ground)?),
+            ["alerts"] => ("alerts", alerts::page(&ground)?),
+            ["forecast"] => ("forecast", forecast::page(&ground)?),
             ["waivers"] => ("budgets", waivers::list(&ground)?),
             ["waivers", number] => ("budgets", waivers::page(&ground, number)?),
             ["org"] => ("org", org::page(&ground)?),

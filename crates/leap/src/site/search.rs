@@ -21,7 +21,7 @@ const LISTED: usize = 12;
 
 const KINDS: [&str; 8] = ["unit", "team", "service", "resource", "rule", "pool", "source", "page"];
 
-const PAGES: [(&str, &[&str]); 13] = [
+const PAGES: [(&str, &[&str]); 15] = [
     ("Charter", &[]),
     ("Explore", &["explore"]),
     ("Coverage", &["coverage"]),
@@ -30,6 +30,8 @@ const PAGES: [(&str, &[&str]); 13] = [
     ("Claims", &["claims"]),
     ("Pools", &["pools"]),
     ("Budgets", &["budgets"]),
+    ("Alerts", &["alerts"]),
+    ("Forecast", &["forecast"]),
     ("Org", &["org"]),
     ("Periods", &["periods"]),
     ("Data", &["data"]),
