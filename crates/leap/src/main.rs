@@ -129,6 +129,7 @@ pub(crate) async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Drift(DriftCommand::Show(args)) => drift::one(home, args).await,
         Command::Forecast(ForecastCommand::Run(args)) => drift::forecast(args),
         Command::Forecast(ForecastCommand::List(args)) => forecasts::list(home, args).await,
+        Command::Forecast(ForecastCommand::Due(args)) => forecasts::to_freeze(home, args).await,
         Command::Forecast(ForecastCommand::Score(args)) => forecasts::score(home, args).await,
         Command::Explain(args) => explain::run(home, args).await,
         Command::Verify(args) => verify::run(home, args).await,

@@ -65,8 +65,10 @@ pub(crate) struct DetectArgs {
 pub(crate) enum ForecastCommand {
     /// What the days from an origin on will cost, from the days before it alone.
     Run(ForecastArgs),
-    /// Forecasts of this home: what is expected of each unit with a budget, and of the company; frozen ones with their scores.
+    /// Frozen forecasts of this home, of each unit with a budget and of the company, with their scores.
     List(ForecastListArgs),
+    /// What is to be frozen now: the cycle does, and nobody makes a forecast after the fact.
+    Due(ForecastDueArgs),
     /// Compare the frozen forecasts whose days have come with what they cost, and record it.
     Score(ForecastScoreArgs),
 }
@@ -76,6 +78,12 @@ pub(crate) struct ForecastListArgs {
     /// Only of this unit, by id, name or alias.
     #[arg(long, value_name = "UNIT")]
     pub(crate) unit: Option<String>,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ForecastDueArgs {
     #[command(flatten)]
     pub(crate) format: FormatArg,
 }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use leap_decide::drift::{Alert, Completeness, Detector, Path, Seen, Settings};
+use leap_decide::drift::{Alert, Completeness, Detector, Kind, Path, Seen, Settings};
 use leap_decide::series::{Announced, Series};
 use leap_orient::org::Org;
 use leap_terms::{Currency, Day, Digest, Exact, Instant, Period, TeamId, fault};
@@ -199,8 +199,10 @@ impl Judge {
     }
 
     fn is_recent(&self, alert: &Alert, watched: &Watched) -> bool {
-        watched.detector.newest().is_some_and(|newest| newest.days() - alert.day.days() < self.told)
-            && self.newest.days() - alert.day.days() < self.told + GOES_ON
+        // A day that seems to have dropped is told when it is wholly known.
+        let told = if alert.kind == Kind::Drop { self.told + LATE } else { self.told };
+        watched.detector.newest().is_some_and(|newest| newest.days() - alert.day.days() < told)
+            && self.newest.days() - alert.day.days() < told + GOES_ON
     }
 
     /// The sources that bill a series and go on.

@@ -25,7 +25,7 @@ use leap_decide::forecast::Forecast;
 use leap_terms::{CostKind, TeamId};
 use serde_json::{Value, json};
 
-use crate::cli::{ForecastListArgs, ForecastScoreArgs, OutputFormat, ReadingArgs};
+use crate::cli::{ForecastDueArgs, ForecastListArgs, ForecastScoreArgs, OutputFormat, ReadingArgs};
 use crate::clock;
 use crate::failure::Failure;
 use crate::home::{Access, Home};
@@ -130,6 +130,37 @@ pub(crate) async fn list(root: &Path, args: &ForecastListArgs) -> Result<(), Fai
     let mut told = frozen(&home).await?;
     told.retain(|told| unit.as_ref().is_none_or(|unit| told.unit == *unit));
     print(&told, args.format.format, &[])
+}
+
+/// `leap forecast due`.
+pub(crate) async fn to_freeze(root: &Path, args: &ForecastDueArgs) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Read).await?;
+    let view = View::open(&home, &ReadingArgs::now()).await?;
+    let due = due(&home, &view, clock::now()).await?;
+    if args.format.format == OutputFormat::Json {
+        let row = |new: &leap_book::NewForecast| {
+            json!({
+                "series": new.series, "currency": new.currency.as_str(), "origin": new.origin.to_string(),
+                "horizon_days": new.horizon_days, "made_of": new.made_of.to_string(), "content": new.content,
+            })
+        };
+        return print_json(&json!({ "rows": due.iter().map(row).collect::<Vec<_>>() }));
+    }
+    let columns = ["series", "currency", "origin", "days", "expected", "p10", "p90"];
+    let mut answer = Answer::new("Forecasts that the cycle freezes next", &columns);
+    for new in &due {
+        let Some((.., forecast)) = content::read(&new.content) else { continue };
+        answer.rows.push(vec![
+            Cell::text(&new.series),
+            Cell::text(new.currency.as_str()),
+            Cell::text(new.origin.to_string()),
+            Cell::Count(new.horizon_days.into()),
+            Cell::Amount(forecast.total.middle),
+            Cell::Amount(forecast.total.low),
+            Cell::Amount(forecast.total.high),
+        ]);
+    }
+    answer.print(args.format.format)
 }
 
 /// `leap forecast score`.

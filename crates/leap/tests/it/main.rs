@@ -24,6 +24,7 @@
 //! - `serve`: traces over the network, by the command `leap serve`
 //! - `stream`: the same under kills, late spans, used up memory and a damaged spool; OpenTelemetry's own exporter
 //! - `bridge`: why cost changed between two periods
+//! - `drift_home`: drift of the home's own cost, told once; forecasts frozen and scored
 //! - `volume`: spend against the business: volume in, restated, in basis points and engineers
 //! - `versions`: rules and pools that follow each other in time
 //! - `gateway`: what SQL must not do
@@ -41,6 +42,7 @@ mod complaints;
 mod crash;
 mod damage;
 mod drift;
+mod drift_home;
 mod explore_sql;
 mod gateway;
 mod harness;
