@@ -76,3 +76,42 @@ impl Pack {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use leap_terms::CostKind;
+
+    use super::super::{Cell, NO_RESOURCE, Packer};
+
+    #[test]
+    fn cells_of_one_value_and_day_are_one_and_nothing_is_lost() {
+        let mut packer = Packer::new(CostKind::Effective, &["ServiceName".to_owned()]);
+        for service in [Some("EC2"), None, Some("EC2")] {
+            packer.keys.insert(packer.keys.len() as u128, packer.keys.len() as u32);
+            packer.columns[0].push(service);
+        }
+        packer.who = vec![("b".parse().unwrap(), None), ("a".parse().unwrap(), None)];
+        packer.currencies.push(leap_terms::Currency::new("USD").unwrap());
+        packer.evidence.number(None);
+        // Owner, key, day, amount, and its last digits.
+        for (who, key, day, coarse, fine) in
+            [(0, 0, 5, 10, 0), (0, 2, 5, 20, 7), (0, 1, 5, 1, 0), (0, 0, 6, 2, 0), (1, 0, 5, 4, 0)]
+        {
+            let (resource, currency, evidence, rows) = (NO_RESOURCE, 0, 0, 1);
+            packer.cells.push(Cell { who, resource, key, day, currency, evidence, rows, fine, coarse });
+        }
+        let pack = packer.finish();
+        let shown = |column: &str| {
+            let mut all = Vec::new();
+            pack.by_column(column, |one| {
+                let value = one.value.unwrap_or("-");
+                let amount = (one.amount.coarse(), one.amount.fine());
+                all.push(format!("{} {value} {} {amount:?}", one.owner, one.day.days()));
+            });
+            all
+        };
+        let by_service = shown("ServiceName");
+        assert_eq!(by_service, ["a EC2 5 (4, 0)", "b EC2 5 (30, 7)", "b EC2 6 (2, 0)", "b - 5 (1, 0)"]);
+        assert_eq!(shown("RegionId"), ["a - 5 (4, 0)", "b - 5 (31, 7)", "b - 6 (2, 0)"]);
+    }
+}
