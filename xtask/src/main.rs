@@ -14,6 +14,7 @@
 //! cargo xtask bench server    traces into the running server for a minute, beside its aims
 //! cargo xtask bench site      pages over a year of 100 million charges: time, weight, first paint
 //! cargo xtask bench drift      alerts on cost series against the truth, beside others and the aims
+//! cargo xtask bench watch      a new day for 48,000 series whose detectors were kept
 //! cargo xtask bench forecast   forecasts of 28 days against what came, beside others and the aims
 //! cargo xtask bench restate   what a reorg or a rule dated back costs, beside attributing everything
 //! cargo xtask fuzz TARGET     fuzz one parser (needs cargo-fuzz and a nightly toolchain)
@@ -49,12 +50,12 @@ fn main() -> ExitCode {
         ["bench", "server", rest @ ..] => bench_server::server(rest),
         ["bench", "cycle", rest @ ..] => bench_cycle::cycle(rest),
         ["bench", "site", rest @ ..] => bench_site::site(rest),
-        ["bench", part @ ("drift" | "forecast"), rest @ ..] => bench_drift::run_part(part, rest),
+        ["bench", part @ ("drift" | "forecast" | "watch"), rest @ ..] => bench_drift::run_part(part, rest),
         ["bench", "restate"] => bench_restate::restate(),
         ["fuzz", target, rest @ ..] => fuzz(target, rest),
         _ => {
             eprintln!(
-                "usage: cargo xtask demo | test [NAME | site] | assets | tidy | bench intake [--rows 10m] | bench money | bench latency [PART] | bench server [SECONDS [SPANS_A_SECOND]] | bench restate | bench drift|forecast [SHARED_DATA] | bench site [--charges 100m] [--keep DIR] [--dev] | bench cycle [--teams 800] [--services 60] [--dev] | fuzz TARGET"
+                "usage: cargo xtask demo | test [NAME | site] | assets | tidy | bench intake [--rows 10m] | bench money | bench latency [PART] | bench server [SECONDS [SPANS_A_SECOND]] | bench restate | bench drift|forecast [SHARED_DATA] | bench watch | bench site [--charges 100m] [--keep DIR] [--dev] | bench cycle [--teams 800] [--services 60] [--dev] | fuzz TARGET"
             );
             return ExitCode::from(2);
         }

@@ -20,7 +20,6 @@ mod letter;
 mod perform;
 pub(crate) mod plans;
 mod schedule;
-mod seams;
 mod settings;
 mod state;
 mod watch;

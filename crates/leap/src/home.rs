@@ -48,6 +48,8 @@ pub(crate) struct Settings {
     pub(crate) charter: CharterSettings,
     /// Turns of the loop.
     pub(crate) cycle: crate::cycle::CycleSettings,
+    /// Drift of the home's own cost.
+    pub(crate) drift: crate::drift::DriftSettings,
     /// Who may grant waivers.
     pub(crate) waivers: crate::waivers::WaiverSettings,
     /// Logging in at an OpenID provider.
@@ -375,6 +377,14 @@ const SETTINGS_TEXT: &str = "\
 #     currency = \"USD\"
 #     levels = [{ kind = \"team\", up_to = \"1000\" }, { kind = \"division\", up_to = \"50000\" }, { kind = \"company\" }]
 #     approvers_up_to = \"250000\"
+
+[drift]
+# Alerts of drift that are told: those of so many days before the newest whole day (how far back, not how long it lasts) …
+# days = 7
+# … that cost at least so much in a month if they stay, in any currency.
+# least_per_month = \"50\"
+# Changes that were announced, in a file of this folder: series,day, the series as `leap drift list` names it, or * for all.
+#     announced = \"known.csv\"
 
 [backstage]
 # The environment variable that holds the token for `leap org plan https://backstage.example/api/catalog`.

@@ -21,6 +21,7 @@ mod drift;
 mod explain;
 mod export;
 mod failure;
+mod forecasts;
 mod home;
 mod incidents;
 mod ingest;
@@ -128,7 +129,12 @@ pub(crate) async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Bridge(args) => bridge::run(home, args).await,
         Command::Charter(args) => charter::run(home, args).await,
         Command::Drift(DriftCommand::Detect(args)) => drift::detect(args),
+        Command::Drift(DriftCommand::List(args)) => drift::list(home, args).await,
+        Command::Drift(DriftCommand::Show(args)) => drift::one(home, args).await,
         Command::Forecast(ForecastCommand::Run(args)) => drift::forecast(args),
+        Command::Forecast(ForecastCommand::List(args)) => forecasts::list(home, args).await,
+        Command::Forecast(ForecastCommand::Due(args)) => forecasts::to_freeze(home, args).await,
+        Command::Forecast(ForecastCommand::Score(args)) => forecasts::score(home, args).await,
         Command::Explain(args) => explain::run(home, args).await,
         Command::Verify(args) => verify::run(home, args).await,
         Command::Rules(RulesCommand::Check(args)) => ownership::check_rules(home, args).await,

@@ -83,7 +83,7 @@ pub struct Drifted<'i> {
     pub alert: &'i drift::Alert,
     /// The currency of the series.
     pub currency: &'i Currency,
-    /// What moved, and by how much a month; they add up to the alert's cost.
+    /// What moved, and by how much, from the days before to those of the departure.
     pub drivers: &'i [(String, Money)],
 }
 

@@ -1,13 +1,15 @@
 //! The state of one series after a day, and what the next day does to it.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
 
 use leap_terms::{Day, Exact};
 
 use super::month::MonthDays;
+use super::scale::{Distances, LEVELS, NO_DISTANCES, Scales};
 use super::{Alert, Completeness, Kind, Seen, Settings};
 use crate::profile::{Profile, WEEK};
-use crate::robust::{median, quantile, spread, weighted_median};
+use crate::robust::{median, spread, weighted_median};
 use crate::series::{estimate, logarithm, per, size};
 
 /// Days that the weekly shape and the level are read from, before the one that is judged.
@@ -15,23 +17,17 @@ const WINDOW: usize = 6 * WEEK;
 /// Days that are kept: some more, as they are let go in one piece.
 const KEPT: usize = 2 * WINDOW;
 /// Lengths of the tests, in days.
-const LENGTHS: [usize; 5] = [1, 2, 3, 5, 7];
+pub(super) const LENGTHS: [usize; 5] = [1, 2, 3, 5, 7];
 /// Half-lives of the levels, in days.
-const HALF_LIVES: [f64; 4] = [3.0, 7.0, 14.0, 30.0];
+pub(super) const HALF_LIVES: [f64; 4] = [3.0, 7.0, 14.0, 30.0];
 /// Quiet days that a level is made of, at most and at least.
 const QUIET: (usize, usize) = (35, 5);
 /// Days before anything is judged.
 const FIRST: usize = 2 * WEEK;
-/// Earlier distances that the scale of a test comes from, at most and at least.
-const HISTORY: (usize, usize) = (200, 20);
-/// The share of earlier distances that lie below the scale, and where that share of a normal distribution lies.
-const TAIL: (f64, f64) = (0.97, 1.88);
 /// Noise that every series has, as a logarithm.
 const FLOOR: f64 = 0.015;
 /// A day further from the recent median counts as this far, in standard deviations.
 const WILD: f64 = 5.0;
-/// How strongly a better level is preferred: weights are scales to the power of minus this.
-const PREFERENCE: i32 = 8;
 /// Cost is back when it is this near, in scales of one day, …
 const NEAR: f64 = 1.5;
 /// … or in shares of the departure, …
@@ -47,49 +43,59 @@ const ANNOUNCED: i32 = 14;
 /// Days of a month.
 const MONTH: i128 = 30;
 
-/// Distances of one day, by length and half-life, in noises of their days; `NaN` where there is none.
-type Distances = [[f64; HALF_LIVES.len()]; LENGTHS.len()];
-const NONE: Distances = [[f64::NAN; HALF_LIVES.len()]; LENGTHS.len()];
-
 /// The state of a series after a day. Bounded; equal days give equal states.
 #[derive(Clone, Debug)]
 pub struct Detector {
-    settings: Settings,
-    announced: BTreeSet<Day>,
-    month: MonthDays,
-    days: Vec<Known>,
-    count: usize,
-    changed: Option<Day>,
-    history: VecDeque<Distances>,
-    scales: Distances,
-    low_scales: [f64; HALF_LIVES.len()],
-    enough: [bool; LENGTHS.len()],
-    incident: Option<Incident>,
+    pub(super) settings: Settings,
+    pub(super) announced: BTreeSet<Day>,
+    pub(super) month: MonthDays,
+    pub(super) days: Vec<Known>,
+    pub(super) count: usize,
+    pub(super) changed: Option<Day>,
+    pub(super) scales: Scales,
+    pub(super) incident: Option<Incident>,
+    /// On which day of seven it reads its scales again.
+    pub(super) phase: usize,
+    /// Where the newest day was expected; none where it was not judged.
+    pub(super) path: Option<Path>,
+}
+
+/// Where a day is expected, and between which bounds it is no alert by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Path {
+    /// The day.
+    pub day: Day,
+    /// What it was expected to cost; whole cents.
+    pub expected: Exact,
+    /// Less is a drop.
+    pub low: Exact,
+    /// More is a spike.
+    pub high: Exact,
 }
 
 /// A day that is kept.
 #[derive(Clone, Debug)]
-struct Known {
-    day: Day,
+pub(super) struct Known {
+    pub(super) day: Day,
     /// Cost, completed where it is not whole.
-    cost: Exact,
+    pub(super) cost: Exact,
     /// Its logarithm; `NaN` where it is not known.
-    log: f64,
+    pub(super) log: f64,
     /// What completing it adds to its noise.
-    spread: f64,
+    pub(super) spread: f64,
     /// Out of level and noise.
-    aside: bool,
+    pub(super) aside: bool,
 }
 
 /// A departure that was told and lasts.
 #[derive(Clone, Debug)]
-struct Incident {
-    alerted: Day,
-    base: f64,
-    departure: f64,
-    near: usize,
+pub(super) struct Incident {
+    pub(super) alerted: Day,
+    pub(super) base: f64,
+    pub(super) departure: f64,
+    pub(super) near: usize,
     /// The day that seems to have dropped and is not wholly known yet, its expected logarithm, and its score.
-    unsure: Option<(Day, f64, f64)>,
+    pub(super) unsure: Option<(Day, f64, f64)>,
 }
 
 /// A day's finding: over how many days, how far, by which score, above which level.
@@ -120,12 +126,32 @@ impl Detector {
             days: Vec::new(),
             count: 0,
             changed: None,
-            history: VecDeque::new(),
-            scales: NONE,
-            low_scales: [1.0; HALF_LIVES.len()],
-            enough: [false; LENGTHS.len()],
+            scales: Scales::new(),
             incident: None,
+            phase: 0,
+            path: None,
         }
+    }
+
+    /// Says on which day of seven, 0 to 6, what is usual is read again: of many series, each on its own, so that no day
+    /// is longer than others.
+    pub fn read_on(&mut self, phase: usize) {
+        self.phase = phase % WEEK;
+    }
+
+    /// The newest day that was observed.
+    pub fn newest(&self) -> Option<Day> {
+        self.days.last().map(|known| known.day)
+    }
+
+    /// Days that are kept, with their cost as it is known or completed; ascending, without holes.
+    pub fn kept(&self) -> impl Iterator<Item = (Day, Exact)> {
+        self.days.iter().map(|known| (known.day, known.cost))
+    }
+
+    /// Where the newest day was expected; `None` while the series is too young to say.
+    pub fn path(&self) -> Option<Path> {
+        self.path
     }
 
     /// Notes a change that was announced for a day which was not observed yet.
@@ -168,12 +194,10 @@ impl Detector {
         if self.announced.contains(&seen.day) {
             self.changed = Some(seen.day);
         }
-        let mut distances = NONE;
+        let mut distances = NO_DISTANCES;
+        self.path = None;
         let alert = if self.count > FIRST { self.judge(seen, &mut distances) } else { None };
-        self.history.push_back(distances);
-        if self.history.len() > HISTORY.0 {
-            self.history.pop_front();
-        }
+        self.scales.push(&distances);
         alert
     }
 
@@ -244,8 +268,8 @@ impl Detector {
             return None;
         }
         let silent = self.changed.is_some_and(|day| seen.day.days() - day.days() <= ANNOUNCED);
-        if self.count.is_multiple_of(WEEK) {
-            self.rescale();
+        if (self.count + self.phase).is_multiple_of(WEEK) {
+            self.scales.read();
         }
         let noise = view.profile.noise(weekday(seen.day));
         let (mut best, mut ordinary): (Option<Finding>, Option<(f64, f64, f64)>) = (None, None);
@@ -254,17 +278,17 @@ impl Detector {
             if !silent && self.incident.is_none() {
                 distances[at] = levels.map(|distance| distance / noise);
             }
-            if !self.enough[at] {
-                self.rescale();
+            if !self.scales.enough(at) {
+                self.scales.read();
             }
-            if !self.enough[at] {
+            if !self.scales.enough(at) {
                 if length == 1 {
                     let mean = levels.iter().sum::<f64>() / levels.len() as f64;
                     ordinary = Some((mean, f64::INFINITY, f64::INFINITY));
                 }
                 continue;
             }
-            let (distance, scale, low) = self.together(at, &levels);
+            let (distance, scale, low) = self.scales.together(at, &levels);
             let scale = (scale * noise).max(FLOOR);
             if length == 1 {
                 ordinary = Some((distance, scale, (low * noise).max(FLOOR)));
@@ -276,12 +300,22 @@ impl Detector {
         }
         let (today_distance, scale, low) = ordinary?;
         let today_level = view.rest[today - view.from] - today_distance;
+        if scale.is_finite() {
+            let (newest, settings) = (&self.days[today], &self.settings);
+            let at = |distance: f64| estimate((newest.log - today_distance + distance).exp());
+            self.path = Some(Path {
+                day: newest.day,
+                expected: at(0.0),
+                low: at(-settings.drop.max(settings.drop_score * low)),
+                high: at(settings.least.max(settings.threshold * scale)),
+            });
+        }
         let unusual = self.days[today].log - view.profile.effect(weekday(seen.day)) - today_level;
         let unknown = self.month.effect(seen.day).is_none();
         self.month.week(&view.profile);
         self.month.learn(seen.day, unusual, noise);
         if unknown {
-            *distances = NONE;
+            *distances = NO_DISTANCES;
             self.days[today].aside = true;
             return None;
         }
@@ -305,7 +339,7 @@ impl Detector {
     }
 
     /// How far the last days lie from the level before them, by half-life; where they lie; and the noise of such days.
-    fn distances(&self, view: &View, length: usize) -> Option<([f64; HALF_LIVES.len()], f64, f64)> {
+    fn distances(&self, view: &View, length: usize) -> Option<([f64; LEVELS], f64, f64)> {
         let View { from, today, rest, profile } = view;
         let (from, today) = (*from, *today);
         let first = (today + 1).checked_sub(length)?;
@@ -325,7 +359,8 @@ impl Detector {
         let mut recent: Vec<f64> = quiet.iter().rev().take(FIRST).map(|at| rest[at - from]).collect();
         let middle = median(&mut recent);
         let wild = WILD * spread(&recent, middle).max(FLOOR);
-        let precision = |at: usize| profile.noise(weekday(self.days[at].day)).powi(-2);
+        let precisions: [f64; WEEK] = std::array::from_fn(|day| profile.noise(day).powi(-2));
+        let precision = |at: usize| precisions[weekday(self.days[at].day)];
         let mut days: Vec<(f64, f64)> = (first..=today).map(|at| (rest[at - from], precision(at))).collect();
         let total: f64 = days.iter().map(|(_, weight)| weight).sum();
         let mean = days.iter().map(|(value, weight)| value * weight).sum::<f64>() / total;
@@ -333,50 +368,18 @@ impl Detector {
         let centre = if length >= 3 { (mean + mean.min(weighted_median(&mut days))) / 2.0 } else { mean };
         let late: f64 = (first..=today).map(|at| self.days[at].spread.powi(2)).sum();
         let noise = (length as f64 / total + late / length as f64).sqrt();
-        let levels = HALF_LIVES.map(|half_life| {
+        let mut decay = decays().iter();
+        let levels = HALF_LIVES.map(|_| {
             let (mut sum, mut weights) = (0.0, 0.0);
+            let decay = decay.next().map_or(&[][..], |decay| &decay[..]);
             for at in &quiet {
-                let weight = 0.5_f64.powf((first - 1 - at) as f64 / half_life) * precision(*at);
+                let weight = decay.get(first - 1 - at).copied().unwrap_or(0.0) * precision(*at);
                 sum += weight * rest[at - from].clamp(middle - wild, middle + wild);
                 weights += weight;
             }
             centre - sum / weights
         });
         Some((levels, centre, noise))
-    }
-
-    /// The distance from all levels together, and its upper and lower scale, in noises.
-    fn together(&self, at: usize, levels: &[f64; HALF_LIVES.len()]) -> (f64, f64, f64) {
-        let (mut distance, mut scale, mut low, mut weights) = (0.0, 0.0, 0.0, 0.0);
-        for (level, one) in levels.iter().enumerate() {
-            let weight = self.scales[at][level].powi(-PREFERENCE);
-            distance += weight * one;
-            scale += weight * self.scales[at][level];
-            low += weight * self.low_scales[level];
-            weights += weight;
-        }
-        (distance / weights, scale / weights, low / weights)
-    }
-
-    /// Reads from the distances so far how far is usual.
-    fn rescale(&mut self) {
-        for at in 0..LENGTHS.len() {
-            for level in 0..HALF_LIVES.len() {
-                let mut seen: Vec<f64> =
-                    self.history.iter().map(|day| day[at][level]).filter(|distance| !distance.is_nan()).collect();
-                self.enough[at] = seen.len() >= HISTORY.1;
-                if !self.enough[at] {
-                    break;
-                }
-                let usual = spread(&seen, 0.0);
-                let high = quantile(&mut seen, TAIL.0) / TAIL.1;
-                let low = -quantile(&mut seen, 1.0 - TAIL.0) / TAIL.1;
-                self.scales[at][level] = high.max(usual).max(f64::MIN_POSITIVE.sqrt());
-                if at == 0 {
-                    self.low_scales[level] = low.max(usual);
-                }
-            }
-        }
     }
 
     /// Opens an incident and tells it, unless it is a drop of a day that is not wholly known yet.
@@ -424,6 +427,12 @@ impl Detector {
         let from = self.days.len().saturating_sub(count);
         self.days[from..].iter_mut().for_each(|known| known.aside = known.log.is_nan());
     }
+}
+
+/// How much a day counts in each level, by how many days ago it was.
+fn decays() -> &'static [[f64; WINDOW]; LEVELS] {
+    static DECAYS: OnceLock<[[f64; WINDOW]; LEVELS]> = OnceLock::new();
+    DECAYS.get_or_init(|| HALF_LIVES.map(|half| std::array::from_fn(|ago| 0.5_f64.powf(ago as f64 / half))))
 }
 
 /// Weekdays, counted from any day.

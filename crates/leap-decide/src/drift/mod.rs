@@ -23,6 +23,8 @@ mod detector;
 mod explain;
 mod lateness;
 mod month;
+mod scale;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -32,7 +34,7 @@ use leap_terms::{Day, Exact};
 
 use crate::series::{Announced, Series, Vintages};
 
-pub use detector::Detector;
+pub use detector::{Detector, Path};
 pub use explain::{Contribution, Explanation, explain};
 pub use lateness::{Completeness, Lateness};
 

@@ -13,7 +13,7 @@ use crate::profile::{Profile, WEEK};
 use crate::robust::median;
 
 /// Days that may have an effect of their own: the first three of a month and its last.
-const PLACES: usize = 4;
+pub(super) const PLACES: usize = 4;
 /// Months that are remembered.
 const MONTHS: usize = 6;
 /// An effect is at least this large, as a logarithm, …
@@ -27,7 +27,7 @@ const CLEAR: f64 = 2.0;
 
 /// What a day of the month adds.
 #[derive(Clone, Copy, Debug, Default)]
-enum Effect {
+pub(super) enum Effect {
     #[default]
     None,
     /// A share, as a logarithm.
@@ -50,14 +50,14 @@ impl Effect {
 /// What is known of such days.
 #[derive(Clone, Debug, Default)]
 pub(super) struct MonthDays {
-    dated: bool,
+    pub(super) dated: bool,
     /// How far the day was, and how far its weekday is from the week's middle.
-    seen: [VecDeque<(f64, f64)>; PLACES],
-    effect: [Effect; PLACES],
+    pub(super) seen: [VecDeque<(f64, f64)>; PLACES],
+    pub(super) effect: [Effect; PLACES],
     /// The weekly shape, as it was known last.
-    week: [f64; WEEK],
+    pub(super) week: [f64; WEEK],
     holidays: BTreeSet<Day>,
-    holiday_seen: VecDeque<f64>,
+    pub(super) holiday_seen: VecDeque<f64>,
 }
 
 impl MonthDays {

@@ -233,3 +233,43 @@ fn short_and_empty_series_say_nothing() {
     let born = series(200, |day, usual| if day < 150 { 0.0 } else { usual });
     assert_eq!(told(&born), []);
 }
+
+#[test]
+fn a_state_that_is_written_and_read_goes_on_as_before() {
+    let cost = |day: i32| {
+        let usual = 1_000.0 + f64::from(day * 7919 % 101) - if day % 7 > 4 { 300.0 } else { 0.0 };
+        let fee = if Day::from_days(20_000 + day).ymd().2 == 1 { 700.0 } else { 0.0 };
+        estimate(if (150..155).contains(&day) { 2.0 * usual } else { usual } + fee)
+    };
+    for split in [3, 40, 90, 152, 170] {
+        let mut whole = Detector::new(Settings::default(), true);
+        let mut parts = Detector::new(Settings::default(), true);
+        for at in [&mut whole, &mut parts] {
+            at.read_on(3);
+        }
+        let mut alerts = [Vec::new(), Vec::new()];
+        for day in 0..220 {
+            if day == split {
+                let mut bytes = vec![9];
+                parts.write(&mut bytes);
+                bytes.push(7);
+                let mut from = &bytes[1..];
+                parts = Detector::read(Settings::default(), &mut from).expect("a state");
+                parts.read_on(3);
+                assert_eq!(from, [7], "the state ends where it was written to");
+                for cut in [0, 1, 20, bytes.len() / 2] {
+                    assert!(Detector::read(Settings::default(), &mut &bytes[1..=cut]).is_none());
+                }
+            }
+            let seen = Seen::whole(Day::from_days(20_000 + day), cost(day));
+            for (at, told) in [&mut whole, &mut parts].into_iter().zip(&mut alerts) {
+                told.extend(at.observe(&seen));
+            }
+            assert_eq!(whole.path(), parts.path(), "{split}, {day}");
+        }
+        assert_eq!(alerts[0], alerts[1], "{split}");
+        assert!(!alerts[0].is_empty());
+        let path = whole.path().expect("a path");
+        assert!(path.low < path.expected && path.expected < path.high);
+    }
+}

@@ -4,14 +4,16 @@
 //! ```text
 //! payments from 2026-10-01, 28 days: 512,400.00 (P10 488,100.00, P90 561,900.00)
 //! ```
-//! History is cleaned first: days of incidents ([`crate::drift`]) make no level. Then, in logarithms: the weekly shape
-//! of eight weeks, effects of days of the month, a level of the last quiet days whose older ones count less, what days
+//! History is cleaned first: what comes once a month on a day of its own is told from the daily path (`lumps`) and
+//! forecast beside it, and days of incidents ([`crate::drift`]) make no level. Then, in logarithms: the weekly shape of
+//! eight weeks, effects of days of the month, a level of the last quiet days whose older ones count less, what days
 //! of this series were above their middle on average (wild days and events cost money, and will come again), and half
 //! of a departure that lasts, fading. A level is not extrapolated: on bills full of events, trends are mostly events
 //! (decision 0018).
 //!
 //! Bounds are what this method was wrong by at earlier days of the same series, not a formula.
 
+mod lumps;
 mod score;
 #[cfg(test)]
 mod tests;
@@ -24,8 +26,9 @@ use crate::drift::{Detector, Seen, Settings};
 use crate::profile::{Profile, WEEK};
 use crate::robust::{median, quantile, spread};
 use crate::series::{Announced, Series, estimate, logarithm, size};
+use lumps::Lumps;
 
-pub use score::{Score, score};
+pub use score::{Ahead, Score, ahead, score};
 
 /// Weeks of the weekly shape.
 const WEEKS: usize = 8;
@@ -112,7 +115,10 @@ struct History {
     first: Day,
     /// `NaN` where a day is not known.
     costs: Vec<f64>,
-    /// Logarithms without effects of days of the month.
+    /// What comes once a month; nothing where days are counted.
+    lumps: Lumps,
+    dated: bool,
+    /// Logarithms without lumps and effects of days of the month.
     logs: Vec<f64>,
     /// True for days of incidents.
     aside: Vec<bool>,
@@ -134,24 +140,30 @@ impl History {
         let mut detector = Detector::new(Settings::default(), series.dated);
         announced.changes(series).into_iter().for_each(|day| detector.announce(day));
         announced.holidays(series).into_iter().for_each(|day| detector.holiday(day));
+        let place = |day: Day| (day.days() - first.days()) as usize;
         let mut costs = vec![f64::NAN; length];
+        points.iter().for_each(|point| costs[place(point.day)] = size(point.cost));
+        let lumps = if series.dated { Lumps::of(first, &costs) } else { Lumps::default() };
+        let mut daily = costs.clone();
         let mut aside: BTreeMap<Day, bool> = BTreeMap::new();
         for point in &points {
-            costs[(point.day.days() - first.days()) as usize] = size(point.cost);
-            detector.observe(&Seen::whole(point.day, point.cost));
+            let at = place(point.day);
+            let plain = lumps.without(first, &costs, at).inspect(|plain| daily[at] = *plain);
+            detector.observe(&Seen::whole(point.day, plain.map_or(point.cost, estimate)));
             aside.extend(detector.aside());
         }
         let at = |at: usize| first.plus(at as i32);
         let month: BTreeMap<Day, f64> = (0..length).map(|day| (at(day), detector.month_effect(at(day)))).collect();
         let mut known: Vec<f64> = Vec::new();
         let mut logs = Vec::with_capacity(length);
-        for (day, cost) in costs.iter().enumerate() {
+        for (day, cost) in daily.iter().enumerate() {
             logs.push(if cost.is_nan() { f64::NAN } else { logarithm(*cost, &known) - month[&at(day)] });
             known.extend(Some(*cost).filter(|cost| !cost.is_nan()));
         }
         let aside = (0..length).map(|day| aside.get(&at(day)).copied().unwrap_or(true)).collect();
         let (changed, base) = (detector.changed(), detector.base());
-        Some(History { first, costs, logs, aside, month, changed, base, detector })
+        let dated = series.dated;
+        Some(History { first, costs, lumps, dated, logs, aside, month, changed, base, detector })
     }
 
     fn day(&self, at: usize) -> Day {
@@ -198,11 +210,14 @@ impl History {
             LASTING.0 * median(&mut last.map(|rest| rest - base).collect::<Vec<_>>())
         });
         let recurring = RECURRING.2 * self.recurring(origin, &rest);
+        // As an earlier origin would have known them.
+        let earlier = (self.dated && origin < self.logs.len()).then(|| Lumps::of(self.first, &self.costs[..origin]));
+        let lumps = earlier.as_ref().unwrap_or(&self.lumps);
         let day = |ahead: usize| {
             let day = self.day(origin + ahead);
             let month = self.month.get(&day).copied().unwrap_or_else(|| self.detector.month_effect(day));
             let lasting = lasting * 0.5_f64.powf(ahead as f64 / LASTING.1);
-            (level + recurring + profile.effect(weekday(origin + ahead)) + month + lasting).exp()
+            (level + recurring + profile.effect(weekday(origin + ahead)) + month + lasting).exp() + lumps.on(day)
         };
         (0..horizon).map(day).collect()
     }

@@ -86,3 +86,57 @@ fn young_empty_and_broken_series_do_not_panic() {
     );
     assert!(score(&nothing, &series(100, usual)).is_none());
 }
+
+#[test]
+fn a_month_of_lumps_is_forecast_with_them() {
+    let day = |day: usize| first().plus(day as i32);
+    let last = |at: usize| day(at + 1).ymd().2 == 1;
+    let of_month = |at: usize| day(at).ymd().2;
+    // Two thirds of the cost come on one day of a month, and vary by a tenth.
+    let varied = |at: usize| 1.0 + ((at * 31 % 21) as f64 / 100.0 - 0.1);
+    let cases: [(&str, &dyn Fn(usize) -> f64); 3] = [
+        ("the first", &|at| if of_month(at) == 1 { 50_000.0 * varied(at) } else { 0.0 }),
+        ("the last day", &|at| if last(at) { 50_000.0 * varied(at) } else { 0.0 }),
+        ("the first and the 20th", &|at| match of_month(at) {
+            1 => 30_000.0 * varied(at),
+            20 => 20_000.0 * varied(at),
+            _ => 0.0,
+        }),
+    ];
+    let mut within = 0;
+    for (name, more) in cases {
+        let bill = series(320, |at| usual(at) + more(at));
+        // The whole of July and of September 2024.
+        for (from, days) in [("2024-07-01", 31), ("2024-09-01", 30)] {
+            let origin: Day = from.parse().expect("a day");
+            let made = forecast(&bill, origin, days, &Announced::default()).expect("a long history");
+            let score = score(&made, &bill).expect("all days have come");
+            assert!(score.total_off < 0.10, "{name}, {from}: {score:?}");
+            within += usize::from(score.within);
+        }
+    }
+    assert!(within >= 4, "bounds are those of eight in ten: {within} of 6");
+    // Nothing else is billed: a team with a support plan alone.
+    let bill = series(320, |at| if of_month(at) == 1 { 400.0 } else { 0.0 });
+    let made = forecast(&bill, "2024-09-01".parse().expect("a day"), 30, &Announced::default()).expect("a history");
+    assert_eq!(made.total.middle, estimate(400.0));
+}
+
+#[test]
+fn what_is_far_ahead_is_scored_apart_and_all_of_it_adds_up() {
+    let bill = series(300, usual);
+    let made = forecast(&bill, first().plus(250), 40, &Announced::default()).expect("a long history");
+    let parts = ahead(&made, &bill).expect("all days have come");
+    assert_eq!(
+        parts.iter().map(|part| (part.from, part.until)).collect::<Vec<_>>(),
+        [(1, 7), (8, 14), (15, 28), (29, 40)]
+    );
+    let whole = score(&made, &bill).expect("all days have come");
+    assert_eq!(parts.iter().map(|part| part.cost).sum::<Exact>(), whole.cost);
+    assert_eq!(parts.iter().map(|part| part.expected).sum::<Exact>(), whole.expected);
+    assert_eq!(parts.iter().map(|part| part.days_within).sum::<usize>(), whole.days_within);
+    assert!(parts.iter().all(|part| part.off().is_some_and(|off| off < 0.05)));
+    let week = forecast(&bill, first().plus(250), 7, &Announced::default()).expect("a long history");
+    assert_eq!(ahead(&week, &bill).expect("it has come").len(), 1);
+    assert!(ahead(&forecast(&bill, first().plus(290), 28, &Announced::default()).expect("made"), &bill).is_none());
+}

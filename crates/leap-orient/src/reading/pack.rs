@@ -19,8 +19,10 @@ use leap_terms::{CostKind, Currency, Day, Exact, Owner, RuleId};
 
 use crate::attribute::{Answers, AttributeError};
 
+mod by_column;
 mod bytes;
 
+pub use by_column::ColumnDay;
 pub use bytes::PackError;
 
 /// A charge without a resource.

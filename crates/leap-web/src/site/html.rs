@@ -26,7 +26,7 @@ impl Default for Display {
     }
 }
 
-const RAIL: [(&str, &str, &str); 13] = [
+const RAIL: [(&str, &str, &str); 14] = [
     ("charter", "Charter", "/"),
     ("team", "Team", ""),
     ("explore", "Explore", "/explore"),
@@ -36,6 +36,7 @@ const RAIL: [(&str, &str, &str); 13] = [
     ("pools", "Pools", "/pools"),
     ("budgets", "Budgets", "/budgets"),
     ("contracts", "Contracts", "/contracts"),
+    ("alerts", "Alerts", "/alerts"),
     ("incidents", "Incidents", "/incidents"),
     ("org", "Org", "/org"),
     ("periods", "Periods", "/periods"),

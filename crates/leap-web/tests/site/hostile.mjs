@@ -103,6 +103,8 @@ const PAGES = [
   "/pools",
   "/budgets",
   "/contracts",
+  "/alerts",
+  "/forecast",
   "/waivers",
   "/incidents",
   "/incidents?all=yes",

@@ -83,7 +83,7 @@ export const PEOPLE = [
     async walk(step, reader, { own, other }) {
       const { page } = reader;
       await step("logs in and sees her part only", async () => {
-        const rail = "Charter Team Explore Claims Budgets Contracts Incidents Org";
+        const rail = "Charter Team Explore Claims Budgets Contracts Alerts Incidents Org";
         same(await reader.rail(), rail, "the rail");
         const menu = await page.locator("header.top details.menu p.label").textContent();
         same(menu.trim(), `Ana Silva team-lead@${own.id}`, "who is logged in");

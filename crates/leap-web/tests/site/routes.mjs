@@ -86,6 +86,8 @@ export const ROUTES = {
   "POST /waivers/{number}/grant": loggedIn({ at: `/waivers/${NONE}/grant`, gives: [404] }),
   "POST /waivers/{number}/refuse": loggedIn({ at: `/waivers/${NONE}/refuse`, gives: [404] }),
   "POST /waivers/{number}/withdraw": loggedIn({ at: `/waivers/${NONE}/withdraw`, gives: [404] }),
+  "GET /alerts": part({ units: under("/alerts"), never: [422] }),
+  "GET /forecast": part({ units: under("/forecast"), never: [422] }),
   "GET /budgets": part({ units: under("/budgets"), never: [422] }),
   "GET /incidents": part(),
   "GET /incidents/{number}": part({ at: `/incidents/${NONE}`, gives: [404] }),

@@ -36,11 +36,16 @@ pub(crate) struct Judged {
 }
 
 /// A unit's cost of one kind in one currency, by day; days without cost are absent.
-type Daily = BTreeMap<(TeamId, CostKind, Currency), BTreeMap<Day, Money>>;
+pub(crate) type Daily = BTreeMap<(TeamId, CostKind, Currency), BTreeMap<Day, Money>>;
 
 /// Cost of every unit, with all below it: by the org of each day, and as if the org had always been that of the last one, which
 /// is what the days to come are expected from.
-async fn daily(home: &Home, view: &View, kinds: &BTreeSet<CostKind>, days: Period) -> Result<(Daily, Daily), Failure> {
+pub(crate) async fn daily(
+    home: &Home,
+    view: &View,
+    kinds: &BTreeSet<CostKind>,
+    days: Period,
+) -> Result<(Daily, Daily), Failure> {
     let org = &view.head().org;
     let last = days.until().plus(-1);
     let (mut all, mut recast) = (Daily::new(), Daily::new());
@@ -75,7 +80,7 @@ async fn daily(home: &Home, view: &View, kinds: &BTreeSet<CostKind>, days: Perio
 }
 
 /// What there is to forecast a unit from: each day from its first cost on.
-fn series(name: &TeamId, costs: &BTreeMap<Day, Money>, until: Day) -> Series {
+pub(crate) fn series(name: &TeamId, costs: &BTreeMap<Day, Money>, until: Day) -> Series {
     // As long a history whatever other budgets there are.
     let first = costs.keys().next().copied().unwrap_or(until).max(until.plus(-HISTORY));
     let days = (first.days()..until.days()).map(Day::from_days);

@@ -1,6 +1,8 @@
 //! What may be typed of drift and forecasts: `leap drift`, `leap forecast`.
 //!
 //! ```text
+//! leap drift list --under shop
+//! leap drift show 'payments/Amazon EC2'
 //! leap drift detect --series costs.csv --known announced.csv --format jsonl
 //! leap forecast run --series costs.csv --horizon 28 --origin 2026-10-01 --format jsonl
 //! ```
@@ -8,11 +10,38 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use leap_terms::Currency;
+
+use super::FormatArg;
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum DriftCommand {
     /// Days on which cost series depart from their expected path, by what was known then.
     Detect(DetectArgs),
+    /// Drift of this home on its newest days: what moved, since when, what it costs in a month if it stays, whose it is.
+    List(DriftListArgs),
+    /// One series of this home: its days, where they were expected, and its alerts.
+    Show(DriftShowArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DriftListArgs {
+    /// Only what stands at a unit or below it, by id, name or alias.
+    #[arg(long, value_name = "UNIT")]
+    pub(crate) under: Option<String>,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DriftShowArgs {
+    /// TEAM/SERVICE, as `leap drift list` names it.
+    pub(crate) series: String,
+    /// Only in this currency.
+    #[arg(long, value_name = "CURRENCY", value_parser = |text: &str| Currency::new(text))]
+    pub(crate) currency: Option<Currency>,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
 }
 
 #[derive(Args, Debug)]
@@ -36,6 +65,36 @@ pub(crate) struct DetectArgs {
 pub(crate) enum ForecastCommand {
     /// What the days from an origin on will cost, from the days before it alone.
     Run(ForecastArgs),
+    /// Frozen forecasts of this home, of each unit with a budget and of the company, with their scores.
+    List(ForecastListArgs),
+    /// What is to be frozen now: the cycle does, and nobody makes a forecast after the fact.
+    Due(ForecastDueArgs),
+    /// Compare the frozen forecasts whose days have come with what they cost, and record it.
+    Score(ForecastScoreArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ForecastListArgs {
+    /// Only of this unit, by id, name or alias.
+    #[arg(long, value_name = "UNIT")]
+    pub(crate) unit: Option<String>,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ForecastDueArgs {
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ForecastScoreArgs {
+    /// Score again what has a score, by the figures of now.
+    #[arg(long)]
+    pub(crate) again: bool,
+    #[command(flatten)]
+    pub(crate) format: FormatArg,
 }
 
 #[derive(Args, Debug)]

@@ -79,9 +79,11 @@ fn one(act: &mut Act, home: &Home, turn: &Turn, post: &Post, step: &Step) -> Res
             act.waiver_events.push(waiver_event(waiver, step, None, at)?);
         }
         Deed::FreezeForecast { origin } => {
-            let due = turn.state.forecasts.iter().find(|due| {
-                (&due.unit, &due.forecast.series, due.forecast.origin) == (&step.unit, &step.subject, *origin)
-            });
+            let due = turn
+                .state
+                .forecasts
+                .iter()
+                .find(|due| (&due.unit, &due.subject, due.forecast.origin) == (&step.unit, &step.subject, *origin));
             act.forecasts.extend(due.map(|due| due.forecast.clone()));
         }
     }

@@ -11,11 +11,11 @@ use leap_decide::plan::World;
 use leap_decide::waiver::{ANSWER_WITHIN, Approver, Waiver};
 use leap_terms::{Digest, Instant, Money, Period, TeamId};
 
-use super::seams::drift::{self, Found};
-use super::seams::forecasts;
 use crate::budget;
 use crate::contracts::{self, ClauseState};
+use crate::drift::{self, Found};
 use crate::failure::Failure;
+use crate::forecasts::{self, Due};
 use crate::home::Home;
 use crate::view::View;
 use crate::waivers;
@@ -55,7 +55,7 @@ pub(crate) struct State {
     /// Departures of cost from its expected path, on the newest days.
     pub(crate) drift: Vec<Found>,
     /// Forecasts that are to be frozen.
-    pub(crate) forecasts: Vec<forecasts::Due>,
+    pub(crate) forecasts: Vec<Due>,
     waivers: Vec<Waiting>,
     /// All incidents as they were said.
     said: Vec<Incident>,
@@ -213,7 +213,7 @@ impl State {
         let forecasts: Vec<Frozen<'_>> = self
             .forecasts
             .iter()
-            .map(|due| Frozen { unit: &due.unit, series: &due.forecast.series, origin: due.forecast.origin })
+            .map(|due| Frozen { unit: &due.unit, series: &due.subject, origin: due.forecast.origin })
             .collect();
         let acknowledged: Vec<Acknowledged<'_>> = self
             .acknowledged

@@ -81,7 +81,7 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
             }
             None => format!("leap budget list --period {}", ground.period),
         }),
-        tabs: tabs(ground, true),
+        tabs: tabs(ground, "budgets"),
         ..Page::default()
     };
     let last = judged.known_until.plus(-1);
@@ -139,11 +139,9 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
 }
 
 /// Budgets and waivers are two views of one subject.
-pub(super) fn tabs(ground: &Ground, is_budgets: bool) -> Vec<(Link, bool)> {
-    vec![
-        (Link::new("Budgets", ground.to(&["budgets"], &[])), is_budgets),
-        (Link::new("Waivers", ground.to(&["waivers"], &[])), !is_budgets),
-    ]
+pub(super) fn tabs(ground: &Ground, current: &str) -> Vec<(Link, bool)> {
+    let tab = |name: &str, at: &str| (Link::new(name, ground.to(&[at], &[])), at == current);
+    vec![tab("Budgets", "budgets"), tab("Waivers", "waivers"), tab("Forecast", "forecast")]
 }
 
 fn name(state: State) -> &'static str {

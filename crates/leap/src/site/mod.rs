@@ -4,6 +4,7 @@
 
 mod account;
 mod act;
+mod alerts;
 mod approve;
 mod budgets;
 mod charter;
@@ -14,6 +15,7 @@ mod data;
 mod dated;
 mod difference;
 mod explore;
+mod forecast;
 mod ground;
 mod incidents;
 mod latency;
@@ -188,6 +190,8 @@ impl Pages {
             ["budgets"] => ("budgets", budgets::page(&ground)?),
             ["contracts"] => ("contracts", contracts::list(&ground)?),
             ["contracts", contract, clause] => ("contracts", contracts::page(&ground, contract, clause)?),
+            ["alerts"] => ("alerts", alerts::page(&ground)?),
+            ["forecast"] => ("budgets", forecast::page(&ground)?),
             ["waivers"] => ("budgets", waivers::list(&ground)?),
             ["waivers", number] => ("budgets", waivers::page(&ground, number)?),
             ["incidents"] => ("incidents", incidents::list(&ground)?),

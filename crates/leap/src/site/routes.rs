@@ -50,7 +50,7 @@ const LATENCY: &[&str] = &["api", "quantile", "by", "objective", "what_if", "pac
 const IMPROVED: &[&str] = &["before", "after", "api", "quantile", "team", "control", "registered"];
 
 /// All of them.
-pub(super) const ROUTES: [Route; 67] = [
+pub(super) const ROUTES: [Route; 69] = [
     page("/", "Charter: spend, its largest owners, what changed", &["under"], Needs::Person),
     page("/team/{unit}", "A unit: cost by service and month", &[], Needs::Person),
     page("/explore", "Cost by any dimensions, or the charges", EXPLORE, Needs::Person),
@@ -73,6 +73,8 @@ pub(super) const ROUTES: [Route; 67] = [
     page("/budgets", "What units may spend, and how they do", &["under", "after"], Needs::Person),
     page("/contracts", "What was agreed with teams, and whether it holds", &[], Needs::Person),
     page("/contracts/{contract}/{clause}", "A clause: its clock, its windows", &[], Needs::Person),
+    page("/alerts", "Cost that departs from its expected path", &["under", "series"], Needs::Person),
+    page("/forecast", "What is expected, and how good forecasts were", &["under"], Needs::Person),
     page("/waivers", "Permission to spend more than a budget", &[], Needs::Person),
     page("/waivers/{number}", "One of them, and its answer", &[], Needs::Person),
     form("/waivers/new", "Show what a waiver permits, and ask for it", WAIVER, Needs::Deed(Deed::Answer)),

@@ -21,7 +21,7 @@ const LISTED: usize = 12;
 
 const KINDS: [&str; 8] = ["unit", "team", "service", "resource", "rule", "pool", "source", "page"];
 
-const PAGES: [(&str, &[&str]); 15] = [
+const PAGES: [(&str, &[&str]); 17] = [
     ("Charter", &[]),
     ("Explore", &["explore"]),
     ("Coverage", &["coverage"]),
@@ -32,6 +32,8 @@ const PAGES: [(&str, &[&str]); 15] = [
     ("Budgets", &["budgets"]),
     ("Incidents", &["incidents"]),
     ("Messages", &["messages"]),
+    ("Alerts", &["alerts"]),
+    ("Forecast", &["forecast"]),
     ("Org", &["org"]),
     ("Periods", &["periods"]),
     ("Data", &["data"]),

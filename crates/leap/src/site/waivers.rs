@@ -56,7 +56,7 @@ pub(super) fn list(ground: &Ground) -> Result<Page, Problem> {
     let mut page = Page {
         title: "Waivers".to_owned(),
         sub: "Permission to spend more than a budget: asked for by one, granted by another".to_owned(),
-        tabs: super::budgets::tabs(ground, false),
+        tabs: super::budgets::tabs(ground, "waivers"),
         command: Some("leap waiver list".to_owned()),
         ..Page::default()
     };

@@ -25,6 +25,7 @@
 //! - `serve`: traces over the network, by the command `leap serve`
 //! - `stream`: the same under kills, late spans, used up memory and a damaged spool; OpenTelemetry's own exporter
 //! - `bridge`: why cost changed between two periods
+//! - `drift_home`: drift of the home's own cost, told once; forecasts frozen and scored
 //! - `volume`: spend against the business: volume in, restated, in basis points and engineers
 //! - `contracts`: clauses of every measure, their clock to the minute, late and restated data, OpenSLO
 //! - `versions`: rules and pools that follow each other in time
@@ -45,6 +46,7 @@ mod crash;
 mod cycle;
 mod damage;
 mod drift;
+mod drift_home;
 mod explore_sql;
 mod gateway;
 mod harness;
