@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use leap_terms::{Instant, MessageKind, TeamId};
+use leap_terms::{Instant, MessageKind, Money, TeamId};
 
 use super::{Acknowledged, Drifted, Frozen, Judged, Pending, SETTLED, Watched, breach};
 use crate::budget::{self, Verdict};
@@ -387,11 +387,13 @@ impl<'i> Draft<'i> {
     pub(super) fn drift(&mut self, drifted: &Drifted<'_>) {
         let Drifted { unit, series, alert, currency, drivers } = drifted;
         let (kind, cost) = (alert.kind.word(), alert.cost_per_month);
-        let most = drivers
-            .first()
-            .map_or_else(String::new, |(what, part)| format!(", of which {} for {what}", part.to_grouped(2)));
+        let plus = |part: &Money| if *part > Money::ZERO { "+" } else { "" };
+        let moved = drivers.iter().filter(|(_, part)| !part.is_zero());
+        let moved: Vec<String> =
+            moved.map(|(what, part)| format!("{what} {}{}", plus(part), part.to_grouped(2))).collect();
+        let moved = if moved.is_empty() { String::new() } else { format!("; moved: {}", moved.join(", ")) };
         let sentence = format!(
-            "{series} has a {kind} since {}: {} {currency} a month if it stays{most}",
+            "{series} has a {kind} since {}: {} {currency} a month if it stays{moved}",
             alert.since,
             cost.to_grouped(2)
         );

@@ -136,7 +136,7 @@ pub(crate) async fn list(root: &Path, args: &ForecastListArgs) -> Result<(), Fai
 pub(crate) async fn to_freeze(root: &Path, args: &ForecastDueArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Read).await?;
     let view = View::open(&home, &ReadingArgs::now()).await?;
-    let due = due(&home, &view, clock::now()).await?;
+    let due: Vec<_> = due(&home, &view, clock::now()).await?.into_iter().map(|due| due.forecast).collect();
     if args.format.format == OutputFormat::Json {
         let row = |new: &leap_book::NewForecast| {
             json!({
