@@ -194,3 +194,19 @@ fn what_serves_takes_turns_by_itself_and_of_two_processes_one_speaks() {
     let breached: Vec<String> = said(&home).into_iter().filter(|key| key.contains("budget_breached")).collect();
     assert_eq!(breached.len(), 1, "{breached:?}");
 }
+
+#[test]
+fn the_story_of_a_contract_shows_each_message_once() {
+    let home = Home::new();
+    let folder = home.path("story");
+    let told = home.ok(&["demo", "--story", "contract", "--dir", folder.to_str().expect("a path")]);
+    for words in [
+        "cy on the site, /waivers/1, Grant it: refused: who asked for a waiver does not answer it",
+        "bo on the site, /waivers/1, Grant it: refused: may approve up to 2,000.00",
+        "ann on the site, /waivers/1, Grant it: granted",
+        "waiver 1 of payments for 2026-10 is exceeded",
+        "messages, each shown once",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+}
