@@ -15,8 +15,8 @@
 //! ```
 //! Every clause may have `window` (1h), `grace` (48h), `recovery` (three windows), `stale_after` (six windows), `gap`
 //! (5m), `reopen_within` (the grace), `late` (2h), `owner` and `consequence`; latency also `n_min` (4000) and `thin`
-//! (unjudged or merged). Amounts that are known by whole days (all but freshness) have windows of whole days (24h); of
-//! amounts a window is closed when its data are there (`late` 0s).
+//! (unjudged or merged). Amounts that are known by whole days (all but freshness) have windows of whole days (24h), and
+//! one that is met ends a miss; of amounts a window is closed when its data are there (`late` 0s).
 
 use std::cell::RefCell;
 
@@ -251,7 +251,8 @@ fn timing(item: &Item<'_>, measure: Option<&Measure>) -> Timing {
     Timing {
         window,
         grace,
-        recovery: length("recovery", windows(3)),
+        // One day that was missed has to be over within a grace of two.
+        recovery: length("recovery", windows(if by_day { 1 } else { 3 })),
         stale_after: length("stale_after", windows(6)),
         gap: length("gap", default.gap),
         reopen_within: length("reopen_within", grace),

@@ -88,6 +88,17 @@ fn a_day_too_dear_is_borne_for_48_hours_and_the_third_is_a_breach() {
 }
 
 #[test]
+fn one_day_too_dear_is_over_with_the_next() {
+    let home = Home::with(ORG, RULES);
+    september(&home, |day| if day == 10 { "11" } else { "10" });
+    apply(&home, &[COST]);
+    let shown = home.json(&["contract", "show", "deal.cost"]);
+    assert_eq!(text(&shown["state"]), "ok", "{shown:#}");
+    assert!(shown["stretches"][0]["opened"].is_null(), "{shown:#}");
+    assert_eq!(text(&shown["stretches"][0]["over"]), "2026-09-12T00:00:00Z");
+}
+
+#[test]
 fn a_restated_bill_takes_a_breach_back_and_what_was_known_stays_known() {
     let home = home(4);
     apply(&home, &[COST]);

@@ -82,6 +82,7 @@ fn a_contract_has_clauses_of_every_measure() {
     assert_eq!((contract.clauses[2].timing.late.count(), contract.clauses[6].timing.late.count()), (0, 0));
     let bare = "contracts:\n  - {id: c, team: pay, clauses: [{id: a, measure: coverage, at_least: 99}]}\n";
     assert_eq!(read(bare).unwrap().list[0].clauses[0].timing.window, Seconds::hours(24), "known by whole days");
+    assert_eq!(contract.clauses[2].timing.recovery, Seconds::hours(24), "one day that was missed is no breach");
 }
 
 #[test]
