@@ -73,6 +73,8 @@ struct Lump {
     place: Place,
     /// What is expected of it.
     amount: f64,
+    /// By how much it was wrong, a standard deviation.
+    spread: f64,
     /// What is taken for it in the past.
     least: f64,
 }
@@ -132,6 +134,13 @@ impl Lumps {
         self.all.iter().filter(|lump| lump.place.of(month) == Some(day)).map(|lump| lump.amount).sum()
     }
 
+    /// By how much what comes on a day may differ from that, a standard deviation.
+    pub(super) fn spread(&self, day: Day) -> f64 {
+        let month = day.month();
+        let own = self.all.iter().filter(|lump| lump.place.of(month) == Some(day));
+        own.map(|lump| lump.spread.powi(2)).sum::<f64>().sqrt()
+    }
+
     /// What a day cost without its lumps, where it had some: the middle of the same weekdays around it.
     pub(super) fn without(&self, first: Day, costs: &[f64], at: usize) -> Option<f64> {
         let day = first.plus(at as i32);
@@ -162,7 +171,12 @@ fn lump(place: Place, days: &[usize], excess: &[f64], noise: f64, base: &dyn Fn(
     let most = EXPECTED.1 * middle.abs();
     let amount = newest.iter().map(|excess| excess.clamp(-most, most)).sum::<f64>() / newest.len() as f64;
     let least = days.iter().map(least).fold(f64::INFINITY, f64::min);
-    (amount * middle > 0.0).then(|| (hits.iter().sum(), Lump { place, amount, least }))
+    // Of what comes, and of the mean that is expected of it.
+    let mean = came.iter().sum::<f64>() / came.len() as f64;
+    let off = |excess: &f64| (excess.clamp(-most, most) - mean.clamp(-most, most)).powi(2);
+    let variance = came.iter().map(off).sum::<f64>() / (came.len() - 1) as f64;
+    let spread = (variance * (1.0 + 1.0 / newest.len() as f64)).sqrt();
+    (amount * middle > 0.0).then(|| (hits.iter().sum(), Lump { place, amount, spread, least }))
 }
 
 #[cfg(test)]

@@ -57,6 +57,8 @@ const FIRST: usize = 2 * WEEK;
 const ORIGINS: (usize, usize) = (7, 26);
 /// Bounds of a series that is too young to measure, in noises of a day, and how many origins weigh as much as that.
 const YOUNG: (f64, f64) = (4.0, 8.0);
+/// Eight of ten values of a normal distribution lie within so many standard deviations.
+const NORMAL: f64 = 1.28;
 /// What comes is wilder than what was, by this.
 const CAUTION: f64 = 1.05;
 
@@ -89,14 +91,22 @@ pub fn forecast(series: &Series, origin: Day, horizon: usize, announced: &Announ
     let history = History::of(series, origin, announced)?;
     let middle = history.path(history.logs.len(), horizon);
     let bounds = history.bounds(horizon);
-    let days: Vec<(Day, Range)> = middle
-        .iter()
-        .enumerate()
-        .map(|(ahead, cost)| (origin.plus(ahead as i32), around(*cost, estimate(*cost), bounds.day)))
-        .collect();
+    // A lump differs from month to month, and few months were seen: bounds are no narrower than that.
+    let wider = |bounds: (f64, f64), cost: f64, spread: f64| {
+        let share = if cost > 0.0 { (NORMAL * spread / cost).ln_1p() } else { 0.0 };
+        (bounds.0.min(-share), bounds.1.max(share))
+    };
+    let (mut days, mut variance) = (Vec::with_capacity(horizon), 0.0);
+    for (ahead, cost) in middle.iter().enumerate() {
+        let day = origin.plus(ahead as i32);
+        let spread = history.lumps.spread(day);
+        variance += spread * spread;
+        days.push((day, around(*cost, estimate(*cost), wider(bounds.day, *cost, spread))));
+    }
     let total: f64 = middle.iter().sum();
     let exact: Exact = days.iter().map(|(_, range)| range.middle).sum();
-    Some(Forecast { series: series.name.clone(), total: around(total, exact, bounds.total), days })
+    let bounds = wider(bounds.total, total, variance.sqrt());
+    Some(Forecast { series: series.name.clone(), total: around(total, exact, bounds), days })
 }
 
 fn around(cost: f64, middle: Exact, (low, high): (f64, f64)) -> Range {

@@ -93,7 +93,8 @@ fn a_month_of_lumps_is_forecast_with_them() {
     let last = |at: usize| day(at + 1).ymd().2 == 1;
     let of_month = |at: usize| day(at).ymd().2;
     // Two thirds of the cost come on one day of a month, and vary by a tenth.
-    let varied = |at: usize| 1.0 + ((at * 31 % 21) as f64 / 100.0 - 0.1);
+    let varied =
+        |at: usize| 0.9 + 0.2 * ((at as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) as f64 / f64::from(1 << 24);
     let cases: [(&str, &dyn Fn(usize) -> f64); 3] = [
         ("the first", &|at| if of_month(at) == 1 { 50_000.0 * varied(at) } else { 0.0 }),
         ("the last day", &|at| if last(at) { 50_000.0 * varied(at) } else { 0.0 }),
@@ -106,16 +107,17 @@ fn a_month_of_lumps_is_forecast_with_them() {
     let mut within = 0;
     for (name, more) in cases {
         let bill = series(320, |at| usual(at) + more(at));
-        // The whole of July and of September 2024.
-        for (from, days) in [("2024-07-01", 31), ("2024-09-01", 30)] {
+        for (from, days) in
+            [("2024-05-01", 31), ("2024-06-01", 30), ("2024-07-01", 31), ("2024-08-01", 31), ("2024-09-01", 30)]
+        {
             let origin: Day = from.parse().expect("a day");
             let made = forecast(&bill, origin, days, &Announced::default()).expect("a long history");
             let score = score(&made, &bill).expect("all days have come");
-            assert!(score.total_off < 0.10, "{name}, {from}: {score:?}");
+            assert!(score.total_off < 0.15, "{name}, {from}: {score:?}");
             within += usize::from(score.within);
         }
     }
-    assert!(within >= 4, "bounds are those of eight in ten: {within} of 6");
+    assert!(within >= 9, "bounds are those of eight in ten: {within} of 15");
     // Nothing else is billed: a team with a support plan alone.
     let bill = series(320, |at| if of_month(at) == 1 { 400.0 } else { 0.0 });
     let made = forecast(&bill, "2024-09-01".parse().expect("a day"), 30, &Announced::default()).expect("a history");
