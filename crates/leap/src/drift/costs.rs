@@ -4,8 +4,8 @@
 //! payments/Amazon EC2, USD   2026-09-01 120.40 · 2026-09-02 131.10 …
 //! ```
 //! A charge belongs to the team that owned it on its day, and is shown by whoever stands for that team in the org of the
-//! newest day, so that a renamed or merged team has one history. Cost that no team owns and what pools share out are not
-//! in it: pools would move all their users at once.
+//! newest day, so that a renamed or merged team has one history. Credits are not in it: they come at once for days that
+//! are long over. Nor is cost that no team owns, and what pools share out: pools would move all their users at once.
 
 use std::collections::HashMap;
 
@@ -158,7 +158,7 @@ fn from_packs(home: &Home, view: &View, reader: &Reader<'_>, reading: &mut Readi
         let days = reading.days;
         // An owner's days come one after the other.
         let mut last: Option<(Owner, TeamId)> = None;
-        pack.by_column("ServiceName", |cell| {
+        pack.by_column("ServiceName", Some(("ChargeCategory", "Credit")), |cell| {
             let Owner::Team(team) = cell.owner else { return };
             if !days.contains(cell.day) {
                 return;
@@ -179,7 +179,7 @@ fn from_packs(home: &Home, view: &View, reader: &Reader<'_>, reading: &mut Readi
 async fn from_rows(home: &Home, view: &View, reader: &Reader<'_>, reading: &mut Reading<'_>) -> Result<(), Failure> {
     let words = Words {
         by: "team,service,source,pool,day",
-        filter: None,
+        filter: Some("ChargeCategory IS NULL OR ChargeCategory <> 'Credit'"),
         under: None,
         period: reading.days,
         cost: CostKind::Effective,

@@ -38,7 +38,7 @@ const MONTH: i128 = 30;
 /// New alerts of one run of which it is worked out what moved; of more, those that cost most.
 const EXPLAINED: usize = 100;
 /// Of what is written.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// What everybody is judged by.
 struct Judge {

@@ -27,8 +27,12 @@ pub struct ColumnDay<'p> {
 impl Pack {
     /// Calls `act` for each owner, value of a key column, currency and day, the days of one value one after the other;
     /// an owner of several rules comes once for each. A column that the keys have not has no values. Nothing sensible of
-    /// a folded pack: it has no days.
-    pub fn by_column(&self, column: &str, mut act: impl FnMut(ColumnDay<'_>)) {
+    /// a folded pack: it has no days. Charges with one value of another column are left out.
+    pub fn by_column(&self, column: &str, left_out: Option<(&str, &str)>, mut act: impl FnMut(ColumnDay<'_>)) {
+        let left_out = left_out.and_then(|(column, value)| {
+            let coded = self.keys.columns.iter().find(|(name, _)| name == column).map(|(_, coded)| coded)?;
+            Some((coded, coded.texts.iter().position(|text| text.as_deref() == Some(value))?))
+        });
         let coded = self.keys.columns.iter().find(|(name, _)| name == column).map(|(_, coded)| coded);
         let mut places = HashMap::<(u32, u32), usize>::new();
         let mut order: Vec<(u32, u32)> = Vec::new();
@@ -44,6 +48,9 @@ impl Pack {
                 {
                     digits = *found;
                     fine += 1;
+                }
+                if left_out.is_some_and(|(coded, code)| coded.codes.get(self.key[at] as usize) as usize == code) {
+                    continue;
                 }
                 let code = coded.map_or(0, |coded| coded.codes.get(self.key[at] as usize));
                 let place = *places.entry((code, self.currency.get(at))).or_insert_with_key(|key| {
@@ -101,17 +108,20 @@ mod tests {
             packer.cells.push(Cell { who, resource, key, day, currency, evidence, rows, fine, coarse });
         }
         let pack = packer.finish();
-        let shown = |column: &str| {
+        let shown = |column: &str, left_out: Option<(&str, &str)>| {
             let mut all = Vec::new();
-            pack.by_column(column, |one| {
+            pack.by_column(column, left_out, |one| {
                 let value = one.value.unwrap_or("-");
                 let amount = (one.amount.coarse(), one.amount.fine());
                 all.push(format!("{} {value} {} {amount:?}", one.owner, one.day.days()));
             });
             all
         };
-        let by_service = shown("ServiceName");
+        let by_service = shown("ServiceName", None);
         assert_eq!(by_service, ["a EC2 5 (4, 0)", "b EC2 5 (30, 7)", "b EC2 6 (2, 0)", "b - 5 (1, 0)"]);
-        assert_eq!(shown("RegionId"), ["a - 5 (4, 0)", "b - 5 (31, 7)", "b - 6 (2, 0)"]);
+        let without = shown("ServiceName", Some(("ServiceName", "EC2")));
+        assert_eq!(without, ["b - 5 (1, 0)"]);
+        assert_eq!(shown("ServiceName", Some(("ServiceName", "S3"))), by_service);
+        assert_eq!(shown("RegionId", None), ["a - 5 (4, 0)", "b - 5 (31, 7)", "b - 6 (2, 0)"]);
     }
 }
