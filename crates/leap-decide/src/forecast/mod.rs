@@ -8,7 +8,8 @@
 //! forecast beside it, and days of incidents ([`crate::drift`]) make no level. Then, in logarithms: the weekly shape of
 //! eight weeks, effects of days of the month, a level of the last quiet days whose older ones count less, what days
 //! of this series were above their middle on average (wild days and events cost money, and will come again), and half
-//! of a departure that lasts, fading. A level is not extrapolated: on bills full of events, trends are mostly events
+//! of a departure that lasts, fading. What wild days of most months cost beyond that (jobs that run now and then) is
+//! expected as an amount, evenly. A level is not extrapolated: on bills full of events, trends are mostly events
 //! (decision 0018).
 //!
 //! Bounds are what this method was wrong by at earlier days of the same series, not a formula.
@@ -45,6 +46,10 @@ const FLOOR: f64 = 0.015;
 /// Days in which what wild days and events cost is measured; one counts at most so many times its middle; and how much
 /// of it is expected to come again.
 const RECURRING: (usize, f64, f64) = (112, 2.0, 1.25);
+/// A day of so many times its middle is a job that ran, not a busy day, …
+const JOB: f64 = 5.0;
+/// … where so many months of three have some; days of such a month, and how many times the middle one of them counts at most.
+const SPORADIC: (usize, (usize, usize), f64) = (28, (2, 3), 2.0);
 /// Days on each side of the middle that a day is compared with there.
 const AROUND: usize = 14;
 /// How much of a departure that lasts is expected to go on, the half-life of that, and the days it is measured by.
@@ -128,6 +133,8 @@ struct History {
     /// What comes once a month; nothing where days are counted.
     lumps: Lumps,
     dated: bool,
+    /// Costs without lumps.
+    daily: Vec<f64>,
     /// Logarithms without lumps and effects of days of the month.
     logs: Vec<f64>,
     /// True for days of incidents.
@@ -173,7 +180,7 @@ impl History {
         let aside = (0..length).map(|day| aside.get(&at(day)).copied().unwrap_or(true)).collect();
         let (changed, base) = (detector.changed(), detector.base());
         let dated = series.dated;
-        Some(History { first, costs, lumps, dated, logs, aside, month, changed, base, detector })
+        Some(History { first, costs, lumps, dated, daily, logs, aside, month, changed, base, detector })
     }
 
     fn day(&self, at: usize) -> Day {
@@ -219,7 +226,8 @@ impl History {
             let last = (origin.saturating_sub(LASTING.2)..origin).map(rest).filter(|rest| !rest.is_nan());
             LASTING.0 * median(&mut last.map(|rest| rest - base).collect::<Vec<_>>())
         });
-        let recurring = RECURRING.2 * self.recurring(origin, &rest);
+        let (recurring, sporadic) = self.recurring(origin, &rest);
+        let recurring = RECURRING.2 * recurring;
         // As an earlier origin would have known them.
         let earlier = (self.dated && origin < self.logs.len()).then(|| Lumps::of(self.first, &self.costs[..origin]));
         let lumps = earlier.as_ref().unwrap_or(&self.lumps);
@@ -227,23 +235,39 @@ impl History {
             let day = self.day(origin + ahead);
             let month = self.month.get(&day).copied().unwrap_or_else(|| self.detector.month_effect(day));
             let lasting = lasting * 0.5_f64.powf(ahead as f64 / LASTING.1);
-            (level + recurring + profile.effect(weekday(origin + ahead)) + month + lasting).exp() + lumps.on(day)
+            (level + recurring + profile.effect(weekday(origin + ahead)) + month + lasting).exp()
+                + sporadic
+                + lumps.on(day)
         };
         (0..horizon).map(day).collect()
     }
 
-    /// How far the mean day lies above the middle of the days around it, as a logarithm.
-    fn recurring(&self, origin: usize, rest: &dyn Fn(usize) -> f64) -> f64 {
+    /// How far the mean day lies above the middle of the days around it, as a logarithm; and what wild days cost beyond
+    /// what one of them counts there, by day.
+    fn recurring(&self, origin: usize, rest: &dyn Fn(usize) -> f64) -> (f64, f64) {
         let from = origin.saturating_sub(RECURRING.0);
         let rests: Vec<f64> = (from..origin).map(rest).collect();
+        let (length, (some, of), most) = SPORADIC;
+        let mut wild = vec![0.0; rests.len() / length];
         let (mut sum, mut count) = (0.0, 0);
         for at in (0..rests.len()).filter(|at| !rests[*at].is_nan()) {
             let around = &rests[at.saturating_sub(AROUND)..(at + AROUND).min(rests.len())];
             let mut around: Vec<f64> = around.iter().copied().filter(|value| !value.is_nan()).collect();
-            sum += (rests[at] - median(&mut around)).exp().min(RECURRING.1);
+            let times = (rests[at] - median(&mut around)).exp();
+            sum += times.min(RECURRING.1);
             count += 1;
+            if let Some(month) = wild.get_mut((rests.len() - 1 - at) / length).filter(|_| times > JOB) {
+                *month += self.daily[from + at] * (1.0 - RECURRING.1 / times);
+            }
         }
-        if count == 0 { 0.0 } else { (sum / f64::from(count)).max(0.5).ln() }
+        let months = wild.len();
+        let mean = if count == 0 { 0.0 } else { (sum / f64::from(count)).max(0.5).ln() };
+        // What was wild once may not come again.
+        if months < 2 || wild.iter().filter(|month| **month > 0.0).count() * of < months * some {
+            return (mean, 0.0);
+        }
+        let limit = most * median(&mut wild.clone());
+        (mean, wild.iter().map(|month| month.min(limit)).sum::<f64>() / (months * length) as f64)
     }
 
     /// By how much this method was wrong at earlier origins.

@@ -142,3 +142,22 @@ fn what_is_far_ahead_is_scored_apart_and_all_of_it_adds_up() {
     assert_eq!(ahead(&week, &bill).expect("it has come").len(), 1);
     assert!(ahead(&forecast(&bill, first().plus(290), 28, &Announced::default()).expect("made"), &bill).is_none());
 }
+
+#[test]
+fn jobs_that_run_now_and_then_are_part_of_a_month() {
+    // Three or four days of each month cost ten times as much, on no day of their own.
+    let wild = |at: usize| ((at as u64 + 7).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) % 8 == 0;
+    let bill = series(320, |at| usual(at) * if wild(at) { 10.0 } else { 1.0 });
+    let mut off = Vec::new();
+    for origin in [180, 210, 240, 270] {
+        let made = of(&bill, origin);
+        let score = score(&made, &bill).expect("all days have come");
+        off.push(number(made.total.middle) / number(score.cost));
+    }
+    let mean = off.iter().sum::<f64>() / 4.0;
+    assert!((0.7..1.3).contains(&mean), "{off:?}");
+    // Once is not every month.
+    let once = series(320, |at| usual(at) * if at == 240 { 30.0 } else { 1.0 });
+    let plain = number(of(&series(320, usual), 250).total.middle);
+    assert!(number(of(&once, 250).total.middle) < plain * 1.05);
+}
