@@ -42,6 +42,11 @@ use crate::home::Home;
 use crate::messages::Post;
 use crate::view::View;
 
+/// Refuses a schedule that is none, before anything is begun.
+pub(crate) fn check_schedule(settings: &CycleSettings) -> Result<(), Failure> {
+    schedule::Times::read(&settings.schedule).map(drop)
+}
+
 /// What one turn found, decided and checked; nothing is done yet.
 pub(crate) struct Turn {
     /// What it was decided from.

@@ -383,6 +383,8 @@ const SETTINGS_TEXT: &str = "\
 # days = 7
 # … that cost at least so much in a month if they stay, in any currency.
 # least_per_month = \"50\"
+# … and who is told of them: dearer ones of the last 14 days, by so many basis points of what their team costs in a month.
+# told_bps = 200
 # Changes that were announced, in a file of this folder: series,day, the series as `leap drift list` names it, or * for all.
 #     announced = \"known.csv\"
 

@@ -41,9 +41,10 @@ pub(crate) fn resolved_at(kept: &Incident) -> Option<leap_terms::Instant> {
     (kept.state() == IncidentState::Resolved).then_some(last.happened_at)
 }
 
-/// What was said last.
+/// What is the matter, as it was found last; notes of people stand with the incident.
 pub(crate) fn last_words(kept: &Incident) -> &str {
-    kept.events.last().map_or("", |event| event.words.as_str())
+    let found = kept.events.iter().rev().find(|event| event.plan.is_some());
+    found.or(kept.events.last()).map_or("", |event| event.words.as_str())
 }
 
 /// `leap incident list`.

@@ -36,6 +36,7 @@ pub(crate) async fn run(root: &Path, args: &ServeArgs) -> Result<(), Failure> {
     let http = args.otlp_http.unwrap_or(settings.serve.otlp_http);
     let grpc = args.otlp_grpc.unwrap_or(settings.serve.otlp_grpc);
     let home = Arc::new(readable(root).await?);
+    crate::cycle::check_schedule(&home.settings.cycle)?;
     let has_login = home.book.has_accounts().await.map_err(|error| Failure::from_error(&error))?;
     let door = door(args, &settings.serve)?;
     let site = Listener::bind(&door).await;

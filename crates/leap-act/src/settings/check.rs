@@ -142,8 +142,8 @@ pub(super) struct Faults<'t> {
 
 impl Faults<'_> {
     pub(super) fn push(&mut self, span: Range<usize>, message: String, help: &str) {
-        if self.text.get(span.clone()).is_some_and(|text| text.contains("://") && text.contains('@')) {
-            // A line that may hold a password is not shown.
+        if self.text.get(span.clone()).is_some_and(|text| text.contains("://")) {
+            // A line that may hold a password, or an address that is one, is not shown.
             self.push_unseen(&span, message, help);
             return;
         }

@@ -1,6 +1,6 @@
 //! The steps that follow from one verdict, clause, waiver or alert: what is done, what is said, and the key of both.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use leap_terms::{Instant, MessageKind, Money, TeamId};
 
@@ -199,7 +199,7 @@ impl<'i> Draft<'i> {
         self.send(&about, note);
     }
 
-    pub(super) fn clause(&mut self, watched: &Watched<'_>) {
+    pub(super) fn clause(&mut self, watched: &Watched<'_>, now: Instant) {
         let Watched { contract, clause, history, said } = watched;
         let name = clause.key(contract);
         let unit = &clause.owner;
@@ -220,8 +220,10 @@ impl<'i> Draft<'i> {
         }
         let mut incidents = said.to_vec();
         let term_end = Instant::start_of(contract.term.until());
-        for saying in reconcile(&name, history, said, &clause.timing, Some(term_end)) {
-            self.saying(watched, &mut incidents, &saying);
+        let sayings = reconcile(&name, history, said, &clause.timing, Some(term_end));
+        let history = history_of(&sayings, said, now);
+        for saying in sayings.iter().filter(|saying| !history.contains(saying.incident.as_str())) {
+            self.saying(watched, &mut incidents, saying);
         }
     }
 
@@ -230,7 +232,7 @@ impl<'i> Draft<'i> {
         let clause = watched.clause;
         let id = &saying.incident;
         apply(incidents, saying);
-        let Some(after) = incidents.iter().find(|known| known.id == *id).cloned() else { return };
+        let Some(after) = known(incidents, id).cloned() else { return };
         match &saying.act {
             Act::Open(stretch) => {
                 // One that is over already is told as two: it was open, and it is over.
@@ -352,7 +354,9 @@ impl<'i> Draft<'i> {
             }
             Some(Due::NobodyMayApprove) => {
                 let about = about("nobody".to_owned(), "nobody may approve so much");
-                let sentence = format!("{asked}; nobody else in the org may approve so much");
+                let sentence = format!(
+                    "{asked}; nobody else may approve so much: an account with the role approver, or a level of whoever leads a unit above, is missing"
+                );
                 self.send(&about, note(MessageKind::WaiverAsked, None, sentence));
             }
             None => {}
@@ -412,6 +416,23 @@ impl<'i> Draft<'i> {
         let about = About { unit, subject: series, period: origin.to_string(), amount: None, reason };
         self.step(&about, Deed::FreezeForecast { origin: *origin });
     }
+}
+
+/// Incidents that nobody told of while they lasted, and that were over long ago: they are history, as for budgets.
+fn history_of<'s>(sayings: &'s [Saying], said: &[Incident], now: Instant) -> BTreeSet<&'s str> {
+    let mut ends = BTreeMap::new();
+    for saying in sayings.iter().filter(|saying| known(said, &saying.incident).is_none()) {
+        if let Act::Open(stretch) | Act::Reopen(stretch) = &saying.act {
+            ends.insert(saying.incident.as_str(), stretch.resolved);
+        }
+    }
+    let is_history = |end: Option<Instant>| end.is_some_and(|end| now.seconds_since(end) > SETTLED.count());
+    ends.into_iter().filter(|(_, end)| is_history(*end)).map(|(id, _)| id).collect()
+}
+
+/// The incident of that id.
+fn known<'i>(incidents: &'i [Incident], id: &str) -> Option<&'i Incident> {
+    incidents.iter().find(|incident| incident.id == id)
 }
 
 /// An incident after it was resolved.

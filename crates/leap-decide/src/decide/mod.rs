@@ -35,7 +35,8 @@ use crate::seconds::Seconds;
 use crate::waiver::{Approver, Waiver};
 use draft::Draft;
 
-/// How long after its end a budget is watched: bills of a month are final some days after it.
+/// How long after its end a budget is watched, and a breach is told that was over before anybody knew of it: bills of a
+/// month are final some days after it, and what is older is history.
 pub const SETTLED: Seconds = Seconds::hours(14 * 24);
 
 /// A verdict on a budget with what was said of its breaches.
@@ -150,7 +151,7 @@ pub fn decide(inputs: &Inputs<'_>) -> Plan {
         draft.acknowledged(acknowledged);
     }
     for watched in sorted(inputs.clauses, |watched| watched.clause.key(watched.contract)) {
-        draft.clause(watched);
+        draft.clause(watched, inputs.now);
     }
     for pending in sorted(inputs.waivers, |pending| pending.waiver.request().id.clone()) {
         draft.waiver(pending, inputs.answer_within, inputs.now);

@@ -128,6 +128,11 @@ impl Lumps {
         lumps
     }
 
+    /// True where nothing comes once a month.
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     /// What is expected to come on a day.
     pub(super) fn on(&self, day: Day) -> f64 {
         let month = day.month();

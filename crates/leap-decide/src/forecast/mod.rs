@@ -114,6 +114,15 @@ pub fn forecast(series: &Series, origin: Day, horizon: usize, announced: &Announ
     Some(Forecast { series: series.name.clone(), total: around(total, exact, bounds), days })
 }
 
+/// What is expected of the days from `origin` on, as [`forecast`] does and without its bounds, which take most of its
+/// time. `None` where the series has fewer than 14 days before it.
+pub fn path(series: &Series, origin: Day, horizon: usize, announced: &Announced) -> Option<Vec<(Day, Exact)>> {
+    let history = History::of(series, origin, announced)?;
+    let middle = history.path(history.logs.len(), horizon);
+    let day = |(ahead, cost): (usize, &f64)| (origin.plus(ahead as i32), estimate(*cost));
+    Some(middle.iter().enumerate().map(day).collect())
+}
+
 fn around(cost: f64, middle: Exact, (low, high): (f64, f64)) -> Range {
     Range { low: estimate(cost * low.exp()).min(middle), middle, high: estimate(cost * high.exp()).max(middle) }
 }
@@ -228,8 +237,9 @@ impl History {
         });
         let (recurring, sporadic) = self.recurring(origin, &rest);
         let recurring = RECURRING.2 * recurring;
-        // As an earlier origin would have known them.
-        let earlier = (self.dated && origin < self.logs.len()).then(|| Lumps::of(self.first, &self.costs[..origin]));
+        // As an earlier origin would have known them; where there are none now, there were none.
+        let is_earlier = self.dated && origin < self.logs.len() && !self.lumps.is_empty();
+        let earlier = is_earlier.then(|| Lumps::of(self.first, &self.costs[..origin]));
         let lumps = earlier.as_ref().unwrap_or(&self.lumps);
         let day = |ahead: usize| {
             let day = self.day(origin + ahead);

@@ -5,7 +5,7 @@
 //! | kill-switch | error | the switch is on: nothing acts |
 //! | stale | error | a newer snapshot is there, or it is not of this world at all |
 //! | expired | error | made longer ago than plans last, or in the future |
-//! | too-many-steps, too-large-a-share, too-much-money | error | more than the caps |
+//! | too-many-steps, too-large-a-share, too-much-money | error | more than the caps, forecasts that are kept not counted |
 //! | duplicate-key | error | two steps with one key |
 //! | malformed-key | error | a key that is none of ours: too long, control characters, another beginning |
 //! | already-done | error | a receipt of that key is there |
@@ -14,7 +14,7 @@
 //! | no-reason | error | a step that does not say why |
 //! | contradiction | error | one incident or waiver is brought into two states, or into one that does not follow |
 //! | approval-missing | error | a deed that wants an approval has none of exactly this plan |
-//! | unknown-currency | warning | money of a currency that the caps do not name, which is not counted |
+//! | unknown-currency | warning | money of a currency that the caps do not name, where they name one; it is not counted |
 //! | empty | note | nothing to be done |
 //! | unanswered-figures | warning | an alert about money without an amount |
 //!
@@ -275,10 +275,12 @@ fn whole(plan: &Plan, caps: &Caps, world: &World<'_>, found: &mut Found) {
     if age < 0 || age > caps.lasts.count() {
         found.plan(Rule::Expired, format!("was made {age} seconds ago, and plans last {}", caps.lasts));
     }
-    if plan.steps.len() > caps.steps {
-        found.plan(Rule::TooManySteps, format!("has {} steps, the cap is {}", plan.steps.len(), caps.steps));
+    // A forecast that is kept is a note to oneself: nobody outside learns of it.
+    let felt: Vec<&Step> = plan.steps.iter().filter(|step| !matches!(step.deed, Deed::FreezeForecast { .. })).collect();
+    if felt.len() > caps.steps {
+        found.plan(Rule::TooManySteps, format!("has {} steps, the cap is {}", felt.len(), caps.steps));
     }
-    let units: BTreeSet<&TeamId> = plan.steps.iter().map(|step| &step.unit).collect();
+    let units: BTreeSet<&TeamId> = felt.iter().map(|step| &step.unit).collect();
     let share = units.len() as u128 * 10_000 > world.units.len() as u128 * u128::from(caps.units_bps);
     if units.len() > caps.few_units && share {
         let message =
@@ -298,6 +300,7 @@ fn whole(plan: &Plan, caps: &Caps, world: &World<'_>, found: &mut Found) {
     }
     for (currency, sum) in sums {
         match (caps.money.get(currency), sum) {
+            (None, _) if caps.money.is_empty() => {}
             (None, _) => found.plan(Rule::UnknownCurrency, format!("is about money in {currency}, which has no cap")),
             (Some(cap), Some(sum)) if sum <= *cap => {}
             (Some(cap), sum) => {

@@ -150,8 +150,12 @@ impl<'v> Facts<'v> {
         let mut paces = self.paces.borrow_mut();
         let made = paces.entry((unit.clone(), period)).or_insert_with(|| {
             let origin = period.from().min(self.known_until);
-            let made = self.expected((unit, self.kind, &self.currency), origin, period.until());
-            let days = made.into_iter().flat_map(|made| made.days).map(|(day, range)| (day, range.middle));
+            let costs = self.recast.get(&(unit.clone(), self.kind, self.currency.clone()));
+            let horizon = usize::try_from(period.until().days() - origin.days()).unwrap_or(0);
+            let path = costs
+                .filter(|_| horizon > 0)
+                .and_then(|costs| forecast::path(&series(unit, costs, origin), origin, horizon, &Announced::default()));
+            let days = path.into_iter().flatten();
             Pace::new(period, days)
         });
         made.clone()

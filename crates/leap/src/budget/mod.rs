@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use leap_book::{ConfigFiles, ConfigKind, Snapshot, WaiverFilter, WaiverStep};
-use leap_decide::budget::{self, Allowance, Budgets, Limit, State, Verdict};
+use leap_decide::budget::{self, Allowance, Budgets, Limit, Missing, State, Verdict};
 use leap_orient::org::{Org, Resolved};
 use leap_orient::reading::spend::Basis;
 use leap_terms::{CostKind, Day, Instant, Period, TeamId, fault};
@@ -274,8 +274,17 @@ async fn list(root: &Path, args: &BudgetListArgs, is_check: bool) -> Result<(), 
     let asked = Asked { period: args.period, unit: unit.as_ref(), under: under.as_ref() };
     let allowances = allowances(&home).await?;
     let judged = judge(&home, &view, &budgets, &asked, &allowances, clock::now()).await?;
+    if judged.verdicts.is_empty() && judged.missing.is_empty() && args.period.is_none() && !is_check {
+        let last = judged.known_until.plus(-1);
+        let periods: BTreeSet<String> = budgets.list.iter().map(|budget| budget.period.to_string()).collect();
+        let periods: Vec<&str> = periods.iter().map(String::as_str).take(12).collect();
+        eprintln!(
+            "no budget that is asked for holds on {last}, the last whole day; --period one of {}",
+            periods.join(", ")
+        );
+    }
     for (unit, period, missing) in &judged.missing {
-        eprintln!("{unit} {period}: {missing}; it is not judged");
+        eprintln!("{unit} {period}: {missing}; it is not judged{}", remedy(missing));
     }
     for excess in &judged.excess {
         eprintln!("warning: {excess}");
@@ -315,6 +324,15 @@ async fn list(root: &Path, args: &BudgetListArgs, is_check: bool) -> Result<(), 
         return Err(Failure::quality(format!("{} budgets cannot be judged", judged.missing.len())));
     }
     Ok(())
+}
+
+/// What helps where a budget cannot be judged.
+fn remedy(missing: &Missing) -> &'static str {
+    match missing {
+        Missing::Volume => ": leap ingest volume.csv",
+        Missing::HeadCount => ": give its teams a head_count in org.yaml",
+        Missing::TooLarge | Missing::Currency(_) => "",
+    }
 }
 
 /// A verdict for programs.

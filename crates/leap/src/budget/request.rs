@@ -49,6 +49,9 @@ pub(super) async fn run(root: &Path, args: &BudgetRequestArgs) -> Result<(), Fai
             return Err(Failure::usage(format!("{name} is an amount above zero")));
         }
     }
+    if args.title.trim().is_empty() {
+        return Err(Failure::usage("who decides wants to know what it is for: --for TEXT"));
+    }
     if args.dev_weeks < Exact::ZERO || args.engineers < Exact::ZERO {
         return Err(Failure::usage("--dev-weeks and --engineers are not below zero"));
     }
@@ -129,7 +132,12 @@ async fn ask(
 ) -> Result<Waiver, Failure> {
     let until: Day = args.until.ok_or_else(|| Failure::usage("a waiver ends on a day: --until DAY"))?;
     let reason = format!("{}: costs {} {}", request.title, request.cost.to_grouped(2), request.currency);
-    let words =
-        Words { unit: request.unit.as_str(), period: request.period, amount: verdict.beyond, until, reason: &reason };
+    let words = Words {
+        unit: request.unit.as_str(),
+        period: request.period,
+        amount: request.cost - verdict.room,
+        until,
+        reason: &reason,
+    };
     WaiverDraft::of(home, view, &words).await?.ask(home).await
 }

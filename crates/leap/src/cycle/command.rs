@@ -1,5 +1,6 @@
 //! `leap cycle …`: one turn on the terminal, turns by themselves, and the plans that were performed.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,10 +8,11 @@ use leap_act::send::Receipt;
 use leap_book::Acted;
 use leap_decide::budget::State as BudgetState;
 use leap_decide::contract::State as ClauseState;
-use leap_decide::plan::{Finding, Plan, Severity};
+use leap_decide::plan::{Finding, Rule, Severity, Step};
 use serde_json::{Value, json};
 
-use super::plans::{read, words};
+use super::plans::{read, steps as steps_of, words};
+use super::schedule::Times;
 use super::{Turn, Watch, turn};
 use crate::cli::{CycleCommand, CycleListArgs, CycleRunArgs, CycleShowArgs, CycleWatchArgs, OutputFormat};
 use crate::clock;
@@ -51,11 +53,12 @@ fn carried(receipt: &Receipt) -> String {
 async fn once(root: &Path, args: &CycleRunArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Read).await?;
     let post = Post::of(&home)?;
+    Times::read(&home.settings.cycle.schedule)?;
     let turn = turn(&home, clock::now()).await?;
     let is_json = args.format.format == OutputFormat::Json;
     if !is_json {
         emit(&found(&turn))?;
-        steps(&turn.plan, &[]).print(args.format.format)?;
+        steps(&turn.plan.steps, &[]).print(args.format.format)?;
         emit(&findings(&turn.findings))?;
     }
     let errors = turn.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
@@ -63,14 +66,17 @@ async fn once(root: &Path, args: &CycleRunArgs) -> Result<(), Failure> {
         true => turn.act(&home, &post, "cycle run").await?,
         false => None,
     };
-    let sent = match acted.is_some() && !args.no_send {
+    // What waits from before goes, too.
+    let sent = match args.act && errors == 0 && !args.no_send {
         true => post.deliver(&home.book).await?,
         false => Vec::new(),
     };
     if is_json {
         print_json(&as_json(&turn, acted.as_ref(), &sent))?;
-    } else if let Some(acted) = &acted {
-        emit(&format!("{}\n", performed(acted)))?;
+    } else if args.act && errors == 0 {
+        if let Some(acted) = &acted {
+            emit(&format!("{}\n", performed(acted)))?;
+        }
         for receipt in &sent {
             emit(&format!("{}\n", carried(receipt)))?;
         }
@@ -137,13 +143,13 @@ fn found(turn: &Turn) -> String {
 }
 
 /// The steps of a plan, with what came of each.
-fn steps(plan: &Plan, receipts: &[leap_book::Receipt]) -> Answer {
+fn steps(all: &[Step], receipts: &[leap_book::Receipt]) -> Answer {
     let mut columns = vec!["step", "what", "unit", "words", "because"];
     if !receipts.is_empty() {
         columns.push("came of it");
     }
     let mut answer = Answer::new("", &columns);
-    for (at, step) in plan.steps.iter().enumerate() {
+    for (at, step) in all.iter().enumerate() {
         let number = at + 1;
         let mut row = vec![
             Cell::Count(number as u64),
@@ -164,13 +170,27 @@ fn steps(plan: &Plan, receipts: &[leap_book::Receipt]) -> Answer {
     answer
 }
 
+/// Findings for people; many of one rule are told once.
 fn findings(all: &[Finding]) -> String {
-    let told = all.iter().filter(|finding| finding.severity > Severity::Note);
-    told.map(|finding| {
-        let word = if finding.severity == Severity::Error { "error" } else { "warning" };
-        format!("{word}: {finding}\n")
-    })
-    .collect()
+    let mut rules = BTreeMap::<Rule, Vec<&Finding>>::new();
+    for finding in all.iter().filter(|finding| finding.severity > Severity::Note) {
+        rules.entry(finding.rule).or_default().push(finding);
+    }
+    let mut groups: Vec<(Rule, Vec<&Finding>)> = rules.into_iter().collect();
+    groups.sort_by_key(|(rule, _)| std::cmp::Reverse(rule.severity()));
+    let mut text = String::new();
+    for (rule, found) in groups {
+        let word = if rule.severity() == Severity::Error { "error" } else { "warning" };
+        match found.as_slice() {
+            [one] => text += &format!("{word}: {one}\n"),
+            [one, ..] => {
+                let (message, more) = (&one.message, found.len() - 1);
+                text += &format!("{word}: {message}, and {more} more like this\n  help: {}\n", rule.remedy());
+            }
+            [] => {}
+        }
+    }
+    text
 }
 
 fn as_json(turn: &Turn, acted: Option<&Acted>, sent: &[Receipt]) -> Value {
@@ -225,7 +245,7 @@ async fn list(root: &Path, args: &CycleListArgs) -> Result<(), Failure> {
             Cell::text(kept.performed_at.to_string()),
             Cell::text(kept.performed_by),
             Cell::text(kept.cause),
-            Cell::Count(plan.steps.len() as u64),
+            Cell::Count(steps_of(&plan).len() as u64),
         ]);
     }
     answer.print(args.format.format)
@@ -247,5 +267,5 @@ async fn show(root: &Path, args: &CycleShowArgs) -> Result<(), Failure> {
             kept.cause
         ))?;
     }
-    steps(&plan, &receipts).print(args.format.format)
+    steps(steps_of(&plan), &receipts).print(args.format.format)
 }

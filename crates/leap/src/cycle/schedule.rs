@@ -22,6 +22,8 @@ impl Times {
     pub(super) fn read(text: &str) -> Result<Times, Failure> {
         let parser = CronParser::builder().seconds(Seconds::Disallowed).build();
         let cron = parser.parse(text).map_err(|error| {
+            let error = error.to_string();
+            let error = error.trim_end_matches('.');
             Failure::usage(format!(
                 "leap.toml: cycle.schedule = '{}' is no cron expression: {error}; write minute hour day month weekday, such as \
                  */15 * * * *",

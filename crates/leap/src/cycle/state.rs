@@ -9,7 +9,8 @@ use leap_decide::decide::{self, Acknowledged, Drifted, Frozen, Inputs, Judged, P
 use leap_decide::org::Org as _;
 use leap_decide::plan::World;
 use leap_decide::waiver::{ANSWER_WITHIN, Approver, Waiver};
-use leap_terms::{Digest, Instant, Money, Period, TeamId};
+use leap_orient::reading::spend::Basis;
+use leap_terms::{CostKind, Currency, Digest, Instant, Money, Period, Ratio, TeamId};
 
 use crate::budget;
 use crate::contracts::{self, ClauseState};
@@ -17,6 +18,7 @@ use crate::drift::{self, Found};
 use crate::failure::Failure;
 use crate::forecasts::{self, Due};
 use crate::home::Home;
+use crate::spend::{Words, by_words};
 use crate::view::View;
 use crate::waivers;
 
@@ -25,6 +27,10 @@ use crate::waivers;
 const LOOK_BACK: i32 = 45;
 /// Waivers to which something happened in so many days are spoken of.
 const SPOKEN_OF: i64 = 14 * 86_400;
+
+/// Days whose cost a departure is compared with, and those of a month.
+const DAYS: i32 = 28;
+const MONTH: u32 = 30;
 
 /// A waiver with what decides about it.
 struct Waiting {
@@ -98,7 +104,7 @@ impl State {
         let today = now.day();
         let budgets = judged(home, view, now).await?;
         let clauses = contracts::watched(home, view, now).await?;
-        let drift = drift::found(home, view, now).await?;
+        let drift = telling(home, view, now).await?;
         let forecasts = forecasts::due(home, view, now).await?;
         let kept = home.book.incidents(&IncidentFilter::default()).await.map_err(problem)?;
         let mut all = Vec::new();
@@ -314,4 +320,37 @@ async fn waiting(
         });
     }
     Ok(waiting)
+}
+
+/// Departures that somebody is told of: cost more by what would use up a budget's tolerance, lately.
+async fn telling(home: &Home, view: &View, now: Instant) -> Result<Vec<Found>, Failure> {
+    let found = drift::found(home, view, now).await?;
+    let until = view.through().plus(1);
+    let Some(days) = Period::new(until.plus(-DAYS), until).filter(|_| !found.is_empty()) else { return Ok(Vec::new()) };
+    let words = Words {
+        by: "team",
+        filter: None,
+        under: None,
+        period: days,
+        cost: CostKind::Effective,
+        basis: Basis::Incurred,
+    };
+    let (rows, _) = by_words(home, view, &words).await?;
+    let mut costs = BTreeMap::<(&str, &Currency), Money>::new();
+    for row in &rows {
+        if let [Some(unit)] = row.values.as_slice() {
+            *costs.entry((unit.as_str(), &row.currency)).or_default() += row.amount;
+        }
+    }
+    let bps = home.settings.drift.told_bps;
+    let is_told = |found: &Found| {
+        let lately = now.seconds_since(Instant::start_of(found.alert.day)) <= SPOKEN_OF;
+        let cost = costs.get(&(found.unit.as_str(), &found.currency)).copied().unwrap_or_default();
+        // A month of 30 days against 28 of them: cost · 10,000 · 28 ≥ all · bps · 30.
+        let month = Ratio::whole(cost).times(bps).times(MONTH);
+        let part =
+            Ratio::whole(found.alert.cost_per_month).times(leap_decide::budget::PER_WHOLE).times(DAYS.unsigned_abs());
+        lately && found.alert.cost_per_month > Money::ZERO && part >= month
+    };
+    Ok(found.into_iter().filter(is_told).collect())
 }

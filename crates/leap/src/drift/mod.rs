@@ -42,13 +42,16 @@ pub(crate) struct DriftSettings {
     pub(crate) days: u16,
     /// The least that an alert costs in a month if it stays, in any currency.
     pub(crate) least_per_month: Exact,
+    /// Who is told: departures that cost so many basis points of what their team costs in a month, and more. Others are on
+    /// the page Alerts alone.
+    pub(crate) told_bps: u32,
     /// A file of announced changes, in the home's folder.
     pub(crate) announced: Option<String>,
 }
 
 impl Default for DriftSettings {
     fn default() -> DriftSettings {
-        DriftSettings { days: 7, least_per_month: Exact::from_whole(50), announced: None }
+        DriftSettings { days: 7, least_per_month: Exact::from_whole(50), told_bps: 200, announced: None }
     }
 }
 

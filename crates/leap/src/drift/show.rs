@@ -63,7 +63,7 @@ pub(crate) async fn list(root: &Path, args: &DriftListArgs) -> Result<(), Failur
         || "No bill has been taken in yet: leap ingest PATH".to_owned(),
         |day| {
             format!(
-                "Drift of the {} days up to {day}, by what it costs in a month if it stays",
+                "Departures that began in the {} days up to {day}, by what it costs in a month if it stays",
                 home.settings.drift.days
             )
         },

@@ -17,6 +17,8 @@ use crate::view::View;
 const METHOD: &str = "2";
 /// Days of history.
 const HISTORY: i32 = 400;
+/// Days of a month that may be known when it is forecast.
+const EARLY: i32 = 3;
 /// With fewer days left in a month, what is shown goes on to the end of the next.
 const LEFT: i32 = 7;
 
@@ -45,8 +47,8 @@ pub(crate) struct Due {
 }
 
 /// The forecasts that are to be frozen now and are not yet: of each unit with a budget and of the company, from the first
-/// day of the newest month of which a day is wholly known, to the end of the budget's period (of the company: of the
-/// month).
+/// day of the month of the next day that is not wholly known, to the end of the budget's period (of the company: of the
+/// month). Nothing once more than three days of that month are known.
 ///
 /// # Errors
 /// Budgets in force that do not fit the org; a lake or book that cannot be read.
@@ -54,7 +56,12 @@ pub(crate) async fn due(home: &Home, view: &View, now: Instant) -> Result<Vec<Du
     if view.head().scopes.is_empty() {
         return Ok(Vec::new());
     }
-    let origin = view.through().month().first_day();
+    let next = view.through().plus(1);
+    let origin = next.month().first_day();
+    // Whoever knows more than the first days of a month makes no forecast of it any more, but tells what came.
+    if next.days() - origin.days() > EARLY {
+        return Ok(Vec::new());
+    }
     let budgets = budget::in_force(view.head())?;
     // Each unit and kind of cost, with the ends of its periods.
     let mut asked = BTreeMap::<(TeamId, CostKind), BTreeSet<Day>>::new();

@@ -20,6 +20,7 @@ use crate::cli::{ChannelCommand, OutputFormat};
 use crate::failure::Failure;
 use crate::home::{Access, Home};
 use crate::output::{Answer, Cell, emit, print_json};
+use crate::world::World;
 
 /// What a `leap channel` command does.
 pub(crate) async fn run(root: &Path, command: &ChannelCommand) -> Result<(), Failure> {
@@ -29,6 +30,14 @@ pub(crate) async fn run(root: &Path, command: &ChannelCommand) -> Result<(), Fai
         ChannelCommand::Check(args) => {
             let post = Post::of(&home)?;
             let names: Vec<&str> = post.routes.0.keys().map(String::as_str).collect();
+            let org = World::load(&home, None).await?.org;
+            for (name, route) in &post.routes.0 {
+                for unit in route.units.iter().flatten().filter(|unit| org.unit(unit).is_none()) {
+                    let near = org.nearest(unit.as_str());
+                    let near = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+                    eprintln!("warning: channels.{name}: no unit has the id '{unit}': it gets nothing of it{near}");
+                }
+            }
             if args.format.format == OutputFormat::Json {
                 return print_json(&json!({ "ok": true, "channels": names }));
             }

@@ -64,7 +64,7 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
     };
     if all.is_empty() {
         let words = format!(
-            "Nothing departed from its expected path in the {days} days{newest}. A series is watched once it is two months old."
+            "No departure from the expected path began in the {days} days{newest}. A series is watched once it is two months old."
         );
         page.blocks.push(Block::Nothing(words, vec![Link::new("Cost by service", ground.to(&["explore"], &[]))]));
         return Ok(page);

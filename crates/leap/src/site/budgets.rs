@@ -92,10 +92,26 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
         page.blocks.push(Block::Notice(Tone::Info, words, Some(link)));
     }
     if judged.verdicts.is_empty() && judged.missing.is_empty() {
-        page.blocks.push(Block::Nothing(
-            format!("No budget holds in {}: leap budget apply budgets.yaml", period_text(ground.period)),
-            vec![Link::new("First steps", "/start")],
-        ));
+        let budgets = budget::in_force(ground.view().head()).map_err(|failure| failed(&failure))?;
+        let mut others: Vec<Period> = budgets.list.iter().map(|budget| budget.period).collect();
+        others.sort_unstable_by_key(|period| std::cmp::Reverse(period.from()));
+        others.dedup();
+        let in_period = period_text(ground.period);
+        let (words, links) = match others.as_slice() {
+            [] => {
+                let words = "No budgets are in force: leap budget apply budgets.yaml".to_owned();
+                (words, vec![Link::new("First steps", "/start")])
+            }
+            others => {
+                let link = |period: &Period| {
+                    let text = period_text(*period);
+                    Link::new(format!("Budgets of {text}"), ground.to(&["budgets"], &[("period", &text)]))
+                };
+                let links = others.iter().take(3).map(link).collect();
+                (format!("No budget that you see holds in {in_period}; there are budgets of other periods."), links)
+            }
+        };
+        page.blocks.push(Block::Nothing(words, links));
         return Ok(page);
     }
     let mut counts = BTreeMap::<State, usize>::new();

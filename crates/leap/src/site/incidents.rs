@@ -15,7 +15,7 @@ use leap_web::site::{Done, Problem, Proof};
 use super::act::{Acting, refused};
 use super::ground::{Ground, seconds};
 use super::{failed, parameter};
-use crate::cycle::plans::{read, words};
+use crate::cycle::plans::{read, steps, words};
 use crate::failure::Failure;
 use crate::incidents;
 
@@ -243,7 +243,7 @@ pub(super) fn plans(ground: &Ground) -> Result<Page, Problem> {
             Cell::Text(kept.performed_by.clone()),
             Cell::Text(kept.cause.clone()),
             Cell::Text(kept.snapshot.map_or_else(String::new, |snapshot| snapshot.to_string())),
-            Cell::Text(plan.steps.len().to_string()),
+            Cell::Text(steps(&plan).len().to_string()),
         ]));
     }
     page.blocks.push(Block::Table(Table {
@@ -287,7 +287,7 @@ pub(super) fn plan(ground: &Ground, number: &str) -> Result<Page, Problem> {
                 id: "t-steps".to_owned(),
                 caption: "Steps, in the order in which they were done".to_owned(),
                 columns: ["Step", "What", "Unit", "Words", "Because", "Came of it"].map(Column::text).into(),
-                rows: plan.steps.iter().enumerate().map(row).collect(),
+                rows: steps(&plan).iter().enumerate().map(row).collect(),
                 is_cards: true,
                 ..Table::default()
             }),
