@@ -188,6 +188,9 @@ fn lump(place: Place, days: &[usize], excess: &[f64], noise: f64, base: &dyn Fn(
 mod tests {
     use super::*;
 
+    /// A name, the place that is to be found, and what comes on a day.
+    type Case<'c> = (&'c str, Place, &'c dyn Fn(Day) -> f64);
+
     fn first() -> Day {
         "2026-01-01".parse().expect("a day")
     }
@@ -209,7 +212,7 @@ mod tests {
     #[test]
     fn places_are_found_with_their_amounts() {
         let first_working = |day: Day| Place::FirstWorking.of(day.month()) == Some(day);
-        let cases: [(&str, Place, &dyn Fn(Day) -> f64); 5] = [
+        let cases: [Case<'_>; 5] = [
             ("the first", Place::Day(1), &|day| if day.ymd().2 == 1 { 900.0 } else { 0.0 }),
             ("the 17th", Place::Day(17), &|day| if day.ymd().2 == 17 { 900.0 } else { 0.0 }),
             ("the last day", Place::Last, &|day| if is_last(day) { 900.0 } else { 0.0 }),

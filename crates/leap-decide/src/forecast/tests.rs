@@ -146,7 +146,7 @@ fn what_is_far_ahead_is_scored_apart_and_all_of_it_adds_up() {
 #[test]
 fn jobs_that_run_now_and_then_are_part_of_a_month() {
     // Three or four days of each month cost ten times as much, on no day of their own.
-    let wild = |at: usize| ((at as u64 + 7).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) % 8 == 0;
+    let wild = |at: usize| ((at as u64 + 7).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40).is_multiple_of(8);
     let bill = series(320, |at| usual(at) * if wild(at) { 10.0 } else { 1.0 });
     let mut off = Vec::new();
     for origin in [180, 210, 240, 270] {
