@@ -198,7 +198,7 @@ fn a_page_says_what_the_command_says_and_shows_each_their_own() {
         assert!(!own.contains(foreign), "{foreign}: {own}");
     }
     let none = as_person(&site, "GET", "/budgets?period=2025-01", &val).body;
-    assert!(none.contains("leap budget apply"), "{none}");
+    assert!(none.contains("No budget that you see holds in 2025-01"), "{none}");
 }
 
 #[test]
