@@ -26,7 +26,7 @@ mod watch;
 
 use std::collections::BTreeSet;
 
-use leap_book::Acted;
+use leap_book::{Acted, BookError, Refusal};
 use leap_decide::decide;
 use leap_decide::plan::{Finding, Plan, Severity, plan_check};
 use leap_terms::Instant;
@@ -81,6 +81,12 @@ impl Turn {
             return Ok(None);
         }
         let act = perform::act(home, self, post, cause)?;
-        home.book.act(&act).await.map(Some).map_err(|error| Failure::from_error(&error))
+        home.book.act(&act).await.map(Some).map_err(|error| match error {
+            // Somebody published or performed meanwhile: what follows has to be worked out anew.
+            BookError::Refused(
+                refusal @ (Refusal::PlanStale { .. } | Refusal::PlanKnown { .. } | Refusal::StepDone { .. }),
+            ) => Failure::try_again(refusal.to_string()),
+            error => Failure::from_error(&error),
+        })
     }
 }

@@ -100,6 +100,8 @@ impl Watcher {
                     Err(failure) => {
                         eprintln!("leap: cycle: {}; again in {REST} s", failure.message);
                         rest_until = Some(now.plus_seconds(REST));
+                        // What changed is still to be looked at.
+                        changed = true;
                     }
                 }
             }
