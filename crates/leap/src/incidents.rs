@@ -155,7 +155,7 @@ pub(crate) async fn told(home: &Home, number: i64, step: IncidentStep, note: &st
 
 /// `leap incident acknowledge|annotate`.
 async fn say(root: &Path, args: &IncidentNoteArgs, step: IncidentStep) -> Result<(), Failure> {
-    let home = Home::open(root, Access::Write).await?;
+    let home = Home::open(root, Access::Read).await?;
     let kept = told(&home, args.number, step, &args.note).await?;
     if args.format.format == OutputFormat::Json {
         return print_json(&as_json(&kept));

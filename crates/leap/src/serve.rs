@@ -35,7 +35,11 @@ pub(crate) async fn run(root: &Path, args: &ServeArgs) -> Result<(), Failure> {
     let settings = Home::settings(root)?;
     let http = args.otlp_http.unwrap_or(settings.serve.otlp_http);
     let grpc = args.otlp_grpc.unwrap_or(settings.serve.otlp_grpc);
-    let home = Arc::new(readable(root).await?);
+    let mut home = readable(root).await?;
+    // Messages link to where the site really is.
+    home.settings.serve.public_url = args.public_url.clone().or(home.settings.serve.public_url);
+    home.settings.serve.site = args.listen.unwrap_or(home.settings.serve.site);
+    let home = Arc::new(home);
     crate::cycle::check_schedule(&home.settings.cycle)?;
     let has_login = home.book.has_accounts().await.map_err(|error| Failure::from_error(&error))?;
     let door = door(args, &settings.serve)?;

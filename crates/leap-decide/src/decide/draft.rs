@@ -214,7 +214,7 @@ impl<'i> Draft<'i> {
                 ("grace", clause.timing.grace.to_string()),
             ];
             let kind = MessageKind::ContractMissing;
-            let note = Note { kind, to: None, sentence, fields, alert: true, incident: None };
+            let note = Note { kind, to: None, sentence, fields, alert: false, incident: None };
             let reason = "the clause does not hold".to_owned();
             self.send(&About { unit, subject: &name, period: since.to_string(), amount: None, reason }, note);
         }
@@ -336,7 +336,7 @@ impl<'i> Draft<'i> {
             to: to.cloned(),
             sentence,
             fields: Vec::new(),
-            alert: true,
+            alert: false,
             incident: None,
         };
         let status = waiver.status(*over, now);
@@ -407,7 +407,10 @@ impl<'i> Draft<'i> {
         let note = Note { kind: MessageKind::DriftFound, to: None, sentence, fields, alert: true, incident: None };
         let amount = Some(Amount { money: cost, currency: (*currency).clone() });
         let reason = "cost departs from its expected path".to_owned();
-        self.send(&About { unit, subject: series, period: format!("{} {kind}", alert.since), amount, reason }, note);
+        self.send(
+            &About { unit, subject: series, period: format!("{} {kind} {currency}", alert.since), amount, reason },
+            note,
+        );
     }
 
     pub(super) fn forecast(&mut self, frozen: &Frozen<'_>) {

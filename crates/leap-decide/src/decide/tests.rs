@@ -294,7 +294,7 @@ fn drift_and_forecasts_are_told_once_and_the_order_of_inputs_does_not_matter() {
     assert_eq!(one.bytes(), other.bytes());
     let words: Vec<&str> = one.steps.iter().map(|step| step.deed.word()).collect();
     assert_eq!(words, ["drift_found", "drift_found", "freeze_forecast"]);
-    assert_eq!(one.steps[0].key, "leap:drift_found:payments:s3:2026-10-15%20shift");
+    assert_eq!(one.steps[0].key, "leap:drift_found:payments:s3:2026-10-15%20shift%20USD");
     assert!(matches!(&one.steps[0].deed, Deed::Send { kind: MessageKind::DriftFound, sentence, .. }
         if sentence == "s3 has a shift since 2026-10-15: 1,020.50 USD a month if it stays"));
     done.extend(one.steps.iter().map(|step| step.key.clone()));

@@ -302,19 +302,22 @@ pub(crate) async fn judge(
     now: Instant,
 ) -> Result<Judged, Failure> {
     let facts = Facts::of(home, view, budgets).await?;
-    let force =
-        budget::in_force(budgets, |budget| facts.base(budget), &facts.spans, |unit, period| facts.pace(unit, period));
     let last = facts.known_until.plus(-1);
+    // Those of other periods have nothing to do with what is asked.
+    let is_near = |period: Period| match asked.period {
+        Some(asked) => asked.intersection(period).is_some(),
+        None => period.contains(last),
+    };
+    let near = Budgets { list: budgets.list.iter().filter(|budget| is_near(budget.period)).cloned().collect() };
+    let force =
+        budget::in_force(&near, |budget| facts.base(budget), &facts.spans, |unit, period| facts.pace(unit, period));
     let is_asked = |unit: &TeamId, period: Period| {
         asked.unit.is_none_or(|asked| asked == unit)
             && asked.under.is_none_or(|under| {
                 let path = facts.org.path(unit, period.until().plus(-1));
                 under == unit || path.iter().any(|above| above.id == *under)
             })
-            && match asked.period {
-                Some(asked) => asked.intersection(period).is_some(),
-                None => period.contains(last),
-            }
+            && is_near(period)
     };
     let mut judged = Judged {
         verdicts: Vec::new(),
@@ -324,7 +327,8 @@ pub(crate) async fn judge(
     };
     judged.excess.retain(|excess| is_asked(&excess.unit, excess.period));
     for line in force.lines.iter().filter(|line| is_asked(&line.unit, line.period)) {
-        let own = allowances.get(&(line.unit.clone(), line.period)).map_or(&[][..], Vec::as_slice);
+        let key = (line.unit.clone(), line.period, line.currency.clone());
+        let own = allowances.get(&key).map_or(&[][..], Vec::as_slice);
         match budget::judge(line, &facts.seen(line), own, now) {
             Ok(verdict) => judged.verdicts.push(verdict),
             Err(missing) => judged.missing.push((line.unit.clone(), line.period, missing)),

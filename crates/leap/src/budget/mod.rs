@@ -16,7 +16,7 @@ use leap_book::{ConfigFiles, ConfigKind, Snapshot, WaiverFilter, WaiverStep};
 use leap_decide::budget::{self, Allowance, Budgets, Limit, Missing, State, Verdict};
 use leap_orient::org::{Org, Resolved};
 use leap_orient::reading::spend::Basis;
-use leap_terms::{CostKind, Day, Instant, Period, TeamId, fault};
+use leap_terms::{CostKind, Currency, Day, Instant, Period, TeamId, fault};
 use serde_json::{Value, json};
 
 use crate::cli::{BudgetApplyArgs, BudgetCommand, BudgetListArgs, OutputFormat, ReadingArgs};
@@ -225,8 +225,8 @@ async fn show(root: &Path) -> Result<(), Failure> {
     }
 }
 
-/// What granted waivers permit, by unit and period.
-pub(crate) type Allowances = BTreeMap<(TeamId, Period), Vec<Allowance>>;
+/// What granted waivers permit, by unit, period and currency.
+pub(crate) type Allowances = BTreeMap<(TeamId, Period, Currency), Vec<Allowance>>;
 
 /// What waivers of the book permit, or did.
 pub(crate) async fn allowances(home: &Home) -> Result<Allowances, Failure> {
@@ -243,7 +243,9 @@ pub(crate) async fn allowances(home: &Home) -> Result<Allowances, Failure> {
             from: granted.at,
             until: taken_back.map_or(over, |at| over.min(at)),
         };
-        all.entry((waiver.asked.unit.clone(), waiver.asked.period)).or_default().push(allowance);
+        all.entry((waiver.asked.unit.clone(), waiver.asked.period, waiver.asked.currency.clone()))
+            .or_default()
+            .push(allowance);
     }
     Ok(all)
 }

@@ -1,5 +1,6 @@
 //! What a message says: the sentence and figures of its step, how bad it is, and where on the site to go on.
 
+use leap_act::limits::ADDRESS;
 use leap_act::message::{Answer, Content, Field, Incident, Link, Message, Severity, Urgency};
 use leap_decide::plan::{Deed, Plan, Step};
 use leap_terms::MessageKind;
@@ -43,7 +44,8 @@ fn label(name: &str) -> String {
 pub(super) fn site(home: &Home) -> String {
     let settings = &home.settings.serve;
     let address = settings.public_url.clone().unwrap_or_else(|| format!("http://{}", settings.site));
-    address.trim_end_matches('/').to_owned()
+    let scheme = if address.contains("://") { "" } else { "https://" };
+    format!("{scheme}{}", address.trim_end_matches('/'))
 }
 
 /// Where to go on: the page of what it is about, then of its incident.
@@ -74,7 +76,8 @@ fn links(site: &str, step: &Step, kind: MessageKind, incident: Option<&str>) -> 
     };
     let incident = incident.map(|id| ("Incident", format!("incidents?about={}", encoded(id))));
     let link = |(label, path): (&str, String)| Link { label: label.to_owned(), address: format!("{site}/{path}") };
-    page.into_iter().chain(incident).map(link).collect()
+    // A name that is too long for an address is found on the site without it.
+    page.into_iter().chain(incident).map(link).filter(|link| link.address.len() <= ADDRESS).collect()
 }
 
 /// The message of a step that sends one.

@@ -6,6 +6,7 @@ use leap_book::{
 use leap_decide::plan::{Deed, Happens, Step};
 
 use super::{Turn, letter};
+use crate::clock;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::messages::Post;
@@ -23,13 +24,14 @@ pub(super) fn act(home: &Home, turn: &Turn, post: &Post, cause: &str) -> Result<
         made_by: ACTOR.to_owned(),
         content: String::from_utf8_lossy(&plan.bytes()).into_owned(),
     };
-    let mut act = Act::new(new, cause, publish::actor(), plan.made);
+    // Something may have been recorded since the plan was made.
+    let mut act = Act::new(new, cause, publish::actor(), clock::now().max(plan.made));
     for (at, step) in plan.steps.iter().enumerate() {
         let note = one(&mut act, home, turn, post, step)?;
         act.receipts.push(NewReceipt {
             step: i64::try_from(at + 1).unwrap_or(i64::MAX),
             idempotency_key: step.key.clone(),
-            done_at: plan.made,
+            done_at: act.at,
             note,
         });
     }
@@ -38,7 +40,7 @@ pub(super) fn act(home: &Home, turn: &Turn, post: &Post, cause: &str) -> Result<
 
 /// What a step writes; what came of it, where that is not plain.
 fn one(act: &mut Act, home: &Home, turn: &Turn, post: &Post, step: &Step) -> Result<Option<String>, Failure> {
-    let at = turn.plan.made;
+    let at = act.at;
     match &step.deed {
         Deed::Send { .. } => {
             let message = letter::of(home, step, &turn.plan)?;

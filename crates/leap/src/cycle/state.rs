@@ -310,7 +310,8 @@ async fn waiting(
             continue;
         }
         let of = |verdict: &&leap_decide::budget::Verdict| {
-            (&verdict.line.unit, verdict.line.period) == (&kept.asked.unit, kept.asked.period)
+            let (line, asked) = (&verdict.line, &kept.asked);
+            (&line.unit, line.period, &line.currency) == (&asked.unit, asked.period, &asked.currency)
         };
         let verdict = judged.and_then(|judged| judged.verdicts.iter().find(of));
         waiting.push(Waiting {

@@ -85,7 +85,8 @@ fn problem(error: impl std::error::Error + 'static) -> Failure {
 
 impl Watcher {
     async fn run(&self, stop: &AtomicBool) {
-        let mut seen = 0;
+        // What was recorded before is looked at by the first turn.
+        let mut seen = self.home.book.audit_head().await.map_or(0, |head| head.sequence);
         let mut rest_until = None;
         // What is there already is looked at first.
         let mut changed = true;
@@ -112,7 +113,7 @@ impl Watcher {
     /// Takes a turn where one is due.
     async fn look(&self, seen: &mut u64, changed: &mut bool, now: Instant) -> Result<(), Failure> {
         let book = &self.home.book;
-        let filter = AuditFilter { after: Some(*seen), limit: Some(200), ..AuditFilter::default() };
+        let filter = AuditFilter { after: Some(*seen), ..AuditFilter::default() };
         for event in book.audit(&filter).await.map_err(problem)? {
             *seen = (*seen).max(event.sequence);
             *changed |= AT_ONCE.iter().any(|begins| event.entry.action.starts_with(begins));

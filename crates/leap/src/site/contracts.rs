@@ -77,14 +77,13 @@ fn known(ground: &Ground) -> Result<Option<Arc<Known>>, Problem> {
     Ok((1..=6).find_map(|back| ground.home.kept.known::<Known>(&key(step - back))))
 }
 
-/// True where a person reads a clause: those of units that they see. How much of all cost teams own is for who sees it
+/// True where a person reads a clause: those of teams that they see, as its windows have the team's figures. How much of all cost teams own is for who sees it
 /// all.
 fn sees(ground: &Ground, state: &ClauseState) -> bool {
     let view = ground.view();
     let is_of_all = matches!(&state.clause().measure, Measure::Amount { what: What::Coverage, .. });
     let day = view.day();
-    view.reach().is_everything()
-        || (!is_of_all && [&state.contract.team, &state.clause().owner].iter().any(|unit| view.sees_unit(unit, day)))
+    view.reach().is_everything() || (!is_of_all && view.sees_unit(&state.contract.team, day))
 }
 
 fn coming() -> Block {

@@ -213,7 +213,6 @@ pub(super) fn answer(acting: &Acting<'_>, number: &str, what: &str) -> Result<Do
         let message = "who reads it later wants to know what".to_owned();
         return Err(Problem::Parameter { name: "note".to_owned(), message, without: None });
     }
-    let _lock = acting.lock()?;
     let done = acting.run(incidents::told(ground.home, incident.number, step, note));
     let done = done.map_err(|failure| refused(&failure, back()))?;
     Ok(Done::Gone { to: here, said: format!("incident {} was {}", done.number, step.word()) })
