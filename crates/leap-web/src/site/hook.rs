@@ -79,7 +79,7 @@ pub(super) async fn answer<S: Site>(
     });
     match taken.await.unwrap_or(Hooked::Failed) {
         Hooked::Taken => plain(StatusCode::OK, ""),
-        Hooked::Refused => plain(StatusCode::UNAUTHORIZED, "This is not signed as it should be; nothing was done.\n"),
+        Hooked::Refused => plain(StatusCode::FORBIDDEN, "This is not signed as it should be; nothing was done.\n"),
         Hooked::Busy => busy(),
         Hooked::Failed => plain(StatusCode::INTERNAL_SERVER_ERROR, "Something broke; nothing was done.\n"),
     }

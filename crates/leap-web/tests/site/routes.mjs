@@ -176,7 +176,7 @@ export const ROUTES = {
   "GET /login/again": loggedIn({ own: true }),
   "POST /login/again": loggedIn({ own: true, once: true }),
   "POST /logout": open({ once: true }),
-  "POST /slack/actions/{channel}": open({ at: "/slack/actions/none", gives: [401] }),
+  "POST /slack/actions/{channel}": open({ at: "/slack/actions/none", gives: [403] }),
   "GET /metrics": whole({ own: true }),
   "GET /api/v1/openapi.json": part({ own: true }),
 };

@@ -468,11 +468,11 @@ fn buttons_of_slack_are_recorded_where_they_are_signed_and_approve_nothing() {
     let secret = "8f742231b10e8888abcd99yyyzzz85a5";
     assert_eq!(press(&site, secret, "leap.not_mine", key, "t1"), 200);
     assert_eq!(press(&site, secret, "leap.snooze_7d", key, "t2"), 200);
-    assert_eq!(press(&site, "another", "leap.wrong", key, "t3"), 401);
-    assert_eq!(press(&site, secret, "leap.approve", key, "t4"), 401);
+    assert_eq!(press(&site, "another", "leap.wrong", key, "t3"), 403);
+    assert_eq!(press(&site, secret, "leap.approve", key, "t4"), 403);
     assert_eq!(press(&site, secret, "leap.link.0", key, "t5"), 200, "a link that was followed");
     assert_eq!(press(&site, secret, "leap.wrong", "leap:of:nobody", "t6"), 200, "about nothing: nothing is recorded");
-    assert_eq!(site.ask("POST", "/slack/actions/other", &[], "payload=%7B%7D").status, 401);
+    assert_eq!(site.ask("POST", "/slack/actions/other", &[], "payload=%7B%7D").status, 403);
     assert_eq!(site.ask("POST", "/slack/actions/finops", &[], &"x".repeat(300 << 10)).status, 413);
     let trail = home.json(&["audit", "list"]);
     let answers: Vec<_> = trail["rows"]

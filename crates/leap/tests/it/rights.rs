@@ -190,7 +190,7 @@ fn every_address_answers_those_who_may_and_nobody_else() {
                 ("POST", "/periods/{period}/close") => &[200],
                 ("POST", "/login" | "/login/again") => &[401, 429],
                 // Nobody signed it.
-                ("POST", "/slack/actions/{channel}") => &[401],
+                ("POST", "/slack/actions/{channel}") => &[403],
                 // No provider is set, and the first person came long ago.
                 (_, "/login/oidc" | "/login/oidc/callback" | "/setup") => &[404],
                 ("POST", _) => &[404, 422],
