@@ -64,3 +64,14 @@ pub(crate) fn intake(rest: &[&str]) -> Result<(), String> {
 pub(crate) fn money() -> Result<(), String> {
     run(&mut cargo(&["run", "--locked", "--package", "leap-lake", "--example", "bench_money"]))
 }
+
+/// Builds the program, as users run it or as tests do; where it is, and the name of the profile.
+pub(crate) fn leap(dev: bool) -> Result<(PathBuf, &'static str), String> {
+    let (profile, words) = match dev {
+        true => ("debug", vec!["build", "--locked", "--package", "leap"]),
+        false => ("release", vec!["build", "--locked", "--release", "--package", "leap"]),
+    };
+    run(&mut cargo(&words))?;
+    let leap = root().join("target").join(profile).join(format!("leap{}", std::env::consts::EXE_SUFFIX));
+    Ok((leap, profile))
+}

@@ -17,7 +17,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::{cargo, root, run};
+use crate::{bench, root, run};
 
 const AIM: Duration = Duration::from_secs(5);
 /// Rounds that are measured.
@@ -58,12 +58,7 @@ fn options(mut rest: &[&str]) -> Result<Options, String> {
 /// `cargo xtask bench cycle`.
 pub(crate) fn cycle(rest: &[&str]) -> Result<(), String> {
     let options = options(rest)?;
-    let (profile, words) = match options.dev {
-        true => ("debug", vec!["build", "--locked", "--package", "leap"]),
-        false => ("release", vec!["build", "--locked", "--release", "--package", "leap"]),
-    };
-    run(&mut cargo(&words))?;
-    let leap = root().join("target").join(profile).join(format!("leap{}", std::env::consts::EXE_SUFFIX));
+    let (leap, _) = bench::leap(options.dev)?;
     let folder = root().join("target/bench/cycle");
     if folder.exists() {
         fs::remove_dir_all(&folder).map_err(|error| format!("could not clear {}: {error}", folder.display()))?;

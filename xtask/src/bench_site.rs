@@ -62,12 +62,7 @@ fn options(mut rest: &[&str]) -> Result<Options, String> {
 /// `cargo xtask bench site`.
 pub(crate) fn site(rest: &[&str]) -> Result<(), String> {
     let options = options(rest)?;
-    let (profile, words) = match options.dev {
-        true => ("debug", vec!["build", "--locked", "--package", "leap"]),
-        false => ("release", vec!["build", "--locked", "--release", "--package", "leap"]),
-    };
-    run(&mut cargo(&words))?;
-    let leap = root().join("target").join(profile).join(format!("leap{}", std::env::consts::EXE_SUFFIX));
+    let (leap, profile) = bench::leap(options.dev)?;
     let folder = options.keep.clone().unwrap_or_else(|| root().join("target/bench/site"));
     if options.keep.is_none() && folder.exists() {
         fs::remove_dir_all(&folder).map_err(|error| format!("could not clear {}: {error}", folder.display()))?;

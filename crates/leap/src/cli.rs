@@ -2,26 +2,36 @@
 
 mod budget;
 mod charter;
+mod claim;
 mod contract;
 mod cycle;
 mod drift;
 mod latency;
 mod message;
 mod people;
+mod period;
+mod pool;
+mod rules;
+mod trail;
 mod waiver;
 
 use std::path::PathBuf;
 
 pub(crate) use budget::*;
 pub(crate) use charter::*;
+pub(crate) use claim::*;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use contract::*;
 pub(crate) use cycle::*;
 pub(crate) use drift::*;
 pub(crate) use latency::*;
-use leap_terms::{CostKind, Currency, Day, Instant, Month, Period, SourceId, TeamId};
+use leap_terms::{CostKind, Currency, Day, Instant, Period, SourceId, TeamId};
 pub(crate) use message::*;
 pub(crate) use people::*;
+pub(crate) use period::*;
+pub(crate) use pool::*;
+pub(crate) use rules::*;
+pub(crate) use trail::*;
 pub(crate) use waiver::*;
 
 /// Every dollar has an owner, with a proof.
@@ -490,391 +500,6 @@ pub(crate) struct VerifyArgs {
 }
 
 #[derive(Subcommand, Debug)]
-pub(crate) enum RulesCommand {
-    /// Check a rules file: errors with line and caret; shadowed and dead rules; money per rule.
-    Check(RulesFileArgs),
-    /// Show the money that a rules file would move, team by team, before it is applied.
-    Diff(RulesFileArgs),
-    /// Make a rules file the one in force and attribute everything anew.
-    Apply(RulesApplyArgs),
-    /// Propose the rules that would own most residual money.
-    Suggest(RulesSuggestArgs),
-    /// Print the rules in force.
-    Show(ListArgs),
-}
-
-/// What becomes of versions that begin after a new one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-pub(crate) enum Later {
-    /// They stay: what is new holds until the next of them begins.
-    Keep,
-    /// They go: what is new holds from its day on.
-    Replace,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct RulesFileArgs {
-    /// rules.yaml; paths inside are relative to it.
-    pub(crate) file: PathBuf,
-    /// Check against this org file (or Backstage address) instead of the org in force.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) org: Option<PathBuf>,
-    /// First day on which these rules would hold. Default: all days.
-    #[arg(long, value_name = "DATE")]
-    pub(crate) effective: Option<Day>,
-    /// What becomes of rules in force that begin after that day.
-    #[arg(long, value_enum, value_name = "WHAT")]
-    pub(crate) later: Option<Later>,
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct RulesApplyArgs {
-    /// rules.yaml; paths inside are relative to it. With --full it may be left out: the rules in force.
-    #[arg(required_unless_present = "full")]
-    pub(crate) file: Option<PathBuf>,
-    /// First day on which these rules hold; earlier days keep the rules they have. Default: all days.
-    #[arg(long, value_name = "DATE", requires = "file")]
-    pub(crate) effective: Option<Day>,
-    /// What becomes of rules in force that begin after that day. Must be said where there are such.
-    #[arg(long, value_enum, value_name = "WHAT", requires = "file")]
-    pub(crate) later: Option<Later>,
-    /// Also name shadowed and dead rules, as rules check does, which asks every rule for every key.
-    #[arg(long)]
-    pub(crate) check: bool,
-    /// Ask all rules for every key, whatever changed.
-    #[arg(long)]
-    pub(crate) full: bool,
-
-    /// With --full: make keys and cube from the charges again, too, as where the folded tables are doubted.
-    #[arg(long, requires = "full")]
-    pub(crate) from_charges: bool,
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct RulesSuggestArgs {
-    /// How many proposals.
-    #[arg(long, default_value_t = 10, value_name = "N")]
-    pub(crate) top: usize,
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
-}
-
-#[derive(Subcommand, Debug)]
-pub(crate) enum OrgCommand {
-    /// Compare a new state of the org with the present one: what is created, moved, renamed, merged, split and dissolved, the
-    /// money that moves, and what would be orphaned. Nothing changes.
-    Plan(OrgPlanArgs),
-    /// Perform a plan exactly; or make an org file the one in force, when the home has none or one without history.
-    Apply(OrgApplyArgs),
-    /// Take a reorg back: reports are again what they were, to the byte.
-    Revert(OrgRevertArgs),
-    /// Reorgs, newest first.
-    Log(ListArgs),
-    /// Print the org tree of a day, as known today or earlier.
-    Show(OrgShowArgs),
-    /// What differs between the orgs of two days.
-    Diff(OrgDiffArgs),
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct OrgPlanArgs {
-    /// The new state: org.yaml, an HR export (CSV), a Backstage catalog (file, folder, or
-    /// the address of its API: https://backstage.example/api/catalog), or a Kubernetes sigs.yaml.
-    pub(crate) file: PathBuf,
-    /// First day on which it holds. Default: what the file says.
-    #[arg(long, value_name = "DATE")]
-    pub(crate) effective: Option<Day>,
-    /// When it was learned, for histories that are loaded later: not before the last change, not in the future.
-    #[arg(long, value_name = "INSTANT", value_parser = known_on)]
-    pub(crate) recorded: Option<Instant>,
-    /// Who inherits names and cost of a unit that ends: OLD=NEW. May be repeated.
-    #[arg(long, value_name = "OLD=NEW")]
-    pub(crate) successor: Vec<String>,
-    /// A unit that goes on under another id: OLD=NEW. May be repeated.
-    #[arg(long, value_name = "OLD=NEW")]
-    pub(crate) rename: Vec<String>,
-    /// A new unit that was part of another: OLD=NEW. May be repeated.
-    #[arg(long, value_name = "OLD=NEW")]
-    pub(crate) split: Vec<String>,
-    /// Also show what each place gains and loses after pools were split; takes about as long as a report with pools, twice.
-    #[arg(long)]
-    pub(crate) shared: bool,
-    /// Where the plan is written. Default: the home's folder plans.
-    #[arg(long, short, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct OrgApplyArgs {
-    /// A plan (file or its number), or an org file (or Backstage address).
-    pub(crate) file: PathBuf,
-    /// With an org file: plan and apply it from this day on.
-    #[arg(long, value_name = "DATE")]
-    pub(crate) effective: Option<Day>,
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct OrgRevertArgs {
-    /// Number of the reorg, from leap org log.
-    pub(crate) id: i64,
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct OrgShowArgs {
-    /// The day. Default: today.
-    #[arg(long, value_name = "DATE")]
-    pub(crate) as_of: Option<Day>,
-    /// As known on this day or instant. Default: now.
-    #[arg(long, value_name = "DATE", value_parser = known_on)]
-    pub(crate) as_known_on: Option<Instant>,
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct OrgDiffArgs {
-    /// The earlier day.
-    pub(crate) from: Day,
-    /// The later day.
-    pub(crate) to: Day,
-    /// Also name who joined, left or changed teams, by the source's id of the person; else people are only counted.
-    #[arg(long)]
-    pub(crate) people: bool,
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
-}
-
-#[derive(Subcommand, Debug)]
-pub(crate) enum PoolCommand {
-    /// Make pools.yaml, with the drivers that it names, the policy in force.
-    Apply(PoolApplyArgs),
-    /// Check a policy and show what it would move, before it is applied.
-    Check(PoolCheckArgs),
-    /// Pools of a period: cost, what is split, what stays, who answers for it.
-    List(PoolListArgs),
-    /// How one pool was split on a day: readings, shares, remainder units.
-    Explain(PoolExplainArgs),
-    /// Print the policies in force, each with its first day.
-    Show,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct PoolApplyArgs {
-    /// pools.yaml; paths inside are relative to it.
-    pub(crate) file: PathBuf,
-    /// First day on which this policy holds, the first of a month; earlier months keep the policy they have. Default: all days.
-    #[arg(long, value_name = "DATE")]
-    pub(crate) effective: Option<Day>,
-    /// What becomes of policies in force that begin after that day. Must be said where there are such.
-    #[arg(long, value_enum, value_name = "WHAT")]
-    pub(crate) later: Option<Later>,
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct PoolCheckArgs {
-    /// pools.yaml; paths inside are relative to it.
-    pub(crate) file: PathBuf,
-    /// The period whose cost is shared. Default: the last billing period.
-    #[arg(long, value_name = "PERIOD")]
-    pub(crate) period: Option<Period>,
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct PoolListArgs {
-    /// As for spend. Default: the last billing period.
-    #[arg(long, value_name = "PERIOD")]
-    pub(crate) period: Option<Period>,
-    #[command(flatten)]
-    pub(crate) known: KnownArgs,
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct PoolExplainArgs {
-    /// The pool.
-    pub(crate) pool: String,
-    /// The day.
-    pub(crate) day: Day,
-    #[command(flatten)]
-    pub(crate) known: KnownArgs,
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
-}
-
-#[derive(Subcommand, Debug)]
-pub(crate) enum PeriodCommand {
-    /// Publish a billing period's statement; later changes are restatements.
-    Close(PeriodCloseArgs),
-    /// Take a close back, with a reason.
-    Reopen(PeriodReopenArgs),
-    /// Why a closed period differs from its statement, by cause; the causes add up.
-    Diff(PeriodDiffArgs),
-    /// Publish a new statement of a closed period, with an approval.
-    Restate(PeriodRestateArgs),
-    /// Statements.
-    List(ListArgs),
-    /// A statement's text, and whether it can still be made from its snapshot to the byte.
-    Show(PeriodShowArgs),
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct PeriodCloseArgs {
-    /// Billing period: 2026-08.
-    pub(crate) period: Month,
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct PeriodReopenArgs {
-    /// Billing period.
-    pub(crate) period: Month,
-    /// Why.
-    #[arg(long)]
-    pub(crate) reason: String,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct PeriodDiffArgs {
-    /// Billing period.
-    pub(crate) period: Month,
-    /// Also convert both into this currency, with the rates of the close and those of today.
-    #[arg(long, value_parser = |text: &str| Currency::new(text))]
-    pub(crate) currency: Option<Currency>,
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct PeriodRestateArgs {
-    /// Billing period.
-    pub(crate) period: Month,
-    /// Who approved it; not the person who asks.
-    #[arg(long, value_name = "PERSON")]
-    pub(crate) approved_by: Option<String>,
-    /// The digest of the difference that was approved, as `leap period diff` prints it.
-    #[arg(long, value_name = "DIGEST")]
-    pub(crate) expect: Option<String>,
-    /// Why.
-    #[arg(long)]
-    pub(crate) reason: String,
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct PeriodShowArgs {
-    /// Billing period.
-    pub(crate) period: Month,
-    /// Which statement of it. Default: the newest.
-    #[arg(long)]
-    pub(crate) version: Option<i64>,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct ClaimSubject {
-    /// A ResourceId.
-    #[arg(required_unless_present = "filter")]
-    pub(crate) resource: Option<String>,
-    /// Instead: what this SQL condition over FOCUS columns and Tags['key'] names.
-    #[arg(long = "where", value_name = "SQL", conflicts_with = "resource")]
-    pub(crate) filter: Option<String>,
-    /// Why, for the other team and for the record.
-    #[arg(long)]
-    pub(crate) reason: String,
-    /// A link or file that shows it.
-    #[arg(long)]
-    pub(crate) evidence: Option<String>,
-    /// First day on which it holds. Default: the first day of this month.
-    #[arg(long, value_name = "DATE")]
-    pub(crate) effective: Option<Day>,
-    /// Day on which it ends. Default: never.
-    #[arg(long, value_name = "DATE")]
-    pub(crate) expires: Option<Day>,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct ClaimArgs {
-    #[command(flatten)]
-    pub(crate) subject: ClaimSubject,
-    /// The team that claims it.
-    #[arg(long, value_name = "TEAM")]
-    pub(crate) by: String,
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct DisputeArgs {
-    #[command(flatten)]
-    pub(crate) subject: ClaimSubject,
-    /// The team that it belongs to.
-    #[arg(long, value_name = "TEAM")]
-    pub(crate) to: String,
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
-}
-
-#[derive(Subcommand, Debug)]
-pub(crate) enum ClaimsCommand {
-    /// Open and settled claims.
-    List(ListArgs),
-    /// Accept: a dated ownership record above the rules. Who answers is recorded; rights to answer come with logins.
-    Accept(ClaimAnswerArgs),
-    /// Decline: the owner stays.
-    Decline(ClaimAnswerArgs),
-    /// Take a claim back.
-    Withdraw(ClaimAnswerArgs),
-    /// Hand claims that nobody answered in time (leap.toml: claims.answer_days) to the unit above.
-    Escalate(ListArgs),
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct ClaimAnswerArgs {
-    /// Number of the claim.
-    pub(crate) number: i64,
-    /// For the record.
-    #[arg(long)]
-    pub(crate) note: Option<String>,
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
-}
-
-#[derive(Subcommand, Debug)]
-pub(crate) enum ResidualCommand {
-    /// Cost without an owner by reason, with age and steward, and its burn-down per week.
-    List(ResidualListArgs),
-    /// The rules that would own most of it.
-    Suggest(RulesSuggestArgs),
-    /// Give part of it to a team, at once and dated: a claim that its steward accepts.
-    Assign(DisputeArgs),
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct ResidualListArgs {
-    /// As for spend. Default: the last billing period.
-    #[arg(long, value_name = "PERIOD")]
-    pub(crate) period: Option<Period>,
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
-}
-
-#[derive(Subcommand, Debug)]
 pub(crate) enum RatesCommand {
     /// Make a CSV of month,from,to,rate the rates in force.
     Apply(RatesApplyArgs),
@@ -963,61 +588,6 @@ pub(crate) struct ExportSplitsArgs {
     pub(crate) basis: BasisArg,
     #[command(flatten)]
     pub(crate) known: KnownArgs,
-}
-
-#[derive(Subcommand, Debug)]
-pub(crate) enum AuditCommand {
-    /// Print the trail.
-    List(ListArgs),
-    /// Check that no event was changed, removed, added or moved; with checkpoints, that the trail was not written anew.
-    Verify(AuditVerifyArgs),
-    /// Write where the trail stands now, to be kept elsewhere: who rewrites the book cannot rewrite what is there.
-    Checkpoint(AuditCheckpointArgs),
-    /// Make a key that signs checkpoints: KEY is secret, KEY.pub is for those who verify.
-    Key(AuditKeyArgs),
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct AuditVerifyArgs {
-    /// A checkpoint that was exported earlier; may be said several times.
-    #[arg(long = "checkpoint", value_name = "FILE")]
-    pub(crate) checkpoints: Vec<PathBuf>,
-    /// Public keys (PEM): each checkpoint has to be signed by one of them.
-    #[arg(long = "key", value_name = "FILE", requires = "checkpoints")]
-    pub(crate) keys: Vec<PathBuf>,
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct AuditCheckpointArgs {
-    /// Sign it with this key (PEM, as leap audit key or openssl genpkey -algorithm ed25519 makes it).
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: Option<PathBuf>,
-    /// Where it is written; a file that is there is not replaced. Default: standard output.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct AuditKeyArgs {
-    /// The file of the secret key; must not exist.
-    pub(crate) key: PathBuf,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct BackupArgs {
-    /// New folder for the copy.
-    pub(crate) to: PathBuf,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct DoctorArgs {
-    /// Remove files that no snapshot names and that are older than the grace period.
-    #[arg(long)]
-    pub(crate) collect: bool,
-    #[command(flatten)]
-    pub(crate) format: FormatArg,
 }
 
 #[derive(Args, Debug)]

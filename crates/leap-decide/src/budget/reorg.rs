@@ -60,9 +60,15 @@ pub fn follow(lines: &[Line], org: &dyn Org, pace: impl Fn(&TeamId) -> Pace) -> 
         let children = parents.iter().enumerate().filter(|(_, parent)| **parent == Some(at));
         let own = line.amount - children.map(|(child, _)| lines[child].amount).sum::<Money>();
         let start = first_day(org, &line.unit, period).unwrap_or(period.from());
-        let profile = pace(&line.unit);
-        let weights: Vec<BigInt> =
-            spans.iter().map(|span| if span.until() <= start { BigInt::ZERO } else { profile.weight(*span) }).collect();
+        let weights: Vec<BigInt> = match spans.as_slice() {
+            // Nothing moves: there is nothing to divide, and no profile to be asked for.
+            [_] => vec![BigInt::from(1)],
+            several => {
+                let profile = pace(&line.unit);
+                let weight = |span: &Period| if span.until() <= start { BigInt::ZERO } else { profile.weight(*span) };
+                several.iter().map(weight).collect()
+            }
+        };
         for (span, amount) in spans.iter().zip(split(own, &weights)) {
             let heirs = org.heirs(&line.unit, span.from());
             let shares: Vec<BigInt> = heirs.iter().map(|(_, weight)| BigInt::from(*weight)).collect();

@@ -1,7 +1,7 @@
 //! What a home knows of its budgets: cost by unit and day, what it is expected to become, business volume and head counts.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use leap_decide::budget::{self, Base, Budget, Budgets, Limit, Line, Missing, Pace, Seen, Verdict, hierarchy};
 use leap_decide::forecast::{self, Range};
@@ -16,6 +16,7 @@ use super::{Allowances, Asked, tree};
 use crate::charter::Measures;
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::publish::side_by_side;
 use crate::spend::{self, Words};
 use crate::view::View;
 
@@ -98,7 +99,7 @@ struct Facts<'v> {
     /// By the org of the last day, for what is expected.
     recast: Daily,
     known_until: Day,
-    paces: RefCell<BTreeMap<(TeamId, Period), Pace>>,
+    paces: Mutex<BTreeMap<(TeamId, Period), Pace>>,
     /// What paces are of where a unit's budgets differ: the kind and currency of most.
     kind: CostKind,
     currency: Currency,
@@ -127,7 +128,7 @@ impl<'v> Facts<'v> {
             daily,
             recast,
             known_until,
-            paces: RefCell::default(),
+            paces: Mutex::default(),
             kind: main.map_or(CostKind::Effective, |budget| budget.cost),
             currency: main.map_or_else(|| Currency::new("USD").expect("USD is a currency"), |one| one.currency.clone()),
         })
@@ -147,18 +148,28 @@ impl<'v> Facts<'v> {
     /// How a unit's cost was expected to fall on the days of a period when it began; days that nobody knows by then do not
     /// count as known.
     fn pace(&self, unit: &TeamId, period: Period) -> Pace {
-        let mut paces = self.paces.borrow_mut();
-        let made = paces.entry((unit.clone(), period)).or_insert_with(|| {
-            let origin = period.from().min(self.known_until);
-            let costs = self.recast.get(&(unit.clone(), self.kind, self.currency.clone()));
-            let horizon = usize::try_from(period.until().days() - origin.days()).unwrap_or(0);
-            let path = costs
-                .filter(|_| horizon > 0)
-                .and_then(|costs| forecast::path(&series(unit, costs, origin), origin, horizon, &Announced::default()));
-            let days = path.into_iter().flatten();
-            Pace::new(period, days)
-        });
-        made.clone()
+        let key = (unit.clone(), period);
+        if let Some(known) = self.paces().get(&key) {
+            return known.clone();
+        }
+        // Worked out outside of the lock: a detector goes through a year of days.
+        let made = self.made_pace(unit, period);
+        self.paces().entry(key).or_insert(made).clone()
+    }
+
+    fn paces(&self) -> MutexGuard<'_, BTreeMap<(TeamId, Period), Pace>> {
+        self.paces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn made_pace(&self, unit: &TeamId, period: Period) -> Pace {
+        let origin = period.from().min(self.known_until);
+        let costs = self.recast.get(&(unit.clone(), self.kind, self.currency.clone()));
+        let horizon = usize::try_from(period.until().days() - origin.days()).unwrap_or(0);
+        let path = costs
+            .filter(|_| horizon > 0)
+            .and_then(|costs| forecast::path(&series(unit, costs, origin), origin, horizon, &Announced::default()));
+        let days = path.into_iter().flatten();
+        Pace::new(period, days)
     }
 
     /// Head counts of a unit and all below it on a day.
@@ -262,7 +273,7 @@ pub(super) fn excess(home: &Home, view: &View, budgets: &Budgets) -> Result<Vec<
         daily: Daily::new(),
         recast: Daily::new(),
         known_until: Day::EARLIEST,
-        paces: RefCell::default(),
+        paces: Mutex::default(),
         kind: CostKind::Effective,
         currency: Currency::new("USD").expect("USD is a currency"),
     };
@@ -309,6 +320,11 @@ pub(crate) async fn judge(
         None => period.contains(last),
     };
     let near = Budgets { list: budgets.list.iter().filter(|budget| is_near(budget.period)).cloned().collect() };
+    // All cores do what takes long: a forecast of each unit, from a year of its days.
+    let wanted: BTreeSet<(TeamId, Period)> =
+        near.list.iter().map(|budget| (budget.unit.clone(), budget.period)).collect();
+    let wanted: Vec<(TeamId, Period)> = wanted.into_iter().collect();
+    side_by_side(&wanted, |(unit, period)| Ok(drop(facts.pace(unit, *period))))?;
     let force =
         budget::in_force(&near, |budget| facts.base(budget), &facts.spans, |unit, period| facts.pace(unit, period));
     let is_asked = |unit: &TeamId, period: Period| {
@@ -326,10 +342,12 @@ pub(crate) async fn judge(
         known_until: facts.known_until,
     };
     judged.excess.retain(|excess| is_asked(&excess.unit, excess.period));
-    for line in force.lines.iter().filter(|line| is_asked(&line.unit, line.period)) {
+    let lines: Vec<&Line> = force.lines.iter().filter(|line| is_asked(&line.unit, line.period)).collect();
+    let seen = side_by_side(&lines, |line| Ok(facts.seen(line)))?;
+    for (line, seen) in lines.into_iter().zip(seen) {
         let key = (line.unit.clone(), line.period, line.currency.clone());
         let own = allowances.get(&key).map_or(&[][..], Vec::as_slice);
-        match budget::judge(line, &facts.seen(line), own, now) {
+        match budget::judge(line, &seen, own, now) {
             Ok(verdict) => judged.verdicts.push(verdict),
             Err(missing) => judged.missing.push((line.unit.clone(), line.period, missing)),
         }
