@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::site::{Server, install, missing, node};
-use crate::{bench, cargo, root, run};
+use crate::{bench, root, run};
 
 const AIM_MS: u128 = 100;
 const AIM_PAINT_MS: u64 = 1000;

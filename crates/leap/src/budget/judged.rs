@@ -324,7 +324,10 @@ pub(crate) async fn judge(
     let wanted: BTreeSet<(TeamId, Period)> =
         near.list.iter().map(|budget| (budget.unit.clone(), budget.period)).collect();
     let wanted: Vec<(TeamId, Period)> = wanted.into_iter().collect();
-    side_by_side(&wanted, |(unit, period)| Ok(drop(facts.pace(unit, *period))))?;
+    side_by_side(&wanted, |(unit, period)| {
+        facts.pace(unit, *period);
+        Ok(())
+    })?;
     let force =
         budget::in_force(&near, |budget| facts.base(budget), &facts.spans, |unit, period| facts.pace(unit, period));
     let is_asked = |unit: &TeamId, period: Period| {
