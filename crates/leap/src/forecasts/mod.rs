@@ -5,9 +5,9 @@
 //! unit      currency  origin      until       expected     P10         P90         cost        off     within
 //! payments  USD       2026-10-01  2026-11-01  123,410.00   118,200.00  131,900.00  121,870.10  1.3 %   yes
 //! ```
-//! [`due`] says what is to be frozen: of each unit with a budget, and of the company, once a month, when its first day is
-//! wholly known: the days from that first day to the end of the budget's period, from the days before it alone. The cycle
-//! freezes it with its plan (`Book::act`), so that nobody can make a forecast after the fact. [`score`] compares those
+//! [`due`] says what is to be frozen: of each unit with a budget, and of the company, once a month, before more than three
+//! of its days are known: the days from its first day to the end of the budget's period, from the days before it alone. A
+//! turn freezes it with its plan (`Book::act`), so that nobody can make a forecast after the fact. [`score`] compares those
 //! whose days have come, and records it.
 //!
 //! A unit's cost is what budgets count: effective (or the budget's own kind), incurred, pools shared, with all units
@@ -147,7 +147,7 @@ pub(crate) async fn to_freeze(root: &Path, args: &ForecastDueArgs) -> Result<(),
         return print_json(&json!({ "rows": due.iter().map(row).collect::<Vec<_>>() }));
     }
     let columns = ["series", "currency", "origin", "days", "expected", "p10", "p90"];
-    let mut answer = Answer::new("Forecasts that the cycle freezes next", &columns);
+    let mut answer = Answer::new("Forecasts that the next turn freezes", &columns);
     for new in &due {
         let Some((.., forecast)) = content::read(&new.content) else { continue };
         answer.rows.push(vec![

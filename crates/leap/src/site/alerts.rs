@@ -136,6 +136,7 @@ fn list(ground: &Ground, all: &[Found]) -> Table {
         unit: unit.to_owned(),
         columns,
         rows: all.iter().map(row).collect(),
+        is_cards: true,
         is_sticky: true,
         ..Table::default()
     }

@@ -3,7 +3,7 @@
 //! ```text
 //! /forecast?under=payments      days so far, P50, P10 to P90; frozen forecasts with their scores
 //! ```
-//! The same as `leap forecast list`. Forecasts are frozen by the cycle and scored by `leap forecast score`.
+//! The same as `leap forecast list`. Forecasts are frozen by turns of the loop and scored by `leap forecast score`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,6 +40,7 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
     let mut page = Page {
         title: "Forecast".to_owned(),
         sub: format!("{name}, {} cost from {} on", ground.cost.word(), ground.view().through().plus(1)),
+        tabs: super::budgets::tabs(ground, "forecast"),
         command: Some("leap forecast list".to_owned()),
         ..Page::default()
     };
@@ -142,8 +143,8 @@ fn expected(ground: &Ground, unit: &TeamId, outlook: &Outlook, page: &mut Page) 
 fn past(ground: &Ground, told: &[Told]) -> Block {
     let title = "Frozen forecasts".to_owned();
     if told.is_empty() {
-        let words = "No forecast was frozen yet: the cycle freezes those of units with a budget, and of the company, at the first \
-                     whole day of a month.";
+        let words = "No forecast was frozen yet: a turn of the loop freezes those of units with a budget, and of the company, \
+                     before more than three days of the month are known.";
         return Block::Section {
             title,
             say: String::new(),
