@@ -213,7 +213,7 @@ fn every_rule_finds_what_it_is_for() {
     assert_eq!(approved.check(&later, &wants), [], "the same a minute later is the same");
     assert_eq!(approved.check(&one(), &Caps { steps: 0, ..wants.clone() }), [], "an approval lifts the caps");
     let mut other = one();
-    other.steps[0].amount = Some(Amount { money: Money::ONE, currency: Currency::new("USD").unwrap() });
+    other.steps[0].amount = Some(Amount { money: Money::from_whole(1), currency: Currency::new("USD").unwrap() });
     assert_eq!(approved.check(&other, &wants), [(first, Rule::ApprovalMissing)], "an approval is of exactly one plan");
     let named = with(&|step| {
         step.unit = team("nobody");
