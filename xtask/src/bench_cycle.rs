@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! cargo xtask bench cycle
-//! 800 teams x 60 services, 377 days and one more each round; the first turn, ingest included, 21.0s
-//! ingest of a day   ingest s   message left after s     aim 5 s
-//! 2026-10-13            31.4                    3.2     met
+//! 800 teams x 60 services, 377 days and one more each round; the first turn, ingest included, 16.4s
+//! day            ingest s   message left after s
+//! 2026-10-13          2.6                   4.88  aim 5 s met
 //! ```
 //! `leap serve` runs and takes turns by itself. Each round takes in a bill that is one day longer, and in which one team exceeds
 //! its budget; the time runs from the end of `leap ingest` until that team's message stands in the file of the channel. The bill
