@@ -15,12 +15,10 @@
 
 use leap_terms::{NameId, Names, Span, SpanId, SpanKind, Trace, TraceId, Weight};
 
-use super::order::{Order, is_scattered};
+use super::order::{Order, Seen, Spans, is_scattered};
 
-/// No parent.
+/// No span.
 const NONE: u32 = u32::MAX;
-/// A parent that is not there, or the span itself.
-const ORPHAN: u32 = u32::MAX - 1;
 /// So many different parts are found by looking at each; more are sorted in the end.
 const FEW: usize = 24;
 
@@ -228,12 +226,12 @@ pub struct Slice {
 pub struct Workspace {
     /// Places of spans by their ids, with the ids' hashes above them; 0 is free. Empty until somebody asks.
     slots: Vec<u64>,
-    parents: Vec<u32>,
     heads: Vec<u32>,
-    starts: Vec<u32>,
-    children: Vec<u32>,
-    reached: Vec<u32>,
-    seen: Vec<bool>,
+    /// The last child of each span, and the child before each.
+    last: Vec<u32>,
+    before: Vec<u32>,
+    /// Spans whose children are still to be looked at.
+    below: Vec<u32>,
     roots: Vec<u32>,
     open: Vec<Open>,
     kids: Vec<Kid>,
@@ -259,98 +257,87 @@ impl Workspace {
         Workspace::default()
     }
 
-    /// Links spans with their parents and finds what hangs below roots.
-    fn link(&mut self, spans: &[Span], stats: &mut Stats) {
-        let count = spans.len();
+    /// Links spans with their parents and counts what hangs below roots.
+    fn link(&mut self, spans: &mut impl Spans, stats: &mut Stats) {
+        let count = spans.count() as u32;
         self.slots.clear();
-        self.parents.clear();
         self.heads.clear();
-        self.starts.clear();
-        self.starts.resize(count + 2, 0);
-        let (mut forward, mut recent) = (true, 0);
-        for (at, span) in spans.iter().enumerate() {
+        self.last.clear();
+        self.last.resize(count as usize, NONE);
+        self.before.clear();
+        self.before.reserve(count as usize);
+        let (mut forward, mut backward, mut orphans, mut recent) = (true, true, 0, 0);
+        for at in 0..count {
+            let span = spans.linked(at);
             stats.negative_duration += u64::from(span.is(Span::NEGATIVE));
-            if span.parent.is_none() {
-                self.parents.push(NONE);
-                self.heads.push(at as u32);
+            let wanted = span.parent;
+            if wanted.is_none() {
+                self.heads.push(at);
+                self.before.push(NONE);
                 continue;
             }
             // Mostly the parent of the span before, or a neighbor.
-            let beside = |other: usize| spans.get(other).is_some_and(|other| other.id == span.parent);
-            let parent = if beside(recent as usize) {
+            let beside = |other: u32| other < count && spans.whole(other).id == wanted;
+            let parent = if beside(recent) {
                 recent
             } else if beside(at.wrapping_sub(1)) {
-                at as u32 - 1
+                at - 1
             } else if beside(at + 1) {
-                at as u32 + 1
+                at + 1
             } else {
-                self.place_of(spans, span.parent)
+                self.place_of(spans, wanted)
             };
-            if parent == NONE || parent == at as u32 {
-                stats.orphan += 1;
-                self.parents.push(ORPHAN);
+            if parent == NONE || parent == at {
+                orphans += 1;
+                self.before.push(NONE);
             } else {
-                self.parents.push(parent);
-                self.starts[parent as usize + 2] += 1;
-                forward &= parent < at as u32;
+                self.before.push(std::mem::replace(&mut self.last[parent as usize], at));
+                forward &= parent < at;
+                backward &= parent > at;
                 recent = parent;
             }
         }
-        for at in 1..self.starts.len() {
-            self.starts[at] += self.starts[at - 1];
+        stats.orphan += orphans;
+        // Where all parents lie on one side there is no cycle, and without orphans all hang below a root.
+        if orphans > 0 || !(forward || backward) {
+            let mut reached = 0;
+            self.descend(|_| {
+                reached += 1;
+                true
+            });
+            stats.unreachable = u64::from(count) - reached;
         }
-        let linked = self.starts[count + 1] as usize;
-        self.children.clear();
-        self.children.resize(linked, 0);
-        for (at, parent) in self.parents.iter().enumerate().filter(|(_, parent)| **parent < ORPHAN) {
-            let place = &mut self.starts[*parent as usize + 1];
-            self.children[*place as usize] = at as u32;
-            *place += 1;
-        }
-        self.reach(count, forward);
-        stats.unreachable = (count - self.reached.len()) as u64;
     }
 
-    /// What hangs below a root, parents before their children.
-    fn reach(&mut self, count: usize, forward: bool) {
-        self.reached.clear();
-        self.seen.clear();
-        self.seen.resize(count, false);
-        if forward {
-            for at in 0..count {
-                let parent = self.parents[at];
-                let below = parent == NONE || (parent != ORPHAN && self.seen[parent as usize]);
-                self.seen[at] = below;
-                if below {
-                    self.reached.push(at as u32);
+    /// Shows what hangs below roots, parents before their children, which are left out where `enter` says so. Cycles hang
+    /// below no root: they are never entered.
+    fn descend(&mut self, mut enter: impl FnMut(u32) -> bool) {
+        self.below.clear();
+        self.below.extend_from_slice(&self.heads);
+        while let Some(at) = self.below.pop() {
+            if enter(at) {
+                let mut child = self.last[at as usize];
+                while child != NONE {
+                    self.below.push(child);
+                    child = self.before[child as usize];
                 }
             }
-            return;
-        }
-        // Each span once, so cycles are never entered.
-        self.reached.extend_from_slice(&self.heads);
-        let mut next = 0;
-        while next < self.reached.len() {
-            let at = self.reached[next] as usize;
-            self.seen[at] = true;
-            self.reached.extend_from_slice(&self.children[self.starts[at] as usize..self.starts[at + 1] as usize]);
-            next += 1;
         }
     }
 
     /// The place of the span with that id; [`NONE`] where there is none.
-    fn place_of(&mut self, spans: &[Span], id: SpanId) -> u32 {
-        let size = (spans.len() * 2).next_power_of_two().max(4);
+    fn place_of(&mut self, spans: &impl Spans, id: SpanId) -> u32 {
+        let size = (spans.count() * 2).next_power_of_two().max(4);
         let mask = size - 1;
         if self.slots.is_empty() {
             self.slots.resize(size, 0);
-            for (at, span) in spans.iter().enumerate() {
-                let mixed = mixed(span.id);
+            for at in 0..spans.count() as u32 {
+                let mixed = mixed(spans.whole(at).id);
                 let mut slot = slot_of(mixed, mask);
                 while self.slots[slot] != 0 {
                     slot = (slot + 1) & mask;
                 }
-                self.slots[slot] = mixed >> 32 << 32 | (at as u64 + 1);
+                self.slots[slot] = mixed >> 32 << 32 | (u64::from(at) + 1);
             }
         }
         let mixed = mixed(id);
@@ -361,7 +348,7 @@ impl Workspace {
                 return NONE;
             }
             let at = (found as u32).wrapping_sub(1);
-            if found >> 32 == mixed >> 32 && spans[at as usize].id == id {
+            if found >> 32 == mixed >> 32 && spans.whole(at).id == id {
                 return at;
             }
             slot = (slot + 1) & mask;
@@ -369,25 +356,21 @@ impl Workspace {
     }
 
     /// The spans at which requests start.
-    fn choose(&mut self, spans: &[Span], selector: &Selector, names: &Names) {
-        self.roots.clear();
+    fn choose(&mut self, spans: &impl Spans, selector: &Selector, names: &Names) {
+        let mut roots = std::mem::take(&mut self.roots);
+        roots.clear();
         if selector.is_any() {
-            self.roots.extend_from_slice(&self.heads);
-            return;
+            roots.extend_from_slice(&self.heads);
+        } else {
+            self.descend(|at| {
+                let chosen = selector.matches(spans.whole(at), names);
+                if chosen {
+                    roots.push(at);
+                }
+                !chosen
+            });
         }
-        // Parents stand before their children in `reached`: a span below a chosen one is marked as seen no more.
-        for at in 0..self.reached.len() {
-            let span = self.reached[at] as usize;
-            let parent = self.parents[span];
-            let below = parent != NONE && !self.seen[parent as usize];
-            let chosen = !below && selector.matches(&spans[span], names);
-            if chosen {
-                self.roots.push(span as u32);
-            }
-            if below || chosen {
-                self.seen[span] = false;
-            }
-        }
+        self.roots = roots;
     }
 
     /// Attributes each request of a trace and hands it over.
@@ -399,26 +382,36 @@ impl Workspace {
         selector: &Selector,
         names: &Names,
         peers: &impl Peers,
+        give: impl FnMut(&Attributed<'_>),
+    ) {
+        if !is_scattered(&trace.spans) {
+            return self.requests(trace, &mut &trace.spans[..], (selector, names), peers, give);
+        }
+        let mut order = std::mem::take(&mut self.order);
+        self.requests(trace, &mut order.by_start(&trace.spans), (selector, names), peers, give);
+        self.order = order;
+    }
+
+    /// The same, of spans in the order that they are to be looked at.
+    fn requests(
+        &mut self,
+        trace: &Trace,
+        spans: &mut impl Spans,
+        (selector, names): (&Selector, &Names),
+        peers: &impl Peers,
         mut give: impl FnMut(&Attributed<'_>),
     ) {
         let mut common = Stats { duplicate_span_id: trace.duplicates, ..Stats::default() };
-        let mut order = std::mem::take(&mut self.order);
-        let scattered = is_scattered(&trace.spans);
-        if scattered {
-            order.take(&trace.spans);
-        }
-        let spans = if scattered { order.spans() } else { &trace.spans };
         self.link(spans, &mut common);
+        let spans = &*spans;
         self.choose(spans, selector, names);
-        if scattered {
-            // Requests are given in the order in which their spans came.
-            self.roots.sort_unstable_by_key(|root| order.came_at(*root));
-        }
+        // In the order in which their spans came.
+        self.roots.sort_unstable_by_key(|root| spans.came_at(*root));
         for number in 0..self.roots.len() {
             let root = self.roots[number];
             let mut stats = common;
             self.request(spans, root, peers, &mut stats, &mut |_, _, _| {});
-            let span = &spans[root as usize];
+            let span = spans.whole(root);
             give(&Attributed {
                 trace: trace.id,
                 root: span.id,
@@ -434,14 +427,13 @@ impl Workspace {
                 stats,
             });
         }
-        self.order = order;
     }
 
     /// The slices of one request in order of time: the critical path.
     pub fn slices(&mut self, trace: &Trace, root: SpanId, peers: &impl Peers) -> Vec<Slice> {
         let mut slices = Vec::new();
         let Some(root) = self.find(trace, root) else { return slices };
-        self.request(&trace.spans, root, peers, &mut Stats::default(), &mut |open, kids, (owner, kind)| {
+        self.request(&&trace.spans[..], root, peers, &mut Stats::default(), &mut |open, kids, (owner, kind)| {
             let mut t = open.until;
             let mut emit = |from: u64, until: u64| {
                 if from < until {
@@ -464,7 +456,7 @@ impl Workspace {
     /// children in order, and whose its own time is.
     fn request(
         &mut self,
-        spans: &[Span],
+        spans: &impl Spans,
         root: u32,
         peers: &impl Peers,
         stats: &mut Stats,
@@ -473,7 +465,7 @@ impl Workspace {
         self.parts.clear();
         self.services.clear();
         self.open.clear();
-        let span = &spans[root as usize];
+        let span = spans.seen(root);
         self.open.push(Open {
             from: span.start,
             until: span.end.max(span.start),
@@ -482,7 +474,7 @@ impl Workspace {
             critical: true,
         });
         while let Some(open) = self.open.pop() {
-            let span = &spans[open.span as usize];
+            let span = spans.seen(open.span);
             self.children_of(spans, &open, stats);
             let mut t = open.until;
             let mut own = open.until - open.from;
@@ -497,7 +489,7 @@ impl Workspace {
             if !open.critical {
                 continue;
             }
-            let (owner, kind, caller) = self.owner(spans, span, peers);
+            let (owner, kind, caller) = self.owner(spans, &span, peers);
             show(&open, &self.kids, (owner, kind));
             if own > 0 {
                 let part = Part { owner, kind, caller, ns: own };
@@ -512,14 +504,15 @@ impl Workspace {
     }
 
     /// N1 to N5 for one span in its final interval: its children, shifted, clipped, snapped, in the order of the sweep.
-    pub(super) fn children_of(&mut self, spans: &[Span], open: &Open, stats: &mut Stats) -> &[Kid] {
-        let at = open.span as usize;
-        let span = &spans[at];
+    pub(super) fn children_of(&mut self, spans: &impl Spans, open: &Open, stats: &mut Stats) -> &[Kid] {
+        let span = spans.seen(open.span);
         let start = span.start + open.shift;
         self.kids.clear();
         let (mut up, mut down) = (true, true);
-        for child in &self.children[self.starts[at] as usize..self.starts[at + 1] as usize] {
-            let kid = &spans[*child as usize];
+        let mut next = self.last[open.span as usize];
+        while next != NONE {
+            let (child, kid) = (next, spans.seen(next));
+            next = self.before[child as usize];
             if kid.is(Span::FOLLOWS) || span.kind == SpanKind::Producer && kid.kind == SpanKind::Consumer {
                 stats.async_pruned += 1;
                 continue;
@@ -549,7 +542,7 @@ impl Workspace {
                 up &= last.until <= inner_from;
                 down &= inner_until <= last.from;
             }
-            self.kids.push(Kid { from: inner_from, until: inner_until, shift, span: *child });
+            self.kids.push(Kid { from: inner_from, until: inner_until, shift, span: child });
         }
         // One after the other, as most children are: nothing to snap, and the last is the last finisher.
         if up {
@@ -561,7 +554,7 @@ impl Workspace {
             } else {
                 self.snap((open.until - open.from) / 100, stats);
                 self.kids.sort_unstable_by(|a, b| {
-                    (b.until, a.from, spans[a.span as usize].id).cmp(&(a.until, b.from, spans[b.span as usize].id))
+                    (b.until, a.from, spans.whole(a.span).id).cmp(&(a.until, b.from, spans.whole(b.span).id))
                 });
             }
         }
@@ -570,8 +563,13 @@ impl Workspace {
 
     /// The span of that id, where it hangs below a root; links the trace.
     pub(super) fn find(&mut self, trace: &Trace, id: SpanId) -> Option<u32> {
-        self.link(&trace.spans, &mut Stats::default());
-        self.reached.iter().copied().find(|at| trace.spans[*at as usize].id == id)
+        self.link(&mut &trace.spans[..], &mut Stats::default());
+        let mut found = None;
+        self.descend(|at| {
+            found = found.or((trace.spans[at as usize].id == id).then_some(at));
+            found.is_none()
+        });
+        found
     }
 
     /// N4, on the children as clipped, in order of their starts.
@@ -611,11 +609,11 @@ impl Workspace {
     }
 
     /// LCP-1E, of a span whose children are in `kids`.
-    pub(super) fn owner(&self, spans: &[Span], span: &Span, peers: &impl Peers) -> (NameId, SliceKind, NameId) {
+    pub(super) fn owner(&self, spans: &impl Spans, span: &Seen, peers: &impl Peers) -> (NameId, SliceKind, NameId) {
         let calls = span.kind == SpanKind::Client || span.kind == SpanKind::Producer;
         let (owner, kind, caller) = match self.kids.as_slice() {
-            [only] if span.kind == SpanKind::Client && spans[only.span as usize].host != span.host => {
-                (spans[only.span as usize].service, SliceKind::Edge, span.service)
+            [only] if span.kind == SpanKind::Client && spans.seen(only.span).host != span.host => {
+                (spans.seen(only.span).service, SliceKind::Edge, span.service)
             }
             [] if calls && span.peer != NameId::NONE => {
                 let known = peers.service_of(span.peer).or_else(|| span.is(Span::PEER_SERVICE).then_some(span.peer));
