@@ -15,10 +15,12 @@
 
 use leap_terms::{NameId, Names, Span, SpanId, SpanKind, Trace, TraceId, Weight};
 
-use super::order::{Order, Seen, Spans, is_scattered};
+use super::order::{AT_ONCE, Link, Order, Seen, Spans, is_scattered};
 
 /// No span.
 const NONE: u32 = u32::MAX;
+/// Said with a child: its parent has others before it.
+const MORE: u32 = 1 << 31;
 /// So many different parts are found by looking at each; more are sorted in the end.
 const FEW: usize = 24;
 
@@ -227,8 +229,9 @@ pub struct Workspace {
     /// Places of spans by their ids, with the ids' hashes above them; 0 is free. Empty until somebody asks.
     slots: Vec<u64>,
     heads: Vec<u32>,
-    /// The last child of each span, and the child before each.
+    /// The last child of each span, and [`MORE`] where it has others.
     last: Vec<u32>,
+    /// Of children that are said to have others before them, the one before in the same way.
     before: Vec<u32>,
     /// Spans whose children are still to be looked at.
     below: Vec<u32>,
@@ -264,38 +267,43 @@ impl Workspace {
         self.heads.clear();
         self.last.clear();
         self.last.resize(count as usize, NONE);
-        self.before.clear();
-        self.before.reserve(count as usize);
-        let (mut forward, mut backward, mut orphans, mut recent) = (true, true, 0, 0);
+        // What was there before is never read; and most of a chain's, all zero, never touched.
+        if self.before.len() < count as usize {
+            self.before = vec![0; count as usize];
+        }
+        let (mut forward, mut backward, mut orphans) = (true, true, 0);
+        let (mut recent, mut recent_id, mut previous_id) = (NONE, SpanId::NONE, SpanId::NONE);
         for at in 0..count {
-            let span = spans.linked(at);
-            stats.negative_duration += u64::from(span.is(Span::NEGATIVE));
-            let wanted = span.parent;
+            let Link { id, parent: wanted, negative } = spans.link(at);
+            stats.negative_duration += u64::from(negative);
+            let previous = std::mem::replace(&mut previous_id, id);
             if wanted.is_none() {
                 self.heads.push(at);
-                self.before.push(NONE);
                 continue;
             }
             // Mostly the parent of the span before, or a neighbor.
-            let beside = |other: u32| other < count && spans.whole(other).id == wanted;
-            let parent = if beside(recent) {
+            let parent = if wanted == recent_id {
                 recent
-            } else if beside(at.wrapping_sub(1)) {
+            } else if wanted == previous {
                 at - 1
-            } else if beside(at + 1) {
+            } else if at + 1 < count && spans.whole(at + 1).id == wanted {
                 at + 1
             } else {
                 self.place_of(spans, wanted)
             };
             if parent == NONE || parent == at {
                 orphans += 1;
-                self.before.push(NONE);
-            } else {
-                self.before.push(std::mem::replace(&mut self.last[parent as usize], at));
-                forward &= parent < at;
-                backward &= parent > at;
-                recent = parent;
+                continue;
             }
+            let last = &mut self.last[parent as usize];
+            if *last == NONE {
+                *last = at;
+            } else {
+                self.before[at as usize] = std::mem::replace(last, at | MORE);
+            }
+            forward &= parent < at;
+            backward &= parent > at;
+            (recent, recent_id) = (parent, wanted);
         }
         stats.orphan += orphans;
         // Where all parents lie on one side there is no cycle, and without orphans all hang below a root.
@@ -316,11 +324,7 @@ impl Workspace {
         self.below.extend_from_slice(&self.heads);
         while let Some(at) = self.below.pop() {
             if enter(at) {
-                let mut child = self.last[at as usize];
-                while child != NONE {
-                    self.below.push(child);
-                    child = self.before[child as usize];
-                }
+                self.below.extend(children(&self.last, &self.before, at));
             }
         }
     }
@@ -330,15 +334,7 @@ impl Workspace {
         let size = (spans.count() * 2).next_power_of_two().max(4);
         let mask = size - 1;
         if self.slots.is_empty() {
-            self.slots.resize(size, 0);
-            for at in 0..spans.count() as u32 {
-                let mixed = mixed(spans.whole(at).id);
-                let mut slot = slot_of(mixed, mask);
-                while self.slots[slot] != 0 {
-                    slot = (slot + 1) & mask;
-                }
-                self.slots[slot] = mixed >> 32 << 32 | (u64::from(at) + 1);
-            }
+            self.fill_slots(spans, size);
         }
         let mixed = mixed(id);
         let mut slot = slot_of(mixed, mask);
@@ -352,6 +348,26 @@ impl Workspace {
                 return at;
             }
             slot = (slot + 1) & mask;
+        }
+    }
+
+    /// Puts all spans into so many slots: some at once, so that the processor waits for the memory of all of them.
+    fn fill_slots(&mut self, spans: &impl Spans, size: usize) {
+        self.slots.resize(size, 0);
+        let mut hashes = [0; AT_ONCE];
+        for first in (0..spans.count()).step_by(AT_ONCE) {
+            let hashes = &mut hashes[..AT_ONCE.min(spans.count() - first)];
+            for (hash, at) in hashes.iter_mut().zip(first as u32..) {
+                *hash = mixed(spans.whole(at).id);
+            }
+            std::hint::black_box(hashes.iter().fold(0, |all, hash| all ^ self.slots[slot_of(*hash, size - 1)]));
+            for (hash, at) in hashes.iter().zip(first as u64..) {
+                let mut slot = slot_of(*hash, size - 1);
+                while self.slots[slot] != 0 {
+                    slot = (slot + 1) & (size - 1);
+                }
+                self.slots[slot] = hash >> 32 << 32 | (at + 1);
+            }
         }
     }
 
@@ -465,100 +481,80 @@ impl Workspace {
         self.parts.clear();
         self.services.clear();
         self.open.clear();
+        let mut many = std::mem::take(&mut self.kids);
         let span = spans.seen(root);
-        self.open.push(Open {
-            from: span.start,
-            until: span.end.max(span.start),
-            shift: 0,
-            span: root,
-            critical: true,
-        });
-        while let Some(open) = self.open.pop() {
+        let (from, until) = (span.start, span.end);
+        let mut next = Some(Open { from, until, shift: 0, span: root, critical: true });
+        while let Some(open) = next.take().or_else(|| self.open.pop()) {
             let span = spans.seen(open.span);
-            self.children_of(spans, &open, stats);
+            let last = self.last[open.span as usize];
+            let one;
+            let kids = if last == NONE {
+                &[]
+            } else if last & MORE == 0 {
+                one = fitted(&open, &span, last, &spans.seen(last), stats);
+                one.as_slice()
+            } else {
+                self.children_of(spans, &open, stats, &mut many);
+                &many[..]
+            };
             let mut t = open.until;
             let mut own = open.until - open.from;
-            for kid in &self.kids {
+            for kid in kids {
                 let critical = open.critical && kid.until <= t;
                 if critical {
                     own -= kid.until - kid.from;
                     t = kid.from;
                 }
-                self.open.push(kid.open(critical));
+                // The last one is the next to be looked at.
+                if let Some(other) = next.replace(kid.open(critical)) {
+                    self.open.push(other);
+                }
             }
             if !open.critical {
                 continue;
             }
-            let (owner, kind, caller) = self.owner(spans, &span, peers);
-            show(&open, &self.kids, (owner, kind));
+            let (owner, kind, caller) = owner(spans, &span, kids, peers);
+            show(&open, kids, (owner, kind));
             if own > 0 {
                 let part = Part { owner, kind, caller, ns: own };
                 let same = |held: &Part| (held.owner, held.kind, held.caller) == (owner, kind, caller);
                 put(&mut self.parts, part, same, |held| held.ns += own);
-                let service = span.service;
+                let service = span.whose.service;
                 put(&mut self.services, (service, own), |held| held.0 == service, |held| held.1 += own);
             }
         }
+        self.kids = many;
         fold(&mut self.parts, |part| (part.owner, part.kind, part.caller), |into, part| into.ns += part.ns);
         fold(&mut self.services, |(service, _)| *service, |into, (_, ns)| into.1 += ns);
     }
 
     /// N1 to N5 for one span in its final interval: its children, shifted, clipped, snapped, in the order of the sweep.
-    pub(super) fn children_of(&mut self, spans: &impl Spans, open: &Open, stats: &mut Stats) -> &[Kid] {
+    pub(super) fn children_of(&mut self, spans: &impl Spans, open: &Open, stats: &mut Stats, kids: &mut Vec<Kid>) {
         let span = spans.seen(open.span);
-        let start = span.start + open.shift;
-        self.kids.clear();
+        kids.clear();
         let (mut up, mut down) = (true, true);
-        let mut next = self.last[open.span as usize];
-        while next != NONE {
-            let (child, kid) = (next, spans.seen(next));
-            next = self.before[child as usize];
-            if kid.is(Span::FOLLOWS) || span.kind == SpanKind::Producer && kid.kind == SpanKind::Consumer {
-                stats.async_pruned += 1;
-                continue;
+        for child in children(&self.last, &self.before, open.span) {
+            let Some(kid) = fitted(open, &span, child, &spans.seen(child), stats) else { continue };
+            if let Some(last) = kids.last() {
+                up &= last.until <= kid.from;
+                down &= kid.until <= last.from;
             }
-            let mut shift = open.shift;
-            if kid.host != span.host && kid.start + shift < start {
-                let late = start - (kid.start + shift);
-                stats.skew_shifted += 1;
-                stats.skew_ns += late;
-                shift += late;
-            }
-            let (from, until) = (kid.start + shift, kid.end.max(kid.start) + shift);
-            let (inner_from, inner_until) = (from.max(open.from), until.min(open.until));
-            if inner_from >= inner_until {
-                if from == until && from >= open.from && from <= open.until {
-                    stats.dropped_empty += 1;
-                } else {
-                    stats.dropped_outside += 1;
-                }
-                continue;
-            }
-            if (inner_from, inner_until) != (from, until) {
-                stats.clipped += 1;
-                stats.clipped_ns += (until - from) - (inner_until - inner_from);
-            }
-            if let Some(last) = self.kids.last() {
-                up &= last.until <= inner_from;
-                down &= inner_until <= last.from;
-            }
-            self.kids.push(Kid { from: inner_from, until: inner_until, shift, span: child });
+            kids.push(kid);
         }
         // One after the other, as most children are: nothing to snap, and the last is the last finisher.
         if up {
-            self.kids.reverse();
+            kids.reverse();
         } else if !down {
-            self.kids.sort_unstable_by_key(|kid| kid.from);
-            if self.kids.is_sorted_by(|a, b| a.until <= b.from) {
-                self.kids.reverse();
+            kids.sort_unstable_by_key(|kid| kid.from);
+            if kids.is_sorted_by(|a, b| a.until <= b.from) {
+                kids.reverse();
             } else {
-                self.snap((open.until - open.from) / 100, stats);
-                self.kids.sort_unstable_by(|a, b| {
-                    (b.until, a.from, spans.whole(a.span).id).cmp(&(a.until, b.from, spans.whole(b.span).id))
-                });
+                self.snap(kids, (open.until - open.from) / 100, stats);
+                let id = |kid: &Kid| spans.whole(kid.span).id;
+                kids.sort_unstable_by(|a, b| (b.until, a.from).cmp(&(a.until, b.from)).then_with(|| id(a).cmp(&id(b))));
             }
         }
-        &self.kids
     }
 
     /// The span of that id, where it hangs below a root; links the trace.
@@ -573,13 +569,13 @@ impl Workspace {
     }
 
     /// N4, on the children as clipped, in order of their starts.
-    fn snap(&mut self, hundredth: u64, stats: &mut Stats) {
+    fn snap(&mut self, kids: &mut [Kid], hundredth: u64, stats: &mut Stats) {
         let tolerance = hundredth.min(1_000_000);
         if tolerance == 0 {
             return;
         }
         self.by_start.clear();
-        self.by_start.extend_from_slice(&self.kids);
+        self.by_start.extend_from_slice(kids);
         // Many siblings: the first that ends later is found in a tree of the latest ends.
         let many = self.by_start.len() > 64;
         let size = self.by_start.len().next_power_of_two();
@@ -593,7 +589,7 @@ impl Workspace {
                 self.tops[at] = self.tops[2 * at].max(self.tops[2 * at + 1]);
             }
         }
-        for kid in &mut self.kids {
+        for kid in kids {
             let earliest = (kid.from + 1).max(kid.until.saturating_sub(tolerance));
             let first = self.by_start.partition_point(|other| other.from < earliest);
             let found = if many {
@@ -607,22 +603,66 @@ impl Workspace {
             }
         }
     }
+}
 
-    /// LCP-1E, of a span whose children are in `kids`.
-    pub(super) fn owner(&self, spans: &impl Spans, span: &Seen, peers: &impl Peers) -> (NameId, SliceKind, NameId) {
-        let calls = span.kind == SpanKind::Client || span.kind == SpanKind::Producer;
-        let (owner, kind, caller) = match self.kids.as_slice() {
-            [only] if span.kind == SpanKind::Client && spans.seen(only.span).host != span.host => {
-                (spans.seen(only.span).service, SliceKind::Edge, span.service)
-            }
-            [] if calls && span.peer != NameId::NONE => {
-                let known = peers.service_of(span.peer).or_else(|| span.is(Span::PEER_SERVICE).then_some(span.peer));
-                (known.unwrap_or(span.service), SliceKind::External, span.service)
-            }
-            _ => (span.service, SliceKind::SelfTime, NameId::NONE),
-        };
-        (owner, if span.is(Span::RETRY) { SliceKind::Retry } else { kind }, caller)
+/// Children of a span, the last one first.
+#[inline]
+fn children<'w>(last: &'w [u32], before: &'w [u32], span: u32) -> impl Iterator<Item = u32> + 'w {
+    let linked = |link: u32| (link != NONE).then_some(link);
+    let first = linked(last[span as usize]);
+    std::iter::successors(
+        first,
+        move |link| if link & MORE == 0 { None } else { linked(before[(link & !MORE) as usize]) },
+    )
+    .map(|link| link & !MORE)
+}
+
+/// N1 to N3: a child in the final interval of its parent, shifted and clipped; `None` where it does not count.
+#[inline]
+fn fitted(open: &Open, span: &Seen, child: u32, kid: &Seen, stats: &mut Stats) -> Option<Kid> {
+    if kid.whose.is(Span::FOLLOWS) || span.whose.kind == SpanKind::Producer && kid.whose.kind == SpanKind::Consumer {
+        stats.async_pruned += 1;
+        return None;
     }
+    let (start, mut shift) = (span.start + open.shift, open.shift);
+    if kid.whose.host != span.whose.host && kid.start + shift < start {
+        let late = start - (kid.start + shift);
+        stats.skew_shifted += 1;
+        stats.skew_ns += late;
+        shift += late;
+    }
+    let (from, until) = (kid.start + shift, kid.end + shift);
+    let (inner_from, inner_until) = (from.max(open.from), until.min(open.until));
+    if inner_from >= inner_until {
+        if from == until && from >= open.from && from <= open.until {
+            stats.dropped_empty += 1;
+        } else {
+            stats.dropped_outside += 1;
+        }
+        return None;
+    }
+    if (inner_from, inner_until) != (from, until) {
+        stats.clipped += 1;
+        stats.clipped_ns += (until - from) - (inner_until - inner_from);
+    }
+    Some(Kid { from: inner_from, until: inner_until, shift, span: child })
+}
+
+/// LCP-1E, of a span with these children: whose its own time is, why, and who waited.
+pub(super) fn owner(spans: &impl Spans, span: &Seen, kids: &[Kid], peers: &impl Peers) -> (NameId, SliceKind, NameId) {
+    let span = span.whose;
+    let calls = span.kind == SpanKind::Client || span.kind == SpanKind::Producer;
+    let (owner, kind, caller) = match kids {
+        [only] if span.kind == SpanKind::Client && spans.seen(only.span).whose.host != span.host => {
+            (spans.seen(only.span).whose.service, SliceKind::Edge, span.service)
+        }
+        [] if calls && span.peer != NameId::NONE => {
+            let known = peers.service_of(span.peer).or_else(|| span.is(Span::PEER_SERVICE).then_some(span.peer));
+            (known.unwrap_or(span.service), SliceKind::External, span.service)
+        }
+        _ => (span.service, SliceKind::SelfTime, NameId::NONE),
+    };
+    (owner, if span.is(Span::RETRY) { SliceKind::Retry } else { kind }, caller)
 }
 
 /// The first place from `first` on whose end is later.
