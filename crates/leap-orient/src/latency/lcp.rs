@@ -15,7 +15,7 @@
 
 use leap_terms::{NameId, Names, Span, SpanId, SpanKind, Trace, TraceId, Weight};
 
-use super::order::{AT_ONCE, Link, Order, Seen, Spans, is_scattered};
+use super::order::{AT_ONCE, LARGE, Link, Order, Seen, Spans, is_scattered};
 
 /// No span.
 const NONE: u32 = u32::MAX;
@@ -272,9 +272,14 @@ impl Workspace {
             self.before = vec![0; count as usize];
         }
         let (mut forward, mut backward, mut orphans) = (true, true, 0);
-        let (mut recent, mut recent_id, mut previous_id) = (NONE, SpanId::NONE, SpanId::NONE);
+        let mut previous_id = SpanId::NONE;
+        let (mut recent, mut recent_id) = (0, if count == 0 { SpanId::NONE } else { spans.whole(0).id });
         for at in 0..count {
             let Link { id, parent: wanted, negative } = spans.link(at);
+            if self.slots.len() > LARGE && (at as usize).is_multiple_of(AT_ONCE) {
+                let slot = |id| self.slots[slot_of(mixed(id), self.slots.len() - 1)];
+                std::hint::black_box(spans.parents(at).fold(0, |all, id| all ^ slot(id)));
+            }
             stats.negative_duration += u64::from(negative);
             let previous = std::mem::replace(&mut previous_id, id);
             if wanted.is_none() {

@@ -18,7 +18,7 @@
 use leap_terms::{NameId, Span, SpanId, SpanKind};
 
 /// Smaller traces lie in the processor's cache.
-const LARGE: usize = 50_000;
+pub(super) const LARGE: usize = 50_000;
 /// So many spans of a trace are looked at.
 const LOOKED_AT: usize = 1_000;
 /// Bits of starts that keys are sorted by first, all at once: the highest.
@@ -110,6 +110,9 @@ pub(super) trait Spans {
     /// [`Spans::seen`].
     fn link(&mut self, place: u32) -> Link;
 
+    /// Parents of the spans from a place that was just linked, the first of [`AT_ONCE`], to the last of them.
+    fn parents(&self, place: u32) -> impl Iterator<Item = SpanId>;
+
     /// Where the span at a place lay when it came.
     fn came_at(&self, place: u32) -> u32;
 
@@ -132,6 +135,11 @@ impl Spans for &[Span] {
     #[inline]
     fn link(&mut self, place: u32) -> Link {
         Link::of(self.whole(place))
+    }
+
+    #[inline]
+    fn parents(&self, place: u32) -> impl Iterator<Item = SpanId> {
+        self[place as usize..].iter().take(AT_ONCE).map(|span| span.parent)
     }
 
     #[inline]
@@ -289,6 +297,11 @@ impl Spans for ByStart<'_> {
             self.read_next();
         }
         self.links[place as usize % AT_ONCE]
+    }
+
+    #[inline]
+    fn parents(&self, place: u32) -> impl Iterator<Item = SpanId> {
+        self.links[..self.read - place as usize].iter().map(|link| link.parent)
     }
 
     #[inline]

@@ -72,7 +72,7 @@ impl Replay {
     /// The request of a trace that starts at `root`; `None` where no such span hangs below a root. A factor scales the
     /// own time of a service's spans.
     pub fn new(workspace: &mut Workspace, trace: &Trace, root: SpanId) -> Option<Replay> {
-        Replay::of(workspace, trace, root, |_, span, _| span.service)
+        Replay::of(workspace, trace, root, |_, span, _| span.whose.service)
     }
 
     /// The same, but a factor scales the time that a service owns (LCP-1E): of a client span with one remote child that

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use leap_terms::{Names, Span, SpanId, SpanKind, Trace};
 use proptest::prelude::*;
 
-use super::{NoCatalog, Selector, SliceKind, Stats, Workspace};
+use super::{NoCatalog, Order, Selector, SliceKind, Stats, Workspace};
 
 /// All times of the cases are moved by this, so that children may start before their root.
 const ZERO: i64 = 1_000_000_000;
@@ -239,6 +239,16 @@ fn parts(spans: Vec<Span>) -> (u64, Vec<super::Part>) {
     found
 }
 
+/// The same in another order.
+fn mixed(mut spans: Vec<Span>, seed: u64) -> Vec<Span> {
+    let mut state = seed | 1;
+    for at in (1..spans.len()).rev() {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        spans.swap(at, (state >> 33) as usize % (at + 1));
+    }
+    spans
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
@@ -246,18 +256,43 @@ proptest! {
     fn slices_cover_the_root_and_order_does_not_matter(spans in spans(), seed in any::<u64>()) {
         let (latency, whole) = parts(spans.clone());
         prop_assert_eq!(whole.iter().map(|part| part.ns).sum::<u64>(), latency);
-        let mut mixed = spans.clone();
-        let mut state = seed | 1;
-        for at in (1..mixed.len()).rev() {
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            mixed.swap(at, (state >> 33) as usize % (at + 1));
-        }
-        prop_assert_eq!(parts(mixed).1, whole, "P7");
+        prop_assert_eq!(parts(mixed(spans.clone(), seed)).1, whole, "P7");
         let trace = Trace { spans: spans.clone(), ..Trace::default() };
         let slices = Workspace::new().slices(&trace, spans[0].id, &NoCatalog);
         prop_assert_eq!(slices.first().map(|slice| slice.from), (latency > 0).then_some(spans[0].start));
         prop_assert!(slices.windows(2).all(|pair| pair[0].until == pair[1].from), "no gap, no overlap");
         prop_assert_eq!(slices.iter().map(|slice| slice.until - slice.from).sum::<u64>(), latency);
+    }
+
+    #[test]
+    fn what_is_looked_at_in_order_of_starts_gives_the_same(
+        spans in spans(), seed in any::<u64>(), far in 0u8..4, selected in any::<bool>(),
+    ) {
+        let mut spans = mixed(spans, seed);
+        // Lost spans, a cycle; times that a key, or what stays behind of a span, has no room for.
+        let (first, last) = (spans[0].id, spans.len() - 1);
+        match far {
+            0 => {}
+            1 => spans[0].parent = SpanId::new(1 << 40),
+            2 => (spans[0].parent, spans[last].parent) = (spans[last].id, first),
+            _ => (spans[0].start, spans[last].end) = (seed >> 8, u64::MAX >> 1),
+        }
+        spans[0].end = spans[0].end.max(spans[0].start);
+        let kind = selected.then_some(spans[last / 2].kind);
+        let selector = Selector { kind, ..Selector::default() };
+        let trace = Trace { spans, duplicates: 3, ..Trace::default() };
+        let mut workspace = Workspace::new();
+        // Memory that is used again holds what was there before.
+        for _ in 0..2 {
+            let mut one = Vec::new();
+            workspace.attribute(&trace, &selector, &Names::new(), &NoCatalog, |request| one.push(format!("{request:?}")));
+            let (mut order, mut other) = (Order::default(), Vec::new());
+            let mut ordered = order.by_start(&trace.spans);
+            workspace.requests(&trace, &mut ordered, (&selector, &Names::new()), &NoCatalog, |request| {
+                other.push(format!("{request:?}"));
+            });
+            prop_assert_eq!(one, other);
+        }
     }
 
     #[test]
