@@ -267,7 +267,7 @@ impl Workspace {
         self.heads.clear();
         self.last.clear();
         self.last.resize(count as usize, NONE);
-        // What was there before is never read; and most of a chain's, all zero, never touched.
+        // What was there before is never read, so it is not cleared; of a new chain this memory is never touched.
         if self.before.len() < count as usize {
             self.before = vec![0; count as usize];
         }
@@ -276,6 +276,7 @@ impl Workspace {
         let (mut recent, mut recent_id) = (0, if count == 0 { SpanId::NONE } else { spans.whole(0).id });
         for at in 0..count {
             let Link { id, parent: wanted, negative } = spans.link(at);
+            // Once ids are looked up, the memory of some at once is waited for.
             if self.slots.len() > LARGE && (at as usize).is_multiple_of(AT_ONCE) {
                 let slot = |id| self.slots[slot_of(mixed(id), self.slots.len() - 1)];
                 std::hint::black_box(spans.parents(at).fold(0, |all, id| all ^ slot(id)));
@@ -322,8 +323,8 @@ impl Workspace {
         }
     }
 
-    /// Shows what hangs below roots, parents before their children, which are left out where `enter` says so. Cycles hang
-    /// below no root: they are never entered.
+    /// Shows what hangs below roots, parents before their children; these only where `enter` says so. Cycles hang below
+    /// no root: they are never entered.
     fn descend(&mut self, mut enter: impl FnMut(u32) -> bool) {
         self.below.clear();
         self.below.extend_from_slice(&self.heads);
