@@ -29,6 +29,8 @@ pub enum ApprovalKind {
     Reorg,
     /// A closed period that gets another statement.
     Restatement,
+    /// A plan of the loop that is over its caps, or has a deed that wants an approval.
+    Plan,
 }
 
 impl ApprovalKind {
@@ -37,11 +39,12 @@ impl ApprovalKind {
         match self {
             ApprovalKind::Reorg => "reorg",
             ApprovalKind::Restatement => "restatement",
+            ApprovalKind::Plan => "plan",
         }
     }
 
     fn parse(text: &str) -> Result<ApprovalKind, String> {
-        let all = [ApprovalKind::Reorg, ApprovalKind::Restatement];
+        let all = [ApprovalKind::Reorg, ApprovalKind::Restatement, ApprovalKind::Plan];
         all.into_iter().find(|kind| kind.word() == text).ok_or_else(|| format!("'{text}' is no kind of approval"))
     }
 }

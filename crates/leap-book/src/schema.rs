@@ -17,7 +17,7 @@ struct Migration {
     sql: &'static str,
 }
 
-const MIGRATIONS: [Migration; 12] = [
+const MIGRATIONS: [Migration; 13] = [
     Migration { version: 1, name: "book", sql: include_str!("../migrations/0001_book.sql") },
     Migration { version: 2, name: "history", sql: include_str!("../migrations/0002_history.sql") },
     Migration { version: 3, name: "one total", sql: include_str!("../migrations/0003_one_total.sql") },
@@ -34,6 +34,7 @@ const MIGRATIONS: [Migration; 12] = [
         name: "who is asked for a waiver",
         sql: include_str!("../migrations/0012_waiver_asked.sql"),
     },
+    Migration { version: 13, name: "held plans", sql: include_str!("../migrations/0013_held_plans.sql") },
 ];
 
 /// The newest schema that this leap knows.

@@ -47,11 +47,13 @@ pub enum MessageKind {
     DigestMade,
     /// Somebody wants to see whether a channel works.
     ChannelTested,
+    /// A turn of the loop could not look at something that it decides from.
+    LoopHindered,
 }
 
 impl MessageKind {
     /// All kinds.
-    pub const ALL: [MessageKind; 19] = [
+    pub const ALL: [MessageKind; 20] = [
         MessageKind::BudgetWarned,
         MessageKind::BudgetBreached,
         MessageKind::WaiverAsked,
@@ -71,6 +73,7 @@ impl MessageKind {
         MessageKind::SavingVerified,
         MessageKind::DigestMade,
         MessageKind::ChannelTested,
+        MessageKind::LoopHindered,
     ];
 
     /// Its word in keys and settings: `budget_breached`.
@@ -95,6 +98,7 @@ impl MessageKind {
             MessageKind::SavingVerified => "saving_verified",
             MessageKind::DigestMade => "digest_made",
             MessageKind::ChannelTested => "channel_tested",
+            MessageKind::LoopHindered => "loop_hindered",
         }
     }
 }

@@ -13,9 +13,10 @@
 //! receipt. A process that is killed at any moment decides again, and does what was not done.
 //!
 //! Reading order: this file; `state` (what is decided from), `perform` (from a plan to records), `letter` (what a message says),
-//! `settings`, `command` (`leap cycle …`), `schedule` (when it is done), `watch` (by itself, in `leap serve`).
+//! `held` (plans that wait for an approval), `settings`, `command` (`leap cycle …`), `schedule` (when it is done), `watch` (by itself, in `leap serve`).
 
 mod command;
+pub(crate) mod held;
 mod letter;
 mod perform;
 pub(crate) mod plans;
@@ -28,7 +29,7 @@ use std::collections::BTreeSet;
 
 use leap_book::{Acted, BookError, Refusal};
 use leap_decide::decide;
-use leap_decide::plan::{Finding, Plan, Severity, plan_check};
+use leap_decide::plan::{Caps, Finding, Plan, Severity, plan_check};
 use leap_terms::Instant;
 
 pub(crate) use command::run;
@@ -42,11 +43,6 @@ use crate::home::Home;
 use crate::messages::Post;
 use crate::view::View;
 
-/// Refuses a schedule that is none, before anything is begun.
-pub(crate) fn check_schedule(settings: &CycleSettings) -> Result<(), Failure> {
-    schedule::Times::read(&settings.schedule).map(drop)
-}
-
 /// What one turn found, decided and checked; nothing is done yet.
 pub(crate) struct Turn {
     /// What it was decided from.
@@ -55,6 +51,9 @@ pub(crate) struct Turn {
     pub(crate) plan: Plan,
     /// What is to be said of the plan, the worst first.
     pub(crate) findings: Vec<Finding>,
+    caps: Caps,
+    /// Keys of what was done before.
+    done: BTreeSet<String>,
 }
 
 /// Looks, judges, decides and checks.
@@ -63,13 +62,20 @@ pub(crate) async fn turn(home: &Home, now: Instant) -> Result<Turn, Failure> {
     let state = State::of(home, &view, now).await?;
     let wanted: Vec<String> = state.inputs(&BTreeSet::new(), decide::keys).into_iter().collect();
     let receipts = home.book.receipts_of(&wanted).await.map_err(|error| Failure::from_error(&error))?;
-    let done = receipts.into_iter().map(|receipt| receipt.idempotency_key).collect();
+    let done: BTreeSet<String> = receipts.into_iter().map(|receipt| receipt.idempotency_key).collect();
     let plan = state.inputs(&done, decide::decide);
-    let findings = state.checked(&done, |world| plan_check(&plan, &home.settings.cycle.caps(), world));
-    Ok(Turn { state, plan, findings })
+    let mut turn = Turn { state, plan, findings: Vec::new(), caps: home.settings.cycle.caps(), done };
+    turn.check_again();
+    Ok(turn)
 }
 
 impl Turn {
+    /// Checks the plan, in the world as it is known.
+    fn check_again(&mut self) {
+        let (plan, caps) = (&self.plan, &self.caps);
+        self.findings = self.state.checked(&self.done, |world| plan_check(plan, caps, world));
+    }
+
     /// True where the plan may be performed.
     pub(crate) fn is_fine(&self) -> bool {
         self.findings.iter().all(|finding| finding.severity != Severity::Error)

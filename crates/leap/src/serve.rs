@@ -40,7 +40,7 @@ pub(crate) async fn run(root: &Path, args: &ServeArgs) -> Result<(), Failure> {
     home.settings.serve.public_url = args.public_url.clone().or(home.settings.serve.public_url);
     home.settings.serve.site = args.listen.unwrap_or(home.settings.serve.site);
     let home = Arc::new(home);
-    crate::cycle::check_schedule(&home.settings.cycle)?;
+    home.settings.cycle.check()?;
     let has_login = home.book.has_accounts().await.map_err(|error| Failure::from_error(&error))?;
     let door = door(args, &settings.serve)?;
     let site = Listener::bind(&door).await;

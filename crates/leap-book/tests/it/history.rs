@@ -57,7 +57,7 @@ pub(crate) async fn a_book_of_the_first_edition_is_upgraded(database: &Database<
         opening.await.unwrap().unwrap().close().await;
     }
     let book = Book::open(&url).await.unwrap();
-    assert_eq!(SCHEMA_VERSION, 12);
+    assert_eq!(SCHEMA_VERSION, 13);
     let (old, new) = (september("old", "10"), september("new", "12.5"));
     let head = book.head().await.unwrap().unwrap();
     assert_eq!((head.id, head.rules_version, head.org_version), (5, Some(2), Some(1)));

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use leap_terms::{Instant, MessageKind, Money, TeamId};
 
-use super::{Acknowledged, Drifted, Frozen, Judged, Pending, SETTLED, Watched, breach};
+use super::{Acknowledged, Drifted, Frozen, Judged, Pending, SETTLED, Unread, Watched, breach};
 use crate::budget::{self, Verdict};
 use crate::contract::incident::{apply, reconcile};
 use crate::contract::{Act, Clause, Incident, Saying, State, Stretch, Why};
-use crate::plan::{Amount, Deed, Happens, Step, key};
+use crate::plan::{Amount, Deed, Happens, Plan, Step, key};
 use crate::seconds::Seconds;
 use crate::waiver::{Due, Status, What};
 
@@ -195,6 +195,39 @@ impl<'i> Draft<'i> {
             fields: Vec::new(),
             alert: true,
             incident: Some((*incident).clone()),
+        };
+        self.send(&about, note);
+    }
+
+    /// Something could not be looked at: told once a day, until it is repaired.
+    pub(super) fn unread(&mut self, unread: &Unread<'_>, company: Option<&TeamId>, now: Instant) {
+        let Some(unit) = company else { return };
+        let Unread { what, problem } = unread;
+        let reason = "nothing is decided from what cannot be read".to_owned();
+        let about = About { unit, subject: what, period: now.day().to_string(), amount: None, reason };
+        let sentence = format!("turns of the loop go on without {what}, which cannot be read: {problem}");
+        let kind = MessageKind::LoopHindered;
+        self.send(&about, Note { kind, to: None, sentence, fields: Vec::new(), alert: true, incident: None });
+    }
+
+    /// A plan is held until somebody approves it.
+    pub(super) fn ask(&mut self, held: &Plan, over: &[String], company: &TeamId) {
+        let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+        held.steps.iter().for_each(|step| *kinds.entry(step.deed.word()).or_default() += 1);
+        let about = About {
+            unit: company,
+            subject: "plan",
+            period: held.made.day().to_string(),
+            amount: None,
+            reason: "nobody is told so much without somebody having looked at it".to_owned(),
+        };
+        let note = Note {
+            kind: MessageKind::ApprovalAsked,
+            to: None,
+            sentence: format!("a plan of {} steps waits for an approval: it {}", held.steps.len(), over.join("; it ")),
+            fields: kinds.into_iter().map(|(word, count)| (word, count.to_string())).collect(),
+            alert: true,
+            incident: None,
         };
         self.send(&about, note);
     }

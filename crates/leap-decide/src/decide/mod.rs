@@ -102,6 +102,14 @@ pub struct Acknowledged<'i> {
     pub ordinal: usize,
 }
 
+/// Something that could not be looked at.
+pub struct Unread<'i> {
+    /// What: `budgets`, `clauses`.
+    pub what: &'i str,
+    /// Why, as whoever repairs it reads it.
+    pub problem: &'i str,
+}
+
 /// A forecast that is to be kept, once for each first day.
 pub struct Frozen<'i> {
     /// Whose cost.
@@ -134,6 +142,10 @@ pub struct Inputs<'i> {
     pub drift: &'i [Drifted<'i>],
     /// Forecasts to be kept.
     pub forecasts: &'i [Frozen<'i>],
+    /// What could not be looked at; nothing follows from it but that this is told.
+    pub unread: &'i [Unread<'i>],
+    /// Who is told of what concerns nobody else: the company; none where there is no org.
+    pub company: Option<&'i TeamId>,
     /// Keys of receipts: what was done and said before.
     pub done: &'i BTreeSet<String>,
 }
@@ -162,6 +174,9 @@ pub fn decide(inputs: &Inputs<'_>) -> Plan {
     for frozen in sorted(inputs.forecasts, |frozen| (frozen.unit.clone(), frozen.series.to_owned(), frozen.origin)) {
         draft.forecast(frozen);
     }
+    for unread in sorted(inputs.unread, |unread| unread.what) {
+        draft.unread(unread, inputs.company, inputs.now);
+    }
     Plan { snapshot: inputs.snapshot.to_owned(), made: inputs.now, steps: draft.steps() }
 }
 
@@ -174,7 +189,14 @@ pub fn keys(inputs: &Inputs<'_>) -> BTreeSet<String> {
     all.steps.into_iter().map(|step| step.key).chain(projections).collect()
 }
 
-fn sorted<T, K: Ord>(all: &[T], key: impl Fn(&T) -> K) -> Vec<&T> {
+/// A plan that is held asks to be approved: one message to the company, once a day; `over` says what of it is too much.
+pub fn ask(held: &Plan, over: &[String], company: &TeamId, done: &BTreeSet<String>) -> Plan {
+    let mut draft = Draft::new(done);
+    draft.ask(held, over, company);
+    Plan { snapshot: held.snapshot.clone(), made: held.made, steps: draft.steps() }
+}
+
+fn sorted<'i, T, K: Ord>(all: &'i [T], key: impl Fn(&'i T) -> K) -> Vec<&'i T> {
     let mut sorted: Vec<&T> = all.iter().collect();
     sorted.sort_by_cached_key(|one| key(one));
     sorted

@@ -9,8 +9,8 @@ use crate::contract::clock::{Class, Timing, replay};
 use crate::contract::incident::{apply, reconcile};
 use crate::contract::{Measure, Reading, Watch, What};
 use crate::forecast::Range;
-use crate::plan::Deed;
 use crate::plan::check::{Caps, Severity, World, plan_check};
+use crate::plan::{Deed, Step};
 use crate::waiver::{ANSWER_WITHIN, Event, Request};
 
 fn team(name: &str) -> TeamId {
@@ -77,6 +77,8 @@ impl Memory {
             answer_within: ANSWER_WITHIN,
             drift: &[],
             forecasts: &[],
+            unread: &[],
+            company: None,
             done: &self.done,
         };
         let plan = decide(&inputs);
@@ -286,6 +288,8 @@ fn drift_and_forecasts_are_told_once_and_the_order_of_inputs_does_not_matter() {
             answer_within: ANSWER_WITHIN,
             drift,
             forecasts: &frozen,
+            unread: &[Unread { what: "clauses", problem: "no such team" }],
+            company: Some(&platform),
             done,
         })
     };
@@ -293,7 +297,15 @@ fn drift_and_forecasts_are_told_once_and_the_order_of_inputs_does_not_matter() {
     let other = plan(&[drifted(&platform, &first), drifted(&payments, &first)], &done);
     assert_eq!(one.bytes(), other.bytes());
     let words: Vec<&str> = one.steps.iter().map(|step| step.deed.word()).collect();
-    assert_eq!(words, ["drift_found", "drift_found", "freeze_forecast"]);
+    assert_eq!(words, ["drift_found", "drift_found", "freeze_forecast", "loop_hindered"]);
+    assert_eq!(one.steps[3].key, "leap:loop_hindered:platform:clauses:2026-10-20");
+    let asked = ask(&one, &["has 4 steps, the cap is 3".to_owned()], &payments, &BTreeSet::new());
+    assert!(
+        matches!(&asked.steps[..], [Step { deed: Deed::Send { kind: MessageKind::ApprovalAsked, sentence, .. }, .. }]
+        if sentence == "a plan of 4 steps waits for an approval: it has 4 steps, the cap is 3")
+    );
+    let told = asked.steps.iter().map(|step| step.key.clone()).collect();
+    assert_eq!(ask(&one, &[], &payments, &told).steps, [], "once a day");
     assert_eq!(one.steps[0].key, "leap:drift_found:payments:s3:2026-10-15%20shift%20USD");
     assert!(matches!(&one.steps[0].deed, Deed::Send { kind: MessageKind::DriftFound, sentence, .. }
         if sentence == "s3 has a shift since 2026-10-15: 1,020.50 USD a month if it stays"));

@@ -163,9 +163,9 @@ fn lump(place: Place, days: &[usize], excess: &[f64], noise: f64, base: &dyn Fn(
     if days.len() < SEEN {
         return None;
     }
-    let mut came: Vec<f64> = days.iter().map(|at| excess[*at]).collect();
+    let came: Vec<f64> = days.iter().map(|at| excess[*at]).collect();
     let newest: Vec<f64> = came.iter().rev().take(EXPECTED.0).copied().collect();
-    let middle = median(&mut came);
+    let middle = median(&mut came.clone());
     let least = |at: &usize| (CLEAR * noise).max(LEAST * base(at)).max(CENT);
     let hits: Vec<f64> =
         days.iter().filter(|at| excess[**at] * middle.signum() > least(at)).map(|at| excess[*at].abs()).collect();

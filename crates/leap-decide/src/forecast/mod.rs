@@ -19,13 +19,13 @@ mod score;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use leap_terms::{Day, Exact};
 
 use crate::drift::{Detector, Seen, Settings};
 use crate::profile::{Profile, WEEK};
-use crate::robust::{median, quantile, spread};
+use crate::robust::{median, medians_around, quantile, spread};
 use crate::series::{Announced, Series, estimate, logarithm, size};
 use lumps::Lumps;
 
@@ -90,10 +90,62 @@ pub struct Forecast {
     pub days: Vec<(Day, Range)>,
 }
 
+/// What was learned of a series when it was forecast last: who forecasts it again a day later learns one day, not all.
+///
+/// It changes no result: days that are not what they were make it begin again.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    /// Days as the detector was told them, without lumps.
+    told: Vec<(Day, Exact)>,
+    /// What was announced for them.
+    announced: (BTreeSet<Day>, BTreeSet<Day>),
+    detector: Option<Detector>,
+    /// By day from the first on: out of level and noise.
+    aside: Vec<bool>,
+}
+
+impl Memory {
+    /// Tells the detector all days; it is told those again that it knows only where one of them has changed.
+    fn tell(&mut self, series: &Series, announced: &Announced, days: Vec<(Day, Exact)>) -> Detector {
+        let (changes, holidays) = (announced.changes(series), announced.holidays(series));
+        let announced = (changes, holidays);
+        let is_same = announced == self.announced && days.starts_with(&self.told);
+        let known = self.detector.take().filter(|_| is_same);
+        let mut detector = known.unwrap_or_else(|| {
+            *self = Memory { announced, ..Memory::default() };
+            let mut detector = Detector::new(Settings::default(), series.dated);
+            self.announced.0.iter().for_each(|day| detector.announce(*day));
+            self.announced.1.iter().for_each(|day| detector.holiday(*day));
+            detector
+        });
+        for (day, cost) in &days[self.told.len()..] {
+            detector.observe(&Seen::whole(*day, *cost));
+            // Days that nobody knows lie aside.
+            let place = |day: Day| (day.days() - days[0].0.days()) as usize;
+            self.aside.resize(place(*day) + 1, true);
+            detector.aside().for_each(|(day, is_aside)| self.aside[place(day)] = is_aside);
+        }
+        self.told = days;
+        self.detector = Some(detector.clone());
+        detector
+    }
+}
+
 /// Forecasts the days from `origin` on, from the days before it alone. `None` where the series has fewer than 14 of
 /// these.
 pub fn forecast(series: &Series, origin: Day, horizon: usize, announced: &Announced) -> Option<Forecast> {
-    let history = History::of(series, origin, announced)?;
+    forecast_on(series, origin, horizon, announced, &mut Memory::default())
+}
+
+/// The same as [`forecast`], with what was learned of the series before.
+pub fn forecast_on(
+    series: &Series,
+    origin: Day,
+    horizon: usize,
+    announced: &Announced,
+    memory: &mut Memory,
+) -> Option<Forecast> {
+    let history = History::of(series, origin, announced, memory)?;
     let middle = history.path(history.logs.len(), horizon);
     let bounds = history.bounds(horizon);
     // A lump differs from month to month, and few months were seen: bounds are no narrower than that.
@@ -117,7 +169,7 @@ pub fn forecast(series: &Series, origin: Day, horizon: usize, announced: &Announ
 /// What is expected of the days from `origin` on, as [`forecast`] does and without its bounds, which take most of its
 /// time. `None` where the series has fewer than 14 days before it.
 pub fn path(series: &Series, origin: Day, horizon: usize, announced: &Announced) -> Option<Vec<(Day, Exact)>> {
-    let history = History::of(series, origin, announced)?;
+    let history = History::of(series, origin, announced, &mut Memory::default())?;
     let middle = history.path(history.logs.len(), horizon);
     let day = |(ahead, cost): (usize, &f64)| (origin.plus(ahead as i32), estimate(*cost));
     Some(middle.iter().enumerate().map(day).collect())
@@ -148,7 +200,7 @@ struct History {
     logs: Vec<f64>,
     /// True for days of incidents.
     aside: Vec<bool>,
-    month: BTreeMap<Day, f64>,
+    month: Vec<f64>,
     changed: Option<Day>,
     /// The level before a departure that lasts, without the weekly shape, and where it is known from.
     base: Option<f64>,
@@ -156,37 +208,33 @@ struct History {
 }
 
 impl History {
-    fn of(series: &Series, origin: Day, announced: &Announced) -> Option<History> {
+    fn of(series: &Series, origin: Day, announced: &Announced, memory: &mut Memory) -> Option<History> {
         let points: Vec<_> = series.points.iter().filter(|point| point.day < origin).collect();
         let first = points.first()?.day;
         let length = usize::try_from(origin.days() - first.days()).ok()?;
         if points.len() < FIRST {
             return None;
         }
-        let mut detector = Detector::new(Settings::default(), series.dated);
-        announced.changes(series).into_iter().for_each(|day| detector.announce(day));
-        announced.holidays(series).into_iter().for_each(|day| detector.holiday(day));
         let place = |day: Day| (day.days() - first.days()) as usize;
         let mut costs = vec![f64::NAN; length];
         points.iter().for_each(|point| costs[place(point.day)] = size(point.cost));
         let lumps = if series.dated { Lumps::of(first, &costs) } else { Lumps::default() };
         let mut daily = costs.clone();
-        let mut aside: BTreeMap<Day, bool> = BTreeMap::new();
-        for point in &points {
+        let days = points.iter().map(|point| {
             let at = place(point.day);
             let plain = lumps.without(first, &costs, at).inspect(|plain| daily[at] = *plain);
-            detector.observe(&Seen::whole(point.day, plain.map_or(point.cost, estimate)));
-            aside.extend(detector.aside());
-        }
-        let at = |at: usize| first.plus(at as i32);
-        let month: BTreeMap<Day, f64> = (0..length).map(|day| (at(day), detector.month_effect(at(day)))).collect();
+            (point.day, plain.map_or(point.cost, estimate))
+        });
+        let detector = memory.tell(series, announced, days.collect());
+        let mut aside = memory.aside.clone();
+        aside.resize(length, true);
+        let month: Vec<f64> = (0..length).map(|day| detector.month_effect(first.plus(day as i32))).collect();
         let mut known: Vec<f64> = Vec::new();
         let mut logs = Vec::with_capacity(length);
         for (day, cost) in daily.iter().enumerate() {
-            logs.push(if cost.is_nan() { f64::NAN } else { logarithm(*cost, &known) - month[&at(day)] });
+            logs.push(if cost.is_nan() { f64::NAN } else { logarithm(*cost, &known) - month[day] });
             known.extend(Some(*cost).filter(|cost| !cost.is_nan()));
         }
-        let aside = (0..length).map(|day| aside.get(&at(day)).copied().unwrap_or(true)).collect();
         let (changed, base) = (detector.changed(), detector.base());
         let dated = series.dated;
         Some(History { first, costs, lumps, dated, daily, logs, aside, month, changed, base, detector })
@@ -243,7 +291,7 @@ impl History {
         let lumps = earlier.as_ref().unwrap_or(&self.lumps);
         let day = |ahead: usize| {
             let day = self.day(origin + ahead);
-            let month = self.month.get(&day).copied().unwrap_or_else(|| self.detector.month_effect(day));
+            let month = self.month.get(origin + ahead).copied().unwrap_or_else(|| self.detector.month_effect(day));
             let lasting = lasting * 0.5_f64.powf(ahead as f64 / LASTING.1);
             (level + recurring + profile.effect(weekday(origin + ahead)) + month + lasting).exp()
                 + sporadic
@@ -260,16 +308,14 @@ impl History {
         let (length, (some, of), most) = SPORADIC;
         let mut wild = vec![0.0; rests.len() / length];
         let (mut sum, mut count) = (0.0, 0);
-        for at in (0..rests.len()).filter(|at| !rests[*at].is_nan()) {
-            let around = &rests[at.saturating_sub(AROUND)..(at + AROUND).min(rests.len())];
-            let mut around: Vec<f64> = around.iter().copied().filter(|value| !value.is_nan()).collect();
-            let times = (rests[at] - median(&mut around)).exp();
+        medians_around(&rests, AROUND, |at, middle| {
+            let times = (rests[at] - middle).exp();
             sum += times.min(RECURRING.1);
             count += 1;
             if let Some(month) = wild.get_mut((rests.len() - 1 - at) / length).filter(|_| times > JOB) {
                 *month += self.daily[from + at] * (1.0 - RECURRING.1 / times);
             }
-        }
+        });
         let months = wild.len();
         let mean = if count == 0 { 0.0 } else { (sum / f64::from(count)).max(0.5).ln() };
         // What was wild once may not come again.

@@ -161,3 +161,27 @@ fn jobs_that_run_now_and_then_are_part_of_a_month() {
     let plain = number(of(&series(320, usual), 250).total.middle);
     assert!(number(of(&once, 250).total.middle) < plain * 1.05);
 }
+
+#[test]
+fn what_was_learned_before_changes_no_forecast() {
+    let shaped = |day: usize| {
+        let spike = if (120..124).contains(&day) { 3.0 } else { 1.0 };
+        usual(day) * spike + if day % 30 == 4 { 900.0 } else { 0.0 }
+    };
+    let mut memory = Memory::default();
+    let none = Announced::default();
+    let mut check = |series: &Series, origin: usize| {
+        let origin = first().plus(origin as i32);
+        let made = forecast_on(series, origin, 28, &none, &mut memory);
+        assert_eq!(made, forecast(series, origin, 28, &none), "{origin}");
+        assert!(made.is_some());
+    };
+    // Days come, some at once, one is restated, the past is asked again, the first day is left away.
+    let mut all = series(200, shaped);
+    [60, 61, 62, 90, 91, 121, 126, 160].into_iter().for_each(|origin| check(&all, origin));
+    all.points[130].cost = Exact::from_whole(7);
+    [160, 161, 140, 180].into_iter().for_each(|origin| check(&all, origin));
+    all.points.remove(0);
+    all.points.remove(150);
+    [181, 182, 200].into_iter().for_each(|origin| check(&all, origin));
+}

@@ -5,7 +5,7 @@
 //! | kill-switch | error | the switch is on: nothing acts |
 //! | stale | error | a newer snapshot is there, or it is not of this world at all |
 //! | expired | error | made longer ago than plans last, or in the future |
-//! | too-many-steps, too-large-a-share, too-much-money | error | more than the caps, forecasts that are kept not counted |
+//! | too-many-steps, too-large-a-share, too-much-money | error | more than the caps, forecasts that are kept not counted; not told of a plan that is approved |
 //! | duplicate-key | error | two steps with one key |
 //! | malformed-key | error | a key that is none of ours: too long, control characters, another beginning |
 //! | already-done | error | a receipt of that key is there |
@@ -120,6 +120,11 @@ impl Rule {
         }
     }
 
+    /// True where an approval is all that is missing.
+    pub fn is_lifted_by_approval(self) -> bool {
+        matches!(self, Rule::TooManySteps | Rule::TooLargeAShare | Rule::TooMuchMoney | Rule::ApprovalMissing)
+    }
+
     /// What to do about it.
     pub fn remedy(self) -> &'static str {
         match self {
@@ -127,7 +132,8 @@ impl Rule {
             Rule::Stale => "plan again on the newest snapshot",
             Rule::Expired => "plan again",
             Rule::TooManySteps | Rule::TooLargeAShare | Rule::TooMuchMoney => {
-                "look at why it is so much; raise the cap in the settings only if it is right"
+                "look at why it is so much; somebody approves exactly this plan (page What was done, or leap cycle run \
+                 --act --expect), or the cap is raised in the settings"
             }
             Rule::UnknownCurrency => "give the currency a cap in the settings",
             Rule::DuplicateKey => "plan again; two steps of one key are a defect of leap",
@@ -221,7 +227,7 @@ pub struct World<'w> {
     pub done: &'w BTreeSet<String>,
     /// Incidents as they are recorded, and whether each is open.
     pub incidents: &'w BTreeMap<String, bool>,
-    /// Digests of plans that were approved.
+    /// What was approved ([`Plan::wanted`]).
     pub approved: &'w BTreeSet<Digest>,
 }
 
@@ -240,7 +246,7 @@ pub fn plan_check(plan: &Plan, caps: &Caps, world: &World<'_>) -> Vec<Finding> {
                 keys.insert(&step.key, at);
             }
         }
-        if caps.approval.contains(step.deed.word()) && !world.approved.contains(&plan.digest()) {
+        if caps.approval.contains(step.deed.word()) && !world.approved.contains(&plan.wanted()) {
             found.step(at, Rule::ApprovalMissing, format!("{} wants an approval of this plan", step.deed.word()));
         }
     }
@@ -275,6 +281,13 @@ fn whole(plan: &Plan, caps: &Caps, world: &World<'_>, found: &mut Found) {
     if age < 0 || age > caps.lasts.count() {
         found.plan(Rule::Expired, format!("was made {age} seconds ago, and plans last {}", caps.lasts));
     }
+    if !world.approved.contains(&plan.wanted()) {
+        too_much(plan, caps, world, found);
+    }
+}
+
+/// What is more than the caps.
+fn too_much(plan: &Plan, caps: &Caps, world: &World<'_>, found: &mut Found) {
     // A forecast that is kept is a note to oneself: nobody outside learns of it.
     let felt: Vec<&Step> = plan.steps.iter().filter(|step| !matches!(step.deed, Deed::FreezeForecast { .. })).collect();
     if felt.len() > caps.steps {

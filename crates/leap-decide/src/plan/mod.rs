@@ -125,6 +125,18 @@ impl Deed {
         }
     }
 
+    /// The words of all kinds, [`Deed::word`].
+    pub fn words() -> impl Iterator<Item = &'static str> {
+        let happens = [Happens::Opened, Happens::Annotated, Happens::Resolved, Happens::Reopened];
+        let rest = ["ask_waiver", "escalate_waiver", "end_waiver", "freeze_forecast"];
+        MessageKind::ALL.into_iter().map(MessageKind::word).chain(happens.map(Happens::deed)).chain(rest)
+    }
+
+    /// True for the word of a kind.
+    pub fn is_word(word: &str) -> bool {
+        Deed::words().any(|known| known == word)
+    }
+
     /// The waiver that it is about.
     pub fn waiver(&self) -> Option<&str> {
         match self {
@@ -182,8 +194,19 @@ impl Plan {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// The digest of its bytes: its name, and what an approval of it is of.
+    /// The digest of its bytes: its name.
     pub fn digest(&self) -> Digest {
         Digest::of(&self.bytes())
+    }
+
+    /// The digest of what its steps do, to whom, about how much: what an approval of it is of. A plan that is made again a
+    /// minute later wants the same, though its times differ.
+    pub fn wanted(&self) -> Digest {
+        let mut text = String::new();
+        for step in &self.steps {
+            let amount = step.amount.as_ref().map(|amount| format!("{} {}", amount.money, amount.currency));
+            text += &format!("{} {} {}\n", step.deed.word(), step.key, amount.unwrap_or_default());
+        }
+        Digest::of(text.as_bytes())
     }
 }

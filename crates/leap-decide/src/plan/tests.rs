@@ -206,10 +206,14 @@ fn every_rule_finds_what_it_is_for() {
     }
     assert_eq!(found, BTreeSet::from(Rule::ALL));
     let mut approved = Owned::new();
-    approved.approved.insert(one().digest());
+    approved.approved.insert(one().wanted());
     assert_eq!(approved.check(&one(), &wants), []);
+    let mut later = one();
+    later.made = later.made.plus_seconds(-60);
+    assert_eq!(approved.check(&later, &wants), [], "the same a minute later is the same");
+    assert_eq!(approved.check(&one(), &Caps { steps: 0, ..wants.clone() }), [], "an approval lifts the caps");
     let mut other = one();
-    other.steps[0].reason.push('!');
+    other.steps[0].amount = Some(Amount { money: Money::from_whole(1), currency: Currency::new("USD").unwrap() });
     assert_eq!(approved.check(&other, &wants), [(first, Rule::ApprovalMissing)], "an approval is of exactly one plan");
     let named = with(&|step| {
         step.unit = team("nobody");

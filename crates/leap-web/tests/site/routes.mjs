@@ -101,6 +101,19 @@ export const ROUTES = {
   }),
   "GET /plans": whole(),
   "GET /plans/{number}": whole({ at: `/plans/${NONE}`, gives: [404] }),
+  "GET /plans/approvals/{number}": whole({ at: `/plans/approvals/${NONE}`, gives: [404] }),
+  "POST /plans/approvals/{number}/approve": everywhere("approve", {
+    at: `/plans/approvals/${NONE}/approve`,
+    gives: [404],
+  }),
+  "POST /plans/approvals/{number}/decline": everywhere("approve", {
+    at: `/plans/approvals/${NONE}/decline`,
+    gives: [404],
+  }),
+  "POST /plans/approvals/{number}/withdraw": everywhere("change", {
+    at: `/plans/approvals/${NONE}/withdraw`,
+    gives: [404],
+  }),
   "GET /messages": part(),
   "GET /messages/{number}": part({ at: `/messages/${NONE}`, gives: [404] }),
   "POST /messages/{number}/retry": loggedIn({ at: `/messages/${NONE}/retry`, gives: [404] }),

@@ -1,27 +1,31 @@
 //! What a home knows of its budgets: cost by unit and day, what it is expected to become, business volume and head counts.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use leap_decide::budget::{self, Base, Budget, Budgets, Limit, Line, Missing, Pace, Seen, Verdict, hierarchy};
-use leap_decide::forecast::{self, Range};
+use leap_decide::forecast::{self, Memory, Range};
 use leap_decide::org::Spans;
 use leap_decide::series::{Announced, Point, Series};
 use leap_orient::charter::Metric;
 use leap_orient::org::Org;
 use leap_orient::reading::spend::Basis;
-use leap_terms::{CostKind, Currency, Day, Exact, Instant, Money, Period, TeamId};
+use leap_terms::{CostKind, Currency, Day, Digest, Exact, Instant, Money, Period, TeamId};
 
 use super::{Allowances, Asked, tree};
 use crate::charter::Measures;
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::kept::Kept;
 use crate::publish::side_by_side;
 use crate::spend::{self, Words};
 use crate::view::View;
 
-/// Days of history that forecasts are made from.
+/// Days of history that forecasts are made from, at least.
 const HISTORY: i32 = 400;
+/// Bytes of what is learned of a series, about.
+const LEARNED: usize = 48 << 10;
 /// Days whose mean is expected of business volume that is not known yet.
 const RECENT: i32 = 28;
 
@@ -80,17 +84,35 @@ pub(crate) async fn daily(
     Ok((all, recast))
 }
 
+/// The first day of the history of forecasts from a day on: the same for all days of a month, so that what was learned of a
+/// series yesterday is of use today.
+pub(crate) fn history_from(origin: Day) -> Day {
+    origin.plus(-HISTORY).month().first_day()
+}
+
 /// What there is to forecast a unit from: each day from its first cost on.
 pub(crate) fn series(name: &TeamId, costs: &BTreeMap<Day, Money>, until: Day) -> Series {
     // As long a history whatever other budgets there are.
-    let first = costs.keys().next().copied().unwrap_or(until).max(until.plus(-HISTORY));
+    let first = costs.keys().next().copied().unwrap_or(until).max(history_from(until));
     let days = (first.days()..until.days()).map(Day::from_days);
     let point = |day: Day| Point { label: day.to_string(), day, cost: costs.get(&day).copied().unwrap_or(Exact::ZERO) };
     Series { name: name.to_string(), dated: true, points: days.map(point).collect() }
 }
 
+/// A digest of the days of a series and what they cost.
+fn print(series: &Series) -> Digest {
+    let mut bytes = Vec::with_capacity(20 * series.points.len());
+    for point in &series.points {
+        bytes.extend(point.day.days().to_le_bytes());
+        bytes.extend(point.cost.to_text().bytes());
+        bytes.push(b'\n');
+    }
+    Digest::of(&bytes)
+}
+
 /// What decisions ask of a home's facts.
 struct Facts<'v> {
+    kept: &'v Kept,
     org: &'v Org,
     spans: Spans,
     measures: Measures,
@@ -106,11 +128,11 @@ struct Facts<'v> {
 }
 
 impl<'v> Facts<'v> {
-    async fn of(home: &Home, view: &'v View, budgets: &Budgets) -> Result<Facts<'v>, Failure> {
+    async fn of(home: &'v Home, view: &'v View, budgets: &Budgets) -> Result<Facts<'v>, Failure> {
         let known_until = view.through().plus(1);
         let kinds: BTreeSet<CostKind> = budgets.list.iter().map(|budget| budget.cost).collect();
         let first = budgets.list.iter().map(|budget| budget.period.from()).min().unwrap_or(known_until);
-        let days = Period::new(first.min(known_until.plus(-1)).plus(-HISTORY), known_until);
+        let days = Period::new(history_from(first.min(known_until.plus(-1))), known_until);
         let (daily, recast) = match days {
             Some(days) if !view.head().scopes.is_empty() => daily(home, view, &kinds, days).await?,
             _ => Default::default(),
@@ -121,6 +143,7 @@ impl<'v> Facts<'v> {
         };
         let main = budgets.list.iter().max_by_key(|budget| most(budget));
         Ok(Facts {
+            kept: &home.kept,
             org: &view.head().org,
             spans: tree::spans(&view.head().org),
             measures: Measures::of(&home.settings.charter, view.head())?,
@@ -142,7 +165,13 @@ impl<'v> Facts<'v> {
     fn expected(&self, line: (&TeamId, CostKind, &Currency), origin: Day, until: Day) -> Option<forecast::Forecast> {
         let costs = self.recast.get(&(line.0.clone(), line.1, line.2.clone()))?;
         let horizon = usize::try_from(until.days() - origin.days()).ok().filter(|days| *days > 0)?;
-        forecast::forecast(&series(line.0, costs, origin), origin, horizon, &Announced::default())
+        let series = series(line.0, costs, origin);
+        // What was learned of it the last time; two who ask at once wait for each other.
+        let new = || Ok::<_, Infallible>((Mutex::<Memory>::default(), LEARNED));
+        let key = format!("learned {} {} {}", line.0, line.1, line.2);
+        let Ok(memory) = self.kept.get(&key, new);
+        let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+        forecast::forecast_on(&series, origin, horizon, &Announced::default(), &mut memory)
     }
 
     /// How a unit's cost was expected to fall on the days of a period when it began; days that nobody knows by then do not
@@ -165,11 +194,17 @@ impl<'v> Facts<'v> {
         let origin = period.from().min(self.known_until);
         let costs = self.recast.get(&(unit.clone(), self.kind, self.currency.clone()));
         let horizon = usize::try_from(period.until().days() - origin.days()).unwrap_or(0);
-        let path = costs
-            .filter(|_| horizon > 0)
-            .and_then(|costs| forecast::path(&series(unit, costs, origin), origin, horizon, &Announced::default()));
-        let days = path.into_iter().flatten();
-        Pace::new(period, days)
+        let Some(costs) = costs.filter(|_| horizon > 0) else { return Pace::new(period, []) };
+        let series = series(unit, costs, origin);
+        // The same for the whole period: days before it are seldom restated.
+        let key = format!("pace {origin} {horizon} {}", print(&series));
+        let made = || {
+            let path = forecast::path(&series, origin, horizon, &Announced::default());
+            let bytes = horizon * size_of::<(Day, Exact)>() + key.len();
+            Ok::<_, Infallible>((path.unwrap_or_default(), bytes))
+        };
+        let Ok(path) = self.kept.get(&key, made);
+        Pace::new(period, path.iter().copied())
     }
 
     /// Head counts of a unit and all below it on a day.
@@ -266,6 +301,7 @@ fn volume(metric: &Metric, period: Period) -> Option<(Exact, bool)> {
 pub(super) fn excess(home: &Home, view: &View, budgets: &Budgets) -> Result<Vec<hierarchy::Excess>, Failure> {
     let head = view.head();
     let facts = Facts {
+        kept: &home.kept,
         org: &head.org,
         spans: tree::spans(&head.org),
         measures: Measures::of(&home.settings.charter, head)?,

@@ -35,7 +35,7 @@ mod judged;
 mod request;
 mod tree;
 
-pub(crate) use judged::{Judged, daily, judge, series};
+pub(crate) use judged::{Judged, daily, history_from, judge, series};
 pub(crate) use tree::spans;
 
 /// What a `leap budget` command does.

@@ -24,6 +24,12 @@ pub(crate) struct CycleRunArgs {
     /// Leave the messages to `leap serve` or `leap message send`.
     #[arg(long, requires = "act")]
     pub(crate) no_send: bool,
+    /// What a plan that is held wants, as it was shown: it is performed where it still wants exactly that.
+    #[arg(long, value_name = "DIGEST", requires = "act", requires = "approved_by")]
+    pub(crate) expect: Option<String>,
+    /// Who has approved a plan that is held: somebody else than who performs it.
+    #[arg(long, value_name = "NAME", requires = "expect")]
+    pub(crate) approved_by: Option<String>,
     #[command(flatten)]
     pub(crate) format: FormatArg,
 }

@@ -128,7 +128,9 @@ fn join(held: &mut Contract, place: &str, other: Contract, file: &str) -> Vec<Fa
 /// The contracts in force in a world.
 pub(crate) fn in_force(world: &World) -> Result<Contracts, Failure> {
     let files = world.config_files(ConfigKind::Contracts);
-    let today = world.snapshot.as_ref().map_or_else(clock::now, |snapshot| snapshot.recorded_at).day();
+    // Names mean whom they meant when they were applied: a team that has another name by now is the same team.
+    let applied = world.configs.get(&ConfigKind::Contracts).map(|version| version.recorded_at);
+    let today = applied.unwrap_or_else(clock::now).day();
     parse(&files, &world.org, today).map_err(|failure| Failure {
         message: format!("the contracts in force do not fit the org any more: {}", failure.message),
         ..failure

@@ -12,7 +12,6 @@ use leap_decide::plan::{Finding, Rule, Severity, Step};
 use serde_json::{Value, json};
 
 use super::plans::{read, steps as steps_of, words};
-use super::schedule::Times;
 use super::{Turn, Watch, turn};
 use crate::cli::{CycleCommand, CycleListArgs, CycleRunArgs, CycleShowArgs, CycleWatchArgs, OutputFormat};
 use crate::clock;
@@ -20,6 +19,7 @@ use crate::failure::{Exit, Failure};
 use crate::home::{Access, Home};
 use crate::messages::Post;
 use crate::output::{Answer, Cell, emit, print_json};
+use crate::publish;
 
 /// What a `leap cycle` command does.
 pub(crate) async fn run(root: &Path, command: &CycleCommand) -> Result<(), Failure> {
@@ -53,8 +53,16 @@ fn carried(receipt: &Receipt) -> String {
 async fn once(root: &Path, args: &CycleRunArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Read).await?;
     let post = Post::of(&home)?;
-    Times::read(&home.settings.cycle.schedule)?;
-    let turn = turn(&home, clock::now()).await?;
+    home.settings.cycle.check()?;
+    let mut turn = turn(&home, clock::now()).await?;
+    let approved = approved(args, &turn)?;
+    let cause = match approved {
+        None => "cycle run".to_owned(),
+        Some(by) => {
+            turn.approve();
+            format!("cycle run, over its caps, approved by {by}")
+        }
+    };
     let is_json = args.format.format == OutputFormat::Json;
     if !is_json {
         emit(&found(&turn))?;
@@ -63,7 +71,7 @@ async fn once(root: &Path, args: &CycleRunArgs) -> Result<(), Failure> {
     }
     let errors = turn.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     let acted = match args.act && errors == 0 {
-        true => turn.act(&home, &post, "cycle run").await?,
+        true => turn.act(&home, &post, &cause).await?,
         false => None,
     };
     // What waits from before goes, too.
@@ -83,13 +91,38 @@ async fn once(root: &Path, args: &CycleRunArgs) -> Result<(), Failure> {
     } else if errors == 0 && !turn.plan.steps.is_empty() {
         emit("nothing was done: leap cycle run --act does it\n")?;
     }
+    if turn.is_held() && !is_json {
+        let wanted = turn.plan.wanted();
+        emit(&format!(
+            "somebody else who has looked at it lets it go: leap cycle run --act --expect {wanted} --approved-by NAME\n"
+        ))?;
+    }
     if errors > 0 {
         return Err(Failure {
             message: format!("the check of the plan found {errors} errors; nothing was done"),
             exit: Exit::PolicyBroken,
         });
     }
+    if !turn.state.unread.is_empty() {
+        let what: Vec<&str> = turn.state.unread.iter().map(|blind| blind.what).collect();
+        return Err(Failure::failed(format!("{} cannot be read; see above", what.join(" and "))));
+    }
     Ok(())
+}
+
+/// Who has approved a plan that is held, where somebody has.
+fn approved<'a>(args: &'a CycleRunArgs, turn: &Turn) -> Result<Option<&'a str>, Failure> {
+    let (Some(expect), Some(by)) = (&args.expect, &args.approved_by) else { return Ok(None) };
+    if by.trim().is_empty() || *by == publish::actor() {
+        return Err(Failure::not_allowed("--approved-by names somebody else than who performs it; nothing was done"));
+    }
+    if *expect != turn.plan.wanted().to_string() {
+        return Err(Failure::try_again(
+            "what is due is something else by now than what --expect names; nothing was done: look at it again \
+             (leap cycle run)",
+        ));
+    }
+    Ok(Some(by))
 }
 
 /// What was looked at, one line each.
@@ -132,6 +165,9 @@ fn found(turn: &Turn) -> String {
             (unjudged, "not judged"),
         ];
         text += &format!("clauses    {}: {}\n", state.clauses.len(), counts(all));
+    }
+    for blind in &state.unread {
+        text += &format!("not looked at: {}, which cannot be read: {}\n", blind.what, blind.problem);
     }
     text += &format!(
         "waivers    {} wait for an answer\ndrift      {} departures on the newest days\nforecasts  {} to be kept\n",
@@ -205,6 +241,14 @@ fn as_json(turn: &Turn, acted: Option<&Acted>, sent: &[Receipt]) -> Value {
         "snapshot": turn.state.snapshot.as_ref().map(|snapshot| snapshot.id),
         "plan": serde_json::to_value(&turn.plan).unwrap_or_default(),
         "digest": turn.plan.digest().to_string(),
+        "wanted": turn.plan.wanted().to_string(),
+        "held": turn.is_held(),
+        "unread": turn
+            .state
+            .unread
+            .iter()
+            .map(|blind| json!({ "what": blind.what, "problem": blind.problem }))
+            .collect::<Vec<_>>(),
         "findings": turn.findings.iter().map(finding).collect::<Vec<_>>(),
         "performed": acted.map(|acted| acted.plan.number),
         "messages": acted.map(|acted| acted.messages.iter().filter(|message| message.new).count()),

@@ -17,6 +17,8 @@ fn severity(kind: MessageKind) -> Severity {
         MessageKind::BudgetWarned
         | MessageKind::WaiverEnded
         | MessageKind::ContractMissing
+        | MessageKind::LoopHindered
+        | MessageKind::ApprovalAsked
         | MessageKind::DriftFound => Severity::Warning,
         MessageKind::WaiverAsked
         | MessageKind::WaiverGranted
@@ -24,7 +26,6 @@ fn severity(kind: MessageKind) -> Severity {
         | MessageKind::IncidentAcknowledged
         | MessageKind::IncidentAnnotated
         | MessageKind::IncidentResolved
-        | MessageKind::ApprovalAsked
         | MessageKind::ClaimAsked
         | MessageKind::OpportunityFound
         | MessageKind::SavingVerified
@@ -62,12 +63,13 @@ fn links(site: &str, step: &Step, kind: MessageKind, incident: Option<&str>) -> 
         | MessageKind::WaiverEnded => Some(("Waiver", format!("waivers/{subject}"))),
         MessageKind::ContractMissing => Some(("Contracts", format!("contracts?unit={unit}"))),
         MessageKind::DriftFound => Some(("Alerts", format!("alerts?series={subject}"))),
+        MessageKind::ApprovalAsked => Some(("What waits", "plans".to_owned())),
         MessageKind::IncidentOpened
         | MessageKind::IncidentAcknowledged
         | MessageKind::IncidentAnnotated
         | MessageKind::IncidentResolved
         | MessageKind::IncidentReopened
-        | MessageKind::ApprovalAsked
+        | MessageKind::LoopHindered
         | MessageKind::ClaimAsked
         | MessageKind::OpportunityFound
         | MessageKind::SavingVerified

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use leap_book::{Incident as Kept, IncidentFilter, IncidentState, IncidentStep, WaiverFilter, WaiverState};
 use leap_decide::budget::State as BudgetState;
 use leap_decide::contract::{Contract, Incident};
-use leap_decide::decide::{self, Acknowledged, Drifted, Frozen, Inputs, Judged, Pending, Watched};
+use leap_decide::decide::{self, Acknowledged, Drifted, Frozen, Inputs, Judged, Pending, Unread, Watched};
 use leap_decide::org::Org as _;
 use leap_decide::plan::World;
 use leap_decide::waiver::{ANSWER_WITHIN, Approver, Waiver};
@@ -15,7 +15,7 @@ use leap_terms::{CostKind, Currency, Digest, Instant, Money, Period, Ratio, Team
 use crate::budget;
 use crate::contracts::{self, ClauseState};
 use crate::drift::{self, Found};
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::forecasts::{self, Due};
 use crate::home::Home;
 use crate::spend::{Words, by_words};
@@ -48,6 +48,31 @@ struct Seen {
     ordinal: usize,
 }
 
+/// Something that could not be looked at, and why.
+pub(crate) struct Blind {
+    /// What, as messages name it.
+    pub(crate) what: &'static str,
+    /// Why, in one line.
+    pub(crate) problem: String,
+}
+
+/// Letters of why that are told.
+const PROBLEM: usize = 400;
+
+/// What was looked at, or nothing and why: what cannot be read does not keep everything else from being done.
+fn seen<T: Default>(what: &'static str, looked: Result<T, Failure>, unread: &mut Vec<Blind>) -> Result<T, Failure> {
+    match looked {
+        // Somebody publishes: the whole turn is taken again.
+        Err(failure) if failure.exit == Exit::TryAgain => Err(failure),
+        Err(failure) => {
+            let words: Vec<&str> = failure.message.split_whitespace().collect();
+            unread.push(Blind { what, problem: words.join(" ").chars().take(PROBLEM).collect() });
+            Ok(T::default())
+        }
+        Ok(seen) => Ok(seen),
+    }
+}
+
 /// What was found.
 pub(crate) struct State {
     /// The newest snapshot; none in a home without bills.
@@ -70,6 +95,10 @@ pub(crate) struct State {
     acknowledged: Vec<Seen>,
     /// Those of each clause, in the order of `clauses`.
     of_clauses: Vec<Vec<Incident>>,
+    /// What could not be looked at.
+    pub(crate) unread: Vec<Blind>,
+    /// Who is told of what concerns nobody else.
+    company: Option<TeamId>,
     units: BTreeMap<TeamId, bool>,
     /// The units from the company down to each, of the day.
     paths: BTreeMap<TeamId, Vec<TeamId>>,
@@ -102,10 +131,13 @@ impl State {
         let head = view.head();
         let org = budget::spans(&head.org);
         let today = now.day();
-        let budgets = judged(home, view, now).await?;
-        let clauses = contracts::watched(home, view, now).await?;
-        let drift = telling(home, view, now).await?;
-        let forecasts = forecasts::due(home, view, now).await?;
+        let mut unread = Vec::new();
+        let budgets = seen("budgets", judged(home, view, now).await, &mut unread)?;
+        let clauses = seen("contracts", contracts::watched(home, view, now).await, &mut unread)?;
+        let drift = seen("drift", telling(home, view, now).await, &mut unread)?;
+        let forecasts = seen("forecasts", forecasts::due(home, view, now).await, &mut unread)?;
+        let is_blind = |what: &str| unread.iter().any(|blind| blind.what == what);
+        let (no_budgets, no_clauses) = (is_blind("budgets"), is_blind("contracts"));
         let kept = home.book.incidents(&IncidentFilter::default()).await.map_err(problem)?;
         let mut all = Vec::new();
         for kept in &kept {
@@ -130,7 +162,9 @@ impl State {
             .map(|(unit, period, _)| format!("budget {unit} {period} "))
             .collect();
         let is_gone = |incident: &Incident| {
+            let is_unread = if incident.id.starts_with("budget ") { no_budgets } else { no_clauses };
             incident.is_open()
+                && !is_unread
                 && !watched.contains(incident.id.as_str())
                 && !unjudged.iter().any(|begins| incident.id.starts_with(begins))
         };
@@ -160,10 +194,11 @@ impl State {
             units.insert(unit.id.clone(), path.iter().any(|node| node.lead.is_some()));
             paths.insert(unit.id.clone(), path.into_iter().map(|node| node.unit).collect());
         }
+        let waivers = seen("waivers", waiting(home, view, budgets.as_ref(), now).await, &mut unread)?;
         Ok(State {
             snapshot: head.snapshot.clone(),
             now,
-            waivers: waiting(home, view, budgets.as_ref(), now).await?,
+            waivers,
             open: all
                 .iter()
                 .map(|(kept, incident)| (incident.id.clone(), kept.state() != IncidentState::Resolved))
@@ -176,6 +211,8 @@ impl State {
             gone,
             acknowledged,
             of_clauses,
+            unread,
+            company: tree.roots().first().map(|root| (*root).clone()),
             units,
             paths,
             approved: BTreeSet::new(),
@@ -232,6 +269,8 @@ impl State {
                 ordinal: *ordinal,
             })
             .collect();
+        let unread: Vec<Unread<'_>> =
+            self.unread.iter().map(|blind| Unread { what: blind.what, problem: &blind.problem }).collect();
         ask(&Inputs {
             snapshot: &self.snapshot_text(),
             now: self.now,
@@ -243,6 +282,8 @@ impl State {
             answer_within: ANSWER_WITHIN,
             drift: &drift,
             forecasts: &forecasts,
+            unread: &unread,
+            company: self.company.as_ref(),
             done,
         })
     }
@@ -258,6 +299,16 @@ impl State {
             incidents: &self.open,
             approved: &self.approved,
         })
+    }
+
+    /// Who is told of what concerns nobody else: the company.
+    pub(crate) fn company(&self) -> Option<&TeamId> {
+        self.company.as_ref()
+    }
+
+    /// Somebody has approved what a plan wants.
+    pub(crate) fn approve(&mut self, wanted: Digest) {
+        self.approved.insert(wanted);
     }
 
     /// The snapshot as plans name it.

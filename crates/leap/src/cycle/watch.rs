@@ -17,7 +17,7 @@ use leap_book::{AuditFilter, ScheduleRun};
 use leap_terms::Instant;
 
 use super::schedule::Times;
-use super::turn;
+use super::{held, turn};
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
@@ -143,6 +143,14 @@ impl Watcher {
     async fn turn(&self, now: Instant) -> Result<String, Failure> {
         let turn = turn(&self.home, now).await?;
         let steps = turn.plan.steps.len();
+        for blind in &turn.state.unread {
+            eprintln!("leap: cycle: {} cannot be read, and the turn goes on without: {}", blind.what, blind.problem);
+        }
+        if self.act && turn.is_held() {
+            let words = held::ask(&self.home, &self.post, turn).await?;
+            eprintln!("leap: cycle: {words}");
+            return Ok(words);
+        }
         if steps == 0 {
             return Ok("nothing to be done".to_owned());
         }

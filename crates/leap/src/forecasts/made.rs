@@ -15,8 +15,6 @@ use crate::view::View;
 
 /// Of what forecasts are made: another method has another number.
 const METHOD: &str = "2";
-/// Days of history.
-const HISTORY: i32 = 400;
 /// Days of a month that may be known when it is forecast.
 const EARLY: i32 = 3;
 /// With fewer days left in a month, what is shown goes on to the end of the next.
@@ -91,7 +89,7 @@ pub(crate) async fn due(home: &Home, view: &View, now: Instant) -> Result<Vec<Du
         return Ok(Vec::new());
     }
     let kinds: BTreeSet<CostKind> = asked.keys().map(|(_, kind)| *kind).collect();
-    let Some(days) = Period::new(origin.plus(-HISTORY), origin) else { return Ok(Vec::new()) };
+    let Some(days) = Period::new(budget::history_from(origin), origin) else { return Ok(Vec::new()) };
     let (_, costs) = budget::daily(home, view, &kinds, days).await?;
     let mut new = Vec::new();
     for ((unit, kind, currency), by_day) in &costs {
@@ -142,7 +140,7 @@ pub(crate) async fn outlook(
     let this = view.through().month();
     let is_over = this.period().until().days() - origin.days() < LEFT;
     let until = if is_over { this.plus(1).period().until() } else { this.period().until() };
-    let Some(days) = Period::new(origin.plus(-HISTORY), origin) else { return Ok(BTreeMap::new()) };
+    let Some(days) = Period::new(budget::history_from(origin), origin) else { return Ok(BTreeMap::new()) };
     let (mut all, recast) = budget::daily(home, view, &BTreeSet::from([cost]), days).await?;
     let own = recast.into_iter().filter(|((of, ..), _)| of == unit);
     Ok(own

@@ -70,7 +70,7 @@ impl Acting<'_> {
             Some("periods") => "periods",
             Some("pools") => "pools",
             Some("waivers") => "budgets",
-            Some("incidents") => "incidents",
+            Some("incidents" | "plans") => "incidents",
             Some("messages") => "incidents",
             _ => "claims",
         };
@@ -115,6 +115,9 @@ pub(super) fn act(acting: &Acting<'_>) -> Result<Done, Problem> {
         ["incidents", number, what @ ("acknowledge" | "annotate")] => incidents::answer(acting, number, what),
         ["messages", number, what @ ("retry" | "cancel")] => messages::act(acting, number, what),
         ["org", "plan"] => reorg::plan(acting),
+        ["plans", "approvals", number, what @ ("approve" | "decline" | "withdraw")] => {
+            incidents::held_answer(acting, number, what)
+        }
         ["org", "plans", number, what @ ("approve" | "decline" | "withdraw")] => reorg::answer(acting, number, what),
         ["org", "log", number, "revert"] => reorg::revert(acting, number),
         ["periods", period, what @ ..] => periods::act(acting, period, what),

@@ -5,19 +5,23 @@
 //! /incidents/7                     all that happened to it, when it happened and when it was recorded
 //! POST /incidents/7/acknowledge    somebody sees to it
 //! /plans, /plans/31                what the loop did, step by step, and why
+//! /plans/approvals/8               a plan that is held until somebody approves it
 //! ```
 
-use leap_book::{Incident, IncidentFilter, IncidentState, IncidentStep};
+use leap_book::{ApprovalKind, ApprovalOutcome, Incident, IncidentFilter, IncidentState, IncidentStep};
 use leap_terms::Deed;
 use leap_web::site::model::{Block, Cell, Column, Input, Link, Page, PostForm, Row, Table, Tone};
 use leap_web::site::{Done, Problem, Proof};
 
-use super::act::{Acting, refused};
+use super::act::{Acting, agreed, refused};
+use super::approve;
 use super::ground::{Ground, seconds};
 use super::{failed, parameter};
+use crate::cycle::held::{self, Held};
 use crate::cycle::plans::{read, steps, words};
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::incidents;
+use crate::messages::Post;
 
 /// Plans that are listed.
 const PLANS: u32 = 200;
@@ -228,6 +232,13 @@ pub(super) fn plans(ground: &Ground) -> Result<Page, Problem> {
         command: Some("leap cycle list".to_owned()),
         ..Page::default()
     };
+    let waiting = approve::all(ground, ApprovalKind::Plan)?;
+    let open = waiting.iter().filter(|approval| approval.is_open());
+    page.blocks.extend(open.map(|approval| {
+        let words = format!("A plan of {} waits for an approval: {}.", approval.subject, approval.reason);
+        let to = format!("/plans/approvals/{}", approval.number);
+        Block::Notice(Tone::Warn, words, Some(Link::new("Look at it", to)))
+    }));
     if all.is_empty() {
         let words = "No plan was performed yet. What would be done now: leap cycle run".to_owned();
         page.blocks.push(Block::Nothing(words, Vec::new()));
@@ -254,6 +265,80 @@ pub(super) fn plans(ground: &Ground) -> Result<Page, Problem> {
         ..Table::default()
     }));
     Ok(page)
+}
+
+/// `GET /plans/approvals/{number}`.
+pub(super) fn held_page(ground: &Ground, number: &str) -> Result<Page, Problem> {
+    let approval = approve::one(ground, ApprovalKind::Plan, number)?;
+    let held = Held::of(&approval).map_err(|failure| failed(&failure))?;
+    let mut page = Page {
+        title: "A plan that is held".to_owned(),
+        sub: approval.reason.clone(),
+        crumbs: vec![Link::new("What was done", "/plans"), Link::new(number, "")],
+        command: Some("leap cycle run".to_owned()),
+        ..Page::default()
+    };
+    page.blocks.push(Block::Pairs(vec![
+        ("State".to_owned(), approve::badge(&approval)),
+        ("Held because".to_owned(), Cell::Text(held.over.join("; "))),
+        ("Wants".to_owned(), Cell::Id(Link::new(held.wanted.to_string(), ""))),
+    ]));
+    let row = |(at, step): (usize, &leap_decide::plan::Step)| {
+        Row::new(vec![
+            Cell::Text((at + 1).to_string()),
+            Cell::Text(step.deed.word().replace('_', " ")),
+            Cell::Text(ground.name(step.unit.as_str())),
+            Cell::Text(words(step)),
+            Cell::Text(step.reason.clone()),
+        ])
+    };
+    page.blocks.push(Block::Table(Table {
+        id: "t-steps".to_owned(),
+        caption: "Steps, as they were due when it was asked for".to_owned(),
+        columns: ["Step", "What", "Unit", "Words", "Because"].map(Column::text).into(),
+        rows: held.plan.steps.iter().enumerate().map(row).collect(),
+        is_cards: true,
+        ..Table::default()
+    }));
+    let here = format!("/plans/approvals/{}", approval.number);
+    let give = Some(("Approve and perform", held.wanted.to_string()));
+    page.blocks.extend(approve::forms(ground, &approval, &here, give));
+    page.blocks.push(approve::told(&approval));
+    Ok(page)
+}
+
+/// `POST /plans/approvals/{number}/approve`, `decline` or `withdraw`.
+pub(super) fn held_answer(acting: &Acting<'_>, number: &str, what: &str) -> Result<Done, Problem> {
+    // What is withdrawn while somebody approves it must not be performed.
+    let lock = acting.lock()?;
+    let approval = approve::one(acting.ground, ApprovalKind::Plan, number)?;
+    let here = format!("/plans/approvals/{}", approval.number);
+    if let Some(said) = approve::closed(acting, &approval, what, &here)? {
+        return Ok(Done::Gone { to: here, said });
+    }
+    approve::may_give(acting, &approval, &here)?;
+    let back = || Link::new("The plan", here.clone());
+    let held = Held::of(&approval).map_err(|failure| failed(&failure))?;
+    if !agreed(acting.ask, held.wanted, back)? {
+        let message = "is missing: the digest of what was shown".to_owned();
+        return Err(Problem::Parameter { name: "expect".to_owned(), message, without: Some(back()) });
+    }
+    let home = acting.ground.home;
+    let performed = acting.run(async {
+        let post = Post::of(home)?;
+        held::perform(home, &post, held.wanted, &acting.person.name).await
+    });
+    let performed = performed.map_err(|failure| match failure.exit {
+        Exit::TryAgain => Problem::Stale(failure.message, Some(back())),
+        _ => refused(&failure, Some(back())),
+    })?;
+    approve::answered(acting, approval.number, ApprovalOutcome::Given)?;
+    drop(lock);
+    let said = match performed {
+        Some(acted) => format!("plan {} was performed", acted.plan.number),
+        None => "there was nothing to be done any more".to_owned(),
+    };
+    Ok(Done::Gone { to: here, said })
 }
 
 /// `/plans/{number}`.

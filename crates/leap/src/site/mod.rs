@@ -198,6 +198,7 @@ impl Pages {
             ["incidents", number] => ("incidents", incidents::page(&ground, number)?),
             ["plans"] => ("incidents", incidents::plans(&ground)?),
             ["plans", number] => ("incidents", incidents::plan(&ground, number)?),
+            ["plans", "approvals", number] => ("incidents", incidents::held_page(&ground, number)?),
             ["messages"] => ("incidents", messages::list(&ground)?),
             ["messages", number] => ("incidents", messages::page(&ground, number)?),
             ["org"] => ("org", org::page(&ground)?),

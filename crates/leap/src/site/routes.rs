@@ -50,7 +50,7 @@ const LATENCY: &[&str] = &["api", "quantile", "by", "objective", "what_if", "pac
 const IMPROVED: &[&str] = &["before", "after", "api", "quantile", "team", "control", "registered"];
 
 /// All of them.
-pub(super) const ROUTES: [Route; 69] = [
+pub(super) const ROUTES: [Route; 73] = [
     page("/", "Charter: spend, its largest owners, what changed", &["under"], Needs::Person),
     page("/team/{unit}", "A unit: cost by service and month", &[], Needs::Person),
     page("/explore", "Cost by any dimensions, or the charges", EXPLORE, Needs::Person),
@@ -87,6 +87,10 @@ pub(super) const ROUTES: [Route; 69] = [
     form("/incidents/{number}/annotate", "Add what one knows", &["note"], Needs::Deed(Deed::Answer)),
     page("/plans", "What was done by plans", &[], Needs::Everything),
     page("/plans/{number}", "One of them, step by step", &[], Needs::Everything),
+    page("/plans/approvals/{number}", "A plan that is held: what it does, and its answer", &[], Needs::Everything),
+    form("/plans/approvals/{number}/approve", "Approve and perform it", &["note", "expect"], APPROVE),
+    form("/plans/approvals/{number}/decline", "Decline it", &["note"], APPROVE),
+    form("/plans/approvals/{number}/withdraw", "Take the question back", &["note"], CHANGE),
     page("/messages", "Messages: given up, waiting, sent", &["state", "channel", "after"], Needs::Person),
     page("/messages/{number}", "One of them, and each attempt to send it", &[], Needs::Person),
     form("/messages/{number}/retry", "Have a dead letter tried again", &["expect"], Needs::LogIn),

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::bill::bill;
 use crate::harness::{Home, text};
-use crate::site::Site;
+use crate::rights::send;
+use crate::site::{Site, hidden};
 
 const ORG: &str = "units:
   - {id: acme, name: Acme, kind: company, lead: ann}
@@ -159,14 +160,97 @@ fn who_may_grant_a_waiver_is_asked_and_then_who_stands_above() {
 }
 
 #[test]
-fn a_plan_over_its_caps_is_not_performed() {
+fn a_plan_over_its_caps_is_performed_when_somebody_else_has_looked_at_it() {
     let home = made(&format!("[cycle]\nsteps = 1\n{CHANNEL}"));
     let (code, refused) = at(&home, NOW, &["cycle", "run", "--act"]);
     assert_eq!(code, 3);
-    assert!(refused["performed"].is_null(), "{refused}");
+    assert!(refused["performed"].is_null() && refused["held"] == true, "{refused}");
     assert!(text(&refused["findings"][0]["finding"]).contains("has 2 steps, the cap is 1"), "{refused}");
     assert_eq!(ok(&home, NOW, &["cycle", "list"])["rows"], serde_json::json!([]));
     assert!(said(&home).is_empty());
+    let wanted = text(&refused["wanted"]);
+    let let_go = |expect: &str, by: &str| {
+        let args = ["cycle", "run", "--act", "--expect", expect, "--approved-by", by];
+        let ran = home.command(&args).env("LEAP_NOW", NOW).output().expect("leap starts");
+        ran.status.code()
+    };
+    assert_eq!(let_go(&wanted.replace(&wanted[..4], "beef"), "ann"), Some(75), "another plan than was looked at");
+    assert_eq!(let_go(&wanted, " "), Some(5));
+    assert!(said(&home).is_empty());
+    assert_eq!(let_go(&wanted, "ann"), Some(0));
+    assert_eq!(said(&home), ["leap:budget_breached:a:a%20effective%20USD:2026-09%201"]);
+    let plans = ok(&home, NOW, &["cycle", "list"]);
+    assert_eq!(text(&plans["rows"][0]["cause"]), "cycle run, over its caps, approved by ann");
+}
+
+/// Waits until the channel has so many messages of a kind.
+#[track_caller]
+fn wait_for(home: &Home, kind: &str, count: usize) {
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let seen = || said(home).iter().filter(|key| key.contains(kind)).count();
+    while seen() < count && std::time::Instant::now() < until {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    assert_eq!(seen(), count, "messages of {kind}: {:?}", said(home));
+}
+
+#[test]
+fn a_plan_that_is_held_asks_once_and_is_performed_as_it_was_shown() {
+    let home = made(&format!("[cycle]\nact = true\nsteps = 1\n{CHANNEL}"));
+    let site = Site::start_at(&home, NOW);
+    wait_for(&home, "approval_asked", 1);
+    let page = site.page("/plans");
+    assert!(page.contains("/plans/approvals/1") && page.contains("has 2 steps, the cap is 1"), "{page}");
+    // More came meanwhile: what was asked for is something else, and who approves it is told so.
+    let shown = hidden(&site.page("/plans/approvals/1"), "expect");
+    bill_of(&home, "2026-10-05T07:00:00Z", "104");
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !site.page("/plans").contains("/plans/approvals/2") && std::time::Instant::now() < until {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let old = send(&site, "", "/plans/approvals/1/approve", &format!("expect={shown}"));
+    assert!(old.status == 422 && old.body.contains("withdrawn"), "{} {}", old.status, old.body);
+    assert_eq!(send(&site, "", "/plans/approvals/2/approve", &format!("expect={shown}")).status, 409);
+    assert_eq!(said(&home).len(), 1, "asked once a day, and nothing else is said");
+    let shown = hidden(&site.page("/plans/approvals/2"), "expect");
+    let done = send(&site, "", "/plans/approvals/2/approve", &format!("expect={shown}&note=right"));
+    assert_eq!(done.status, 303, "{}", done.body);
+    wait_for(&home, "budget_breached", 1);
+    let incidents = ok(&home, NOW, &["incident", "list"]);
+    assert_eq!(text(&incidents["rows"][0]["about"]), "budget a 2026-09 effective USD");
+    drop(site);
+    home.ok(&["audit", "verify"]);
+    home.ok(&["doctor"]);
+}
+
+#[test]
+fn what_cannot_be_read_is_told_and_keeps_nothing_else_from_being_done() {
+    let home = made(&format!("[drift]\nannounced = \"gone.csv\"\n\n{CHANNEL}"));
+    let (code, done) = at(&home, NOW, &["cycle", "run", "--act"]);
+    assert_eq!(code, 1, "{done}");
+    assert_eq!(text(&done["unread"][0]["what"]), "drift");
+    assert!(text(&done["unread"][0]["problem"]).contains("gone.csv"), "{done}");
+    assert_eq!(steps(&done), ["incident opened", "send budget_breached", "send loop_hindered"]);
+    assert_eq!(said(&home)[1], "leap:loop_hindered:acme:drift:2026-10-05");
+    assert!(steps(&at(&home, NOW, &["cycle", "run", "--act"]).1).is_empty(), "told once a day");
+    // With the file all is as before.
+    home.write("home/leap.toml", &format!("[drift]\nannounced = \"more.csv\"\n\n{CHANNEL}"));
+    home.write("home/more.csv", "series,day,kind\n");
+    assert!(steps(&ok(&home, NOW, &["cycle", "run", "--act"])).is_empty());
+}
+
+#[test]
+fn a_contract_goes_on_when_its_team_gets_another_name() {
+    let home = made(CHANNEL);
+    let contracts = "contracts:\n- id: deal\n  team: Team A\n  clauses:\n  - {id: cost, measure: spend, at_most: 500, currency: USD}\n";
+    home.write("contracts.yaml", contracts);
+    ok(&home, BEFORE, &["contract", "apply", "contracts.yaml"]);
+    home.write("org.yaml", &ORG.replace("Team A", "Payments"));
+    ok(&home, "2026-10-02T08:00:00Z", &["org", "apply", "org.yaml", "--effective", "2026-10-01"]);
+    let turn = ok(&home, NOW, &["cycle", "run"]);
+    assert_eq!(turn["unread"], serde_json::json!([]));
+    let clauses = ok(&home, NOW, &["contract", "list"]);
+    assert_eq!(text(&clauses["rows"][0]["clause"]), "deal.cost", "{clauses}");
 }
 
 #[test]
