@@ -15,12 +15,12 @@
 
 use leap_terms::{NameId, Names, Span, SpanId, SpanKind, Trace, TraceId, Weight};
 
-use super::order::{Order, is_scattered};
+use super::order::{AT_ONCE, LARGE, Link, Order, Seen, Spans, is_scattered};
 
-/// No parent.
+/// No span.
 const NONE: u32 = u32::MAX;
-/// A parent that is not there, or the span itself.
-const ORPHAN: u32 = u32::MAX - 1;
+/// Said with a child: its parent has others before it.
+const MORE: u32 = 1 << 31;
 /// So many different parts are found by looking at each; more are sorted in the end.
 const FEW: usize = 24;
 
@@ -228,12 +228,13 @@ pub struct Slice {
 pub struct Workspace {
     /// Places of spans by their ids, with the ids' hashes above them; 0 is free. Empty until somebody asks.
     slots: Vec<u64>,
-    parents: Vec<u32>,
     heads: Vec<u32>,
-    starts: Vec<u32>,
-    children: Vec<u32>,
-    reached: Vec<u32>,
-    seen: Vec<bool>,
+    /// The last child of each span, and [`MORE`] where it has others.
+    last: Vec<u32>,
+    /// Of children that are said to have others before them, the one before in the same way.
+    before: Vec<u32>,
+    /// Spans whose children are still to be looked at.
+    below: Vec<u32>,
     roots: Vec<u32>,
     open: Vec<Open>,
     kids: Vec<Kid>,
@@ -259,99 +260,87 @@ impl Workspace {
         Workspace::default()
     }
 
-    /// Links spans with their parents and finds what hangs below roots.
-    fn link(&mut self, spans: &[Span], stats: &mut Stats) {
-        let count = spans.len();
+    /// Links spans with their parents and counts what hangs below roots.
+    fn link(&mut self, spans: &mut impl Spans, stats: &mut Stats) {
+        let count = spans.count() as u32;
         self.slots.clear();
-        self.parents.clear();
         self.heads.clear();
-        self.starts.clear();
-        self.starts.resize(count + 2, 0);
-        let (mut forward, mut recent) = (true, 0);
-        for (at, span) in spans.iter().enumerate() {
-            stats.negative_duration += u64::from(span.is(Span::NEGATIVE));
-            if span.parent.is_none() {
-                self.parents.push(NONE);
-                self.heads.push(at as u32);
+        self.last.clear();
+        self.last.resize(count as usize, NONE);
+        // What was there before is never read, so it is not cleared; of a new chain this memory is never touched.
+        if self.before.len() < count as usize {
+            self.before = vec![0; count as usize];
+        }
+        let (mut forward, mut backward, mut orphans) = (true, true, 0);
+        let mut previous_id = SpanId::NONE;
+        let (mut recent, mut recent_id) = (0, if count == 0 { SpanId::NONE } else { spans.whole(0).id });
+        for at in 0..count {
+            let Link { id, parent: wanted, negative } = spans.link(at);
+            // Once ids are looked up, the memory of some at once is waited for.
+            if self.slots.len() > LARGE && (at as usize).is_multiple_of(AT_ONCE) {
+                let slot = |id| self.slots[slot_of(mixed(id), self.slots.len() - 1)];
+                std::hint::black_box(spans.parents(at).fold(0, |all, id| all ^ slot(id)));
+            }
+            stats.negative_duration += u64::from(negative);
+            let previous = std::mem::replace(&mut previous_id, id);
+            if wanted.is_none() {
+                self.heads.push(at);
                 continue;
             }
             // Mostly the parent of the span before, or a neighbor.
-            let beside = |other: usize| spans.get(other).is_some_and(|other| other.id == span.parent);
-            let parent = if beside(recent as usize) {
+            let parent = if wanted == recent_id {
                 recent
-            } else if beside(at.wrapping_sub(1)) {
-                at as u32 - 1
-            } else if beside(at + 1) {
-                at as u32 + 1
+            } else if wanted == previous {
+                at - 1
+            } else if at + 1 < count && spans.whole(at + 1).id == wanted {
+                at + 1
             } else {
-                self.place_of(spans, span.parent)
+                self.place_of(spans, wanted)
             };
-            if parent == NONE || parent == at as u32 {
-                stats.orphan += 1;
-                self.parents.push(ORPHAN);
-            } else {
-                self.parents.push(parent);
-                self.starts[parent as usize + 2] += 1;
-                forward &= parent < at as u32;
-                recent = parent;
+            if parent == NONE || parent == at {
+                orphans += 1;
+                continue;
             }
+            let last = &mut self.last[parent as usize];
+            if *last == NONE {
+                *last = at;
+            } else {
+                self.before[at as usize] = std::mem::replace(last, at | MORE);
+            }
+            forward &= parent < at;
+            backward &= parent > at;
+            (recent, recent_id) = (parent, wanted);
         }
-        for at in 1..self.starts.len() {
-            self.starts[at] += self.starts[at - 1];
+        stats.orphan += orphans;
+        // Where all parents lie on one side there is no cycle, and without orphans all hang below a root.
+        if orphans > 0 || !(forward || backward) {
+            let mut reached = 0;
+            self.descend(|_| {
+                reached += 1;
+                true
+            });
+            stats.unreachable = u64::from(count) - reached;
         }
-        let linked = self.starts[count + 1] as usize;
-        self.children.clear();
-        self.children.resize(linked, 0);
-        for (at, parent) in self.parents.iter().enumerate().filter(|(_, parent)| **parent < ORPHAN) {
-            let place = &mut self.starts[*parent as usize + 1];
-            self.children[*place as usize] = at as u32;
-            *place += 1;
-        }
-        self.reach(count, forward);
-        stats.unreachable = (count - self.reached.len()) as u64;
     }
 
-    /// What hangs below a root, parents before their children.
-    fn reach(&mut self, count: usize, forward: bool) {
-        self.reached.clear();
-        self.seen.clear();
-        self.seen.resize(count, false);
-        if forward {
-            for at in 0..count {
-                let parent = self.parents[at];
-                let below = parent == NONE || (parent != ORPHAN && self.seen[parent as usize]);
-                self.seen[at] = below;
-                if below {
-                    self.reached.push(at as u32);
-                }
+    /// Shows what hangs below roots, parents before their children; these only where `enter` says so. Cycles hang below
+    /// no root: they are never entered.
+    fn descend(&mut self, mut enter: impl FnMut(u32) -> bool) {
+        self.below.clear();
+        self.below.extend_from_slice(&self.heads);
+        while let Some(at) = self.below.pop() {
+            if enter(at) {
+                self.below.extend(children(&self.last, &self.before, at));
             }
-            return;
-        }
-        // Each span once, so cycles are never entered.
-        self.reached.extend_from_slice(&self.heads);
-        let mut next = 0;
-        while next < self.reached.len() {
-            let at = self.reached[next] as usize;
-            self.seen[at] = true;
-            self.reached.extend_from_slice(&self.children[self.starts[at] as usize..self.starts[at + 1] as usize]);
-            next += 1;
         }
     }
 
     /// The place of the span with that id; [`NONE`] where there is none.
-    fn place_of(&mut self, spans: &[Span], id: SpanId) -> u32 {
-        let size = (spans.len() * 2).next_power_of_two().max(4);
+    fn place_of(&mut self, spans: &impl Spans, id: SpanId) -> u32 {
+        let size = (spans.count() * 2).next_power_of_two().max(4);
         let mask = size - 1;
         if self.slots.is_empty() {
-            self.slots.resize(size, 0);
-            for (at, span) in spans.iter().enumerate() {
-                let mixed = mixed(span.id);
-                let mut slot = slot_of(mixed, mask);
-                while self.slots[slot] != 0 {
-                    slot = (slot + 1) & mask;
-                }
-                self.slots[slot] = mixed >> 32 << 32 | (at as u64 + 1);
-            }
+            self.fill_slots(spans, size);
         }
         let mixed = mixed(id);
         let mut slot = slot_of(mixed, mask);
@@ -361,33 +350,49 @@ impl Workspace {
                 return NONE;
             }
             let at = (found as u32).wrapping_sub(1);
-            if found >> 32 == mixed >> 32 && spans[at as usize].id == id {
+            if found >> 32 == mixed >> 32 && spans.whole(at).id == id {
                 return at;
             }
             slot = (slot + 1) & mask;
         }
     }
 
+    /// Puts all spans into so many slots: some at once, so that the processor waits for the memory of all of them.
+    fn fill_slots(&mut self, spans: &impl Spans, size: usize) {
+        self.slots.resize(size, 0);
+        let mut hashes = [0; AT_ONCE];
+        for first in (0..spans.count()).step_by(AT_ONCE) {
+            let hashes = &mut hashes[..AT_ONCE.min(spans.count() - first)];
+            for (hash, at) in hashes.iter_mut().zip(first as u32..) {
+                *hash = mixed(spans.whole(at).id);
+            }
+            std::hint::black_box(hashes.iter().fold(0, |all, hash| all ^ self.slots[slot_of(*hash, size - 1)]));
+            for (hash, at) in hashes.iter().zip(first as u64..) {
+                let mut slot = slot_of(*hash, size - 1);
+                while self.slots[slot] != 0 {
+                    slot = (slot + 1) & (size - 1);
+                }
+                self.slots[slot] = hash >> 32 << 32 | (at + 1);
+            }
+        }
+    }
+
     /// The spans at which requests start.
-    fn choose(&mut self, spans: &[Span], selector: &Selector, names: &Names) {
-        self.roots.clear();
+    fn choose(&mut self, spans: &impl Spans, selector: &Selector, names: &Names) {
+        let mut roots = std::mem::take(&mut self.roots);
+        roots.clear();
         if selector.is_any() {
-            self.roots.extend_from_slice(&self.heads);
-            return;
+            roots.extend_from_slice(&self.heads);
+        } else {
+            self.descend(|at| {
+                let chosen = selector.matches(spans.whole(at), names);
+                if chosen {
+                    roots.push(at);
+                }
+                !chosen
+            });
         }
-        // Parents stand before their children in `reached`: a span below a chosen one is marked as seen no more.
-        for at in 0..self.reached.len() {
-            let span = self.reached[at] as usize;
-            let parent = self.parents[span];
-            let below = parent != NONE && !self.seen[parent as usize];
-            let chosen = !below && selector.matches(&spans[span], names);
-            if chosen {
-                self.roots.push(span as u32);
-            }
-            if below || chosen {
-                self.seen[span] = false;
-            }
-        }
+        self.roots = roots;
     }
 
     /// Attributes each request of a trace and hands it over.
@@ -399,26 +404,36 @@ impl Workspace {
         selector: &Selector,
         names: &Names,
         peers: &impl Peers,
+        give: impl FnMut(&Attributed<'_>),
+    ) {
+        if !is_scattered(&trace.spans) {
+            return self.requests(trace, &mut &trace.spans[..], (selector, names), peers, give);
+        }
+        let mut order = std::mem::take(&mut self.order);
+        self.requests(trace, &mut order.by_start(&trace.spans), (selector, names), peers, give);
+        self.order = order;
+    }
+
+    /// The same, of spans in the order that they are to be looked at.
+    fn requests(
+        &mut self,
+        trace: &Trace,
+        spans: &mut impl Spans,
+        (selector, names): (&Selector, &Names),
+        peers: &impl Peers,
         mut give: impl FnMut(&Attributed<'_>),
     ) {
         let mut common = Stats { duplicate_span_id: trace.duplicates, ..Stats::default() };
-        let mut order = std::mem::take(&mut self.order);
-        let scattered = is_scattered(&trace.spans);
-        if scattered {
-            order.take(&trace.spans);
-        }
-        let spans = if scattered { order.spans() } else { &trace.spans };
         self.link(spans, &mut common);
+        let spans = &*spans;
         self.choose(spans, selector, names);
-        if scattered {
-            // Requests are given in the order in which their spans came.
-            self.roots.sort_unstable_by_key(|root| order.came_at(*root));
-        }
+        // In the order in which their spans came.
+        self.roots.sort_unstable_by_key(|root| spans.came_at(*root));
         for number in 0..self.roots.len() {
             let root = self.roots[number];
             let mut stats = common;
             self.request(spans, root, peers, &mut stats, &mut |_, _, _| {});
-            let span = &spans[root as usize];
+            let span = spans.whole(root);
             give(&Attributed {
                 trace: trace.id,
                 root: span.id,
@@ -434,14 +449,13 @@ impl Workspace {
                 stats,
             });
         }
-        self.order = order;
     }
 
     /// The slices of one request in order of time: the critical path.
     pub fn slices(&mut self, trace: &Trace, root: SpanId, peers: &impl Peers) -> Vec<Slice> {
         let mut slices = Vec::new();
         let Some(root) = self.find(trace, root) else { return slices };
-        self.request(&trace.spans, root, peers, &mut Stats::default(), &mut |open, kids, (owner, kind)| {
+        self.request(&&trace.spans[..], root, peers, &mut Stats::default(), &mut |open, kids, (owner, kind)| {
             let mut t = open.until;
             let mut emit = |from: u64, until: u64| {
                 if from < until {
@@ -464,7 +478,7 @@ impl Workspace {
     /// children in order, and whose its own time is.
     fn request(
         &mut self,
-        spans: &[Span],
+        spans: &impl Spans,
         root: u32,
         peers: &impl Peers,
         stats: &mut Stats,
@@ -473,115 +487,101 @@ impl Workspace {
         self.parts.clear();
         self.services.clear();
         self.open.clear();
-        let span = &spans[root as usize];
-        self.open.push(Open {
-            from: span.start,
-            until: span.end.max(span.start),
-            shift: 0,
-            span: root,
-            critical: true,
-        });
-        while let Some(open) = self.open.pop() {
-            let span = &spans[open.span as usize];
-            self.children_of(spans, &open, stats);
+        let mut many = std::mem::take(&mut self.kids);
+        let span = spans.seen(root);
+        let (from, until) = (span.start, span.end);
+        let mut next = Some(Open { from, until, shift: 0, span: root, critical: true });
+        while let Some(open) = next.take().or_else(|| self.open.pop()) {
+            let span = spans.seen(open.span);
+            let last = self.last[open.span as usize];
+            let one;
+            let kids = if last == NONE {
+                &[]
+            } else if last & MORE == 0 {
+                one = fitted(&open, &span, last, &spans.seen(last), stats);
+                one.as_slice()
+            } else {
+                self.children_of(spans, &open, stats, &mut many);
+                &many[..]
+            };
             let mut t = open.until;
             let mut own = open.until - open.from;
-            for kid in &self.kids {
+            for kid in kids {
                 let critical = open.critical && kid.until <= t;
                 if critical {
                     own -= kid.until - kid.from;
                     t = kid.from;
                 }
-                self.open.push(kid.open(critical));
+                // The last one is the next to be looked at.
+                if let Some(other) = next.replace(kid.open(critical)) {
+                    self.open.push(other);
+                }
             }
             if !open.critical {
                 continue;
             }
-            let (owner, kind, caller) = self.owner(spans, span, peers);
-            show(&open, &self.kids, (owner, kind));
+            let (owner, kind, caller) = owner(spans, &span, kids, peers);
+            show(&open, kids, (owner, kind));
             if own > 0 {
                 let part = Part { owner, kind, caller, ns: own };
                 let same = |held: &Part| (held.owner, held.kind, held.caller) == (owner, kind, caller);
                 put(&mut self.parts, part, same, |held| held.ns += own);
-                let service = span.service;
+                let service = span.whose.service;
                 put(&mut self.services, (service, own), |held| held.0 == service, |held| held.1 += own);
             }
         }
+        self.kids = many;
         fold(&mut self.parts, |part| (part.owner, part.kind, part.caller), |into, part| into.ns += part.ns);
         fold(&mut self.services, |(service, _)| *service, |into, (_, ns)| into.1 += ns);
     }
 
     /// N1 to N5 for one span in its final interval: its children, shifted, clipped, snapped, in the order of the sweep.
-    pub(super) fn children_of(&mut self, spans: &[Span], open: &Open, stats: &mut Stats) -> &[Kid] {
-        let at = open.span as usize;
-        let span = &spans[at];
-        let start = span.start + open.shift;
-        self.kids.clear();
+    pub(super) fn children_of(&mut self, spans: &impl Spans, open: &Open, stats: &mut Stats, kids: &mut Vec<Kid>) {
+        let span = spans.seen(open.span);
+        kids.clear();
         let (mut up, mut down) = (true, true);
-        for child in &self.children[self.starts[at] as usize..self.starts[at + 1] as usize] {
-            let kid = &spans[*child as usize];
-            if kid.is(Span::FOLLOWS) || span.kind == SpanKind::Producer && kid.kind == SpanKind::Consumer {
-                stats.async_pruned += 1;
-                continue;
+        for child in children(&self.last, &self.before, open.span) {
+            let Some(kid) = fitted(open, &span, child, &spans.seen(child), stats) else { continue };
+            if let Some(last) = kids.last() {
+                up &= last.until <= kid.from;
+                down &= kid.until <= last.from;
             }
-            let mut shift = open.shift;
-            if kid.host != span.host && kid.start + shift < start {
-                let late = start - (kid.start + shift);
-                stats.skew_shifted += 1;
-                stats.skew_ns += late;
-                shift += late;
-            }
-            let (from, until) = (kid.start + shift, kid.end.max(kid.start) + shift);
-            let (inner_from, inner_until) = (from.max(open.from), until.min(open.until));
-            if inner_from >= inner_until {
-                if from == until && from >= open.from && from <= open.until {
-                    stats.dropped_empty += 1;
-                } else {
-                    stats.dropped_outside += 1;
-                }
-                continue;
-            }
-            if (inner_from, inner_until) != (from, until) {
-                stats.clipped += 1;
-                stats.clipped_ns += (until - from) - (inner_until - inner_from);
-            }
-            if let Some(last) = self.kids.last() {
-                up &= last.until <= inner_from;
-                down &= inner_until <= last.from;
-            }
-            self.kids.push(Kid { from: inner_from, until: inner_until, shift, span: *child });
+            kids.push(kid);
         }
         // One after the other, as most children are: nothing to snap, and the last is the last finisher.
         if up {
-            self.kids.reverse();
+            kids.reverse();
         } else if !down {
-            self.kids.sort_unstable_by_key(|kid| kid.from);
-            if self.kids.is_sorted_by(|a, b| a.until <= b.from) {
-                self.kids.reverse();
+            kids.sort_unstable_by_key(|kid| kid.from);
+            if kids.is_sorted_by(|a, b| a.until <= b.from) {
+                kids.reverse();
             } else {
-                self.snap((open.until - open.from) / 100, stats);
-                self.kids.sort_unstable_by(|a, b| {
-                    (b.until, a.from, spans[a.span as usize].id).cmp(&(a.until, b.from, spans[b.span as usize].id))
-                });
+                self.snap(kids, (open.until - open.from) / 100, stats);
+                let id = |kid: &Kid| spans.whole(kid.span).id;
+                kids.sort_unstable_by(|a, b| (b.until, a.from).cmp(&(a.until, b.from)).then_with(|| id(a).cmp(&id(b))));
             }
         }
-        &self.kids
     }
 
     /// The span of that id, where it hangs below a root; links the trace.
     pub(super) fn find(&mut self, trace: &Trace, id: SpanId) -> Option<u32> {
-        self.link(&trace.spans, &mut Stats::default());
-        self.reached.iter().copied().find(|at| trace.spans[*at as usize].id == id)
+        self.link(&mut &trace.spans[..], &mut Stats::default());
+        let mut found = None;
+        self.descend(|at| {
+            found = found.or((trace.spans[at as usize].id == id).then_some(at));
+            found.is_none()
+        });
+        found
     }
 
     /// N4, on the children as clipped, in order of their starts.
-    fn snap(&mut self, hundredth: u64, stats: &mut Stats) {
+    fn snap(&mut self, kids: &mut [Kid], hundredth: u64, stats: &mut Stats) {
         let tolerance = hundredth.min(1_000_000);
         if tolerance == 0 {
             return;
         }
         self.by_start.clear();
-        self.by_start.extend_from_slice(&self.kids);
+        self.by_start.extend_from_slice(kids);
         // Many siblings: the first that ends later is found in a tree of the latest ends.
         let many = self.by_start.len() > 64;
         let size = self.by_start.len().next_power_of_two();
@@ -595,7 +595,7 @@ impl Workspace {
                 self.tops[at] = self.tops[2 * at].max(self.tops[2 * at + 1]);
             }
         }
-        for kid in &mut self.kids {
+        for kid in kids {
             let earliest = (kid.from + 1).max(kid.until.saturating_sub(tolerance));
             let first = self.by_start.partition_point(|other| other.from < earliest);
             let found = if many {
@@ -609,22 +609,66 @@ impl Workspace {
             }
         }
     }
+}
 
-    /// LCP-1E, of a span whose children are in `kids`.
-    pub(super) fn owner(&self, spans: &[Span], span: &Span, peers: &impl Peers) -> (NameId, SliceKind, NameId) {
-        let calls = span.kind == SpanKind::Client || span.kind == SpanKind::Producer;
-        let (owner, kind, caller) = match self.kids.as_slice() {
-            [only] if span.kind == SpanKind::Client && spans[only.span as usize].host != span.host => {
-                (spans[only.span as usize].service, SliceKind::Edge, span.service)
-            }
-            [] if calls && span.peer != NameId::NONE => {
-                let known = peers.service_of(span.peer).or_else(|| span.is(Span::PEER_SERVICE).then_some(span.peer));
-                (known.unwrap_or(span.service), SliceKind::External, span.service)
-            }
-            _ => (span.service, SliceKind::SelfTime, NameId::NONE),
-        };
-        (owner, if span.is(Span::RETRY) { SliceKind::Retry } else { kind }, caller)
+/// Children of a span, the last one first.
+#[inline]
+fn children<'w>(last: &'w [u32], before: &'w [u32], span: u32) -> impl Iterator<Item = u32> + 'w {
+    let linked = |link: u32| (link != NONE).then_some(link);
+    let first = linked(last[span as usize]);
+    std::iter::successors(
+        first,
+        move |link| if link & MORE == 0 { None } else { linked(before[(link & !MORE) as usize]) },
+    )
+    .map(|link| link & !MORE)
+}
+
+/// N1 to N3: a child in the final interval of its parent, shifted and clipped; `None` where it does not count.
+#[inline]
+fn fitted(open: &Open, span: &Seen, child: u32, kid: &Seen, stats: &mut Stats) -> Option<Kid> {
+    if kid.whose.is(Span::FOLLOWS) || span.whose.kind == SpanKind::Producer && kid.whose.kind == SpanKind::Consumer {
+        stats.async_pruned += 1;
+        return None;
     }
+    let (start, mut shift) = (span.start + open.shift, open.shift);
+    if kid.whose.host != span.whose.host && kid.start + shift < start {
+        let late = start - (kid.start + shift);
+        stats.skew_shifted += 1;
+        stats.skew_ns += late;
+        shift += late;
+    }
+    let (from, until) = (kid.start + shift, kid.end + shift);
+    let (inner_from, inner_until) = (from.max(open.from), until.min(open.until));
+    if inner_from >= inner_until {
+        if from == until && from >= open.from && from <= open.until {
+            stats.dropped_empty += 1;
+        } else {
+            stats.dropped_outside += 1;
+        }
+        return None;
+    }
+    if (inner_from, inner_until) != (from, until) {
+        stats.clipped += 1;
+        stats.clipped_ns += (until - from) - (inner_until - inner_from);
+    }
+    Some(Kid { from: inner_from, until: inner_until, shift, span: child })
+}
+
+/// LCP-1E, of a span with these children: whose its own time is, why, and who waited.
+pub(super) fn owner(spans: &impl Spans, span: &Seen, kids: &[Kid], peers: &impl Peers) -> (NameId, SliceKind, NameId) {
+    let span = span.whose;
+    let calls = span.kind == SpanKind::Client || span.kind == SpanKind::Producer;
+    let (owner, kind, caller) = match kids {
+        [only] if span.kind == SpanKind::Client && spans.seen(only.span).whose.host != span.host => {
+            (spans.seen(only.span).whose.service, SliceKind::Edge, span.service)
+        }
+        [] if calls && span.peer != NameId::NONE => {
+            let known = peers.service_of(span.peer).or_else(|| span.is(Span::PEER_SERVICE).then_some(span.peer));
+            (known.unwrap_or(span.service), SliceKind::External, span.service)
+        }
+        _ => (span.service, SliceKind::SelfTime, NameId::NONE),
+    };
+    (owner, if span.is(Span::RETRY) { SliceKind::Retry } else { kind }, caller)
 }
 
 /// The first place from `first` on whose end is later.

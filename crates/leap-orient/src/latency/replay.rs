@@ -12,7 +12,8 @@
 
 use leap_terms::{NameId, Span, SpanId, Trace};
 
-use super::lcp::{Open, Peers, Stats, Workspace};
+use super::lcp::{Kid, Open, Peers, Stats, Workspace, owner};
+use super::order::{Seen, Spans};
 
 /// A factor on own time, not negative: `over / under`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,13 +72,13 @@ impl Replay {
     /// The request of a trace that starts at `root`; `None` where no such span hangs below a root. A factor scales the
     /// own time of a service's spans.
     pub fn new(workspace: &mut Workspace, trace: &Trace, root: SpanId) -> Option<Replay> {
-        Replay::of(workspace, trace, root, |_, span| span.service)
+        Replay::of(workspace, trace, root, |_, span, _| span.whose.service)
     }
 
     /// The same, but a factor scales the time that a service owns (LCP-1E): of a client span with one remote child that
     /// is the callee, not the caller.
     pub fn of_owners(workspace: &mut Workspace, trace: &Trace, root: SpanId, peers: &impl Peers) -> Option<Replay> {
-        Replay::of(workspace, trace, root, |workspace, span| workspace.owner(&trace.spans, span, peers).0)
+        Replay::of(workspace, trace, root, |spans, span, kids| owner(&spans, span, kids, peers).0)
     }
 
     /// The service whose factor counts, of each span of the request.
@@ -89,17 +90,18 @@ impl Replay {
         workspace: &mut Workspace,
         trace: &Trace,
         root: SpanId,
-        service: impl Fn(&Workspace, &Span) -> NameId,
+        service: impl Fn(&[Span], &Seen, &[Kid]) -> NameId,
     ) -> Option<Replay> {
         let root = workspace.find(trace, root)?;
-        let span = &trace.spans[root as usize];
+        let spans = &trace.spans[..];
+        let span = &spans[root as usize];
         let mut opens =
             vec![Open { from: span.start, until: span.end.max(span.start), shift: 0, span: root, critical: true }];
-        let (mut nodes, mut services) = (Vec::new(), Vec::new());
+        let (mut nodes, mut services, mut kids) = (Vec::new(), Vec::new(), Vec::new());
         let mut next = 0;
         while next < opens.len() {
             let open = opens[next];
-            let kids = workspace.children_of(&trace.spans, &open, &mut Stats::default());
+            workspace.children_of(&spans, &open, &mut Stats::default(), &mut kids);
             nodes.push(Node {
                 from: open.from,
                 until: open.until,
@@ -108,7 +110,7 @@ impl Replay {
                 takes: 0,
             });
             opens.extend(kids.iter().map(|kid| kid.open(false)));
-            services.push(service(workspace, &trace.spans[open.span as usize]));
+            services.push(service(spans, &spans.seen(open.span), &kids));
             next += 1;
         }
         Some(Replay { nodes, services, by_start: Vec::new(), by_end: Vec::new(), starts: Vec::new() })

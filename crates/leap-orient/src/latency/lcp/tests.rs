@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use leap_terms::{Names, Span, SpanId, SpanKind, Trace};
 use proptest::prelude::*;
 
-use super::{NoCatalog, Selector, SliceKind, Stats, Workspace};
+use super::{NoCatalog, Order, Selector, SliceKind, Stats, Workspace, is_scattered};
 
 /// All times of the cases are moved by this, so that children may start before their root.
 const ZERO: i64 = 1_000_000_000;
@@ -206,6 +206,53 @@ fn deep_chains_and_wide_fans_are_attributed() {
     }
 }
 
+/// Requests of a trace as they are shown, looked at as its spans came and in order of their starts.
+fn both_ways(trace: &Trace, selector: &Selector, workspace: &mut Workspace, order: &mut Order) -> [Vec<String>; 2] {
+    let names = Names::new();
+    let (mut came, mut ordered) = (Vec::new(), Vec::new());
+    workspace.requests(trace, &mut &trace.spans[..], (selector, &names), &NoCatalog, |request| {
+        came.push(format!("{request:?}"));
+    });
+    workspace.requests(trace, &mut order.by_start(&trace.spans), (selector, &names), &NoCatalog, |request| {
+        ordered.push(format!("{request:?}"));
+    });
+    [came, ordered]
+}
+
+#[test]
+fn a_large_tree_in_no_order_gives_what_it_gives_as_it_came() {
+    // More hosts than what stays behind of a span has numbers for; some parents that are not there.
+    let (count, mut state) = (150_000, 7_u64);
+    let mut below = move |most: u64| {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 33) % most
+    };
+    let mut spans = vec![Span { id: SpanId::new(1), start: 1 << 60, end: (1 << 60) + (1 << 40), ..Span::default() }];
+    for at in 1..count {
+        let parent = spans[below(at) as usize];
+        let half = ((parent.end - parent.start) / 2).max(1);
+        let start = parent.start + below(half);
+        let lost = u64::from(at % 1_000 == 999) << 50;
+        spans.push(Span {
+            id: SpanId::new(at.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1),
+            parent: SpanId { bits: parent.id.bits ^ lost, half: 0 },
+            start,
+            end: start + below(half) + 1,
+            service: leap_terms::NameId(1 + below(9) as u32),
+            host: leap_terms::NameId(1 + (at / 2) as u32),
+            kind: SpanKind::from_number(below(6)),
+            ..Span::default()
+        });
+    }
+    let trace = Trace { spans: mixed(spans, 3), ..Trace::default() };
+    assert!(is_scattered(&trace.spans));
+    let (mut workspace, mut order) = (Workspace::new(), Order::default());
+    for selector in [Selector::default(), Selector { kind: Some(SpanKind::Server), ..Selector::default() }] {
+        let [came, ordered] = both_ways(&trace, &selector, &mut workspace, &mut order);
+        assert!(!came.is_empty() && came == ordered, "{selector:?}");
+    }
+}
+
 /// Random trees: parents before children, times anywhere around the parent's.
 pub(in crate::latency) fn spans() -> impl Strategy<Value = Vec<Span>> {
     let one = (any::<u16>(), 0i64..400, -30i64..200, 0u32..4, 0u32..3, 0u64..6, 0u8..20);
@@ -239,6 +286,16 @@ fn parts(spans: Vec<Span>) -> (u64, Vec<super::Part>) {
     found
 }
 
+/// The same in another order.
+fn mixed(mut spans: Vec<Span>, seed: u64) -> Vec<Span> {
+    let mut state = seed | 1;
+    for at in (1..spans.len()).rev() {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        spans.swap(at, (state >> 33) as usize % (at + 1));
+    }
+    spans
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
@@ -246,18 +303,37 @@ proptest! {
     fn slices_cover_the_root_and_order_does_not_matter(spans in spans(), seed in any::<u64>()) {
         let (latency, whole) = parts(spans.clone());
         prop_assert_eq!(whole.iter().map(|part| part.ns).sum::<u64>(), latency);
-        let mut mixed = spans.clone();
-        let mut state = seed | 1;
-        for at in (1..mixed.len()).rev() {
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-            mixed.swap(at, (state >> 33) as usize % (at + 1));
-        }
-        prop_assert_eq!(parts(mixed).1, whole, "P7");
+        prop_assert_eq!(parts(mixed(spans.clone(), seed)).1, whole, "P7");
         let trace = Trace { spans: spans.clone(), ..Trace::default() };
         let slices = Workspace::new().slices(&trace, spans[0].id, &NoCatalog);
         prop_assert_eq!(slices.first().map(|slice| slice.from), (latency > 0).then_some(spans[0].start));
         prop_assert!(slices.windows(2).all(|pair| pair[0].until == pair[1].from), "no gap, no overlap");
         prop_assert_eq!(slices.iter().map(|slice| slice.until - slice.from).sum::<u64>(), latency);
+    }
+
+    #[test]
+    fn what_is_looked_at_in_order_of_starts_gives_the_same(
+        spans in spans(), seed in any::<u64>(), far in 0u8..4, selected in any::<bool>(),
+    ) {
+        let mut spans = mixed(spans, seed);
+        // Lost spans, a cycle; times that a key, or what stays behind of a span, has no room for.
+        let (first, last) = (spans[0].id, spans.len() - 1);
+        match far {
+            0 => {}
+            1 => spans[0].parent = SpanId::new(1 << 40),
+            2 => (spans[0].parent, spans[last].parent) = (spans[last].id, first),
+            _ => (spans[0].start, spans[last].end) = (seed >> 8, u64::MAX >> 1),
+        }
+        spans[0].end = spans[0].end.max(spans[0].start);
+        let kind = selected.then_some(spans[last / 2].kind);
+        let selector = Selector { kind, ..Selector::default() };
+        let trace = Trace { spans, duplicates: 3, ..Trace::default() };
+        let (mut workspace, mut order) = (Workspace::new(), Order::default());
+        // Memory that is used again holds what was there before.
+        for _ in 0..2 {
+            let [came, ordered] = both_ways(&trace, &selector, &mut workspace, &mut order);
+            prop_assert_eq!(came, ordered);
+        }
     }
 
     #[test]
