@@ -102,6 +102,6 @@ pub use scope::{CurrentScope, KnownSource, ScopeDays};
 pub use session::{Session, Token};
 pub use signature::{PublicKey, Signature, SignatureFault, SigningKey};
 pub use snapshot::Snapshot;
-pub use statement::{NewStatement, Reopening, Statement, StatementCause, second_person};
+pub use statement::{NewStatement, Reopening, Statement, StatementCause, same_person, second_person};
 pub use traces::{NewTraces, RecordedTraces, SeriesState, ServiceFact, TraceDelivery, TraceFile, TraceHead};
 pub use waiver::{NewWaiver, NewWaiverEvent, Waiver, WaiverEvent, WaiverFilter, WaiverState, WaiverStep};

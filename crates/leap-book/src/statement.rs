@@ -263,7 +263,7 @@ pub(crate) async fn check(connection: &mut AnyConnection, place: &Place) -> Resu
 }
 
 /// People write their names as they like; for four eyes these are the same.
-pub(crate) fn same_person(one: &str, other: &str) -> bool {
+pub fn same_person(one: &str, other: &str) -> bool {
     one.trim().to_lowercase() == other.trim().to_lowercase()
 }
 

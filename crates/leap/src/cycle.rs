@@ -62,7 +62,8 @@ pub(crate) async fn turn(home: &Home, now: Instant) -> Result<Turn, Failure> {
     let state = State::of(home, &view, now).await?;
     let wanted: Vec<String> = state.inputs(&BTreeSet::new(), decide::keys).into_iter().collect();
     let receipts = home.book.receipts_of(&wanted).await.map_err(|error| Failure::from_error(&error))?;
-    let done: BTreeSet<String> = receipts.into_iter().map(|receipt| receipt.idempotency_key).collect();
+    let mut done: BTreeSet<String> = receipts.into_iter().map(|receipt| receipt.idempotency_key).collect();
+    done.extend(held::declined(home).await?);
     let plan = state.inputs(&done, decide::decide);
     let mut turn = Turn { state, plan, findings: Vec::new(), caps: home.settings.cycle.caps(), done };
     turn.check_again();

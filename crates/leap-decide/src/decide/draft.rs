@@ -213,7 +213,7 @@ impl<'i> Draft<'i> {
     /// A plan is held until somebody approves it.
     pub(super) fn ask(&mut self, held: &Plan, over: &[String], company: &TeamId) {
         let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
-        held.steps.iter().for_each(|step| *kinds.entry(step.deed.word()).or_default() += 1);
+        held.felt().for_each(|step| *kinds.entry(step.deed.word()).or_default() += 1);
         let about = About {
             unit: company,
             subject: "plan",
@@ -224,12 +224,15 @@ impl<'i> Draft<'i> {
         let note = Note {
             kind: MessageKind::ApprovalAsked,
             to: None,
-            sentence: format!("a plan of {} steps waits for an approval: it {}", held.steps.len(), over.join("; it ")),
+            sentence: format!("a plan of {} steps waits for an approval: {}", held.felt().count(), over.join("; ")),
             fields: kinds.into_iter().map(|(word, count)| (word, count.to_string())).collect(),
             alert: true,
             incident: None,
         };
         self.send(&about, note);
+        let hindered = |step: &&Step| matches!(step.deed, Deed::Send { kind: MessageKind::LoopHindered, .. });
+        let told = held.steps.iter().filter(hindered).filter(|step| !self.done.contains(&step.key)).cloned();
+        self.steps.extend(told.collect::<Vec<_>>());
     }
 
     pub(super) fn clause(&mut self, watched: &Watched<'_>, now: Instant) {

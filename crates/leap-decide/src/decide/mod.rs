@@ -189,7 +189,8 @@ pub fn keys(inputs: &Inputs<'_>) -> BTreeSet<String> {
     all.steps.into_iter().map(|step| step.key).chain(projections).collect()
 }
 
-/// A plan that is held asks to be approved: one message to the company, once a day; `over` says what of it is too much.
+/// A plan that is held asks to be approved: one message to the company, once a day; `over` says what of it is too much, in
+/// sentences. What could not be looked at is told all the same.
 pub fn ask(held: &Plan, over: &[String], company: &TeamId, done: &BTreeSet<String>) -> Plan {
     let mut draft = Draft::new(done);
     draft.ask(held, over, company);

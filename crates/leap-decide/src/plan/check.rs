@@ -288,8 +288,7 @@ fn whole(plan: &Plan, caps: &Caps, world: &World<'_>, found: &mut Found) {
 
 /// What is more than the caps.
 fn too_much(plan: &Plan, caps: &Caps, world: &World<'_>, found: &mut Found) {
-    // A forecast that is kept is a note to oneself: nobody outside learns of it.
-    let felt: Vec<&Step> = plan.steps.iter().filter(|step| !matches!(step.deed, Deed::FreezeForecast { .. })).collect();
+    let felt: Vec<&Step> = plan.felt().collect();
     if felt.len() > caps.steps {
         found.plan(Rule::TooManySteps, format!("has {} steps, the cap is {}", felt.len(), caps.steps));
     }

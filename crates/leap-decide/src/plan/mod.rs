@@ -176,6 +176,28 @@ pub struct Step {
     pub reason: String,
 }
 
+impl Step {
+    /// True where somebody outside of the loop feels it. A forecast that is kept is a note to oneself, and that something
+    /// cannot be read is told whatever else is held.
+    pub fn is_felt(&self) -> bool {
+        !matches!(
+            self.deed,
+            Deed::FreezeForecast { .. }
+                | Deed::Send { kind: MessageKind::LoopHindered | MessageKind::ApprovalAsked, .. }
+        )
+    }
+
+    /// For whom it is, where it is for one person.
+    pub fn person(&self) -> Option<&str> {
+        match &self.deed {
+            Deed::Send { to, .. } => to.as_deref(),
+            Deed::AskWaiver { of, .. } => Some(of),
+            Deed::EscalateWaiver { to, .. } => Some(to),
+            Deed::Incident { .. } | Deed::EndWaiver { .. } | Deed::FreezeForecast { .. } => None,
+        }
+    }
+}
+
 /// What is to be done, in order.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Plan {
@@ -199,14 +221,24 @@ impl Plan {
         Digest::of(&self.bytes())
     }
 
-    /// The digest of what its steps do, to whom, about how much: what an approval of it is of. A plan that is made again a
-    /// minute later wants the same, though its times differ.
+    /// The steps that are felt, [`Step::is_felt`].
+    pub fn felt(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(|step| step.is_felt())
+    }
+
+    /// The digest of what its steps that are felt do, to whom, about how much: what an approval of it is of. A plan that is
+    /// made again a minute later wants the same, though its times differ.
     pub fn wanted(&self) -> Digest {
-        let mut text = String::new();
-        for step in &self.steps {
+        let mut bytes = Vec::new();
+        for step in self.felt() {
             let amount = step.amount.as_ref().map(|amount| format!("{} {}", amount.money, amount.currency));
-            text += &format!("{} {} {}\n", step.deed.word(), step.key, amount.unwrap_or_default());
+            let parts = [step.deed.word(), &step.key, amount.as_deref().unwrap_or(""), step.person().unwrap_or("")];
+            for part in parts {
+                // Different parts never make one text.
+                bytes.extend((part.len() as u64).to_le_bytes());
+                bytes.extend(part.bytes());
+            }
         }
-        Digest::of(text.as_bytes())
+        Digest::of(&bytes)
     }
 }

@@ -212,6 +212,11 @@ fn every_rule_finds_what_it_is_for() {
     later.made = later.made.plus_seconds(-60);
     assert_eq!(approved.check(&later, &wants), [], "the same a minute later is the same");
     assert_eq!(approved.check(&one(), &Caps { steps: 0, ..wants.clone() }), [], "an approval lifts the caps");
+    let mut elsewhere = one();
+    if let Deed::Send { to, .. } = &mut elsewhere.steps[0].deed {
+        *to = Some("zed".to_owned());
+    }
+    assert_eq!(approved.check(&elsewhere, &wants), [(first.clone(), Rule::ApprovalMissing)], "nobody else is told");
     let mut other = one();
     other.steps[0].amount = Some(Amount { money: Money::from_whole(1), currency: Currency::new("USD").unwrap() });
     assert_eq!(approved.check(&other, &wants), [(first, Rule::ApprovalMissing)], "an approval is of exactly one plan");

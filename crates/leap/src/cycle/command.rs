@@ -12,7 +12,7 @@ use leap_decide::plan::{Finding, Rule, Severity, Step};
 use serde_json::{Value, json};
 
 use super::plans::{read, steps as steps_of, words};
-use super::{Turn, Watch, turn};
+use super::{Turn, Watch, held, turn};
 use crate::cli::{CycleCommand, CycleListArgs, CycleRunArgs, CycleShowArgs, CycleWatchArgs, OutputFormat};
 use crate::clock;
 use crate::failure::{Exit, Failure};
@@ -60,7 +60,7 @@ async fn once(root: &Path, args: &CycleRunArgs) -> Result<(), Failure> {
         None => "cycle run".to_owned(),
         Some(by) => {
             turn.approve();
-            format!("cycle run, over its caps, approved by {by}")
+            format!("cycle run, held, approved by {by}")
         }
     };
     let is_json = args.format.format == OutputFormat::Json;
@@ -74,6 +74,11 @@ async fn once(root: &Path, args: &CycleRunArgs) -> Result<(), Failure> {
         true => turn.act(&home, &post, &cause).await?,
         false => None,
     };
+    if acted.is_some()
+        && let Some(by) = approved
+    {
+        held::given(&home, turn.plan.wanted(), by).await?;
+    }
     // What waits from before goes, too.
     let sent = match args.act && errors == 0 && !args.no_send {
         true => post.deliver(&home.book).await?,
@@ -113,7 +118,10 @@ async fn once(root: &Path, args: &CycleRunArgs) -> Result<(), Failure> {
 /// Who has approved a plan that is held, where somebody has.
 fn approved<'a>(args: &'a CycleRunArgs, turn: &Turn) -> Result<Option<&'a str>, Failure> {
     let (Some(expect), Some(by)) = (&args.expect, &args.approved_by) else { return Ok(None) };
-    if by.trim().is_empty() || *by == publish::actor() {
+    if !turn.is_held() {
+        return Err(Failure::usage("no plan is held: there is nothing for --expect and --approved-by to let go"));
+    }
+    if by.trim().is_empty() || by.chars().any(char::is_control) || leap_book::same_person(by, &publish::actor()) {
         return Err(Failure::not_allowed("--approved-by names somebody else than who performs it; nothing was done"));
     }
     if *expect != turn.plan.wanted().to_string() {

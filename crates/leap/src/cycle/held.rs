@@ -1,17 +1,21 @@
 //! Plans that are held: over their caps, or with a deed that wants an approval. Somebody looks at one, and approves it.
 //!
 //! ```text
-//! a turn      the plan is over its caps  →  approval 7 is asked for, the company is told once a day; nothing else is done
-//! next turn   it wants the same          →  nothing new
+//! a turn      the plan is over its caps  →  approval 7 is asked for; nothing else is done
+//! next turn   it wants the same          →  the company is told again on the next day
 //!             it wants something else    →  approval 7 is withdrawn, 8 is asked for
+//!             it is not held any more    →  approval 7 is withdrawn
 //! somebody    approves 8                 →  a turn is taken, and performed where it still wants exactly that
-//!             declines 8                 →  it stays undone, and is not asked for again
+//!             declines 8                 →  none of its steps is done; later plans go without them
 //! ```
-//! What a plan wants ([`Plan::wanted`]) are its deeds, to whom and about how much, without their times.
+//! What a plan wants ([`Plan::wanted`]) are its deeds, to whom and about how much, without their times. Questions and their
+//! messages are two records: a message that was lost in between is made by the next turn.
+
+use std::collections::BTreeSet;
 
 use leap_book::{Acted, Approval, ApprovalAnswer, ApprovalKind, ApprovalOutcome, NewApproval};
 use leap_decide::decide;
-use leap_decide::plan::{Finding, Plan, Severity};
+use leap_decide::plan::{Finding, Plan, Rule, Severity};
 use leap_terms::Digest;
 use serde_json::{Value, json};
 
@@ -57,10 +61,18 @@ impl Turn {
         !self.is_fine() && self.errors().all(|finding| finding.rule.is_lifted_by_approval())
     }
 
-    /// What of the plan is too much; the same is said once.
+    /// Why the plan is held, in sentences; the same is said once.
     fn over(&self) -> Vec<String> {
-        let mut over: Vec<String> = self.errors().map(|finding| finding.message.clone()).collect();
-        over.dedup();
+        let mut over = Vec::new();
+        for finding in self.errors() {
+            let sentence = match finding.rule {
+                Rule::ApprovalMissing => finding.message.replace('_', " "),
+                _ => format!("it {}", finding.message),
+            };
+            if !over.contains(&sentence) {
+                over.push(sentence);
+            }
+        }
         over
     }
 
@@ -75,52 +87,100 @@ fn problem(error: impl std::error::Error + 'static) -> Failure {
     Failure::from_error(&error)
 }
 
-/// Asks for the approval of a held plan, unless somebody was asked already; what was done, in words.
-pub(super) async fn ask(home: &Home, post: &Post, turn: Turn) -> Result<String, Failure> {
-    let wanted = turn.plan.wanted();
-    let over = turn.over();
-    let (steps, words) = (turn.plan.steps.len(), over.join("; it "));
-    let mut all: Vec<Approval> = home.book.approvals().await.map_err(problem)?;
+/// All approvals of plans, the oldest first.
+async fn all(home: &Home) -> Result<Vec<Approval>, Failure> {
+    let mut all = home.book.approvals().await.map_err(problem)?;
     all.retain(|approval| approval.kind == ApprovalKind::Plan);
-    // One that nobody can read is none.
-    let known = all.iter().rev().find(|approval| Held::of(approval).is_ok_and(|held| held.wanted == wanted));
-    let is_known = known.is_some_and(|approval| {
+    Ok(all)
+}
+
+/// Keys of steps that somebody declined: they are not done.
+pub(super) async fn declined(home: &Home) -> Result<BTreeSet<String>, Failure> {
+    let mut keys = BTreeSet::new();
+    for approval in all(home).await? {
         let outcome = approval.answer.as_ref().map(|answer| answer.outcome);
-        matches!(outcome, None | Some(ApprovalOutcome::Declined))
-    });
-    if is_known {
-        return Ok(format!("{steps} steps are held: it {words}"));
+        if outcome == Some(ApprovalOutcome::Declined)
+            && let Ok(held) = Held::of(&approval)
+        {
+            keys.extend(held.plan.felt().map(|step| step.key.clone()));
+        }
     }
-    let actor = publish::actor();
-    for open in all.iter().filter(|approval| approval.is_open()) {
-        let answer = ApprovalAnswer {
-            outcome: ApprovalOutcome::Withdrawn,
+    Ok(keys)
+}
+
+/// Withdraws what waits and is not due any more.
+pub(super) async fn settle(home: &Home, due: Option<Digest>) -> Result<(), Failure> {
+    for open in all(home).await?.iter().filter(|approval| approval.is_open()) {
+        if Held::of(open).is_ok_and(|held| Some(held.wanted) == due) {
+            continue;
+        }
+        answer(home, open, ApprovalOutcome::Withdrawn, &publish::actor(), "what is due is something else by now")
+            .await?;
+    }
+    Ok(())
+}
+
+/// Records that somebody let what waits go, where it was asked for.
+pub(super) async fn given(home: &Home, wanted: Digest, by: &str) -> Result<(), Failure> {
+    for open in all(home).await?.iter().filter(|approval| approval.is_open()) {
+        if Held::of(open).is_ok_and(|held| held.wanted == wanted) {
+            answer(home, open, ApprovalOutcome::Given, by, "leap cycle run --approved-by").await?;
+        }
+    }
+    Ok(())
+}
+
+async fn answer(
+    home: &Home,
+    approval: &Approval,
+    outcome: ApprovalOutcome,
+    actor: &str,
+    note: &str,
+) -> Result<(), Failure> {
+    let answer = ApprovalAnswer { outcome, at: clock::now(), actor: actor.to_owned(), note: Some(note.to_owned()) };
+    home.book.answer_approval(approval.number, &answer).await.map_err(problem)?;
+    Ok(())
+}
+
+/// Asks for the approval of a held plan, unless it waits already, and tells the company; what was done, in words.
+pub(super) async fn ask(home: &Home, post: &Post, turn: Turn) -> Result<String, Failure> {
+    // Who approves holds it, too: what is just being performed is not asked for again.
+    let lock = home.lock_for_writing()?;
+    let wanted = turn.plan.wanted();
+    let keys: Vec<String> = turn.plan.felt().map(|step| step.key.clone()).collect();
+    if !home.book.receipts_of(&keys).await.map_err(problem)?.is_empty() {
+        return Err(Failure::try_again("a part of the plan was done meanwhile"));
+    }
+    settle(home, Some(wanted)).await?;
+    let over = turn.over();
+    let mut words = format!("{} steps are held: {}", keys.len(), over.join("; "));
+    if !all(home).await?.iter().any(Approval::is_open) {
+        let content = json!({ "over": over, "plan": turn.plan, "wanted": wanted.to_string() }).to_string();
+        let new = NewApproval {
+            kind: ApprovalKind::Plan,
+            subject: format!("{} steps", keys.len()),
+            content,
+            reason: over.join("; "),
+            actor: publish::actor(),
             at: clock::now(),
-            actor: actor.clone(),
-            note: Some("what is due is something else by now".to_owned()),
         };
-        home.book.answer_approval(open.number, &answer).await.map_err(problem)?;
+        let asked = home.book.ask_approval(&new).await.map_err(problem)?;
+        words += &format!("; approval {} is asked for", asked.number);
     }
-    let content = json!({ "over": over, "plan": turn.plan, "wanted": wanted.to_string() }).to_string();
-    let new = NewApproval {
-        kind: ApprovalKind::Plan,
-        subject: format!("{steps} steps"),
-        content,
-        reason: format!("it {words}"),
-        actor,
-        at: clock::now(),
-    };
-    let asked = home.book.ask_approval(&new).await.map_err(problem)?;
+    drop(lock);
     tell(home, post, turn, &over).await?;
-    Ok(format!("{steps} steps are held: it {words}; approval {} is asked for", asked.number))
+    Ok(words)
 }
 
 /// Tells the company, once a day.
 async fn tell(home: &Home, post: &Post, turn: Turn, over: &[String]) -> Result<(), Failure> {
     let Some(company) = turn.state.company() else { return Ok(()) };
-    let made = decide::ask(&turn.plan, over, company, &Default::default());
-    let keys: Vec<String> = made.steps.iter().map(|step| step.key.clone()).collect();
-    if !home.book.receipts_of(&keys).await.map_err(problem)?.is_empty() {
+    let all = decide::ask(&turn.plan, over, company, &BTreeSet::new());
+    let keys: Vec<String> = all.steps.iter().map(|step| step.key.clone()).collect();
+    let receipts = home.book.receipts_of(&keys).await.map_err(problem)?;
+    let done = receipts.into_iter().map(|receipt| receipt.idempotency_key).collect();
+    let made = decide::ask(&turn.plan, over, company, &done);
+    if made.steps.is_empty() {
         return Ok(());
     }
     let asking = Turn { plan: made, findings: Vec::new(), ..turn };
@@ -145,7 +205,7 @@ pub(crate) async fn perform(home: &Home, post: &Post, wanted: Digest, by: &str) 
         let errors: Vec<String> = turn.errors().map(ToString::to_string).collect();
         return Err(Failure::failed(format!("the plan was not performed: {}", errors.join("\n"))));
     }
-    let acted = turn.act(home, post, &format!("cycle, over its caps, approved by {by}")).await?;
+    let acted = turn.act(home, post, &format!("cycle, held, approved by {by}")).await?;
     post.tell();
     Ok(acted)
 }

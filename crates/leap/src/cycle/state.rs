@@ -125,6 +125,13 @@ fn said(kept: &Kept) -> Result<Incident, Failure> {
     }
 }
 
+/// Who is told of what concerns nobody else: the first root that is a company, else the first.
+fn company(tree: &Tree<'_>) -> Option<TeamId> {
+    let is_company = |root: &&&TeamId| tree.span(root).is_some_and(|span| span.kind == "company");
+    let roots = tree.roots();
+    roots.iter().find(is_company).or(roots.first()).map(|root| (*root).clone())
+}
+
 impl State {
     /// Looks at everything that decisions are made from.
     pub(crate) async fn of(home: &Home, view: &View, now: Instant) -> Result<State, Failure> {
@@ -212,7 +219,7 @@ impl State {
             acknowledged,
             of_clauses,
             unread,
-            company: tree.roots().first().map(|root| (*root).clone()),
+            company: company(&tree),
             units,
             paths,
             approved: BTreeSet::new(),

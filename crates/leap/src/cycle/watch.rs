@@ -151,6 +151,7 @@ impl Watcher {
             eprintln!("leap: cycle: {words}");
             return Ok(words);
         }
+        held::settle(&self.home, None).await?;
         if steps == 0 {
             return Ok("nothing to be done".to_owned());
         }

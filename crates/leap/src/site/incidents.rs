@@ -288,6 +288,7 @@ pub(super) fn held_page(ground: &Ground, number: &str) -> Result<Page, Problem> 
             Cell::Text((at + 1).to_string()),
             Cell::Text(step.deed.word().replace('_', " ")),
             Cell::Text(ground.name(step.unit.as_str())),
+            Cell::Text(step.person().unwrap_or_default().to_owned()),
             Cell::Text(words(step)),
             Cell::Text(step.reason.clone()),
         ])
@@ -295,7 +296,7 @@ pub(super) fn held_page(ground: &Ground, number: &str) -> Result<Page, Problem> 
     page.blocks.push(Block::Table(Table {
         id: "t-steps".to_owned(),
         caption: "Steps, as they were due when it was asked for".to_owned(),
-        columns: ["Step", "What", "Unit", "Words", "Because"].map(Column::text).into(),
+        columns: ["Step", "What", "Unit", "For", "Words", "Because"].map(Column::text).into(),
         rows: held.plan.steps.iter().enumerate().map(row).collect(),
         is_cards: true,
         ..Table::default()

@@ -180,7 +180,7 @@ fn a_plan_over_its_caps_is_performed_when_somebody_else_has_looked_at_it() {
     assert_eq!(let_go(&wanted, "ann"), Some(0));
     assert_eq!(said(&home), ["leap:budget_breached:a:a%20effective%20USD:2026-09%201"]);
     let plans = ok(&home, NOW, &["cycle", "list"]);
-    assert_eq!(text(&plans["rows"][0]["cause"]), "cycle run, over its caps, approved by ann");
+    assert_eq!(text(&plans["rows"][0]["cause"]), "cycle run, held, approved by ann");
 }
 
 /// Waits until the channel has so many messages of a kind.
@@ -221,6 +221,25 @@ fn a_plan_that_is_held_asks_once_and_is_performed_as_it_was_shown() {
     drop(site);
     home.ok(&["audit", "verify"]);
     home.ok(&["doctor"]);
+}
+
+#[test]
+fn a_plan_that_waits_is_told_of_each_day_and_what_is_declined_is_not_done() {
+    let home = made(&format!("[cycle]\nact = true\nsteps = 1\n\n[drift]\nannounced = \"gone.csv\"\n\n{CHANNEL}"));
+    let site = Site::start_at(&home, NOW);
+    wait_for(&home, "approval_asked", 1);
+    wait_for(&home, "loop_hindered", 1);
+    drop(site);
+    let next = "2026-10-06T08:00:00Z";
+    let site = Site::start_at(&home, next);
+    wait_for(&home, "approval_asked", 2);
+    assert!(!site.page("/plans").contains("/plans/approvals/2"), "it is the same plan");
+    let done = send(&site, "", "/plans/approvals/1/decline", "note=a+bad+bill");
+    assert_eq!(done.status, 303, "{}", done.body);
+    bill_of(&home, next, "104");
+    let left = at(&home, next, &["cycle", "run"]).1;
+    assert!(!steps(&left).iter().any(|step| step.contains("budget") || step.contains("incident")), "{left}");
+    assert!(!said(&home).iter().any(|key| key.contains("budget_breached")));
 }
 
 #[test]
