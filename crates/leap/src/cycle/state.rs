@@ -9,6 +9,7 @@ use leap_decide::decide::{self, Acknowledged, Drifted, Frozen, Inputs, Judged, P
 use leap_decide::org::Org as _;
 use leap_decide::plan::World;
 use leap_decide::waiver::{ANSWER_WITHIN, Approver, Waiver};
+use leap_orient::org::Tree;
 use leap_orient::reading::spend::Basis;
 use leap_terms::{CostKind, Currency, Digest, Instant, Money, Period, Ratio, TeamId};
 
