@@ -34,7 +34,7 @@ use leap_terms::Instant;
 
 pub(crate) use command::run;
 pub(crate) use settings::CycleSettings;
-pub(crate) use state::State;
+pub(crate) use state::{Kept, Reach, State};
 pub(crate) use watch::Watch;
 
 use crate::cli::ReadingArgs;
@@ -59,7 +59,13 @@ pub(crate) struct Turn {
 /// Looks, judges, decides and checks.
 pub(crate) async fn turn(home: &Home, now: Instant) -> Result<Turn, Failure> {
     let view = View::open(home, &ReadingArgs::now()).await?;
-    let state = State::of(home, &view, now).await?;
+    let kept = Kept::of(home, &view, now).await?;
+    turn_on(home, &view, (now, Reach::Everything), kept).await
+}
+
+/// The same of what a view shows, of all or of what does not wait; `kept` is what was judged of it at that time.
+async fn turn_on(home: &Home, view: &View, of: (Instant, Reach), kept: Kept) -> Result<Turn, Failure> {
+    let state = State::of(home, view, of, kept).await?;
     let wanted: Vec<String> = state.inputs(&BTreeSet::new(), decide::keys).into_iter().collect();
     let receipts = home.book.receipts_of(&wanted).await.map_err(|error| Failure::from_error(&error))?;
     let mut done: BTreeSet<String> = receipts.into_iter().map(|receipt| receipt.idempotency_key).collect();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use leap_book::{Incident as Kept, IncidentFilter, IncidentState, IncidentStep, WaiverFilter, WaiverState};
+use leap_book::{Incident as Recorded, IncidentFilter, IncidentState, IncidentStep, WaiverFilter, WaiverState};
 use leap_decide::budget::State as BudgetState;
 use leap_decide::contract::{Contract, Incident};
 use leap_decide::decide::{self, Acknowledged, Drifted, Frozen, Inputs, Judged, Pending, Unread, Watched};
@@ -74,6 +74,23 @@ fn seen<T: Default>(what: &'static str, looked: Result<T, Failure>, unread: &mut
     }
 }
 
+/// How much a turn looks at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Reach {
+    /// Budgets, clauses, waivers and incidents.
+    Incidents,
+    /// Drift and forecasts, too: every series of every team is judged.
+    Everything,
+}
+
+/// Both invariants as they stand: what a view shows of budgets and clauses at a time, whatever was done since.
+#[derive(Default)]
+pub(crate) struct Kept {
+    budgets: Option<budget::Judged>,
+    clauses: Vec<ClauseState>,
+    unread: Vec<Blind>,
+}
+
 /// What was found.
 pub(crate) struct State {
     /// The newest snapshot; none in a home without bills.
@@ -113,7 +130,7 @@ fn problem(error: impl std::error::Error + 'static) -> Failure {
 }
 
 /// An incident as it was said last.
-fn said(kept: &Kept) -> Result<Incident, Failure> {
+fn said(kept: &Recorded) -> Result<Incident, Failure> {
     // What people add says nothing of when it began and ended.
     let last = kept.events.iter().rev().find(|event| event.step != IncidentStep::Acknowledged && event.plan.is_some());
     let facts = last.map(|event| serde_json::from_str::<Incident>(&event.facts));
@@ -133,17 +150,33 @@ fn company(tree: &Tree<'_>) -> Option<TeamId> {
     roots.iter().find(is_company).or(roots.first()).map(|root| (*root).clone())
 }
 
-impl State {
-    /// Looks at everything that decisions are made from.
-    pub(crate) async fn of(home: &Home, view: &View, now: Instant) -> Result<State, Failure> {
-        let head = view.head();
-        let org = budget::spans(&head.org);
-        let today = now.day();
+impl Kept {
+    /// Judges budgets and clauses.
+    pub(crate) async fn of(home: &Home, view: &View, now: Instant) -> Result<Kept, Failure> {
         let mut unread = Vec::new();
         let budgets = seen("budgets", judged(home, view, now).await, &mut unread)?;
         let clauses = seen("contracts", contracts::watched(home, view, now).await, &mut unread)?;
-        let drift = seen("drift", telling(home, view, now).await, &mut unread)?;
-        let forecasts = seen("forecasts", forecasts::due(home, view, now).await, &mut unread)?;
+        Ok(Kept { budgets, clauses, unread })
+    }
+}
+
+impl State {
+    /// Looks at everything that decisions are made from.
+    pub(crate) async fn of(
+        home: &Home,
+        view: &View,
+        (now, reach): (Instant, Reach),
+        kept: Kept,
+    ) -> Result<State, Failure> {
+        let head = view.head();
+        let org = budget::spans(&head.org);
+        let today = now.day();
+        let Kept { budgets, clauses, mut unread } = kept;
+        let (mut drift, mut forecasts) = (Vec::new(), Vec::new());
+        if reach == Reach::Everything {
+            drift = seen("drift", telling(home, view, now).await, &mut unread)?;
+            forecasts = seen("forecasts", forecasts::due(home, view, now).await, &mut unread)?;
+        }
         let is_blind = |what: &str| unread.iter().any(|blind| blind.what == what);
         let (no_budgets, no_clauses) = (is_blind("budgets"), is_blind("contracts"));
         let kept = home.book.incidents(&IncidentFilter::default()).await.map_err(problem)?;
@@ -226,6 +259,12 @@ impl State {
             approved: BTreeSet::new(),
             stopped: home.book.stopped().await.map_err(problem)?.is_some(),
         })
+    }
+
+    /// What was judged, for another turn of the same view and time.
+    pub(crate) fn kept(self) -> Kept {
+        let unread = self.unread.into_iter().filter(|blind| matches!(blind.what, "budgets" | "contracts")).collect();
+        Kept { budgets: self.budgets, clauses: self.clauses, unread }
     }
 
     /// Hands all of it to who decides; `done` are keys of receipts.

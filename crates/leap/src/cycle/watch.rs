@@ -5,6 +5,9 @@
 //! traces, sends and whatever else is recorded               →  with the next time of the schedule
 //! nobody was there at the last times of the schedule        →  one turn
 //! ```
+//! A turn has two plans: what budgets, clauses, waivers and incidents want leaves first, since judging all series of a large
+//! company takes seconds; then everything. Caps hold for each.
+//!
 //! Of several processes with one book one takes turns: it holds the lease of the schedule `cycle` while it does. Should it end
 //! in the middle, the lease ends, and another one decides again.
 
@@ -13,22 +16,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use leap_book::{AuditFilter, ScheduleRun};
+use leap_book::{Acted, AuditFilter, ScheduleRun};
 use leap_terms::Instant;
 
 use super::schedule::Times;
-use super::{held, turn};
+use super::{Kept, Reach, held, turn_on};
+use crate::cli::ReadingArgs;
 use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use crate::messages::Post;
+use crate::view::View;
 
 /// The lease that turns are taken under.
 const NAME: &str = "cycle";
 /// How long it lasts: longer than a turn of a large company takes.
 const LEASE: Duration = Duration::from_secs(300);
 /// How often it is looked whether something changed.
-const LOOK: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_millis(200);
 /// How long is waited after a turn that failed.
 const REST: i64 = 60;
 /// Beginnings of what the audit trail says of changes after which a turn is taken at once.
@@ -141,7 +146,12 @@ impl Watcher {
 
     /// One turn; what came of it, in words.
     async fn turn(&self, now: Instant) -> Result<String, Failure> {
-        let turn = turn(&self.home, now).await?;
+        let view = View::open(&self.home, &ReadingArgs::now()).await?;
+        let mut kept = Kept::of(&self.home, &view, now).await?;
+        if self.act {
+            kept = self.first(&view, now, kept).await?;
+        }
+        let turn = turn_on(&self.home, &view, (now, Reach::Everything), kept).await?;
         let steps = turn.plan.steps.len();
         for blind in &turn.state.unread {
             eprintln!("leap: cycle: {} cannot be read, and the turn goes on without: {}", blind.what, blind.problem);
@@ -166,12 +176,27 @@ impl Watcher {
         }
         match turn.act(&self.home, &self.post, "cycle").await? {
             None => Ok("nothing to be done".to_owned()),
-            Some(acted) => {
-                self.post.tell();
-                let words = super::command::performed(&acted);
-                eprintln!("leap: cycle: {words}");
-                Ok(words)
-            }
+            Some(acted) => Ok(self.told(&acted)),
         }
+    }
+
+    /// What does not wait until all series are judged: budgets, clauses, waivers and incidents. A plan that is not fine is
+    /// left to the whole turn, which asks for its approval or says what is wrong.
+    async fn first(&self, view: &View, now: Instant, kept: Kept) -> Result<Kept, Failure> {
+        let turn = turn_on(&self.home, view, (now, Reach::Incidents), kept).await?;
+        if turn.is_fine()
+            && let Some(acted) = turn.act(&self.home, &self.post, "cycle").await?
+        {
+            self.told(&acted);
+        }
+        Ok(turn.state.kept())
+    }
+
+    /// Has messages sent; what was done, in words.
+    fn told(&self, acted: &Acted) -> String {
+        self.post.tell();
+        let words = super::command::performed(acted);
+        eprintln!("leap: cycle: {words}");
+        words
     }
 }
