@@ -53,35 +53,69 @@ pub(crate) async fn daily(
 ) -> Result<(Daily, Daily), Failure> {
     let org = &view.head().org;
     let last = days.until().plus(-1);
-    let (mut all, mut recast) = (Daily::new(), Daily::new());
+    // Between two of these days every path is the same.
+    let spans = org.units().iter().flat_map(|unit| &unit.spans);
+    let edges: BTreeSet<Day> = spans.flat_map(|span| [span.period.from(), span.period.until()]).collect();
+    let edges: Vec<Day> = edges.into_iter().collect();
+    let path = |team: &TeamId, day: Day| -> Vec<TeamId> {
+        let path = org.path(team, day);
+        path.into_iter().map(|unit| unit.id.clone()).collect()
+    };
+    let (mut all, mut recast) = (Lines::default(), Lines::default());
     for kind in kinds {
         let words =
             Words { by: "team,day", filter: None, under: None, period: days, cost: *kind, basis: Basis::Incurred };
         let (rows, _) = spend::by_words(home, view, &words).await?;
-        let mut above = BTreeMap::<(TeamId, Day), [Vec<TeamId>; 2]>::new();
-        for row in rows {
+        // The days of a team come one after the other.
+        let mut at: Option<(&str, usize, &Currency, [Vec<usize>; 2])> = None;
+        for row in &rows {
             let [Some(owner), Some(day)] = row.values.as_slice() else { continue };
             // What nobody owns is in nobody's budget.
             let (Ok(team), Ok(day)) = (TeamId::new(owner), day.parse::<Day>()) else { continue };
-            let paths = above.entry((team, day)).or_insert_with_key(|(team, day)| {
-                let path =
-                    |day: Day| -> Vec<TeamId> { org.path(team, day).iter().map(|unit| unit.id.clone()).collect() };
-                let own = path(*day);
-                let own = if own.is_empty() { vec![team.clone()] } else { own };
-                let now = path(last);
-                // Who is not there any more stays where they were.
-                let now = if now.is_empty() { own.clone() } else { now };
-                [own, now]
-            });
-            for (daily, path) in [&mut all, &mut recast].into_iter().zip(&*paths) {
-                for unit in path {
-                    let own = daily.entry((unit.clone(), *kind, row.currency.clone())).or_default();
-                    *own.entry(day).or_default() += row.amount;
+            let epoch = edges.partition_point(|edge| *edge <= day);
+            let [own, now] = match &at {
+                Some((known, since, currency, places))
+                    if (*known, *since, *currency) == (owner.as_str(), epoch, &row.currency) =>
+                {
+                    places
                 }
-            }
+                _ => {
+                    let own =
+                        Some(path(&team, day)).filter(|path| !path.is_empty()).unwrap_or_else(|| vec![team.clone()]);
+                    // Who is not there any more stays where they were.
+                    let now = Some(path(&team, last)).filter(|path| !path.is_empty()).unwrap_or_else(|| own.clone());
+                    let own = own.into_iter().map(|unit| all.place((unit, *kind, row.currency.clone()))).collect();
+                    let now = now.into_iter().map(|unit| recast.place((unit, *kind, row.currency.clone()))).collect();
+                    &at.insert((owner, epoch, &row.currency, [own, now])).3
+                }
+            };
+            own.iter().for_each(|place| *all.days[*place].entry(day).or_default() += row.amount);
+            now.iter().for_each(|place| *recast.days[*place].entry(day).or_default() += row.amount);
         }
     }
-    Ok((all, recast))
+    Ok((all.finish(), recast.finish()))
+}
+
+/// [`Daily`] while it is added up.
+#[derive(Default)]
+struct Lines {
+    places: BTreeMap<(TeamId, CostKind, Currency), usize>,
+    days: Vec<BTreeMap<Day, Money>>,
+}
+
+impl Lines {
+    fn place(&mut self, line: (TeamId, CostKind, Currency)) -> usize {
+        let next = self.days.len();
+        let place = *self.places.entry(line).or_insert(next);
+        if place == next {
+            self.days.push(BTreeMap::new());
+        }
+        place
+    }
+
+    fn finish(mut self) -> Daily {
+        self.places.into_iter().map(|(line, place)| (line, std::mem::take(&mut self.days[place]))).collect()
+    }
 }
 
 /// The first day of the history of forecasts from a day on: the same for all days of a month, so that what was learned of a

@@ -24,6 +24,8 @@ const DIMENSIONS: [&str; 8] =
     ["region", "account", "sku", "env", "environment", "resource_type", "category", "resource"];
 /// Values that are told at most, and the share of the move that is enough, in percent.
 const TOLD: (usize, u32) = (3, 80);
+/// Services that are asked for by name; of more, all are read.
+const SERVICES: usize = 16;
 /// Days of a week.
 const WEEK: i32 = 7;
 
@@ -50,21 +52,41 @@ fn dimensions(view: &View) -> Vec<&'static str> {
 /// Cost by value, of each dimension.
 type ByValue = Vec<BTreeMap<String, Exact>>;
 
-/// What made an alert; adds up to the move with `rest`, which comes last.
+/// Alerts of the same days, by the place of each among those that were asked for: they are read at once.
+type Together<'a> = BTreeMap<(Day, Day), Vec<(usize, &'a Key)>>;
+
+/// What made each alert; adds up to the move with `rest`, which comes last.
 pub(super) async fn moved(
     home: &Home,
     view: &View,
-    key: &Key,
-    alert: &Alert,
+    alerts: &[(&Key, &Alert)],
     tree: Day,
-) -> Result<Vec<(String, Money)>, Failure> {
+) -> Result<Vec<Vec<(String, Money)>>, Failure> {
     let dimensions = dimensions(view);
-    let length = alert.day.days() - alert.since.days() + 1;
-    let back = -((length + WEEK - 1) / WEEK * WEEK);
-    let period = |by: i32| Period::new(alert.since.plus(by), alert.day.plus(1 + by));
-    let (Some(before), Some(after)) = (period(back), period(0)) else { return Ok(Vec::new()) };
-    let before = by_value(home, view, (key, tree), &dimensions, before).await?;
-    let after = by_value(home, view, (key, tree), &dimensions, after).await?;
+    let mut together = Together::new();
+    for (at, (key, alert)) in alerts.iter().enumerate() {
+        together.entry((alert.since, alert.day)).or_default().push((at, key));
+    }
+    let mut moved = vec![Vec::new(); alerts.len()];
+    for ((since, day), asked) in together {
+        let length = day.days() - since.days() + 1;
+        let back = -((length + WEEK - 1) / WEEK * WEEK);
+        let period = |by: i32| Period::new(since.plus(by), day.plus(1 + by));
+        let (Some(before), Some(after)) = (period(back), period(0)) else { continue };
+        let keys: BTreeSet<&Key> = asked.iter().map(|(_, key)| *key).collect();
+        let before = by_value(home, view, (&keys, tree), &dimensions, before).await?;
+        let after = by_value(home, view, (&keys, tree), &dimensions, after).await?;
+        let nothing = vec![BTreeMap::new(); dimensions.len()];
+        for (at, key) in asked {
+            let of = |of: &'_ BTreeMap<Key, ByValue>| of.get(key).unwrap_or(&nothing).clone();
+            moved[at] = drivers(&dimensions, &of(&before), &of(&after));
+        }
+    }
+    Ok(moved)
+}
+
+/// The few values of one dimension that make most of a move.
+fn drivers(dimensions: &[&str], before: &ByValue, after: &ByValue) -> Vec<(String, Money)> {
     let told = |at: usize| -> (bool, Explanation) {
         let list = |of: &BTreeMap<String, Exact>| of.clone().into_iter().collect::<Vec<_>>();
         let values: BTreeSet<&String> = before[at].keys().chain(after[at].keys()).collect();
@@ -81,34 +103,36 @@ pub(super) async fn moved(
             best = Some((rank, at, one));
         }
     }
-    let Some((_, at, one)) = best else { return Ok(Vec::new()) };
+    let Some((_, at, one)) = best else { return Vec::new() };
     let mut drivers: Vec<(String, Money)> =
         one.parts.into_iter().map(|part| (format!("{} {}", dimensions[at], part.value), part.change)).collect();
     drivers.push(("rest".to_owned(), one.rest));
-    Ok(drivers)
+    drivers
 }
 
 fn part(amount: Exact, by: i128) -> i128 {
     amount.coarse().saturating_abs().saturating_mul(by)
 }
 
-/// The cost of a series on some days by the values of each dimension.
+/// The cost of some series on some days by the values of each dimension.
 async fn by_value(
     home: &Home,
     view: &View,
-    (key, tree): (&Key, Day),
+    (keys, tree): (&BTreeSet<&Key>, Day),
     dimensions: &[&str],
     period: Period,
-) -> Result<ByValue, Failure> {
-    let mut by = "team,pool".to_owned();
+) -> Result<BTreeMap<Key, ByValue>, Failure> {
+    let mut by = "team,pool,service".to_owned();
     dimensions.iter().for_each(|word| by += &format!(",{}", asked(word)));
-    let filter = match key.service.as_str() {
+    let services: BTreeSet<&str> = keys.iter().map(|key| key.service.as_str()).collect();
+    let is_service = |service: &&str| match *service {
         NO_SERVICE => "ServiceName IS NULL".to_owned(),
         service => format!("ServiceName = '{}'", service.replace('\'', "''")),
     };
+    let filter = services.iter().map(is_service).collect::<Vec<_>>().join(" OR ");
     let words = Words {
         by: &by,
-        filter: Some(&filter),
+        filter: (services.len() <= SERVICES).then_some(filter.as_str()),
         under: None,
         period,
         cost: CostKind::Effective,
@@ -116,13 +140,22 @@ async fn by_value(
     };
     let (rows, _) = spend::by_words(home, view, &words).await?;
     let org = &view.head().org;
-    let mut all: ByValue = vec![BTreeMap::new(); dimensions.len()];
-    for row in rows.iter().filter(|row| row.currency == key.currency) {
-        let [Some(owner), None, values @ ..] = row.values.as_slice() else { continue };
-        if !TeamId::new(owner).is_ok_and(|team| org.stand(&team, tree).unit == key.unit) {
+    let mut all = BTreeMap::<Key, ByValue>::new();
+    // The rows of an owner come one after the other.
+    let mut stands: Option<(&str, Option<TeamId>)> = None;
+    for row in &rows {
+        let [Some(owner), None, service, values @ ..] = row.values.as_slice() else { continue };
+        if stands.as_ref().is_none_or(|(known, _)| known != owner) {
+            stands = Some((owner, TeamId::new(owner).ok().map(|team| org.stand(&team, tree).unit)));
+        }
+        let Some((_, Some(unit))) = &stands else { continue };
+        let service = service.as_deref().unwrap_or(NO_SERVICE).to_owned();
+        let key = Key { unit: unit.clone(), service, currency: row.currency.clone() };
+        if !keys.contains(&key) {
             continue;
         }
-        for (sums, value) in all.iter_mut().zip(values) {
+        let sums = all.entry(key).or_insert_with(|| vec![BTreeMap::new(); dimensions.len()]);
+        for (sums, value) in sums.iter_mut().zip(values) {
             *sums.entry(value.clone().unwrap_or_else(|| "(none)".to_owned())).or_insert(Exact::ZERO) += row.amount;
         }
     }

@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use leap_decide::drift::{Alert, Completeness, Detector, Kind, Path, Seen, Settings};
 use leap_decide::series::{Announced, Series};
 use leap_orient::org::Org;
-use leap_terms::{Currency, Day, Digest, Exact, Instant, Period, TeamId, fault};
+use leap_terms::{Currency, Day, Digest, Exact, Instant, Money, Period, TeamId, fault};
 
 use super::costs::{self, Costs, Key, Line};
 use super::keep::{self, Index, SHARDS, Watched};
@@ -368,22 +368,24 @@ async fn explained(
         let (left, right) = (one.cost_per_month.abs(), other.cost_per_month.abs());
         right.cmp(&left).then_with(|| a.cmp(b)).then_with(|| one.day.cmp(&other.day))
     });
-    let mut found = Vec::new();
-    let mut left = EXPLAINED;
-    for (key, alert) in told {
+    let same = |key: &Key, alert: &Alert| {
         let series = key.name();
-        let same = |found: &&Found| found.series == series && found.currency == key.currency && found.alert == alert;
-        let drivers = match known.iter().find(same) {
+        known.iter().find(|found| (&found.series, &found.currency, &found.alert) == (&series, &key.currency, alert))
+    };
+    let new = told.iter().filter(|(key, alert)| same(key, alert).is_none());
+    let new: Vec<(&Key, &Alert)> = new.take(EXPLAINED).map(|(key, alert)| (key, alert)).collect();
+    let moved = driver::moved(home, view, &new, judge.newest).await?;
+    let moved: BTreeMap<(&Key, Day, Day), Vec<(String, Money)>> =
+        new.iter().map(|(key, alert)| (*key, alert.since, alert.day)).zip(moved).collect();
+    let found = told.iter().map(|(key, alert)| {
+        let drivers = match same(key, alert) {
             Some(known) => known.drivers.clone(),
-            None => {
-                let is_asked = left > 0;
-                left = left.saturating_sub(1);
-                if is_asked { driver::moved(home, view, &key, &alert, judge.newest).await? } else { Vec::new() }
-            }
+            None => moved.get(&(key, alert.since, alert.day)).cloned().unwrap_or_default(),
         };
-        found.push(Found { unit: key.unit, series, currency: key.currency, alert, drivers });
-    }
-    Ok(found)
+        let (unit, currency) = (key.unit.clone(), key.currency.clone());
+        Found { unit, series: key.name(), currency, alert: alert.clone(), drivers }
+    });
+    Ok(found.collect())
 }
 
 /// A series as it is shown: its days, where they were expected, and its alerts of all that time.
