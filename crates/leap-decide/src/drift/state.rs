@@ -1,7 +1,7 @@
 //! The state of a detector as bytes, so that who watches many series judges only the days that came since.
 //!
 //! ```text
-//! version · first day · days · scales and distances · effects of days of the month · incident      about 11 KB
+//! version · first day · days · scales and distances · effects of days of the month · incident      about 7 KB
 //! ```
 //! A state that is read goes on as the one that was written would have, to the last bit. What the detector was told
 //! (settings, announced days, holidays) is not in it: the reader says it again. Bytes of another version, or that are
@@ -17,9 +17,14 @@ use super::month::{Effect, MonthDays, PLACES};
 use super::scale::{Kept, LEVELS, Scales, TESTS};
 
 /// Of these bytes.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// The most of anything that is kept.
 const MOST: u32 = 4096;
+/// In the byte before an amount: it has a fine part. Below are the bytes of the coarse one.
+const FINE: u8 = 0x80;
+/// In the byte before a day: it is set aside; it says how well it is known.
+const ASIDE: u8 = 1;
+const SPREAD: u8 = 2;
 
 /// Writes.
 pub(super) struct Out<'o>(pub(super) &'o mut Vec<u8>);
@@ -42,8 +47,15 @@ impl Out<'_> {
     }
 
     fn amount(&mut self, value: Exact) {
-        self.0.extend(value.coarse().to_le_bytes());
-        self.0.extend(value.fine().to_le_bytes());
+        // As many bytes as it takes: most amounts are small, and have no fine part.
+        let (coarse, fine) = (value.coarse(), value.fine());
+        let bits = 128 - (if coarse < 0 { !coarse } else { coarse }).leading_zeros() + 1;
+        let length = bits.div_ceil(8);
+        self.byte(length as u8 | if fine == 0 { 0 } else { FINE });
+        self.0.extend(&coarse.to_le_bytes()[..length as usize]);
+        if fine != 0 {
+            self.0.extend(fine.to_le_bytes());
+        }
     }
 
     fn day(&mut self, value: Option<Day>) {
@@ -78,8 +90,14 @@ impl In<'_> {
     }
 
     fn amount(&mut self) -> Option<Exact> {
-        let coarse = i128::from_le_bytes(self.take()?);
-        let fine = i64::from_le_bytes(self.take()?);
+        let begins = self.byte()?;
+        let (taken, rest) = self.0.split_at_checked(usize::from(begins & !FINE))?;
+        self.0 = rest;
+        let is_negative = *taken.last()? >= 0x80;
+        let mut bytes = [if is_negative { 0xff } else { 0 }; 16];
+        bytes.get_mut(..taken.len())?.copy_from_slice(taken);
+        let coarse = i128::from_le_bytes(bytes);
+        let fine = if begins & FINE == 0 { 0 } else { i64::from_le_bytes(self.take()?) };
         (0..1_000_000_000_000).contains(&fine).then(|| Exact::from_parts(coarse, i128::from(fine)))
     }
 
@@ -110,10 +128,13 @@ impl Detector {
         out.day(self.days.first().map(|known| known.day));
         out.count(self.days.len());
         for known in &self.days {
+            let is_sure = known.spread.to_bits() == 0;
+            out.byte(if known.aside { ASIDE } else { 0 } | if is_sure { 0 } else { SPREAD });
             out.amount(known.cost);
             out.float(known.log);
-            out.float(known.spread);
-            out.byte(u8::from(known.aside));
+            if !is_sure {
+                out.float(known.spread);
+            }
         }
         out.count(self.scales.history.len());
         for value in self.scales.history.iter().flatten().flatten() {
@@ -144,12 +165,13 @@ impl Detector {
         let (count, changed, first) = (bytes.count()?, bytes.day()?, bytes.day()?);
         let mut days = Vec::new();
         for at in 0..bytes.count()? {
+            let flags = bytes.byte()?;
             days.push(Known {
                 day: first?.plus(at as i32),
                 cost: bytes.amount()?,
                 log: bytes.float()?,
-                spread: bytes.float()?,
-                aside: bytes.byte()? != 0,
+                spread: if flags & SPREAD == 0 { 0.0 } else { bytes.float()? },
+                aside: flags & ASIDE != 0,
             });
         }
         let mut history = VecDeque::new();
@@ -227,5 +249,35 @@ impl MonthDays {
             month.holiday_seen.push_back(bytes.float()?);
         }
         Some(month)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_take_as_many_bytes_as_they_need_and_are_read_as_they_were() {
+        let ends = [0, 1, -1, 127, 128, -128, -129, 255, 9 * 10_i128.pow(18), -(10_i128.pow(36)), 10_i128.pow(38) - 1];
+        for coarse in ends {
+            for fine in [0, 1, 999_999_999_999] {
+                let amount = Exact::from_parts(coarse, fine);
+                let mut bytes = Vec::new();
+                Out(&mut bytes).amount(amount);
+                let mut from = In(&bytes);
+                assert_eq!(from.amount(), Some(amount), "{coarse} {fine}");
+                assert!(from.0.is_empty(), "{coarse} {fine}");
+            }
+        }
+        let mut bytes = Vec::new();
+        Out(&mut bytes).amount(Exact::from_whole(9));
+        assert_eq!(bytes.len(), 9);
+        assert_eq!(In(&[]).amount(), None);
+        assert_eq!(In(&[0]).amount(), None, "an amount has a byte at least");
+        assert_eq!(
+            In(&[17, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).amount(),
+            None,
+            "17 bytes are too many"
+        );
     }
 }
