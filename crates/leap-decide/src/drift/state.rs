@@ -20,6 +20,8 @@ use super::scale::{Kept, LEVELS, Scales, TESTS};
 const VERSION: u8 = 2;
 /// The most of anything that is kept.
 const MOST: u32 = 4096;
+/// Bytes of a day's distances.
+const KEPT: usize = size_of::<Kept>();
 /// In the byte before an amount: it has a fine part. Below are the bytes of the coarse one.
 const FINE: u8 = 0x80;
 /// In the byte before a day: it is set aside; it says how well it is known.
@@ -137,8 +139,12 @@ impl Detector {
             }
         }
         out.count(self.scales.history.len());
-        for value in self.scales.history.iter().flatten().flatten() {
-            out.0.extend(value.to_le_bytes());
+        for kept in &self.scales.history {
+            let mut day = [0; KEPT];
+            for (place, value) in day.chunks_exact_mut(2).zip(kept.as_flattened()) {
+                place.copy_from_slice(&value.to_le_bytes());
+            }
+            out.0.extend_from_slice(&day);
         }
         self.scales.scales.iter().flatten().chain(&self.scales.low_scales).for_each(|scale| out.float(*scale));
         self.scales.enough.iter().for_each(|enough| out.byte(u8::from(*enough)));
@@ -163,8 +169,9 @@ impl Detector {
             return None;
         }
         let (count, changed, first) = (bytes.count()?, bytes.day()?, bytes.day()?);
-        let mut days = Vec::new();
-        for at in 0..bytes.count()? {
+        let length = bytes.count()?;
+        let mut days = Vec::with_capacity(length + 1);
+        for at in 0..length {
             let flags = bytes.byte()?;
             days.push(Known {
                 day: first?.plus(at as i32),
@@ -174,11 +181,13 @@ impl Detector {
                 aside: flags & ASIDE != 0,
             });
         }
-        let mut history = VecDeque::new();
-        for _ in 0..bytes.count()? {
+        let length = bytes.count()?;
+        let mut history = VecDeque::with_capacity(length + 1);
+        for _ in 0..length {
+            let day = bytes.take::<KEPT>()?;
             let mut kept = Kept::default();
-            for value in kept.iter_mut().flatten() {
-                *value = i16::from_le_bytes(bytes.take()?);
+            for (value, bytes) in kept.as_flattened_mut().iter_mut().zip(day.as_chunks().0) {
+                *value = i16::from_le_bytes(*bytes);
             }
             history.push_back(kept);
         }

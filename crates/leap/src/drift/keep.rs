@@ -23,6 +23,8 @@ use super::costs::Key;
 pub(super) const SHARDS: usize = 64;
 /// What a file begins with: the version of what follows.
 const MAGIC: &[u8; 8] = b"drift 01";
+/// Bytes of a series in it, a little more than most take.
+const ABOUT: usize = 11 << 10;
 /// Bytes of a digest.
 const DIGEST: usize = 32;
 
@@ -71,7 +73,8 @@ pub(super) fn load(folder: &Path, shard: usize, settings: &Settings) -> HashMap<
 
 /// Writes the detectors of a file.
 pub(super) fn save(folder: &Path, shard: usize, settings: &Settings, states: &HashMap<Key, Watched>) {
-    let mut bytes = MAGIC.to_vec();
+    let mut bytes = Vec::with_capacity(ABOUT * states.len() + ABOUT);
+    bytes.extend(MAGIC);
     bytes.extend(settings_print(settings).bytes());
     bytes.extend((states.len() as u64).to_le_bytes());
     let mut order: Vec<(&Key, &Watched)> = states.iter().collect();
