@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! cargo xtask bench cycle
-//! 800 teams x 60 services, 377 days and one more each round; the first turn, ingest included, 16.4s
-//! day            ingest s   message left after s
-//! 2026-10-13          2.6                   4.88  aim 5 s met
+//! 800 teams x 60 services, 377 days and one more each round; the first turn, ingest included, 70.5s
+//! day            ingest s    budget left s     drift left s
+//! 2026-10-14          2.9             1.52             3.19  aim 5 s met
 //! ```
 //! `leap serve` runs and takes turns by itself. Each round takes in a bill that is one day longer, and in which one team exceeds
-//! its budget; the time runs from the end of `leap ingest` until that team's message stands in the file of the channel. The bill
+//! its budget; the time runs from the end of `leap ingest` until that team's messages, of its budget and of its
+//! drift, stand in the file of the channel. All series cost enough to be watched. The bill
 //! of a month is delivered whole each time, as providers do.
 
 use std::fmt::{self, Write as _};

@@ -38,6 +38,7 @@ pub(crate) use state::{Kept, Reach, State};
 pub(crate) use watch::Watch;
 
 use crate::cli::ReadingArgs;
+use crate::drift;
 use crate::failure::Failure;
 use crate::home::Home;
 use crate::messages::Post;
@@ -60,7 +61,8 @@ pub(crate) struct Turn {
 pub(crate) async fn turn(home: &Home, now: Instant) -> Result<Turn, Failure> {
     let view = View::open(home, &ReadingArgs::now()).await?;
     let kept = Kept::of(home, &view, now).await?;
-    turn_on(home, &view, (now, Reach::Everything), kept).await
+    let ahead = drift::ahead(home, &view).await;
+    turn_on(home, &view, (now, Reach::Everything(ahead)), kept).await
 }
 
 /// The same of what a view shows, of all or of what does not wait; `kept` is what was judged of it at that time.

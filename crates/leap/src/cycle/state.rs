@@ -15,7 +15,7 @@ use leap_terms::{CostKind, Currency, Digest, Instant, Money, Period, Ratio, Team
 
 use crate::budget;
 use crate::contracts::{self, ClauseState};
-use crate::drift::{self, Found};
+use crate::drift::{self, Ahead, Found};
 use crate::failure::{Exit, Failure};
 use crate::forecasts::{self, Due};
 use crate::home::Home;
@@ -75,12 +75,11 @@ fn seen<T: Default>(what: &'static str, looked: Result<T, Failure>, unread: &mut
 }
 
 /// How much a turn looks at.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Reach {
     /// Budgets, clauses, waivers and incidents.
     Incidents,
-    /// Drift and forecasts, too: every series of every team is judged.
-    Everything,
+    /// Drift and forecasts, too: every series of every team is judged, from what was read of it.
+    Everything(Result<Ahead, Failure>),
 }
 
 /// Both invariants as they stand: what a view shows of budgets and clauses at a time, whatever was done since.
@@ -173,8 +172,8 @@ impl State {
         let today = now.day();
         let Kept { budgets, clauses, mut unread } = kept;
         let (mut drift, mut forecasts) = (Vec::new(), Vec::new());
-        if reach == Reach::Everything {
-            drift = seen("drift", telling(home, view, now).await, &mut unread)?;
+        if let Reach::Everything(ahead) = reach {
+            drift = seen("drift", telling(home, view, now, ahead).await, &mut unread)?;
             forecasts = seen("forecasts", forecasts::due(home, view, now).await, &mut unread)?;
         }
         let is_blind = |what: &str| unread.iter().any(|blind| blind.what == what);
@@ -422,8 +421,8 @@ async fn waiting(
 }
 
 /// Departures that somebody is told of: cost more by what would use up a budget's tolerance, lately.
-async fn telling(home: &Home, view: &View, now: Instant) -> Result<Vec<Found>, Failure> {
-    let found = drift::found(home, view, now).await?;
+async fn telling(home: &Home, view: &View, now: Instant, ahead: Result<Ahead, Failure>) -> Result<Vec<Found>, Failure> {
+    let found = drift::found_from(home, view, ahead?).await?;
     let until = view.through().plus(1);
     let Some(days) = Period::new(until.plus(-DAYS), until).filter(|_| !found.is_empty()) else { return Ok(Vec::new()) };
     let words = Words {

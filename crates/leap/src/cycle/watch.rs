@@ -23,6 +23,7 @@ use super::schedule::Times;
 use super::{Kept, Reach, held, turn_on};
 use crate::cli::ReadingArgs;
 use crate::clock;
+use crate::drift;
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use crate::messages::Post;
@@ -146,12 +147,18 @@ impl Watcher {
 
     /// One turn; what came of it, in words.
     async fn turn(&self, now: Instant) -> Result<String, Failure> {
-        let view = View::open(&self.home, &ReadingArgs::now()).await?;
+        let view = Arc::new(View::open(&self.home, &ReadingArgs::now()).await?);
+        // What drift is judged from is read meanwhile: either takes one core for most of its time.
+        let reading = std::thread::spawn({
+            let (home, view, runtime) = (self.home.clone(), view.clone(), tokio::runtime::Handle::current());
+            move || runtime.block_on(drift::ahead(&home, &view))
+        });
         let mut kept = Kept::of(&self.home, &view, now).await?;
         if self.act {
             kept = self.first(&view, now, kept).await?;
         }
-        let turn = turn_on(&self.home, &view, (now, Reach::Everything), kept).await?;
+        let ahead = reading.join().unwrap_or_else(|_| Err(Failure::failed("reading what drift is judged from failed")));
+        let turn = turn_on(&self.home, &view, (now, Reach::Everything(ahead)), kept).await?;
         let steps = turn.plan.steps.len();
         for blind in &turn.state.unread {
             eprintln!("leap: cycle: {} cannot be read, and the turn goes on without: {}", blind.what, blind.problem);

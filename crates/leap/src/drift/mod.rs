@@ -22,7 +22,7 @@ mod show;
 mod watch;
 
 use leap_decide::drift::Alert;
-use leap_terms::{Currency, Day, Exact, Instant, Money, Reach, TeamId};
+use leap_terms::{Currency, Day, Exact, Money, Reach, TeamId};
 use serde::Deserialize;
 
 use crate::failure::Failure;
@@ -92,9 +92,22 @@ impl Found {
 ///
 /// # Errors
 /// A file of announced changes that cannot be read, with its faults; a lake or book that cannot be read.
-pub(crate) async fn found(home: &Home, view: &View, now: Instant) -> Result<Vec<Found>, Failure> {
+pub(crate) async fn found(home: &Home, view: &View) -> Result<Vec<Found>, Failure> {
+    found_from(home, view, ahead(home, view).await?).await
+}
+
+/// What [`found`] reads before it judges: it wants one core, and can be done while something else is.
+pub(crate) struct Ahead(watch::Ahead);
+
+/// Reads it; errors as of [`found`].
+pub(crate) async fn ahead(home: &Home, view: &View) -> Result<Ahead, Failure> {
     // What is kept is everybody's.
-    let all = watch::found(home, &view.seen(Reach::Everything), now).await?;
+    watch::ahead(home, &view.seen(Reach::Everything)).await.map(Ahead)
+}
+
+/// The same as [`found`], from what was read of the same view.
+pub(crate) async fn found_from(home: &Home, view: &View, ahead: Ahead) -> Result<Vec<Found>, Failure> {
+    let all = watch::found(home, &view.seen(Reach::Everything), ahead.0).await?;
     let seen = |found: &Found| view.sees_unit(&found.unit, found.alert.day);
     Ok(all.into_iter().filter(seen).collect())
 }

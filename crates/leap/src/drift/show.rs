@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use super::{Found, Shown, found, keep, trace};
 use crate::cli::{DriftListArgs, DriftShowArgs, OutputFormat, ReadingArgs};
-use crate::clock;
 use crate::failure::Failure;
 use crate::home::{Access, Home};
 use crate::output::{Answer, Cell, emit, print_json};
@@ -45,7 +44,7 @@ pub(crate) async fn list(root: &Path, args: &DriftListArgs) -> Result<(), Failur
     let home = Home::open(root, Access::Read).await?;
     let view = View::open(&home, &ReadingArgs::now()).await?;
     let under = args.under.as_deref().map(|name| unit_named(&view, name)).transpose()?;
-    let mut all = found(&home, &view, clock::now()).await?;
+    let mut all = found(&home, &view).await?;
     if let Some(above) = &under {
         all.retain(|found| {
             let path = view.head().org.path(&found.unit, found.alert.day);
@@ -101,7 +100,7 @@ pub(crate) async fn one(root: &Path, args: &DriftShowArgs) -> Result<(), Failure
             args.series
         )));
     }
-    let found = found(&home, &view, clock::now()).await?;
+    let found = found(&home, &view).await?;
     let told = |one: &Shown| -> Vec<&Found> {
         found.iter().filter(|found| found.series == args.series && found.currency == one.currency).collect()
     };

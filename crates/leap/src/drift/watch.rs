@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use leap_decide::drift::{Alert, Completeness, Detector, Kind, Path, Seen, Settings};
 use leap_decide::series::{Announced, Series};
 use leap_orient::org::Org;
-use leap_terms::{Currency, Day, Digest, Exact, Instant, Money, Period, TeamId, fault};
+use leap_terms::{Currency, Day, Digest, Exact, Money, Period, TeamId, fault};
 
 use super::costs::{self, Costs, Key, Line};
 use super::keep::{self, Index, SHARDS, Watched};
@@ -315,9 +315,27 @@ fn days(from: Day, last: Day) -> Result<Period, Failure> {
     Period::new(from, last.plus(1)).ok_or_else(none)
 }
 
-/// Alerts of the newest days, of everybody.
-pub(super) async fn found(home: &Home, view: &View, _now: Instant) -> Result<Vec<Found>, Failure> {
-    let Some((judge, told)) = Judge::of(home, view).await? else { return Ok(Vec::new()) };
+/// What was found out before any series is judged.
+pub(super) enum Ahead {
+    /// Nothing changed: the alerts of the last run.
+    Known(Vec<Found>),
+    /// There is something to judge.
+    Work(Box<Work>),
+}
+
+/// All that series are judged from.
+pub(super) struct Work {
+    judge: Judge,
+    costs: Costs,
+    known: Vec<Found>,
+    made_of: String,
+    told: String,
+    slices: HashMap<String, Day>,
+}
+
+/// Reads what is new.
+pub(super) async fn ahead(home: &Home, view: &View) -> Result<Ahead, Failure> {
+    let Some((judge, told)) = Judge::of(home, view).await? else { return Ok(Ahead::Known(Vec::new())) };
     let slices: HashMap<String, Day> =
         view.sliced().iter().map(|(_, slice)| (slice.print(), slice.first_day)).collect();
     let mut prints: Vec<&str> = slices.keys().map(String::as_str).collect();
@@ -326,21 +344,33 @@ pub(super) async fn found(home: &Home, view: &View, _now: Instant) -> Result<Vec
     let all = format!("{told}\n{}\n{}", delivered.join(" "), prints.join("\n"));
     let made_of = Digest::of(all.as_bytes()).to_string();
     let before = judge.folder.as_ref().and_then(|folder| Index::load(folder));
-    if let Some(before) = before.as_ref().filter(|before| before.made_of == made_of) {
-        return Ok(before.found.clone());
-    }
+    let before = match before {
+        Some(before) if before.made_of == made_of => return Ok(Ahead::Known(before.found)),
+        before => before,
+    };
     let history = judge.history()?;
     let same = before.as_ref().filter(|before| before.told == told);
     let from = same.map_or(history.from(), |before| changed(&before.slices, &slices, judge.newest));
     let asked = days(from.max(history.from()).min(judge.newest), judge.newest)?;
     let costs = costs::read(home, view, asked, judge.newest, &|_| true).await?;
+    let known = before.map(|before| before.found).unwrap_or_default();
+    Ok(Ahead::Work(Box::new(Work { judge, costs, known, made_of, told, slices })))
+}
+
+/// Alerts of the newest days, of everybody.
+pub(super) async fn found(home: &Home, view: &View, ahead: Ahead) -> Result<Vec<Found>, Failure> {
+    let work = match ahead {
+        Ahead::Known(found) => return Ok(found),
+        Ahead::Work(work) => work,
+    };
+    let Work { judge, costs, known, made_of, told, slices } = *work;
     let mut outcome = judge.all(&costs, false);
+    drop(costs);
     if !outcome.again.is_empty() {
         let again = std::mem::take(&mut outcome.again);
-        let costs = costs::read(home, view, history, judge.newest, &|key| again.contains(key)).await?;
+        let costs = costs::read(home, view, judge.history()?, judge.newest, &|key| again.contains(key)).await?;
         outcome.told.extend(judge.all(&costs, true).told);
     }
-    let known = before.map(|before| before.found).unwrap_or_default();
     let found = explained(home, view, &judge, outcome.told, known).await?;
     if let Some(folder) = &judge.folder {
         Index { made_of, told, slices, found: found.clone() }.store(folder);

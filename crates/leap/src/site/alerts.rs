@@ -28,7 +28,7 @@ const DAYS: usize = 70;
 fn found(ground: &Ground) -> Result<Vec<Found>, Problem> {
     let now = clock::now();
     let all: Arc<Vec<Found>> = ground.home.kept.get(&ground.key(&format!("alerts|{}", now.day())), || {
-        let made = ground.runtime.block_on(drift::found(ground.home, ground.view(), now));
+        let made = ground.runtime.block_on(drift::found(ground.home, ground.view()));
         let made = made.map_err(|failure: Failure| failed(&failure))?;
         let bytes = 200 + made.len() * 600;
         Ok::<_, Problem>((made, bytes))
