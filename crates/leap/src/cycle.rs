@@ -71,8 +71,14 @@ async fn turn_on(home: &Home, view: &View, of: (Instant, Reach), kept: Kept) -> 
     let wanted: Vec<String> = state.inputs(&BTreeSet::new(), decide::keys).into_iter().collect();
     let receipts = home.book.receipts_of(&wanted).await.map_err(|error| Failure::from_error(&error))?;
     let mut done: BTreeSet<String> = receipts.into_iter().map(|receipt| receipt.idempotency_key).collect();
-    done.extend(held::declined(home).await?);
-    let plan = state.inputs(&done, decide::decide);
+    let mut plan = state.inputs(&done, decide::decide);
+    let declined = held::declined(home, state.now).await?;
+    let not_done: Vec<String> =
+        plan.steps.iter().filter(|step| declined.contains(&step.wanted())).map(|step| step.key.clone()).collect();
+    if !not_done.is_empty() {
+        done.extend(not_done);
+        plan = state.inputs(&done, decide::decide);
+    }
     let mut turn = Turn { state, plan, findings: Vec::new(), caps: home.settings.cycle.caps(), done };
     turn.check_again();
     Ok(turn)

@@ -230,9 +230,9 @@ impl<'i> Draft<'i> {
             incident: None,
         };
         self.send(&about, note);
-        let hindered = |step: &&Step| matches!(step.deed, Deed::Send { kind: MessageKind::LoopHindered, .. });
-        let told = held.steps.iter().filter(hindered).filter(|step| !self.done.contains(&step.key)).cloned();
-        self.steps.extend(told.collect::<Vec<_>>());
+        // What nobody outside of the loop feels is done all the same.
+        let own = held.steps.iter().filter(|step| !step.is_felt()).filter(|step| !self.done.contains(&step.key));
+        self.steps.extend(own.cloned().collect::<Vec<_>>());
     }
 
     pub(super) fn clause(&mut self, watched: &Watched<'_>, now: Instant) {

@@ -246,7 +246,7 @@ pub fn plan_check(plan: &Plan, caps: &Caps, world: &World<'_>) -> Vec<Finding> {
                 keys.insert(&step.key, at);
             }
         }
-        if caps.approval.contains(step.deed.word()) && !world.approved.contains(&plan.wanted()) {
+        if step.is_felt() && caps.approval.contains(step.deed.word()) && !world.approved.contains(&plan.wanted()) {
             found.step(at, Rule::ApprovalMissing, format!("{} wants an approval of this plan", step.deed.word()));
         }
     }

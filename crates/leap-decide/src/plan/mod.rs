@@ -187,6 +187,18 @@ impl Step {
         )
     }
 
+    /// What it does, to whom and about how much, without its time and words: equal steps have equal bytes.
+    pub fn wanted(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let amount = self.amount.as_ref().map(|amount| format!("{} {}", amount.money, amount.currency));
+        for part in [self.deed.word(), &self.key, amount.as_deref().unwrap_or(""), self.person().unwrap_or("")] {
+            // Different parts never make one text.
+            bytes.extend((part.len() as u64).to_le_bytes());
+            bytes.extend(part.bytes());
+        }
+        bytes
+    }
+
     /// For whom it is, where it is for one person.
     pub fn person(&self) -> Option<&str> {
         match &self.deed {
@@ -229,16 +241,7 @@ impl Plan {
     /// The digest of what its steps that are felt do, to whom, about how much: what an approval of it is of. A plan that is
     /// made again a minute later wants the same, though its times differ.
     pub fn wanted(&self) -> Digest {
-        let mut bytes = Vec::new();
-        for step in self.felt() {
-            let amount = step.amount.as_ref().map(|amount| format!("{} {}", amount.money, amount.currency));
-            let parts = [step.deed.word(), &step.key, amount.as_deref().unwrap_or(""), step.person().unwrap_or("")];
-            for part in parts {
-                // Different parts never make one text.
-                bytes.extend((part.len() as u64).to_le_bytes());
-                bytes.extend(part.bytes());
-            }
-        }
+        let bytes: Vec<u8> = self.felt().flat_map(Step::wanted).collect();
         Digest::of(&bytes)
     }
 }

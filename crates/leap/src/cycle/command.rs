@@ -54,6 +54,11 @@ async fn once(root: &Path, args: &CycleRunArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Read).await?;
     let post = Post::of(&home)?;
     home.settings.cycle.check()?;
+    // Nobody asks for the approval of what is being let go.
+    let lock = match args.act && args.approved_by.is_some() {
+        true => Some(home.lock_for_writing()?),
+        false => None,
+    };
     let mut turn = turn(&home, clock::now()).await?;
     let approved = approved(args, &turn)?;
     let cause = match approved {
@@ -79,6 +84,7 @@ async fn once(root: &Path, args: &CycleRunArgs) -> Result<(), Failure> {
     {
         held::given(&home, turn.plan.wanted(), by).await?;
     }
+    drop(lock);
     // What waits from before goes, too.
     let sent = match args.act && errors == 0 && !args.no_send {
         true => post.deliver(&home.book).await?,

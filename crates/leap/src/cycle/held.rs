@@ -6,7 +6,7 @@
 //!             it wants something else    →  approval 7 is withdrawn, 8 is asked for
 //!             it is not held any more    →  approval 7 is withdrawn
 //! somebody    approves 8                 →  a turn is taken, and performed where it still wants exactly that
-//!             declines 8                 →  none of its steps is done; later plans go without them
+//!             declines 8                 →  none of its steps is done for a week; later plans go without them
 //! ```
 //! What a plan wants ([`Plan::wanted`]) are its deeds, to whom and about how much, without their times. Questions and their
 //! messages are two records: a message that was lost in between is made by the next turn.
@@ -15,8 +15,8 @@ use std::collections::BTreeSet;
 
 use leap_book::{Acted, Approval, ApprovalAnswer, ApprovalKind, ApprovalOutcome, NewApproval};
 use leap_decide::decide;
-use leap_decide::plan::{Finding, Plan, Rule, Severity};
-use leap_terms::Digest;
+use leap_decide::plan::{Finding, Plan, Rule, Severity, Step};
+use leap_terms::{Digest, Instant};
 use serde_json::{Value, json};
 
 use super::{Turn, turn};
@@ -25,6 +25,9 @@ use crate::failure::Failure;
 use crate::home::Home;
 use crate::messages::Post;
 use crate::publish;
+
+/// For so many seconds what was declined is not done.
+const DECLINED_FOR: i64 = 7 * 86_400;
 
 /// A plan that waits, as it was asked for.
 pub(crate) struct Held {
@@ -94,18 +97,20 @@ async fn all(home: &Home) -> Result<Vec<Approval>, Failure> {
     Ok(all)
 }
 
-/// Keys of steps that somebody declined: they are not done.
-pub(super) async fn declined(home: &Home) -> Result<BTreeSet<String>, Failure> {
-    let mut keys = BTreeSet::new();
+/// What steps that somebody declined lately want ([`leap_decide::plan::Step::wanted`]): they are not done. A step about
+/// another amount is another one, and after [`DECLINED_FOR`] all of them are asked for again, since what brought them about
+/// may have happened again.
+pub(super) async fn declined(home: &Home, now: Instant) -> Result<BTreeSet<Vec<u8>>, Failure> {
+    let mut declined = BTreeSet::new();
     for approval in all(home).await? {
-        let outcome = approval.answer.as_ref().map(|answer| answer.outcome);
-        if outcome == Some(ApprovalOutcome::Declined)
-            && let Ok(held) = Held::of(&approval)
-        {
-            keys.extend(held.plan.felt().map(|step| step.key.clone()));
+        let holds = approval.answer.as_ref().is_some_and(|answer| {
+            answer.outcome == ApprovalOutcome::Declined && now.seconds_since(answer.at) < DECLINED_FOR
+        });
+        if holds && let Ok(held) = Held::of(&approval) {
+            declined.extend(held.plan.felt().map(Step::wanted));
         }
     }
-    Ok(keys)
+    Ok(declined)
 }
 
 /// Withdraws what waits and is not due any more.
@@ -144,12 +149,16 @@ async fn answer(
 
 /// Asks for the approval of a held plan, unless it waits already, and tells the company; what was done, in words.
 pub(super) async fn ask(home: &Home, post: &Post, turn: Turn) -> Result<String, Failure> {
-    // Who approves holds it, too: what is just being performed is not asked for again.
+    // Who approves holds it, too, on the site and at the command line: what is being performed is not asked for again.
     let lock = home.lock_for_writing()?;
     let wanted = turn.plan.wanted();
     let keys: Vec<String> = turn.plan.felt().map(|step| step.key.clone()).collect();
     if !home.book.receipts_of(&keys).await.map_err(problem)?.is_empty() {
         return Err(Failure::try_again("a part of the plan was done meanwhile"));
+    }
+    let declined = declined(home, turn.state.now).await?;
+    if turn.plan.felt().any(|step| declined.contains(&step.wanted())) {
+        return Err(Failure::try_again("a part of the plan was declined meanwhile"));
     }
     settle(home, Some(wanted)).await?;
     let over = turn.over();

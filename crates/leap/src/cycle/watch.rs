@@ -37,8 +37,11 @@ const LEASE: Duration = Duration::from_secs(300);
 const LOOK: Duration = Duration::from_millis(200);
 /// How long is waited after a turn that failed.
 const REST: i64 = 60;
+/// How long, after one that somebody was quicker than, or held the home.
+const SHORT_REST: i64 = 1;
 /// Beginnings of what the audit trail says of changes after which a turn is taken at once.
-const AT_ONCE: [&str; 6] = ["publish", "waiver ", "incident acknowledged", "acting released", "period ", "role "];
+const AT_ONCE: [&str; 7] =
+    ["publish", "approval ", "waiver ", "incident acknowledged", "acting released", "period ", "role "];
 
 /// A thread that takes turns until it is stopped.
 pub(crate) struct Watch {
@@ -103,7 +106,10 @@ impl Watcher {
                 match self.look(&mut seen, &mut changed, now).await {
                     Ok(()) => {}
                     // Somebody published or performed meanwhile: what follows is worked out anew.
-                    Err(failure) if failure.exit == Exit::TryAgain => changed = true,
+                    Err(failure) if failure.exit == Exit::TryAgain => {
+                        rest_until = Some(now.plus_seconds(SHORT_REST));
+                        changed = true;
+                    }
                     Err(failure) => {
                         eprintln!("leap: cycle: {}; again in {REST} s", failure.message);
                         rest_until = Some(now.plus_seconds(REST));
@@ -153,12 +159,12 @@ impl Watcher {
             let (home, view, runtime) = (self.home.clone(), view.clone(), tokio::runtime::Handle::current());
             move || runtime.block_on(drift::ahead(&home, &view))
         });
-        let mut kept = Kept::of(&self.home, &view, now).await?;
-        if self.act {
-            kept = self.first(&view, now, kept).await?;
-        }
+        let kept = match Kept::of(&self.home, &view, now).await {
+            Ok(kept) if self.act => self.first(&view, now, kept).await,
+            kept => kept,
+        };
         let ahead = reading.join().unwrap_or_else(|_| Err(Failure::failed("reading what drift is judged from failed")));
-        let turn = turn_on(&self.home, &view, (now, Reach::Everything(ahead)), kept).await?;
+        let turn = turn_on(&self.home, &view, (now, Reach::Everything(ahead)), kept?).await?;
         let steps = turn.plan.steps.len();
         for blind in &turn.state.unread {
             eprintln!("leap: cycle: {} cannot be read, and the turn goes on without: {}", blind.what, blind.problem);
@@ -168,7 +174,10 @@ impl Watcher {
             eprintln!("leap: cycle: {words}");
             return Ok(words);
         }
-        held::settle(&self.home, None).await?;
+        // Who may not act, or not now, says nothing of what waits.
+        if self.act && turn.is_fine() {
+            held::settle(&self.home, None).await?;
+        }
         if steps == 0 {
             return Ok("nothing to be done".to_owned());
         }
