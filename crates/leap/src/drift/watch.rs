@@ -405,8 +405,7 @@ async fn explained(
     let new = told.iter().filter(|(key, alert)| same(key, alert).is_none());
     let new: Vec<(&Key, &Alert)> = new.take(EXPLAINED).map(|(key, alert)| (key, alert)).collect();
     let moved = driver::moved(home, view, &new, judge.newest).await?;
-    let moved: BTreeMap<(&Key, Day, Day), Vec<(String, Money)>> =
-        new.iter().map(|(key, alert)| (*key, alert.since, alert.day)).zip(moved).collect();
+    let moved: BTreeMap<_, _> = new.iter().map(|(key, alert)| (*key, alert.since, alert.day)).zip(moved).collect();
     let found = told.iter().map(|(key, alert)| {
         let drivers = match same(key, alert) {
             Some(known) => known.drivers.clone(),
