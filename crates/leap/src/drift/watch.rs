@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use leap_decide::drift::{Alert, Completeness, Detector, Kind, Path, Seen, Settings};
 use leap_decide::series::{Announced, Series};
 use leap_orient::org::Org;
-use leap_terms::{Currency, Day, Digest, Exact, Money, Period, TeamId, fault};
+use leap_terms::{Currency, Day, Digest, Exact, Period, TeamId, fault};
 
 use super::costs::{self, Costs, Key, Line};
 use super::keep::{self, Index, SHARDS, Watched};
