@@ -34,7 +34,7 @@ use leap_terms::Instant;
 
 pub(crate) use command::run;
 pub(crate) use settings::CycleSettings;
-pub(crate) use state::{Kept, Reach, State};
+pub(crate) use state::{Invariants, Part, State};
 pub(crate) use watch::Watch;
 
 use crate::cli::ReadingArgs;
@@ -60,14 +60,14 @@ pub(crate) struct Turn {
 /// Looks, judges, decides and checks.
 pub(crate) async fn turn(home: &Home, now: Instant) -> Result<Turn, Failure> {
     let view = View::open(home, &ReadingArgs::now()).await?;
-    let kept = Kept::of(home, &view, now).await?;
+    let invariants = Invariants::of(home, &view, now).await?;
     let ahead = drift::ahead(home, &view).await;
-    turn_on(home, &view, (now, Reach::Everything(ahead)), kept).await
+    turn_on(home, &view, (now, Part::Whole(ahead)), invariants).await
 }
 
-/// The same of what a view shows, of all or of what does not wait; `kept` is what was judged of it at that time.
-async fn turn_on(home: &Home, view: &View, of: (Instant, Reach), kept: Kept) -> Result<Turn, Failure> {
-    let state = State::of(home, view, of, kept).await?;
+/// The same of what a view shows, of all or of what does not wait; `invariants` are as they stand in it at that time.
+async fn turn_on(home: &Home, view: &View, of: (Instant, Part), invariants: Invariants) -> Result<Turn, Failure> {
+    let state = State::of(home, view, of, invariants).await?;
     let wanted: Vec<String> = state.inputs(&BTreeSet::new(), decide::keys).into_iter().collect();
     let receipts = home.book.receipts_of(&wanted).await.map_err(|error| Failure::from_error(&error))?;
     let mut done: BTreeSet<String> = receipts.into_iter().map(|receipt| receipt.idempotency_key).collect();

@@ -1,7 +1,7 @@
 //! The state of a detector as bytes, so that who watches many series judges only the days that came since.
 //!
 //! ```text
-//! version · first day · days · scales and distances · effects of days of the month · incident      about 7 KB
+//! version · first day · days · scales and distances · effects of days of the month · incident      about 10 KB
 //! ```
 //! A state that is read goes on as the one that was written would have, to the last bit. What the detector was told
 //! (settings, announced days, holidays) is not in it: the reader says it again. Bytes of another version, or that are

@@ -74,17 +74,17 @@ fn seen<T: Default>(what: &'static str, looked: Result<T, Failure>, unread: &mut
     }
 }
 
-/// How much a turn looks at.
-pub(crate) enum Reach {
-    /// Budgets, clauses, waivers and incidents.
-    Incidents,
+/// What of a turn is looked at.
+pub(crate) enum Part {
+    /// Budgets, clauses, waivers and incidents: what does not wait.
+    First,
     /// Drift and forecasts, too: every series of every team is judged, from what was read of it.
-    Everything(Result<Ahead, Failure>),
+    Whole(Result<Ahead, Failure>),
 }
 
 /// Both invariants as they stand: what a view shows of budgets and clauses at a time, whatever was done since.
 #[derive(Default)]
-pub(crate) struct Kept {
+pub(crate) struct Invariants {
     budgets: Option<budget::Judged>,
     clauses: Vec<ClauseState>,
     unread: Vec<Blind>,
@@ -149,13 +149,13 @@ fn company(tree: &Tree<'_>) -> Option<TeamId> {
     roots.iter().find(is_company).or(roots.first()).map(|root| (*root).clone())
 }
 
-impl Kept {
+impl Invariants {
     /// Judges budgets and clauses.
-    pub(crate) async fn of(home: &Home, view: &View, now: Instant) -> Result<Kept, Failure> {
+    pub(crate) async fn of(home: &Home, view: &View, now: Instant) -> Result<Invariants, Failure> {
         let mut unread = Vec::new();
         let budgets = seen("budgets", judged(home, view, now).await, &mut unread)?;
         let clauses = seen("contracts", contracts::watched(home, view, now).await, &mut unread)?;
-        Ok(Kept { budgets, clauses, unread })
+        Ok(Invariants { budgets, clauses, unread })
     }
 }
 
@@ -164,15 +164,15 @@ impl State {
     pub(crate) async fn of(
         home: &Home,
         view: &View,
-        (now, reach): (Instant, Reach),
-        kept: Kept,
+        (now, part): (Instant, Part),
+        invariants: Invariants,
     ) -> Result<State, Failure> {
         let head = view.head();
         let org = budget::spans(&head.org);
         let today = now.day();
-        let Kept { budgets, clauses, mut unread } = kept;
+        let Invariants { budgets, clauses, mut unread } = invariants;
         let (mut drift, mut forecasts) = (Vec::new(), Vec::new());
-        if let Reach::Everything(ahead) = reach {
+        if let Part::Whole(ahead) = part {
             drift = seen("drift", telling(home, view, now, ahead).await, &mut unread)?;
             forecasts = seen("forecasts", forecasts::due(home, view, now).await, &mut unread)?;
         }
@@ -261,9 +261,9 @@ impl State {
     }
 
     /// What was judged, for another turn of the same view and time.
-    pub(crate) fn kept(self) -> Kept {
+    pub(crate) fn invariants(self) -> Invariants {
         let unread = self.unread.into_iter().filter(|blind| matches!(blind.what, "budgets" | "contracts")).collect();
-        Kept { budgets: self.budgets, clauses: self.clauses, unread }
+        Invariants { budgets: self.budgets, clauses: self.clauses, unread }
     }
 
     /// Hands all of it to who decides; `done` are keys of receipts.

@@ -20,7 +20,7 @@ use leap_book::{Acted, AuditFilter, ScheduleRun};
 use leap_terms::Instant;
 
 use super::schedule::Times;
-use super::{Kept, Reach, held, turn_on};
+use super::{Invariants, Part, held, turn_on};
 use crate::cli::ReadingArgs;
 use crate::clock;
 use crate::drift;
@@ -159,12 +159,12 @@ impl Watcher {
             let (home, view, runtime) = (self.home.clone(), view.clone(), tokio::runtime::Handle::current());
             move || runtime.block_on(drift::ahead(&home, &view))
         });
-        let kept = match Kept::of(&self.home, &view, now).await {
-            Ok(kept) if self.act => self.first(&view, now, kept).await,
-            kept => kept,
+        let invariants = match Invariants::of(&self.home, &view, now).await {
+            Ok(invariants) if self.act => self.first(&view, now, invariants).await,
+            invariants => invariants,
         };
         let ahead = reading.join().unwrap_or_else(|_| Err(Failure::failed("reading what drift is judged from failed")));
-        let turn = turn_on(&self.home, &view, (now, Reach::Everything(ahead)), kept?).await?;
+        let turn = turn_on(&self.home, &view, (now, Part::Whole(ahead)), invariants?).await?;
         let steps = turn.plan.steps.len();
         for blind in &turn.state.unread {
             eprintln!("leap: cycle: {} cannot be read, and the turn goes on without: {}", blind.what, blind.problem);
@@ -198,14 +198,14 @@ impl Watcher {
 
     /// What does not wait until all series are judged: budgets, clauses, waivers and incidents. A plan that is not fine is
     /// left to the whole turn, which asks for its approval or says what is wrong.
-    async fn first(&self, view: &View, now: Instant, kept: Kept) -> Result<Kept, Failure> {
-        let turn = turn_on(&self.home, view, (now, Reach::Incidents), kept).await?;
+    async fn first(&self, view: &View, now: Instant, invariants: Invariants) -> Result<Invariants, Failure> {
+        let turn = turn_on(&self.home, view, (now, Part::First), invariants).await?;
         if turn.is_fine()
             && let Some(acted) = turn.act(&self.home, &self.post, "cycle").await?
         {
             self.told(&acted);
         }
-        Ok(turn.state.kept())
+        Ok(turn.state.invariants())
     }
 
     /// Has messages sent; what was done, in words.
