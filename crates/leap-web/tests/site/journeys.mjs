@@ -17,6 +17,9 @@ async function enter(reader, person) {
   await page.goto(reader.site + "/", { waitUntil: "load" });
   same(new URL(page.url()).pathname, "/login", "who is nobody is led to");
   if (person.keyboard) {
+    // A browser gives the focus with the first picture of a page, which may come after its load event: who types waits
+    // for the cursor, and what is typed before it is lost.
+    await page.locator('input[name="name"]:focus').waitFor({ timeout: WAIT_MS });
     await page.keyboard.type(person.who);
     await page.keyboard.press("Tab");
     await page.keyboard.type(PASSWORD);
