@@ -42,7 +42,7 @@ struct Sent {
 }
 
 /// `cargo xtask bench server [SECONDS [SPANS_A_SECOND]] [--release]`: as fast as it goes, or at a pace. The development
-/// build optimises what is hot, and is there already; a release build of DataFusion takes half an hour of two cores.
+/// build optimises what is hot, and is there already.
 pub(crate) fn server(rest: &[&str]) -> Result<(), String> {
     let release = rest.contains(&"--release");
     let rest: Vec<&str> = rest.iter().copied().filter(|word| *word != "--release").collect();
