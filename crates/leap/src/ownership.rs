@@ -504,11 +504,9 @@ pub(crate) async fn diff_rules(root: &Path, args: &RulesFileArgs) -> Result<(), 
     Ok(())
 }
 
-/// `leap rules suggest`.
-pub(crate) async fn suggest(root: &Path, args: &RulesSuggestArgs) -> Result<(), Failure> {
-    let home = Home::open(root, Access::Read).await?;
-    let world = World::load(&home, None).await?;
-    let open = published(&home);
+/// The rules that would own most residual cost, at most so many. Reads answers, cubes, keys and resources of all scopes.
+pub(crate) fn suggestions(home: &Home, world: &World, top: usize) -> Result<Vec<check::Suggestion>, Failure> {
+    let open = published(home);
     let mut stored = Answers::new();
     let slices = world.slices();
     for slice in &slices {
@@ -524,9 +522,16 @@ pub(crate) async fn suggest(root: &Path, args: &RulesSuggestArgs) -> Result<(), 
     for slice in &slices {
         each_batch(slice.of(Table::Resources), None, &open, |batch| search.resources(batch).map_err(problem))?;
     }
+    Ok(search.finish(top))
+}
+
+/// `leap rules suggest`.
+pub(crate) async fn suggest(root: &Path, args: &RulesSuggestArgs) -> Result<(), Failure> {
+    let home = Home::open(root, Access::Read).await?;
+    let world = World::load(&home, None).await?;
     let mut answer =
         Answer::new("Rules that would own most residual cost (effective)", &["charges", "currency", "amount", "rule"]);
-    for suggestion in search.finish(args.top) {
+    for suggestion in suggestions(&home, &world, args.top)? {
         for (currency, amount) in &suggestion.owns {
             answer.rows.push(vec![
                 Cell::Count(suggestion.rows),

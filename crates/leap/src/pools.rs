@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use leap_book::{ConfigFiles, ConfigKind};
-use leap_orient::pool::{self, DriverFile, LineKind, Policies, Pool, Pools};
+use leap_orient::pool::{self, DriverFile, Explanation, LineKind, Policies, Pool, Pools};
 use leap_orient::reading::spend::Basis;
-use leap_terms::{CostKind, Costs, Currency, Month, Owner, Period, ResidualReason, fault};
+use leap_terms::{CostKind, Costs, Currency, Day, Month, Owner, Period, ResidualReason, fault};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::cli::{OutputFormat, PoolApplyArgs, PoolCheckArgs, PoolExplainArgs, PoolListArgs};
@@ -152,6 +152,26 @@ fn flows(
     Ok(flows)
 }
 
+/// A pool as the policies of a period have it, each with its days.
+fn held<'p>(policies: Option<&'p Policies>, name: &str, period: Period) -> Vec<(Period, Option<&'p Pool>)> {
+    policies
+        .into_iter()
+        .flat_map(|policies| policies.within(period))
+        .map(|(days, pools)| (days, pools.get(name)))
+        .collect()
+}
+
+/// By which drivers a pool is split in a period, in words: `measured`, `none: kept, then head_count`.
+pub(crate) fn drivers(policies: Option<&Policies>, name: &str, period: Period) -> String {
+    let held = held(policies, name, period);
+    let word = |pool: Option<&Pool>| pool.map_or("none: kept", |pool| pool.driver.word());
+    let before = held.first().is_none_or(|(days, _)| days.from() > period.from());
+    let before = before.then_some("none: kept");
+    let mut drivers: Vec<&str> = before.into_iter().chain(held.iter().map(|(_, pool)| word(*pool))).collect();
+    drivers.dedup();
+    drivers.join(", then ")
+}
+
 fn print_flows(
     flows: &BTreeMap<(String, Currency), Flow>,
     policies: Option<&Policies>,
@@ -166,22 +186,12 @@ fn print_flows(
     let mut sorted: Vec<_> = flows.iter().collect();
     sorted.sort_by(|a, b| b.1.collected.effective.abs().cmp(&a.1.collected.effective.abs()).then_with(|| a.0.cmp(b.0)));
     for ((name, currency), flow) in sorted {
-        let held: Vec<(Period, Option<&Pool>)> = policies
-            .into_iter()
-            .flat_map(|policies| policies.within(period))
-            .map(|(days, pools)| (days, pools.get(name)))
-            .collect();
-        let word = |pool: Option<&Pool>| pool.map_or("none: kept", |pool| pool.driver.word());
-        let before = held.first().is_none_or(|(days, _)| days.from() > period.from());
-        let before = before.then_some("none: kept");
-        let mut drivers: Vec<&str> = before.into_iter().chain(held.iter().map(|(_, pool)| word(*pool))).collect();
-        drivers.dedup();
-        let pool = held.iter().rev().find_map(|(_, pool)| *pool);
+        let pool = held(policies, name, period).into_iter().rev().find_map(|(_, pool)| pool);
         let own = pool.map(|pool| pool.steward.clone()).filter(|steward| !steward.is_empty());
         let steward = own.unwrap_or_else(|| world.rules.steward(&ResidualReason::Pool(name.clone())).to_owned());
         answer.rows.push(vec![
             Cell::text(name.as_str()),
-            Cell::text(drivers.join(", then ")),
+            Cell::text(drivers(policies, name, period)),
             Cell::text(steward),
             Cell::text(currency.as_str()),
             Cell::Amount(flow.collected.effective),
@@ -235,28 +245,14 @@ pub(crate) async fn explain(root: &Path, args: &PoolExplainArgs) -> Result<(), F
         let hint = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
         return Err(Failure::usage(format!("no pool is called '{}'{hint}", args.pool)));
     }
-    let open = published(&home);
     let day = Period::new(args.day, args.day.plus(1)).ok_or_else(|| Failure::usage("no such day"))?;
-    view.warn_pending(day, Basis::Incurred, &open)?;
-    let months: BTreeMap<Month, usize> = view
-        .slices()
-        .into_iter()
-        .filter(|(_, slice)| slice.first_day <= args.day && args.day <= slice.last_day)
-        .map(|(layer, slice)| (slice.scope.billing_period, layer))
-        .collect();
+    view.warn_pending(day, Basis::Incurred, &published(&home))?;
     let mut answer = Answer::new(
         format!("Split of pool {} on {}", args.pool, args.day),
         &["billing_period", "currency", "who", "written", "weight", "of", "billed", "effective", "remainder units"],
     );
     let mut talk = String::new();
-    for (billing, layer) in months {
-        let layer = view.layer(layer);
-        // A statement, or the policy of that day, may be older than the pool.
-        let held = layer.pools.as_ref().and_then(|policies| policies.on(args.day));
-        let Some(pools) = held.filter(|pools| pools.get(&args.pool).is_some()) else { continue };
-        let facts = layer.facts(billing, day, &open)?;
-        let explanation =
-            pool::explain(pools, &layer.world.org, &layer.world.org, &facts, &args.pool, args.day).map_err(problem)?;
+    for (billing, explanation) in explained(&view, &home, &args.pool, args.day)? {
         for part in &explanation.parts {
             let commitment = part.commitment.as_ref().map_or_else(String::new, |id| format!(", commitment {id}"));
             talk += &format!(
@@ -302,8 +298,31 @@ pub(crate) async fn explain(root: &Path, args: &PoolExplainArgs) -> Result<(), F
     answer.print(args.format.format)
 }
 
+/// How a pool was split on a day: each billing period with charges of that day, by its statement where it is closed.
+pub(crate) fn explained(view: &View, home: &Home, pool: &str, day: Day) -> Result<Vec<(Month, Explanation)>, Failure> {
+    let open = published(home);
+    let days = Period::new(day, day.plus(1)).ok_or_else(|| Failure::usage("no such day"))?;
+    let months: BTreeMap<Month, usize> = view
+        .slices()
+        .into_iter()
+        .filter(|(_, slice)| slice.first_day <= day && day <= slice.last_day)
+        .map(|(layer, slice)| (slice.scope.billing_period, layer))
+        .collect();
+    let mut all = Vec::new();
+    for (billing, layer) in months {
+        let layer = view.layer(layer);
+        // A statement, or the policy of that day, may be older than the pool.
+        let held = layer.pools.as_ref().and_then(|policies| policies.on(day));
+        let Some(pools) = held.filter(|pools| pools.get(pool).is_some()) else { continue };
+        let facts = layer.facts(billing, days, &open)?;
+        let org = &layer.world.org;
+        all.push((billing, pool::explain(pools, org, org, &facts, pool, day).map_err(problem)?));
+    }
+    Ok(all)
+}
+
 /// What a pool cost on a day on which no policy shared it.
-fn kept(view: &View, home: &Home, pool: &str, day: Period) -> Result<String, Failure> {
+pub(crate) fn kept(view: &View, home: &Home, pool: &str, day: Period) -> Result<String, Failure> {
     let slices: Vec<(&Layer, Slice)> =
         view.slices().into_iter().map(|(layer, slice)| (view.layer(layer), slice)).collect();
     let cost: Vec<String> = flows(&slices, home, day)?

@@ -59,7 +59,7 @@ pub fn datum(cell: &Cell) -> Option<String> {
 fn text(cell: &Cell) -> String {
     match cell {
         Cell::Empty | Cell::None | Cell::Why(..) | Cell::Tick(..) => String::new(),
-        Cell::Text(text) | Cell::Badge(_, text) => text.clone(),
+        Cell::Text(text) | Cell::Badge(_, text) | Cell::Line(_, text) => text.clone(),
         Cell::Link(link) | Cell::Id(link) => link.text.clone(),
         Cell::Figure(figure) | Cell::Ratio(figure, _) => figure.exact.clone(),
         Cell::Number(exact, _) => exact.clone(),

@@ -6,7 +6,7 @@ use leap_terms::Rights;
 
 use super::assets;
 use super::model::{
-    Block, Cell, Chart, Clock, Column, Field, Figure, Filters, Frame, Input, InputKind, Link, MARKED, Page, PostForm,
+    Block, Cell, Chart, Clock, Column, DiffLine, Field, Figure, Filters, Frame, Input, InputKind, Link, MARKED, Page, PostForm,
     RATIOS, Row, Table, Tone,
 };
 use super::person::{Person, Proof};
@@ -341,6 +341,18 @@ fn block(block: &Block) -> Markup {
         Block::Text(text) => html! {
             pre role="region" aria-label="Commands" tabindex="0" { code { (text) } }
         },
+        Block::Difference(lines) => html! {
+            pre.diff-text role="region" aria-label="Difference of the texts" tabindex="0" {
+                @for line in lines {
+                    @match line {
+                        DiffLine::Same(text) => span { (text) },
+                        DiffLine::Gone(text) => del { (text) },
+                        DiffLine::New(text) => ins { (text) },
+                        DiffLine::Left(count) => span.left { "… " (count) @if *count == 1 { " line" } @else { " lines" } },
+                    }
+                }
+            }
+        },
     }
 }
 
@@ -409,6 +421,7 @@ fn content(cell: &Cell) -> Markup {
         Cell::Number(_, shown) => html! { (shown) },
         Cell::Why(of, to) => html! { a href=(to.href) { (to.text) span.hush { " " (of) } } },
         Cell::Badge(tone, text) => html! { span class={ "badge " (word(*tone)) } { (text) } },
+        Cell::Line(heights, text) => line(heights, text),
         Cell::Tick(name, value, label) => html! {
             input type="checkbox" name=(name) value=(value) aria-label=(label);
         },
@@ -555,9 +568,26 @@ fn table(table: &Table) -> Markup {
     }
 }
 
-fn column_head(column: &Column) -> Markup {
+/// A small line of points that are equally far apart.
+fn line(heights: &[u8], words: &str) -> Markup {
+    let steps = heights.len().max(2) - 1;
+    let tenths = |tenths: usize| format!("{}.{}", tenths / 10, tenths % 10);
+    let points: Vec<String> = heights
+        .iter()
+        .enumerate()
+        .map(|(at, height)| format!("{},{}", tenths(at * 1_000 / steps), tenths(220 - 2 * usize::from(*height).min(100))))
+        .collect();
     html! {
-        th scope="col" class=[column.is_figure.then_some("n")] data-role=[column.role] data-c=[column.colour.as_ref()] {
+        svg.line viewBox="0 0 100 24" preserveAspectRatio="none" role="img" aria-label=(words) {
+            polyline points=(points.join(" ")) {}
+        }
+    }
+}
+
+fn column_head(column: &Column) -> Markup {
+    let class = if column.is_line { Some("spark") } else { column.is_figure.then_some("n") };
+    html! {
+        th scope="col" class=[class] data-role=[column.role] data-c=[column.colour.as_ref()] {
             (column.name)
         }
     }
@@ -588,6 +618,7 @@ fn data_cell(column: Option<&Column>, cards: bool, cell: &Cell) -> Markup {
     };
     let class = match cell {
         Cell::Why(..) => Some("why"),
+        _ if column.is_some_and(|column| column.is_line) => Some("spark"),
         _ => column.filter(|column| column.is_figure).map(|_| "n"),
     };
     let label = column.filter(|_| cards).map(|column| &column.name);

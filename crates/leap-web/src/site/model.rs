@@ -81,6 +81,8 @@ pub enum Cell {
     Why(String, Link),
     /// A state.
     Badge(Tone, String),
+    /// A small line: the height of each point, from 0 to 100, and the line in words.
+    Line(Vec<u8>, String),
     /// A box to tick, in a table of choices: name, value, and what it stands for.
     Tick(&'static str, String, String),
 }
@@ -109,6 +111,8 @@ pub struct Column {
     pub role: Option<&'static str>,
     /// The colour of its series: `1` to `6`, `rest`, `residual`, `before`.
     pub colour: Option<String>,
+    /// True for small lines; they are left out where there is no room.
+    pub is_line: bool,
 }
 
 impl Column {
@@ -120,6 +124,11 @@ impl Column {
     /// A column of figures.
     pub fn figure(name: impl Into<String>) -> Column {
         Column { name: name.into(), is_figure: true, ..Column::default() }
+    }
+
+    /// A column of small lines.
+    pub fn line(name: impl Into<String>) -> Column {
+        Column { is_line: true, ..Column::text(name) }
     }
 
     /// A column of figures that no chart draws.
@@ -300,6 +309,21 @@ pub enum Block {
     Form(PostForm),
     /// Text as it is, such as settings.
     Text(String),
+    /// How a text differs from another one.
+    Difference(Vec<DiffLine>),
+}
+
+/// A line of a difference of texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DiffLine {
+    /// In both.
+    Same(String),
+    /// In the text before only.
+    Gone(String),
+    /// In the text after only.
+    New(String),
+    /// So many lines that are in both and not shown.
+    Left(usize),
 }
 
 /// A form that changes something, or shows first what it would change.
@@ -460,7 +484,8 @@ fn collect<'p>(blocks: &'p [Block], found: &mut Vec<&'p Table>) {
             | Block::Notice(..)
             | Block::Nothing(..)
             | Block::Filters(_)
-            | Block::Text(_) => {}
+            | Block::Text(_)
+            | Block::Difference(_) => {}
         }
     }
 }

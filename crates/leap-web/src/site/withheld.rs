@@ -42,6 +42,7 @@ fn block(block: Block) -> Option<Block> {
         | Block::Trail(_)
         | Block::Tasks(_)
         | Block::Text(_)
+        | Block::Difference(_)
         | Block::Form(_) => {
             return None;
         }
@@ -55,7 +56,7 @@ fn figure() -> Figure {
 
 fn cell(cell: Cell) -> Cell {
     match cell {
-        Cell::Figure(_) | Cell::Ratio(..) | Cell::Number(..) => Cell::Text(WITHHELD.to_owned()),
+        Cell::Figure(_) | Cell::Ratio(..) | Cell::Number(..) | Cell::Line(..) => Cell::Text(WITHHELD.to_owned()),
         Cell::Empty
         | Cell::None
         | Cell::Text(_)

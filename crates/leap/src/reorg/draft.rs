@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use leap_book::Snapshot;
 use leap_orient::org::propose::{Overrides, What};
-use leap_orient::org::sources;
+use leap_orient::org::{Org, sources};
 use leap_orient::reading::moves::Move;
 use leap_terms::{Day, Digest, Fault, Month, TeamId};
 
@@ -130,6 +130,22 @@ impl Plan {
     /// Closed periods whose statements would no longer be what is known.
     pub(crate) fn restates(&self) -> &[Month] {
         &self.restates
+    }
+
+    /// The days on which it changes something, in their order.
+    pub(crate) fn days(&self) -> Vec<Day> {
+        let mut days: Vec<Day> = self.steps.iter().map(|step| step.reorg.effective).collect();
+        days.sort_unstable();
+        days.dedup();
+        days
+    }
+
+    /// The org that it leads to from that of a world.
+    ///
+    /// # Errors
+    /// That the plan does not fit this world.
+    pub(crate) fn resulting_org(&self, world: &World) -> Result<Org, Failure> {
+        Ok(resulting(world, self)?.org)
     }
 
     /// Refuses a plan of another world than the present one, with what came since.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use leap_terms::{Currency, Digest, Money, Month};
-use leap_web::site::model::{Block, Cell, Column, Figure, Link, PostForm, Row, Table, Tone};
+use leap_web::site::model::{Block, Cell, Column, DiffLine, Figure, Link, PostForm, Row, Table, Tone};
+use similar::{Algorithm, ChangeTag, TextDiff};
 
 use super::ground::Ground;
 use super::words;
@@ -109,6 +110,53 @@ pub(super) fn changes(all: &BTreeMap<Currency, BTreeMap<String, Money>>) -> Vec<
     tables.collect()
 }
 
+/// Lines of a difference at most.
+const LINES: usize = 2_000;
+/// Lines around a change that stay the same.
+const AROUND: usize = 3;
+
+/// How a text differs from the one before, line by line; `None` where it does not.
+pub(super) fn text(before: &str, after: &str) -> Option<Block> {
+    if before == after {
+        return None;
+    }
+    let difference = TextDiff::configure().algorithm(Algorithm::Patience).diff_lines(before, after);
+    let mut lines = Vec::new();
+    let mut seen = 0;
+    for group in difference.grouped_ops(AROUND) {
+        let from = group.first().map_or(0, |first| first.old_range().start);
+        let until = group.last().map_or(from, |last| last.old_range().end);
+        lines.extend((from > seen).then(|| DiffLine::Left(from - seen)));
+        seen = until;
+        for change in group.iter().flat_map(|one| difference.iter_changes(one)) {
+            let line = change.value().trim_end_matches(['\n', '\r']).to_owned();
+            lines.push(match change.tag() {
+                ChangeTag::Equal => DiffLine::Same(line),
+                ChangeTag::Delete => DiffLine::Gone(line),
+                ChangeTag::Insert => DiffLine::New(line),
+            });
+        }
+    }
+    let all = before.lines().count();
+    lines.extend((all > seen).then(|| DiffLine::Left(all - seen)));
+    if lines.len() > LINES {
+        let left = lines.len() - LINES;
+        lines.truncate(LINES);
+        lines.push(DiffLine::Same(format!("… and {left} lines more of this difference")));
+    }
+    Some(Block::Difference(lines))
+}
+
+/// The same under a heading.
+pub(super) fn of_texts(before: &str, after: &str) -> Option<Block> {
+    let block = text(before, after)?;
+    Some(Block::Section {
+        title: "Difference of the texts".to_owned(),
+        say: "The text in force, and what was sent.".to_owned(),
+        blocks: vec![block],
+    })
+}
+
 /// That nothing was changed: because nobody agreed yet, or because something came in between.
 pub(super) fn notice(is_stale: bool) -> Block {
     if is_stale {
@@ -143,4 +191,31 @@ pub(super) fn agree(to: &str, mut hidden: Vec<(String, String)>, digest: Digest,
         back: Some(Link::new("Leave it", back)),
         ..PostForm::default()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(before: &str, after: &str) -> Vec<String> {
+        let Some(Block::Difference(lines)) = text(before, after) else { return Vec::new() };
+        let shown = lines.into_iter().map(|line| match line {
+            DiffLine::Same(line) => format!(" {line}"),
+            DiffLine::Gone(line) => format!("-{line}"),
+            DiffLine::New(line) => format!("+{line}"),
+            DiffLine::Left(count) => format!("…{count}"),
+        });
+        shown.collect()
+    }
+
+    #[test]
+    fn a_difference_of_texts_shows_what_changed_and_counts_the_rest() {
+        let before = "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n";
+        let after = "a\nb\nc\nd\ne\nF\ng\nh\ni\nj\nk\n";
+        assert_eq!(lines(before, before), [""; 0]);
+        assert_eq!(lines(before, after), ["…2", " c", " d", " e", "-f", "+F", " g", " h", " i", " j", "+k"]);
+        assert_eq!(lines(before, "x\n").iter().filter(|line| line.starts_with('-')).count(), 10);
+        assert_eq!(lines("", "x\n"), ["+x"]);
+        assert_eq!(lines("a\r\nb\r\n", "a\r\n"), [" a", "-b"]);
+    }
 }

@@ -2,10 +2,12 @@
 //!
 //! ```text
 //! /explore?by=service,day             grouped: the first dimension as a table, the first two as a chart and matrix
+//! /explore?by=service,team&chart=flow grouped: the same, and all dimensions as paths (tree map, flow)
 //! /explore?rows=charges&service=…     the rows: charges of one day, resource, owner and rule together
 //! ```
 //! Figures of the first lead to the second, with what they are of as parameters; both add up.
 
+mod paths;
 mod sql;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -166,8 +168,10 @@ fn down(ground: &Ground, all: &[Named], value: Option<&str>) -> String {
         _ => rest.join(","),
     };
     parameters.push(("by".to_owned(), rest));
-    if let Some(compare) = ground.ask.get("compare") {
-        parameters.push(("compare".to_owned(), compare.to_owned()));
+    for name in ["compare", "chart"] {
+        if let Some(value) = ground.ask.get(name) {
+            parameters.push((name.to_owned(), value.to_owned()));
+        }
     }
     let all: Vec<(&str, &str)> = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     ground.to(&["explore"], &all)
@@ -188,10 +192,18 @@ fn summed(rows: &[SpendRow]) -> BTreeMap<Option<String>, Money> {
 }
 
 fn grouped(ground: &Ground) -> Result<Page, Problem> {
-    let by = dimensions(ground)?;
+    let asked = dimensions(ground)?;
+    let chart = ground.ask.get("chart").unwrap_or("area");
+    let is_path = paths::KINDS.contains(&chart);
+    if !is_path && !["area", "bars", "heatmap"].contains(&chart) {
+        let message = format!("'{chart}' is none of area, bars, heatmap, {}", paths::KINDS.join(", "));
+        return Err(parameter(ground.ask, "chart", message));
+    }
+    let by = if is_path { paths::dimensions(ground, &asked)? } else { asked.clone() };
     let filter = ground.filter()?;
     let under = ground.under.as_ref();
-    let names: Vec<&str> = by.iter().take(2).map(|named| named.name.as_str()).collect();
+    let shown_at_once = if is_path { by.len() } else { 2 };
+    let names: Vec<&str> = by.iter().take(shown_at_once).map(|named| named.name.as_str()).collect();
     let (rows, total) = ground.spent(&names.join(","), filter.as_deref(), under, ground.period)?;
     let before = against(ground)?;
     if before.is_some() && is_time(&by[0]) {
@@ -223,12 +235,12 @@ fn grouped(ground: &Ground) -> Result<Page, Problem> {
             ground.under.as_ref().map_or_else(String::new, |unit| format!(", {}", ground.name(unit.as_str()))),
             before.map_or_else(String::new, |period| format!(", against {period}")),
         ),
-        crumbs: crumbs(ground, &by),
+        crumbs: crumbs(ground, &asked),
         command: Some(command(ground, &names.join(","), filter.as_deref())),
         sql: Some(sql::sql(ground, &by[..names.len()])),
         ..Page::default()
     };
-    page.blocks.push(Block::Filters(form(ground, &by)));
+    page.blocks.push(Block::Filters(form(ground, &asked)));
     let largest = order.first().map(|value| (shown(ground, &by[0], value.as_deref()), of(&firsts, value)));
     page.blocks.push(Block::Headline {
         figure: headline(total, leads(ground, &[], ground.period)),
@@ -245,7 +257,7 @@ fn grouped(ground: &Ground) -> Result<Page, Problem> {
             _ => String::new(),
         },
     });
-    if by.len() > 2 {
+    if by.len() > shown_at_once {
         let deeper: Vec<&str> = by[2..].iter().map(|named| named.name.as_str()).collect();
         page.blocks.push(Block::Notice(
             Tone::Info,
@@ -258,10 +270,17 @@ fn grouped(ground: &Ground) -> Result<Page, Problem> {
         return Ok(page);
     }
     let table = firsts_table(ground, &by, &order, &firsts, total, before, &earlier_sums)?;
-    let chart = ground.ask.get("chart").unwrap_or("area");
-    let is_matrix = by.len() > 1;
-    match (chart, is_matrix) {
-        ("area" | "bars" | "heatmap", true) => {
+    let section = |table: Table| Block::Section {
+        title: format!("Cost by {}", names[0]),
+        say: "A name goes one level down; a figure leads to the charges that make it.".to_owned(),
+        blocks: vec![Block::Table(table)],
+    };
+    match by.len() {
+        _ if is_path => {
+            page.blocks.push(paths::block(ground, chart, &by, &rows, total));
+            page.blocks.push(section(table));
+        }
+        2.. => {
             let matrix = matrix(ground, &by, &order, &rows, total);
             page.blocks.push(Block::Chart(
                 Chart {
@@ -280,13 +299,9 @@ fn grouped(ground: &Ground) -> Result<Page, Problem> {
                 },
                 matrix,
             ));
-            page.blocks.push(Block::Section {
-                title: format!("Cost by {}", names[0]),
-                say: "A name goes one level down; a figure leads to the charges that make it.".to_owned(),
-                blocks: vec![Block::Table(table)],
-            });
+            page.blocks.push(section(table));
         }
-        ("area" | "bars" | "heatmap", false) => page.blocks.push(Block::Chart(
+        _ => page.blocks.push(Block::Chart(
             Chart {
                 kind: if is_time { "line" } else { "bar" },
                 title: format!("Cost by {}", names[0]),
@@ -297,9 +312,6 @@ fn grouped(ground: &Ground) -> Result<Page, Problem> {
             },
             table,
         )),
-        (other, _) => {
-            return Err(parameter(ground.ask, "chart", format!("'{other}' is none of area, bars, heatmap")));
-        }
     }
     Ok(page)
 }
@@ -381,7 +393,18 @@ fn form(ground: &Ground, by: &[Named]) -> Filters {
                 "",
                 &[("", "nothing"), ("previous", "period before"), ("year", "same period last year")],
             ),
-            field("chart", "Chart", "area", &[("area", "area"), ("bars", "bars"), ("heatmap", "heat map")]),
+            field(
+                "chart",
+                "Chart",
+                "area",
+                &[
+                    ("area", "area"),
+                    ("bars", "bars"),
+                    ("heatmap", "heat map"),
+                    ("treemap", "tree map"),
+                    ("flow", "flow"),
+                ],
+            ),
             field("org", "Org", "as-was", &[("as-was", "as it was"), ("as-is", "as it is")]),
             Field {
                 name: "where",

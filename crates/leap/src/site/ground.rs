@@ -442,11 +442,11 @@ impl<'g> Ground<'g> {
         Period::new(first.first_day(), last.period().until()).unwrap_or(self.period)
     }
 
-    /// True where a line of a split is of the period.
-    pub(super) fn basis_covers(&self, day: Day, billing: Month) -> bool {
+    /// True where a line of a split is of a period.
+    pub(super) fn covers(&self, period: Period, day: Day, billing: Month) -> bool {
         match self.basis {
-            Basis::Incurred => self.period.contains(day),
-            Basis::Invoiced => self.period.contains(billing.first_day()),
+            Basis::Incurred => period.contains(day),
+            Basis::Invoiced => period.contains(billing.first_day()),
         }
     }
 

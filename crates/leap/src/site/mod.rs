@@ -187,6 +187,8 @@ impl Pages {
             ["latency", "explain"] => ("latency", latency::explain(&ground)?),
             ["latency", "diff"] => ("latency", latency::diff(&ground)?),
             ["pools"] => ("pools", pools::page(&ground)?),
+            ["pools", name] => ("pools", pools::one(&ground, name)?),
+            ["pools", name, day] => ("pools", pools::day(&ground, name, day)?),
             ["budgets"] => ("budgets", budgets::page(&ground)?),
             ["contracts"] => ("contracts", contracts::list(&ground)?),
             ["contracts", contract, clause] => ("contracts", contracts::page(&ground, contract, clause)?),

@@ -1,10 +1,18 @@
 //! Pools: what did a shared platform cost, who used it, and what did nobody use?
+//!
+//! ```text
+//! GET  /pools                    all of them, with the policy; POST shows what another policy would change
+//! GET  /pools/kafka              one: its driver, who pays, day by day            (`one`)
+//! GET  /pools/kafka/2026-09-10   how it was split on a day, to the last unit      (`one`)
+//! ```
+
+mod one;
 
 use std::collections::BTreeMap;
 
 use leap_book::ConfigKind;
 use leap_orient::pool::LineKind;
-use leap_terms::{Currency, Day, Deed, Money, Owner, ResidualReason};
+use leap_terms::{Currency, Day, Deed, Money, Owner, Period, ResidualReason};
 use leap_web::site::model::{Block, Cell, Chart, Column, Link, Page, Row, Table, Tone};
 use leap_web::site::{Done, Problem};
 
@@ -13,7 +21,7 @@ use super::dated::{Kind, Typed, Wrong};
 use super::difference;
 use super::failed;
 use super::ground::Ground;
-use super::words::{amount, cents, share_cell, short};
+use super::words::{amount, cents, change, period_text, share_cell, short};
 use crate::failure::Exit;
 use crate::pools::PoolsDraft;
 use crate::versions::{self, InForce};
@@ -22,48 +30,80 @@ use crate::world::published;
 /// Users of a pool that are shown.
 const USERS: usize = 8;
 
+pub(super) use one::{day, one};
+
+/// Where a pool's cost of a period went.
 #[derive(Default)]
 struct Flow {
     /// What stands at the pool after it was shared: idle capacity, and what no driver shared.
     left: Money,
     /// Of that, what was paid for and nobody used.
     idle: Money,
+    /// By team.
     users: BTreeMap<String, Money>,
+    /// By day: what teams have, and what nobody used.
+    days: BTreeMap<Day, (Money, Money)>,
 }
 
-pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
+impl Flow {
+    /// What teams have of it.
+    fn used(&self) -> Money {
+        self.users.values().copied().sum()
+    }
+
+    /// All of it.
+    fn whole(&self) -> Money {
+        self.used() + self.left
+    }
+}
+
+/// What a pool leaves behind, as an owner.
+fn residual(name: &str) -> String {
+    format!("residual:pool:{name}")
+}
+
+/// Where the cost of all pools went, in the currency in question.
+fn flows(ground: &Ground, period: Period) -> Result<BTreeMap<String, Flow>, Problem> {
     let open = published(ground.home);
-    let shared = ground.view().shared_days(ground.period, ground.basis, &open).map_err(|failure| failed(&failure))?;
+    let shared = ground.view().shared_days(period, ground.basis, &open).map_err(|failure| failed(&failure))?;
     let mut flows = BTreeMap::<String, Flow>::new();
     for shared in &shared {
         for (who, rows) in shared.days.all() {
             let (Some(pool), Some(line)) = (&who.pool, who.line) else { continue };
-            let mut own = rows
+            let own = rows
                 .iter()
                 .filter(|row| *shared.days.currency(row) == ground.currency)
-                .filter(|row| ground.basis_covers(row.day, shared.billing))
-                .peekable();
-            if own.peek().is_none() {
-                continue;
-            }
-            let sum: Money = own.map(|row| row.costs[ground.cost]).sum();
-            match (line, &who.owner) {
-                (LineKind::Idle, _) => flows.entry(pool.clone()).or_default().idle += sum,
-                (LineKind::Use, Owner::Team(team)) => {
-                    *flows.entry(pool.clone()).or_default().users.entry(team.to_string()).or_default() += sum;
+                .filter(|row| ground.covers(period, row.day, shared.billing));
+            for row in own {
+                let (flow, cost) = (flows.entry(pool.clone()).or_default(), row.costs[ground.cost]);
+                match (line, &who.owner) {
+                    (LineKind::Idle, _) => {
+                        flow.idle += cost;
+                        flow.days.entry(row.day).or_default().1 += cost;
+                    }
+                    (LineKind::Use, Owner::Team(team)) => {
+                        *flow.users.entry(team.to_string()).or_default() += cost;
+                        flow.days.entry(row.day).or_default().0 += cost;
+                    }
+                    (LineKind::Use | LineKind::Pool | LineKind::Benefit, _) => {}
                 }
-                (LineKind::Use | LineKind::Pool | LineKind::Benefit, _) => {}
             }
         }
     }
-    let (rows, _) = ground.spent("team", None, None, ground.period)?;
+    let (rows, _) = ground.spent("team", None, None, period)?;
     for row in &rows {
         if let Some(Ok(Owner::Residual(ResidualReason::Pool(name)))) = row.values[0].as_deref().map(str::parse::<Owner>)
         {
             flows.entry(name).or_default().left += row.amount;
         }
     }
-    let used: Money = flows.values().flat_map(|flow| flow.users.values()).copied().sum();
+    Ok(flows)
+}
+
+/// `GET /pools`.
+pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
+    let flows = flows(ground, ground.period)?;
+    let used: Money = flows.values().map(Flow::used).sum();
     let left: Money = flows.values().map(|flow| flow.left).sum();
     let idle: Money = flows.values().map(|flow| flow.idle).sum();
     let mut page = Page {
@@ -101,20 +141,18 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
         ),
     ]));
     let mut order: Vec<(&String, &Flow)> = flows.iter().collect();
-    let whole = |flow: &Flow| flow.users.values().copied().sum::<Money>() + flow.left;
-    order.sort_by_key(|(name, flow)| (std::cmp::Reverse(whole(flow).abs()), (*name).clone()));
+    order.sort_by_key(|(name, flow)| (std::cmp::Reverse(flow.whole().abs()), (*name).clone()));
     let lines = order
         .iter()
         .map(|(name, flow)| {
-            let to_teams: Money = flow.users.values().copied().sum();
-            let residual = format!("residual:pool:{name}");
+            let to_teams = flow.used();
             Row::new(vec![
-                Cell::Link(Link::new((*name).clone(), format!("#{}", anchor(name)))),
-                Cell::Number(whole(flow).to_string(), short(whole(flow))),
+                Cell::Link(Link::new((*name).clone(), ground.to(&["pools", name], &[]))),
+                Cell::Number(flow.whole().to_string(), short(flow.whole())),
                 Cell::Number(to_teams.to_string(), short(to_teams)),
                 Cell::Number(flow.idle.to_string(), short(flow.idle)),
                 Cell::Number((flow.left - flow.idle).to_string(), short(flow.left - flow.idle)),
-                amount(flow.left, ground.rows(&[("team", &residual)])),
+                amount(flow.left, ground.rows(&[("team", &residual(name))])),
                 Cell::Number(flow.users.len().to_string(), flow.users.len().to_string()),
                 Cell::Text(ground.view().steward(&ResidualReason::Pool((*name).clone()))),
             ])
@@ -148,7 +186,7 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
         },
     ));
     for (name, flow) in order {
-        page.blocks.push(users(ground, name, flow, whole(flow)));
+        page.blocks.push(section(ground, name, flow));
     }
     page.blocks.extend(policy(ground)?);
     Ok(page)
@@ -255,6 +293,8 @@ pub(super) fn send(acting: &Acting<'_>) -> Result<Done, Problem> {
     page.blocks.push(Block::Section { title: "What would change".to_owned(), say, blocks: difference::changes(&all) });
     page.blocks.extend(difference::closed(ground, &draft.closed));
     page.blocks.extend(draft.warnings.iter().map(|text| Block::Notice(Tone::Warn, text.clone(), None)));
+    let in_force = newest.as_ref().map_or("", |(_, text)| text.as_str());
+    page.blocks.extend(difference::of_texts(in_force, &typed.text));
     page.blocks.push(difference::agree(HERE, typed.hidden(), digest, "Apply this policy", HERE));
     page.blocks.push(Block::Section {
         title: "Change the text".to_owned(),
@@ -272,61 +312,81 @@ fn anchor(name: &str) -> String {
     format!("t-pool-{}", letters.collect::<String>())
 }
 
-fn users(ground: &Ground, name: &str, flow: &Flow, whole: Money) -> Block {
-    let mut users: Vec<(&String, &Money)> = flow.users.iter().collect();
-    users.sort_by_key(|(team, sum)| (std::cmp::Reverse(sum.abs()), (*team).clone()));
-    let mut rows: Vec<Row> = users
-        .iter()
-        .take(USERS)
-        .map(|(team, sum)| {
-            Row::new(vec![
-                Cell::Link(Link::new(ground.name(team), ground.to(&["team", team], &[]))),
-                amount(**sum, ground.rows(&[("team", team), ("pool", name)])),
-                share_cell(**sum, whole),
-            ])
-        })
-        .collect();
-    if users.len() > USERS {
-        let rest: Money = users[USERS..].iter().map(|(_, sum)| **sum).sum();
-        let mut row = Row::new(vec![
-            Cell::Link(Link::new(
-                format!("{} other teams", users.len() - USERS),
-                ground.to(&["explore"], &[("by", "team"), ("pool", name)]),
-            )),
-            Cell::Number(rest.to_string(), short(rest)),
-            share_cell(rest, whole),
-        ]);
-        row.is_rest = true;
-        rows.push(row);
-    }
-    if !flow.left.is_zero() {
-        let residual = format!("residual:pool:{name}");
-        let mut row = Row::new(vec![
-            Cell::Text("Left: idle or kept".to_owned()),
-            amount(flow.left, ground.rows(&[("team", &residual)])),
-            share_cell(flow.left, whole),
-        ]);
-        row.is_rest = true;
-        row.colour = Some("residual".to_owned());
-        rows.push(row);
-    }
-    let teams = if users.len() == 1 { "1 team pays".to_owned() } else { format!("{} teams pay", users.len()) };
-    let paid = whole - flow.left;
+/// Who pays for a pool: the largest of them, on the page of all pools.
+fn section(ground: &Ground, name: &str, flow: &Flow) -> Block {
+    let teams = if flow.users.len() == 1 { "1 team pays".to_owned() } else { format!("{} teams pay", flow.users.len()) };
     Block::Section {
         title: name.to_owned(),
-        say: format!("{teams} {} of {} {}; {} is left.", short(paid), short(whole), ground.currency, short(flow.left)),
-        blocks: vec![Block::Table(Table {
-            id: anchor(name),
-            caption: format!("Who pays for {name}, {}, {}", ground.period, ground.currency),
-            unit: ground.currency.as_str().to_owned(),
-            columns: vec![Column::text("Team"), Column::figure("Cost"), Column::undrawn("Share")],
-            rows,
-            foot: vec![Row::new(vec![
-                Cell::Text("Collected".to_owned()),
-                Cell::Number(whole.to_string(), short(whole)),
-                Cell::Empty,
-            ])],
-            ..Table::default()
-        })],
+        say: format!(
+            "{teams} {} of {} {}; {} is left.",
+            short(flow.used()),
+            short(flow.whole()),
+            ground.currency,
+            short(flow.left)
+        ),
+        blocks: vec![Block::Table(users(ground, name, flow, None))],
+    }
+}
+
+/// Who pays for a pool: all teams, each with what it paid in an earlier period, where there is one; else the largest of them.
+fn users(ground: &Ground, name: &str, flow: &Flow, earlier: Option<(Period, &Flow)>) -> Table {
+    let whole = flow.whole();
+    let nothing = BTreeMap::new();
+    let before = earlier.map_or(&nothing, |(_, flow)| &flow.users);
+    let mut users: Vec<(&String, Money)> = flow.users.iter().map(|(team, sum)| (team, *sum)).collect();
+    users.extend(before.keys().filter(|team| !flow.users.contains_key(*team)).map(|team| (team, Money::ZERO)));
+    users.sort_by_key(|(team, sum)| (std::cmp::Reverse(sum.abs()), *team));
+    let shown = if earlier.is_some() { users.len() } else { users.len().min(USERS) };
+    let line = |cell: Cell, figure: Cell, sum: Money, then: Option<(Money, Cell)>| {
+        let mut cells = vec![cell, figure, share_cell(sum, whole)];
+        if let Some((then, figure)) = then {
+            cells.extend([figure, change(sum - then)]);
+        }
+        Row::new(cells)
+    };
+    let was = |of: &[(&str, &str)], then: Option<Money>| {
+        let (period, _) = earlier?;
+        let text = period_text(period);
+        let mut of = of.to_vec();
+        of.push(("period", &text));
+        let then = then.unwrap_or_default();
+        Some((then, amount(then, ground.rows(&of))))
+    };
+    let mut rows: Vec<Row> = users
+        .iter()
+        .take(shown)
+        .map(|(team, sum)| {
+            let of = [("team", team.as_str()), ("pool", name)];
+            let name = Cell::Link(Link::new(ground.name(team), ground.to(&["team", team], &[])));
+            line(name, amount(*sum, ground.rows(&of)), *sum, was(&of, before.get(*team).copied()))
+        })
+        .collect();
+    if users.len() > shown {
+        let rest: Money = users[shown..].iter().map(|(_, sum)| *sum).sum();
+        let to = Link::new(format!("{} other teams", users.len() - shown), ground.to(&["pools", name], &[]));
+        rows.push(Row { is_rest: true, ..line(Cell::Link(to), Cell::Number(rest.to_string(), short(rest)), rest, None) });
+    }
+    let left_before = earlier.map(|(_, flow)| flow.left);
+    if !flow.left.is_zero() || left_before.is_some_and(|left| !left.is_zero()) {
+        let (residual, words) = (residual(name), Cell::Text("Left: idle or kept".to_owned()));
+        let of = [("team", residual.as_str())];
+        let row = line(words, amount(flow.left, ground.rows(&of)), flow.left, was(&of, left_before));
+        rows.push(Row { is_rest: true, colour: Some("residual".to_owned()), ..row });
+    }
+    let mut columns = vec![Column::text("Team"), Column::figure("Cost"), Column::undrawn("Share")];
+    let mut foot = vec![Cell::Text("Collected".to_owned()), Cell::Number(whole.to_string(), short(whole)), Cell::Empty];
+    if let Some((period, then)) = earlier {
+        columns.extend([Column::undrawn(period_text(period)), Column::undrawn("Change")]);
+        let then = then.whole();
+        foot.extend([Cell::Number(then.to_string(), short(then)), change(whole - then)]);
+    }
+    Table {
+        id: anchor(name),
+        caption: format!("Who pays for {name}, {}, {}", ground.period, ground.currency),
+        unit: ground.currency.as_str().to_owned(),
+        columns,
+        rows,
+        foot: vec![Row::new(foot)],
+        ..Table::default()
     }
 }

@@ -1,13 +1,15 @@
 //! Reorgs on the site: a new state of the org becomes a plan, somebody else approves it, and it can be taken back.
 //!
 //! ```text
-//! POST /org/plan                      what would happen and move; agreed to, the approval is asked for
+//! POST /org/plan                      what would happen and move, the trees before and after; agreed to, it is asked for
 //! GET  /org/plans, /org/plans/7       what waits, and what was answered
 //! POST /org/plans/7/approve           performed exactly, by an approver who did not ask; /decline, /withdraw
 //! GET  /org/log                       reorgs so far
 //! POST /org/log/4/revert              what taking one back moves; agreed to, the approval is asked for
 //! ```
 //! A plan that waits lies in the book as it was shown, and under its number in the home, where the command line finds it.
+
+mod trees;
 
 use std::collections::BTreeMap;
 
@@ -237,10 +239,11 @@ fn ask_form(to: &str, mut hidden: Vec<(String, String)>, digest: Digest, back: &
     })
 }
 
-/// A plan: what moves, what happens, what names a unit that ends.
+/// A plan: what moves, the org before and after, what happens, what names a unit that ends.
 fn shown(ground: &Ground, plan: &Plan) -> Result<Vec<Block>, Problem> {
     let moves = plan.moves().map_err(|failure| failed(&failure))?;
     let mut blocks = money(ground, &moves, plan.restates());
+    blocks.extend(trees::trees(ground, plan)?);
     for (at, (day, findings)) in plan.findings().into_iter().enumerate() {
         let rows = findings.into_iter().map(|words| Row::new(words.into_iter().map(Cell::Text).collect()));
         blocks.push(Block::Section {

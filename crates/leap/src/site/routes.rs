@@ -24,8 +24,10 @@ const fn document(path: &'static str, about: &'static str, own: &'static [&'stat
 /// Fields of a claim.
 const CLAIM: &[&str] = &["kind", "resource", "where", "team", "reason", "evidence", "effective", "expires", "expect"];
 
-/// Fields of new rules, or of a policy of pools.
-const RULES: &[&str] = &["text", "effective", "later", "expect"];
+/// Fields of a policy of pools.
+const POLICY: &[&str] = &["text", "effective", "later", "expect"];
+/// Fields of new rules: their text, or a suggestion that joins those in force.
+const RULES: &[&str] = &["text", "effective", "later", "take", "expect"];
 
 /// Fields of a reorg.
 const PLAN: &[&str] = &["text", "effective", "successor", "rename", "split", "reason", "expect"];
@@ -50,14 +52,14 @@ const LATENCY: &[&str] = &["api", "quantile", "by", "objective", "what_if", "pac
 const IMPROVED: &[&str] = &["before", "after", "api", "quantile", "team", "control", "registered"];
 
 /// All of them.
-pub(super) const ROUTES: [Route; 73] = [
+pub(super) const ROUTES: [Route; 75] = [
     page("/", "Charter: spend, its largest owners, what changed", &["under"], Needs::Person),
     page("/team/{unit}", "A unit: cost by service and month", &[], Needs::Person),
     page("/explore", "Cost by any dimensions, or the charges", EXPLORE, Needs::Person),
     page("/resource", "Why a resource belongs to whom", &["id"], Needs::Person),
     page("/coverage", "The ledger: bill = teams + residual", &[], Needs::Everything),
     page("/coverage/residual", "What no team owns, by reason", &[], Needs::Everything),
-    page("/coverage/rules", "Rules, and what they own", &[], Needs::Everything),
+    page("/coverage/rules", "Rules, and what they own", &["suggest", "versions"], Needs::Everything),
     document("/coverage/rules", "Show what other rules would change, and apply them", RULES, CHANGE),
     page("/claims", "Claims and disputes", &[], Needs::Person),
     page("/claims/{number}", "One of them, and its answers", &[], Needs::Person),
@@ -70,6 +72,8 @@ pub(super) const ROUTES: [Route; 73] = [
     page("/latency/explain", "One request, frame by frame", &["trace", "root"], Needs::Everything),
     page("/latency/diff", "Before and after a change", IMPROVED, Needs::Everything),
     page("/pools", "Shared platforms", &[], Needs::Everything),
+    page("/pools/{pool}", "One of them: its driver, who pays, day by day", &[], Needs::Everything),
+    page("/pools/{pool}/{day}", "How its cost of a day was split, to the last unit", &["team"], Needs::Everything),
     page("/budgets", "What units may spend, and how they do", &["under", "after"], Needs::Person),
     page("/contracts", "What was agreed with teams, and whether it holds", &[], Needs::Person),
     page("/contracts/{contract}/{clause}", "A clause: its clock, its windows", &[], Needs::Person),
@@ -95,7 +99,7 @@ pub(super) const ROUTES: [Route; 73] = [
     page("/messages/{number}", "One of them, and each attempt to send it", &[], Needs::Person),
     form("/messages/{number}/retry", "Have a dead letter tried again", &["expect"], Needs::LogIn),
     form("/messages/{number}/cancel", "Take it out of the outbox", &["reason", "expect"], Needs::LogIn),
-    document("/pools", "Show what another policy would change, and apply it", RULES, CHANGE),
+    document("/pools", "Show what another policy would change, and apply it", POLICY, CHANGE),
     page("/org", "Units with their cost", &[], Needs::Person),
     page("/org/plan", "The form to plan a reorg", &[], CHANGE),
     document("/org/plan", "Show what a reorg would do, and ask for its approval", PLAN, CHANGE),

@@ -2,11 +2,17 @@
 //!
 //! ```text
 //! GET  /coverage/rules                   the text, all rules in their order
+//! GET  /coverage/rules?suggest=1         rules that would own most of what nobody owns   (`suggest`)
+//! GET  /coverage/rules?versions=2..5     what was in force when, and how two of them differ (`history`)
 //! POST /coverage/rules  text, effective  what other rules would move, their warnings, and a form with expect=DIGEST
 //! POST /coverage/rules  …, expect        exactly that, as `leap rules apply` does it
 //! ```
 //! Files that the rules name are those in force: a new one comes with `leap rules apply`.
 
+mod history;
+mod suggest;
+
+use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -14,7 +20,7 @@ use leap_book::ConfigKind;
 use leap_orient::check::FindingKind;
 use leap_orient::rules::{Outcome, Rule};
 use leap_terms::{Currency, Day, Deed, Money, Owner};
-use leap_web::site::model::{Block, Cell, Column, Link, Page, Row, Table, Tone};
+use leap_web::site::model::{Block, Cell, Column, Link, Page, Row, Table, Task, Tone};
 use leap_web::site::{Done, Problem};
 
 use super::act::{Acting, agreed, refused};
@@ -22,7 +28,7 @@ use super::dated::{Kind, Typed, Wrong};
 use super::difference::{self, Way};
 use super::ground::{Ground, NONE};
 use super::words::amount;
-use super::{coverage, failed};
+use super::{coverage, failed, parameter};
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use crate::ownership::{self, RulesDraft, Source};
@@ -51,6 +57,32 @@ fn in_force(ground: &Ground) -> Result<InForce, Problem> {
 
 /// `GET /coverage/rules`.
 pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
+    match (ground.ask.get("suggest"), ground.ask.get("versions")) {
+        (Some(_), Some(_)) => Err(parameter(ground.ask, "suggest", "stands beside versions=: ask for one of them")),
+        (Some(_), None) => suggest::page(ground),
+        (None, Some(versions)) => history::page(ground, versions),
+        (None, None) => editor(ground),
+    }
+}
+
+/// The views of rules.
+fn views(ground: &Ground) -> Block {
+    let to = |name: &str, value: &str| ground.to(&["coverage", "rules"], &[(name, value)]);
+    Block::Tasks(vec![
+        Task {
+            what: Link::new("Suggestions", to("suggest", "1")),
+            say: "Rules that would own most of what nobody owns, by money.".to_owned(),
+            ..Task::default()
+        },
+        Task {
+            what: Link::new("Versions", to("versions", "1")),
+            say: "What was applied when and by whom, and how any two of them differ.".to_owned(),
+            ..Task::default()
+        },
+    ])
+}
+
+fn editor(ground: &Ground) -> Result<Page, Problem> {
     let InForce { newest, days } = in_force(ground)?;
     let since = match &newest {
         None => "No rules are in force: nobody owns anything yet".to_owned(),
@@ -80,6 +112,7 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
         page.blocks.push(section("The rules file", Block::Text(text)));
     }
     page.blocks.push(all(ground)?);
+    page.blocks.push(section("More", views(ground)));
     Ok(page)
 }
 
@@ -107,22 +140,31 @@ fn asked(home: &Home, world: &World) -> Result<(Standing, usize), Failure> {
 
 /// What is the matter with the rules, kept per snapshot; `None` while it is worked out from many charges.
 fn standing(ground: &Ground) -> Result<Option<Arc<Standing>>, Problem> {
+    worked_out(ground, "standing", asked)
+}
+
+/// What is read from all charges that are known, kept per snapshot; `None` while it is worked out from many of them.
+fn worked_out<T: Any + Send + Sync>(
+    ground: &Ground,
+    what: &str,
+    make: fn(&Home, &World) -> Result<(T, usize), Failure>,
+) -> Result<Option<Arc<T>>, Problem> {
     let world = ground.view().head();
-    let key = format!("standing|{}", world.digest_text());
+    let key = format!("{what}|{}", world.digest_text());
     let charges: u64 = world.scopes.iter().map(|scope| scope.facts.rows).sum();
     if charges > ground.home.settings.serve.ready_rows {
-        if let Some(known) = ground.home.kept.known::<Standing>(&key) {
+        if let Some(known) = ground.home.kept.known::<T>(&key) {
             return Ok(Some(known));
         }
         let (home, cached) = (ground.home.clone(), ground.cached.clone());
         ground.home.kept.begin(format!("begun|{key}"), move || {
-            if let Err(failure) = home.kept.get(&key, || asked(&home, cached.view.head())) {
-                tracing::warn!("rules could not be asked what they match: {}", failure.message);
+            if let Err(failure) = home.kept.get(&key, || make(&home, cached.view.head())) {
+                tracing::warn!("what rules own could not be worked out: {}", failure.message);
             }
         });
         return Ok(None);
     }
-    ground.home.kept.get(&key, || asked(ground.home, world)).map(Some).map_err(|failure: Failure| failed(&failure))
+    ground.home.kept.get(&key, || make(ground.home, world)).map(Some).map_err(|failure: Failure| failed(&failure))
 }
 
 fn state(finding: Option<&FindingKind>) -> Cell {
@@ -212,7 +254,18 @@ fn all(ground: &Ground) -> Result<Block, Problem> {
 pub(super) fn send(acting: &Acting<'_>) -> Result<Done, Problem> {
     let ground = acting.ground;
     let InForce { newest, days } = in_force(ground)?;
-    let typed = Typed::of(acting.ask, newest.as_ref().map(|(_, text)| text.as_str()))?;
+    let in_force = newest.as_ref().map(|(_, text)| text.as_str());
+    let typed = match acting.ask.get("take") {
+        None => Typed::of(acting.ask, in_force)?,
+        // A suggestion joins the newest rules, which hold from the day that they have.
+        Some(rule) => {
+            let day = newest.as_ref().map(|(day, _)| *day).filter(|day| *day != Day::EARLIEST);
+            let effective = day.map_or_else(String::new, |day| day.to_string());
+            let text = suggest::joined(in_force.unwrap_or_default(), rule)
+                .map_err(|message| Problem::Refused(message, Some(Link::new("Rules", HERE))))?;
+            Typed { text, effective, later: String::new() }
+        }
+    };
     let again = |wrong: Wrong, message: String| {
         let mut page = Page {
             title: "Rules".to_owned(),
@@ -261,6 +314,7 @@ pub(super) fn send(acting: &Acting<'_>) -> Result<Done, Problem> {
     };
     page.blocks.push(difference::notice(stale.is_some()));
     page.blocks.extend(shown(ground, &draft)?);
+    page.blocks.extend(difference::of_texts(in_force.unwrap_or_default(), &typed.text));
     page.blocks.push(difference::agree(HERE, typed.hidden(), digest, "Apply these rules", HERE));
     page.blocks.push(Block::Section {
         title: "Change the text".to_owned(),

@@ -176,7 +176,7 @@ fn named(ground: &Ground, row: &SpendRow, kind: &'static str, wanted: &str) -> O
     let rank = rank(name, wanted)?;
     let href = match kind {
         "resource" => ground.to(&["resource"], &[("id", name)]),
-        "pool" => ground.to(&["pools"], &[]),
+        "pool" => ground.to(&["pools", name], &[]),
         _ => ground.to(&["explore"], &[(kind, name), ("by", "team,day")]),
     };
     Some(Hit { rank, kind, title: name.to_owned(), hint: kind.to_owned(), href })

@@ -268,6 +268,7 @@ fn services(ground: &Ground, id: &TeamId, total: Money, measured: &Measured) -> 
         all.into_iter().filter(|(_, (a, b))| !a.is_zero() || !b.is_zero()).collect();
     order.sort_by_key(|(name, (sum, _))| (std::cmp::Reverse(*sum), name.clone()));
     let before_text = words::period_text(before);
+    let lines = Lines::of(ground, id)?;
     let named = if order.len() == NAMED + 1 { order.len() } else { NAMED };
     let mut rows: Vec<Row> = order
         .iter()
@@ -289,6 +290,7 @@ fn services(ground: &Ground, id: &TeamId, total: Money, measured: &Measured) -> 
                 share_cell(*sum, total),
             ];
             cells.extend(more(*sum));
+            cells.push(lines.line(|own| own == service));
             Row::new(cells)
         })
         .collect();
@@ -304,6 +306,7 @@ fn services(ground: &Ground, id: &TeamId, total: Money, measured: &Measured) -> 
             share_cell(sum, total),
         ]);
         row.cells.extend(more(sum));
+        row.cells.push(lines.line(|own| !order[..named].iter().any(|(name, _)| name == own)));
         row.is_rest = true;
         rows.push(row);
     }
@@ -315,6 +318,7 @@ fn services(ground: &Ground, id: &TeamId, total: Money, measured: &Measured) -> 
         Column::undrawn("Share"),
     ];
     columns.extend(by_measure.as_ref().map(|(name, _)| Column::undrawn(*name)));
+    columns.push(Column::line(format!("{} months", lines.months.len())));
     let table = Table {
         id: "t-service".to_owned(),
         caption: format!("{} cost by service, {}, {}", capital(ground.cost.word()), ground.period, ground.currency),
@@ -324,18 +328,36 @@ fn services(ground: &Ground, id: &TeamId, total: Money, measured: &Measured) -> 
         sum: Some((total.to_string(), 1)),
         ..Table::default()
     };
-    Ok((table, months(ground, id, &order)?))
+    Ok((table, months(ground, id, &order, &lines)))
 }
 
-fn months(ground: &Ground, id: &TeamId, order: &[(String, (Money, Money))]) -> Result<Block, Problem> {
-    let trend = ground.trend();
-    let (rows, _) = ground.spent("service,month", None, Some(id), trend)?;
-    let mut cells = BTreeMap::<String, BTreeMap<String, Money>>::new();
-    for row in &rows {
-        let service = row.values[0].clone().unwrap_or_else(|| NONE.to_owned());
-        let month = row.values[1].clone().unwrap_or_default();
-        *cells.entry(month).or_default().entry(service).or_default() += row.amount;
+/// What each service cost in each month of the trend.
+struct Lines {
+    months: BTreeMap<String, BTreeMap<String, Money>>,
+}
+
+impl Lines {
+    fn of(ground: &Ground, id: &TeamId) -> Result<Lines, Problem> {
+        let (rows, _) = ground.spent("service,month", None, Some(id), ground.trend())?;
+        let mut months = BTreeMap::<String, BTreeMap<String, Money>>::new();
+        for row in &rows {
+            let service = row.values[0].clone().unwrap_or_else(|| NONE.to_owned());
+            let month = row.values[1].clone().unwrap_or_default();
+            *months.entry(month).or_default().entry(service).or_default() += row.amount;
+        }
+        Ok(Lines { months })
     }
+
+    /// The line of the services that are chosen, over all months with cost of the unit.
+    fn line(&self, chosen: impl Fn(&str) -> bool) -> Cell {
+        let of = |month: &BTreeMap<String, Money>| {
+            month.iter().filter(|(service, _)| chosen(service)).map(|(_, sum)| *sum).sum::<Money>()
+        };
+        words::line(&self.months.values().map(of).collect::<Vec<_>>())
+    }
+}
+
+fn months(ground: &Ground, id: &TeamId, order: &[(String, (Money, Money))], lines: &Lines) -> Block {
     let named: Vec<&str> = order.iter().take(SERIES).map(|(service, _)| service.as_str()).collect();
     let mut columns = vec![Column::text("Month")];
     columns.extend(named.iter().enumerate().map(|(at, service)| {
@@ -343,7 +365,8 @@ fn months(ground: &Ground, id: &TeamId, order: &[(String, (Money, Money))]) -> R
         Column::figure(words).coloured((at + 1).to_string())
     }));
     columns.push(Column::figure("Others").coloured("rest"));
-    let rows = cells
+    let rows = lines
+        .months
         .iter()
         .map(|(month, services)| {
             let mut line = vec![Cell::Text(month.clone())];
@@ -374,7 +397,7 @@ fn months(ground: &Ground, id: &TeamId, order: &[(String, (Money, Money))]) -> R
         target: None,
         flags: "",
     };
-    Ok(Block::Chart(chart, table))
+    Block::Chart(chart, table)
 }
 
 fn resources(ground: &Ground, id: &TeamId, total: Money) -> Result<Block, Problem> {

@@ -81,6 +81,30 @@ pub(super) fn loose(amount: Money, href: String) -> Cell {
     Cell::Figure(headline(amount, href))
 }
 
+/// A small line of amounts, from the lowest of them to the highest; nothing of less than two.
+pub(super) fn line(amounts: &[Money]) -> Cell {
+    let (Some(first), Some(last)) = (amounts.first(), amounts.last()) else { return Cell::Empty };
+    let (low, high) = amounts.iter().fold((*first, *first), |(low, high), one| (low.min(*one), high.max(*one)));
+    if amounts.len() < 2 {
+        return Cell::Empty;
+    }
+    let range = (high - low).coarse();
+    // A height has a hundred steps: of vast amounts the last digits do not matter.
+    let scale = if range > i128::MAX / 200 { 1_000 } else { 1 };
+    let height = |one: &Money| match range / scale {
+        0 => 50,
+        range => u8::try_from((*one - low).coarse() / scale * 100 / range).unwrap_or(100),
+    };
+    let words = format!(
+        "from {} to {}, between {} and {}",
+        short(*first),
+        short(*last),
+        short(low),
+        short(high)
+    );
+    Cell::Line(amounts.iter().map(height).collect(), words)
+}
+
 /// A headline figure.
 pub(super) fn headline(amount: Money, href: String) -> Figure {
     Figure { exact: amount.to_string(), shown: cents(amount), href }
@@ -174,6 +198,17 @@ mod tests {
         assert_eq!(percent(Some(-6667)), "\u{2212}66.7 %");
         let vast = money("90000000000000000000");
         assert_eq!(share(vast, vast), Some(10_000));
+    }
+
+    #[test]
+    fn lines_reach_from_the_lowest_to_the_highest() {
+        let line = |all: &[&str]| line(&all.iter().map(|text| money(text)).collect::<Vec<_>>());
+        let words = "from 100 to 300, between 50 and 300".to_owned();
+        assert_eq!(line(&["100", "50", "175", "300"]), Cell::Line(vec![20, 0, 50, 100], words));
+        assert_eq!(line(&["7", "7"]), Cell::Line(vec![50, 50], "from 7.00 to 7.00, between 7.00 and 7.00".to_owned()));
+        assert_eq!((line(&[]), line(&["7"])), (Cell::Empty, Cell::Empty));
+        let Cell::Line(vast, _) = line(&["-900000000000000000", "900000000000000000"]) else { panic!() };
+        assert_eq!(vast, [0, 100]);
     }
 
     #[test]
