@@ -32,7 +32,7 @@ const SMALL: [&str; 4] = ["--teams", "20", "--months", "2"];
 /// Figures that are followed where no other number is asked for.
 const FIGURES: &str = "1500";
 /// Pages that are looked at, of different kinds; a look takes about a second, and there are five of each.
-const LOOKS: &str = "34";
+const LOOKS: &str = "38";
 /// Pages that must say no.
 const REFUSED: [&str; 2] = ["404:/nowhere", "422:/explore?period=never"];
 /// How long the server may take to answer, and to stop.

@@ -116,7 +116,8 @@ pub enum IntakeError {
     },
     /// The columns are those of no format that leap knows.
     #[error(
-        "cannot tell the format of part '{file}': its columns fit none of FOCUS 1.0 to 1.4, AWS Cost and Usage Report (legacy), AWS CUR 2.0, OCI cost report, GCP detailed billing export, Azure cost details\n  nearest: {nearest}, but it lacks {missing}\n  found: {found}"
+        "cannot tell the format of part '{file}': its columns fit none of FOCUS 1.0 to 1.4, AWS Cost and Usage Report (legacy), AWS CUR 2.0, OCI cost report, GCP detailed billing export, Azure cost details\n  {}\n  found: {found}\n  also taken in: traces (OTLP, Jaeger, Zipkin) and business volume (CSV of date,metric,value)",
+        nearest_words(nearest, missing)
     )]
     UnknownFormat {
         /// The part.
@@ -201,5 +202,13 @@ impl IntakeError {
 impl From<Fault> for IntakeError {
     fn from(fault: Fault) -> IntakeError {
         IntakeError::Fault(Box::new(fault))
+    }
+}
+
+/// Which format it is nearest to, and what it lacks of it.
+fn nearest_words(nearest: &str, missing: &str) -> String {
+    match nearest {
+        "none" => format!("a bill has, for instance, {missing}"),
+        nearest => format!("nearest: {nearest}, but it lacks {missing}"),
     }
 }

@@ -383,7 +383,7 @@ const SETTINGS_TEXT: &str = "\
 # days = 7
 # … that cost at least so much in a month if they stay, in any currency.
 # least_per_month = \"50\"
-# … and who is told of them: dearer ones of the last 14 days, by so many basis points of what their team costs in a month.
+# … and, of them, those that a message tells: by so many basis points of what their team costs in a month.
 # told_bps = 200
 # Changes that were announced, in a file of this folder: series,day, the series as `leap drift list` names it, or * for all.
 #     announced = \"known.csv\"
@@ -452,12 +452,15 @@ const SETTINGS_TEXT: &str = "\
 # act = false
 # When it takes a turn besides after each change: minute hour day month weekday, in UTC.
 # schedule = \"*/15 * * * *\"
-# How much one plan may do: steps, and units in basis points of all units (so many are always allowed). More is not performed.
+# How much one plan may do: steps, and units in basis points of all units (so many are always allowed). What would do more is
+# held until somebody approves it.
 # steps = 1000
 # units_bps = 2500
 # few_units = 10
 # And money that a plan is about, by currency:
 #     money = { USD = \"1000000\" }
+# What is held each time until somebody approves it: kinds of messages, and open_incident, resolve_incident and the like.
+#     approval = [\"budget_breached\"]
 
 [egress]
 # Where messages may go besides public addresses over https: hosts and networks in private, link-local and loopback addresses,
@@ -473,13 +476,14 @@ const SETTINGS_TEXT: &str = "\
 
 # Where messages go; one block for each channel. Secrets stand in variables of the environment (…_variable) or in files
 # (…_file), never here; relative paths are inside of this home. leap channel check says what is wrong, leap channel test NAME
-# sends one. Types: slack, pagerduty, alertmanager, webhook, smtp, file; docs/guide/messages.md has all keys.
+# sends one. Types: slack, pagerduty, alertmanager, webhook, smtp, file; docs/guide/messages.md has all keys and kinds. Without
+# kinds a channel gets all of them; with some, name those that end a matter, too.
 #     [[channels]]
 #     name = \"finops\"
 #     type = \"slack\"
 #     address_variable = \"LEAP_SLACK_FINOPS\"
 #     signing_secret_variable = \"LEAP_SLACK_SIGNING\"
-#     kinds = [\"budget_breached\", \"drift_found\"]
+#     kinds = [\"budget_breached\", \"incident_opened\", \"incident_reopened\", \"incident_resolved\", \"drift_found\"]
 #     units = [\"payments\"]
 # Nudges wait in quiet hours; a team gets so many in cap_days, and all of them in one where digests are wanted:
 #     quiet = \"20:00-08:00\"

@@ -133,7 +133,14 @@ fn a_budget_is_spoken_of_when_something_changes() {
         assert!(memory.budget(verdict("61000", end, &[])).is_empty(), "to and fro is told once");
     }
     assert_eq!(memory.budget(verdict("122400.01", will, &[])), ["open_incident", "budget_breached"]);
-    assert!(memory.budget(verdict("130000", will, &[])).is_empty());
+    let grown = ["annotate_incident", "budget_breached"];
+    assert!(memory.budget(verdict("124799.99", will, &[])).is_empty(), "not yet twice the tolerance");
+    assert_eq!(memory.budget(verdict("124800", will, &[])), grown, "twice the tolerance");
+    assert!(memory.budget(verdict("129599", will, &[])).is_empty());
+    assert_eq!(memory.budget(verdict("130000", will, &[])), grown, "four times");
+    for actual in ["126000", "130000", "139199"] {
+        assert!(memory.budget(verdict(actual, will, &[])).is_empty(), "to and fro is told once: {actual}");
+    }
     let allowance = |amount: i64| Allowance {
         waiver: "w1".into(),
         amount: Exact::from_whole(amount),

@@ -136,21 +136,24 @@ fn an_unknown_format_names_the_nearest() {
         expect![[r#"
         cannot tell the format of part 'DIR/bill': its columns fit none of FOCUS 1.0 to 1.4, AWS Cost and Usage Report (legacy), AWS CUR 2.0, OCI cost report, GCP detailed billing export, Azure cost details
           nearest: FOCUS 1.0 to 1.4, but it lacks BillingCurrency
-          found: BilledCost, ChargePeriodStart, Currency, ChargeCategory"#]],
+          found: BilledCost, ChargePeriodStart, Currency, ChargeCategory
+          also taken in: traces (OTLP, Jaeger, Zipkin) and business volume (CSV of date,metric,value)"#]],
     );
     refused(
         b"a,b\n1,2\n",
         expect![[r#"
         cannot tell the format of part 'DIR/bill': its columns fit none of FOCUS 1.0 to 1.4, AWS Cost and Usage Report (legacy), AWS CUR 2.0, OCI cost report, GCP detailed billing export, Azure cost details
-          nearest: none, but it lacks BilledCost, ChargePeriodStart, BillingCurrency, ChargeCategory
-          found: a, b"#]],
+          a bill has, for instance, BilledCost, ChargePeriodStart, BillingCurrency, ChargeCategory
+          found: a, b
+          also taken in: traces (OTLP, Jaeger, Zipkin) and business volume (CSV of date,metric,value)"#]],
     );
     refused(
         b"lineItem/UnblendedCost,lineItem/LineItemType,lineItem/StartDate\n1,2,3\n",
         expect![[r#"
         cannot tell the format of part 'DIR/bill': its columns fit none of FOCUS 1.0 to 1.4, AWS Cost and Usage Report (legacy), AWS CUR 2.0, OCI cost report, GCP detailed billing export, Azure cost details
           nearest: AWS Cost and Usage Report (legacy), but it lacks lineitem/usagestartdate
-          found: lineItem/UnblendedCost, lineItem/LineItemType, lineItem/StartDate"#]],
+          found: lineItem/UnblendedCost, lineItem/LineItemType, lineItem/StartDate
+          also taken in: traces (OTLP, Jaeger, Zipkin) and business volume (CSV of date,metric,value)"#]],
     );
 }
 
@@ -161,7 +164,8 @@ fn json_that_ends_early_is_refused() {
         expect![[r#"
         cannot tell the format of part 'DIR/bill': its columns fit none of FOCUS 1.0 to 1.4, AWS Cost and Usage Report (legacy), AWS CUR 2.0, OCI cost report, GCP detailed billing export, Azure cost details
           nearest: GCP detailed billing export, but it lacks billing_account_id, usage_start_time, currency, service.description or service.id
-          found: cost"#]],
+          found: cost
+          also taken in: traces (OTLP, Jaeger, Zipkin) and business volume (CSV of date,metric,value)"#]],
     );
     refused(b"[{\"billing_account_id\":\"a\",\"usage_start_time\":\"2026-09-01\",\"cost\":1,\"currency\":\"USD\",\"service\":{\"id\":\"x\"}},", expect!["part 'DIR/bill' ends before its list of objects is closed: it was cut off; copy or export it again"]);
     refused(b"{\"billing_account_id\":\"a\",\"usage_start_time\":\"2026-09-01\",\"cost\":1,\"currency\":\"USD\",\"service\":{\"id\":\"x\"}}\n{\"billing", expect!["part 'DIR/bill' ends in the middle of an object: it was cut off; copy or export it again"]);

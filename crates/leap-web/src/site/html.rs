@@ -6,8 +6,8 @@ use leap_terms::Rights;
 
 use super::assets;
 use super::model::{
-    Block, Cell, Chart, Clock, Column, DiffLine, Field, Figure, Filters, Frame, Input, InputKind, Link, MARKED, Page, PostForm,
-    RATIOS, Row, Table, Tone,
+    Block, Cell, Chart, Clock, Column, DiffLine, Field, Figure, Filters, Frame, Input, InputKind, Link, MARKED, Page,
+    PostForm, RATIOS, Row, Table, Tone,
 };
 use super::person::{Person, Proof};
 
@@ -575,7 +575,9 @@ fn line(heights: &[u8], words: &str) -> Markup {
     let points: Vec<String> = heights
         .iter()
         .enumerate()
-        .map(|(at, height)| format!("{},{}", tenths(at * 1_000 / steps), tenths(220 - 2 * usize::from(*height).min(100))))
+        .map(|(at, height)| {
+            format!("{},{}", tenths(at * 1_000 / steps), tenths(220 - 2 * usize::from(*height).min(100)))
+        })
         .collect();
     html! {
         svg.line viewBox="0 0 100 24" preserveAspectRatio="none" role="img" aria-label=(words) {

@@ -80,6 +80,8 @@ export const ROUTES = {
   "GET /latency/explain": whole(),
   "GET /latency/diff": whole(),
   "GET /pools": whole(),
+  "GET /pools/{pool}": whole({ at: "/pools/none", gives: [404] }),
+  "GET /pools/{pool}/{day}": whole({ at: "/pools/none/2026-05-01", gives: [404] }),
   "GET /waivers": part(),
   "GET /waivers/{number}": part({ at: `/waivers/${NONE}`, gives: [404] }),
   "POST /waivers/new": deed("answer", { gives: [422] }),

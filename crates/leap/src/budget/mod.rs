@@ -164,7 +164,7 @@ async fn apply(root: &Path, args: &BudgetApplyArgs) -> Result<(), Failure> {
         );
     }
     emit(&format!(
-        "snapshot {} published; {budgets} budgets in force: {new} new or changed, {gone} of before gone\n",
+        "snapshot {} published; budgets in force: {budgets}; new or changed: {new}; gone: {gone}\n",
         snapshot.digest.short()
     ))
 }
@@ -309,16 +309,30 @@ async fn list(root: &Path, args: &BudgetListArgs, is_check: bool) -> Result<(), 
     } else {
         table(&judged, &shown, args.format.format).print(args.format.format)?;
     }
+    let all = judged.verdicts.len() + judged.missing.len();
+    if is_check && all == 0 {
+        let when = args.period.map_or_else(|| judged.known_until.plus(-1).to_string(), |period| period.to_string());
+        let periods: BTreeSet<String> = budgets.list.iter().map(|budget| budget.period.to_string()).collect();
+        let periods: Vec<&str> = periods.iter().map(String::as_str).take(12).collect();
+        return Err(Failure::usage(format!(
+            "no budget that is asked for holds in {when}, so there is nothing to check; there are budgets for {}",
+            periods.join(", ")
+        )));
+    }
     if is_check && args.format.format == OutputFormat::Table {
         for verdict in &shown {
             emit(&format!("{}\n", verdict.sentence()))?;
         }
         let whole = judged.verdicts.len() - shown.len();
-        emit(&format!("{whole} of {} budgets are within\n", judged.verdicts.len()))?;
+        let unjudged = match judged.missing.len() {
+            0 => String::new(),
+            count => format!(", {count} cannot be judged"),
+        };
+        emit(&format!("{whole} of {all} budgets are within{unjudged}\n"))?;
     }
     if is_check && breached > 0 {
         return Err(Failure {
-            message: format!("{breached} of {} budgets are breached without a waiver", judged.verdicts.len()),
+            message: format!("{breached} of {all} budgets are breached without a waiver"),
             exit: Exit::PolicyBroken,
         });
     }
@@ -361,7 +375,7 @@ fn table(judged: &Judged, shown: &[&Verdict], format: OutputFormat) -> Answer {
     let kinds = every || shown.iter().any(|verdict| verdict.line.cost != CostKind::Effective);
     let mut columns = vec!["unit", "period", "currency"];
     columns.extend(kinds.then_some("cost"));
-    columns.extend(["budget", "spent", "variance", "bps", "expected end"]);
+    columns.extend(["budget", "spent", "variance", "variance_bps", "expected_end"]);
     columns.extend(every.then_some(["p10", "p90", "tolerance_bps"]).into_iter().flatten());
     columns.extend(["days", "state"]);
     let mut answer = Answer::new(title, &columns);

@@ -26,7 +26,7 @@ pub(crate) enum ContractCommand {
 
 #[derive(Args, Debug)]
 pub(crate) struct ContractApplyArgs {
-    /// contracts.yaml, or OpenSLO v1 documents; one or several files.
+    /// contracts.yaml, or OpenSLO v1 documents whose queries are of type leap; one or several files.
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]

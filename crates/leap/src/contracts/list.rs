@@ -7,7 +7,7 @@ use leap_decide::contract::clock::Episode;
 use leap_terms::{Instant, Period};
 use serde_json::{Value, json};
 
-use super::{ClauseState, Counts, Status, class_word, in_force, watched, words, worst_first};
+use super::{ClauseState, Counts, Status, class_word, ended, in_force, watched, words, worst_first};
 use crate::cli::{ContractListArgs, ContractShowArgs, OutputFormat};
 use crate::clock;
 use crate::failure::{Exit, Failure};
@@ -122,6 +122,9 @@ pub(super) async fn list(root: &Path, args: &ContractListArgs, is_check: bool) -
         if let Some(why) = &state.unjudged {
             eprintln!("{}: {why}", state.key());
         }
+    }
+    if let Some(words) = ended(&states, now) {
+        eprintln!("warning: {words}");
     }
     if args.format.format == OutputFormat::Json {
         print_json(&json!({

@@ -40,7 +40,7 @@ use crate::world::World;
 
 pub(crate) use list::{stretches, term_words};
 pub(crate) use measure::watched;
-pub(crate) use state::{ClauseState, Counts, Status, class_word, worst_first};
+pub(crate) use state::{ClauseState, Counts, Status, class_word, ended, worst_first};
 
 /// What a `leap contract` command does.
 pub(crate) async fn run(root: &Path, command: &ContractCommand) -> Result<(), Failure> {

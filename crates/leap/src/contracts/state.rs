@@ -108,6 +108,14 @@ impl ClauseState {
         }
     }
 
+    /// Up to when it is judged, where that is longer ago than silence may last: what is known of it has come to an end.
+    pub(crate) fn ends(&self, now: Instant) -> Option<Instant> {
+        let until = self.history.as_ref()?.until;
+        let is_over = Instant::start_of(self.contract.term.until()) <= now;
+        let is_long = now.seconds_since(until) >= self.clause().timing.stale_after.count();
+        (is_long && !is_over && self.status(now) <= Status::Ok).then_some(until)
+    }
+
     /// Since when it is missed; none where it is not.
     pub(crate) fn since(&self) -> Option<Instant> {
         self.history.as_ref().and_then(|history| history.since)
@@ -167,6 +175,14 @@ pub(crate) fn worst_first(states: &mut [ClauseState], now: Instant) {
         let by_clock = || b.clock().cmp(&a.clock());
         a.status(now).cmp(&b.status(now)).then_with(by_clock).then_with(|| a.key().cmp(&b.key()))
     });
+}
+
+/// That clauses are judged up to a time that is long past; none where all are up to date.
+pub(crate) fn ended<'s>(states: impl IntoIterator<Item = &'s ClauseState>, now: Instant) -> Option<String> {
+    let ends: Vec<Instant> = states.into_iter().filter_map(|state| state.ends(now)).collect();
+    let last = ends.iter().max()?;
+    let count = if ends.len() == 1 { "1 clause is".to_owned() } else { format!("{} clauses are", ends.len()) };
+    Some(format!("{count} judged as of {last} or before: nothing came in of what happened since"))
 }
 
 /// What a class is called.

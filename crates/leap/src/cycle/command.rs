@@ -19,7 +19,7 @@ use crate::failure::{Exit, Failure};
 use crate::home::{Access, Home};
 use crate::messages::Post;
 use crate::output::{Answer, Cell, emit, print_json};
-use crate::publish;
+use crate::{people, publish};
 
 /// What a `leap cycle` command does.
 pub(crate) async fn run(root: &Path, command: &CycleCommand) -> Result<(), Failure> {
@@ -60,8 +60,8 @@ async fn once(root: &Path, args: &CycleRunArgs) -> Result<(), Failure> {
         false => None,
     };
     let mut turn = turn(&home, clock::now()).await?;
-    let approved = approved(args, &turn)?;
-    let cause = match approved {
+    let approved = approved(&home, args, &turn).await?;
+    let cause = match &approved {
         None => "cycle run".to_owned(),
         Some(by) => {
             turn.approve();
@@ -80,7 +80,7 @@ async fn once(root: &Path, args: &CycleRunArgs) -> Result<(), Failure> {
         false => None,
     };
     if acted.is_some()
-        && let Some(by) = approved
+        && let Some(by) = &approved
     {
         held::given(&home, turn.plan.wanted(), by).await?;
     }
@@ -122,7 +122,7 @@ async fn once(root: &Path, args: &CycleRunArgs) -> Result<(), Failure> {
 }
 
 /// Who has approved a plan that is held, where somebody has.
-fn approved<'a>(args: &'a CycleRunArgs, turn: &Turn) -> Result<Option<&'a str>, Failure> {
+async fn approved(home: &Home, args: &CycleRunArgs, turn: &Turn) -> Result<Option<String>, Failure> {
     let (Some(expect), Some(by)) = (&args.expect, &args.approved_by) else { return Ok(None) };
     if !turn.is_held() {
         return Err(Failure::usage("no plan is held: there is nothing for --expect and --approved-by to let go"));
@@ -130,6 +130,7 @@ fn approved<'a>(args: &'a CycleRunArgs, turn: &Turn) -> Result<Option<&'a str>, 
     if by.trim().is_empty() || by.chars().any(char::is_control) || leap_book::same_person(by, &publish::actor()) {
         return Err(Failure::not_allowed("--approved-by names somebody else than who performs it; nothing was done"));
     }
+    let by = people::approver(home, by).await?;
     if *expect != turn.plan.wanted().to_string() {
         return Err(Failure::try_again(
             "what is due is something else by now than what --expect names; nothing was done: look at it again \

@@ -61,7 +61,11 @@ fn links(site: &str, step: &Step, kind: MessageKind, incident: Option<&str>) -> 
         | MessageKind::WaiverGranted
         | MessageKind::WaiverRefused
         | MessageKind::WaiverEnded => Some(("Waiver", format!("waivers/{subject}"))),
-        MessageKind::ContractMissing => Some(("Contracts", format!("contracts?unit={unit}"))),
+        MessageKind::ContractMissing => {
+            // `contract.clause`; neither id has a dot.
+            let (contract, clause) = step.subject.split_once('.').unwrap_or((&step.subject, ""));
+            Some(("Clause", format!("contracts/{}/{}", encoded(contract), encoded(clause))))
+        }
         MessageKind::DriftFound => Some(("Alerts", format!("alerts?series={subject}"))),
         MessageKind::ApprovalAsked => Some(("What waits", "plans".to_owned())),
         MessageKind::IncidentOpened

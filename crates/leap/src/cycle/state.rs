@@ -231,8 +231,10 @@ impl State {
         let mut paths = BTreeMap::new();
         for unit in head.org.units().iter().filter(|unit| tree.span(&unit.id).is_some()) {
             let path = org.path(&unit.id, today);
-            units.insert(unit.id.clone(), path.iter().any(|node| node.lead.is_some()));
-            paths.insert(unit.id.clone(), path.into_iter().map(|node| node.unit).collect());
+            let has_lead = path.iter().any(|node| node.lead.is_some());
+            let path: Vec<TeamId> = path.into_iter().map(|node| node.unit).collect();
+            units.insert(unit.id.clone(), has_lead || has_channel(home, &path));
+            paths.insert(unit.id.clone(), path);
         }
         let waivers = seen("waivers", waiting(home, view, budgets.as_ref(), now).await, &mut unread)?;
         Ok(State {
@@ -451,4 +453,14 @@ async fn telling(home: &Home, view: &View, now: Instant, ahead: Result<Ahead, Fa
         lately && found.alert.cost_per_month > Money::ZERO && part >= month
     };
     Ok(found.into_iter().filter(is_told).collect())
+}
+
+/// True where a channel gets messages of a unit, which stands at the end of this path, of whatever kinds.
+fn has_channel(home: &Home, path: &[TeamId]) -> bool {
+    home.settings.channels.iter().any(|channel| {
+        channel
+            .units
+            .as_ref()
+            .is_none_or(|units| path.iter().any(|unit| units.iter().any(|of| of.get_ref() == unit.as_str())))
+    })
 }

@@ -190,9 +190,16 @@ impl Judged {
         judge.judged()
     }
 
-    /// `ok`, `missing`, `breached`.
+    /// True where no hour had enough requests to be judged.
+    pub(crate) fn is_unjudged(&self) -> bool {
+        let [met, missed, ..] = self.windows;
+        met + missed == 0
+    }
+
+    /// `ok`, `missing`, `breached`; `unjudged` where no hour could be judged.
     pub(crate) fn state_word(&self) -> &'static str {
         match self.state {
+            State::Ok if self.is_unjudged() => "unjudged",
             State::Ok => "ok",
             State::Missing => "missing",
             State::Breached => "breached",
@@ -329,6 +336,11 @@ pub(super) async fn run(root: &Path, args: &LatencyContractArgs) -> Result<(), F
             ),
             exit: Exit::PolicyBroken,
         }),
+        State::Ok if judged.is_unjudged() => Err(Failure::quality(format!(
+            "no hour of {} has the {} requests that a judgement needs; say --at-least for fewer, or look at a longer period",
+            api.shown(),
+            objective.n_min
+        ))),
         State::Ok | State::Missing => Ok(()),
     }
 }

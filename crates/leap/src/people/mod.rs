@@ -20,7 +20,7 @@ use std::io::{BufRead, IsTerminal};
 use std::path::Path;
 
 use leap_book::{Account, BookError, Token};
-use leap_terms::{Grant, Instant, Role, TeamId};
+use leap_terms::{Deed, Grant, Instant, Rights, Role, TeamId};
 use serde_json::json;
 
 pub(crate) use gate::{Doors, Gate, is_over, local};
@@ -54,6 +54,27 @@ fn failed(error: BookError) -> Failure {
         BookError::LastAdministrator(_) => Failure::not_allowed(message),
         error => Failure::from_error(&error),
     }
+}
+
+/// The name of who approved something, as their account has it.
+///
+/// # Errors
+/// People have logins here, and nobody of that name may approve for the whole company.
+pub(crate) async fn approver(home: &Home, name: &str) -> Result<String, Failure> {
+    let all = home.book.accounts().await.map_err(failed)?;
+    if all.is_empty() {
+        return Ok(name.trim().to_owned());
+    }
+    let may = |account: &&Account| {
+        account.disabled_at.is_none() && Rights::Granted(account.grants.clone()).may(Deed::Approve, &[])
+    };
+    let found = all.iter().filter(may).find(|account| leap_book::same_person(&account.name, name));
+    found.map(|account| account.name.clone()).ok_or_else(|| {
+        Failure::not_allowed(format!(
+            "--approved-by '{}' is nobody with the role approver for the whole company (leap user list); nothing was done",
+            name.trim().escape_debug()
+        ))
+    })
 }
 
 /// `leap user …`.

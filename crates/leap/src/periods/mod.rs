@@ -217,7 +217,11 @@ async fn restate(root: &Path, args: &PeriodRestateArgs) -> Result<(), Failure> {
     let home = Home::open(root, Access::Write).await?;
     let draft = RestateDraft::of(&home, args.period).await?;
     draft.has_difference()?;
-    let by = draft.by(actor(), args.approved_by.clone(), args.reason.clone())?;
+    let by = match &args.approved_by {
+        Some(name) => Some(crate::people::approver(&home, name).await?),
+        None => None,
+    };
+    let by = draft.by(actor(), by, args.reason.clone())?;
     approved(&draft.report()?, args.expect.as_deref())?;
     let (published, statement) = draft.publish(&home, by).await?;
     say_published(&published, &statement, "restated", args.format.format)

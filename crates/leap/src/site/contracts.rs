@@ -21,7 +21,7 @@ use super::ground::{Ground, seconds};
 use super::words::capital;
 use crate::clock;
 use crate::contracts::words::reading;
-use crate::contracts::{ClauseState, Status, watched, worst_first};
+use crate::contracts::{ClauseState, Status, ended, watched, worst_first};
 use crate::failure::Failure;
 
 pub(super) use clause::page;
@@ -143,6 +143,13 @@ pub(super) fn list(ground: &Ground) -> Result<Page, Problem> {
         (capital(status.word()), Cell::Number(number.clone(), number), String::new(), what(status).to_owned())
     };
     page.blocks.push(Block::Facts(facts.into_iter().map(fact).collect()));
+    if let Some(words) = ended(states.iter().copied(), known.now) {
+        page.blocks.push(Block::Notice(
+            Tone::Warn,
+            format!("{words}."),
+            Some(Link::new("Data", ground.to(&["data"], &[]))),
+        ));
+    }
     page.blocks.push(Block::Table(table(ground, &states, known.now)));
     Ok(page)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use leap_orient::reading::spend::SpendRow;
 use leap_terms::{Deed, Money, Owner};
 use leap_web::site::Problem;
-use leap_web::site::model::{Block, Cell, Chart, Column, Figure, Link, Page, PostForm, Row, Table, Tone};
+use leap_web::site::model::{Block, Cell, Chart, Column, Figure, Link, Page, PostForm, Row, Table, Task, Tone};
 
 use super::failed;
 use super::ground::{Ground, NONE, is_residual};
@@ -140,6 +140,12 @@ pub(super) fn ledger(ground: &Ground) -> Result<Page, Problem> {
         })],
     });
     page.blocks.push(flow(ground)?);
+    let flow = [("by", "provider,service,pool,team"), ("chart", "flow")];
+    page.blocks.push(Block::Tasks(vec![Task {
+        what: Link::new("From provider over service and pool to team", ground.to(&["explore"], &flow)),
+        say: "The same bill by other steps, in Explore; choose your own there.".to_owned(),
+        ..Task::default()
+    }]));
     Ok(page)
 }
 

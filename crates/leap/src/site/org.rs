@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use leap_orient::org::Tree;
 use leap_terms::{Money, Reach, TeamId};
 use leap_web::site::Problem;
-use leap_web::site::model::{Block, Cell, Chart, Column, Link, Page, Row, Table};
+use leap_web::site::model::{Block, Cell, Chart, Column, Link, Page, Row, Table, Task};
 
 use super::ground::Ground;
 use super::words::amount;
@@ -104,6 +104,12 @@ pub(super) fn page(ground: &Ground) -> Result<Page, Problem> {
         "t-org".to_owned(),
         ground.currency.to_string(),
     ));
+    let boxes = [("by", "team,service"), ("chart", "treemap")];
+    page.blocks.push(Block::Tasks(vec![Task {
+        what: Link::new("Teams with their services inside", ground.to(&["explore"], &boxes)),
+        say: "A tree map in Explore; any dimensions can lie inside each other there.".to_owned(),
+        ..Task::default()
+    }]));
     Ok(page)
 }
 

@@ -314,7 +314,8 @@ fn anchor(name: &str) -> String {
 
 /// Who pays for a pool: the largest of them, on the page of all pools.
 fn section(ground: &Ground, name: &str, flow: &Flow) -> Block {
-    let teams = if flow.users.len() == 1 { "1 team pays".to_owned() } else { format!("{} teams pay", flow.users.len()) };
+    let teams =
+        if flow.users.len() == 1 { "1 team pays".to_owned() } else { format!("{} teams pay", flow.users.len()) };
     Block::Section {
         title: name.to_owned(),
         say: format!(
@@ -364,7 +365,10 @@ fn users(ground: &Ground, name: &str, flow: &Flow, earlier: Option<(Period, &Flo
     if users.len() > shown {
         let rest: Money = users[shown..].iter().map(|(_, sum)| *sum).sum();
         let to = Link::new(format!("{} other teams", users.len() - shown), ground.to(&["pools", name], &[]));
-        rows.push(Row { is_rest: true, ..line(Cell::Link(to), Cell::Number(rest.to_string(), short(rest)), rest, None) });
+        rows.push(Row {
+            is_rest: true,
+            ..line(Cell::Link(to), Cell::Number(rest.to_string(), short(rest)), rest, None)
+        });
     }
     let left_before = earlier.map(|(_, flow)| flow.left);
     if !flow.left.is_zero() || left_before.is_some_and(|left| !left.is_zero()) {

@@ -95,13 +95,7 @@ pub(super) fn line(amounts: &[Money]) -> Cell {
         0 => 50,
         range => u8::try_from((*one - low).coarse() / scale * 100 / range).unwrap_or(100),
     };
-    let words = format!(
-        "from {} to {}, between {} and {}",
-        short(*first),
-        short(*last),
-        short(low),
-        short(high)
-    );
+    let words = format!("from {} to {}, between {} and {}", short(*first), short(*last), short(low), short(high));
     Cell::Line(amounts.iter().map(height).collect(), words)
 }
 

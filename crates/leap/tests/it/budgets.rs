@@ -63,7 +63,8 @@ fn two_percent_are_tolerated_and_not_a_digit_more() {
     apply(&home, "- {unit: a, period: 2026-09, amount: 100000, tolerance_bps: 201}\n");
     assert_eq!(home.run(&["budget", "check"]).code, 0, "a tolerance of its own");
     let told = home.run(&["budget", "check", "--period", "2027"]);
-    assert_eq!(told.code, 0, "{}", told.err);
+    assert_eq!(told.code, 2, "who checks is told that there is nothing to check");
+    assert!(told.err.contains("no budget that is asked for holds in 2027"), "{}", told.err);
 }
 
 #[test]

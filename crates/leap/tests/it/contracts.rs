@@ -88,6 +88,18 @@ fn a_day_too_dear_is_borne_for_48_hours_and_the_third_is_a_breach() {
 }
 
 #[test]
+fn where_nothing_comes_in_any_more_a_check_says_up_to_when_it_knows() {
+    let home = home(0);
+    apply(&home, &[COST]);
+    for (now, is_told) in [("2026-10-06T23:59:59Z", false), ("2026-10-07T00:00:00Z", true)] {
+        let ran = home.command(&["contract", "check"]).env("LEAP_NOW", now).output().expect("leap starts");
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        let words = "1 clause is judged as of 2026-10-01T00:00:00Z or before";
+        assert_eq!((ran.status.code(), said.contains(words)), (Some(0), is_told), "{now}: {said}");
+    }
+}
+
+#[test]
 fn one_day_too_dear_is_over_with_the_next() {
     let home = Home::with(ORG, RULES);
     september(&home, |day| if day == 10 { "11" } else { "10" });

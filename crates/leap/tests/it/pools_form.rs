@@ -1,9 +1,9 @@
 //! The policy of pools that is changed through the site: who pays more or less is shown first, and applied exactly so.
 
 use crate::bill::{ORG, bill};
-use crate::harness::Home;
+use crate::harness::{Home, pairs, text};
 use crate::rights::{add, as_person, cookie, fields, hidden, send};
-use crate::site::Site;
+use crate::site::{Site, rows};
 
 const RULES: &str = "rules:
   - id: shared
@@ -84,4 +84,48 @@ fn what_is_wrong_stands_below_the_text() {
     assert!(missing.status == 422 && missing.body.contains("leap pool apply"), "{}", missing.body);
     assert_eq!(send(&site, &stu, "/pools", "").status, 422);
     assert_eq!(home.digest(), before);
+}
+
+#[test]
+fn a_pool_has_a_page_and_so_has_each_of_its_days() {
+    let home = Home::with(ORG, RULES);
+    for (month, cost) in [("2026-07", "8"), ("2026-08", "0.000000000000000001")] {
+        let days = [format!("{month}-10"), format!("{month}-11")];
+        let lines = [(days[0].as_str(), "kafka-1", "", cost), (&days[1], "kafka-1", "", "4")];
+        home.ingest(&home.write(&format!("{month}.csv"), &bill(month, &lines)));
+    }
+    home.write("pools.yaml", POOLS);
+    home.ok(&["pool", "apply", "pools.yaml"]);
+    let site = Site::start(&home);
+    let users = |period: &str| rows(&site, &format!("/pools/kafka?period={period}"), "pool-kafka", "Team", "Cost");
+    assert_eq!(users("2026-07"), pairs(&[("Team B", "9"), ("Team A", "3")]));
+    assert_eq!(users("2026-08"), pairs(&[("Team B", "3.000000000000000001"), ("Team A", "1")]));
+    let page = site.page("/pools/kafka?period=2026-08");
+    for words in ["split by fixed", "data-sum=\"4.000000000000000001\"", "against 2026-07", "2 teams pay 4.00 of it"] {
+        assert!(page.contains(words), "no '{words}' in {page}");
+    }
+    let days = rows(&site, "/pools/kafka?period=2026-08", "days", "Day", "Cost");
+    assert_eq!(days, pairs(&[("2026-08-10", "0.000000000000000001"), ("2026-08-11", "4")]));
+    // A day says what the command says: exact fractions, and who got the unit that cannot be divided.
+    let path = "/pools/kafka/2026-08-10";
+    let told = home.json(&["pool", "explain", "kafka", "2026-08-10"]);
+    let effective = |row: &serde_json::Value| text(&row["effective"]);
+    let by_command: Vec<String> = told["rows"].as_array().expect("rows").iter().map(effective).collect();
+    let by_page = rows(&site, path, "split-0", "Who", "Effective");
+    assert_eq!(by_page.iter().map(|(_, cost)| cost.clone()).collect::<Vec<_>>(), by_command);
+    assert_eq!(by_page, pairs(&[("Team A", "0"), ("Team B", "0.000000000000000001")]));
+    let shares = rows(&site, path, "split-0", "Share", "Got a last unit of");
+    assert_eq!((shares[0].0.as_str(), shares[1].0.as_str()), ("1/4", "3/4"));
+    assert!(shares[1].1.contains("effective"), "{shares:?}");
+    assert!(site.page(&format!("{path}?team=b")).contains("aria-current=\"true\""));
+    assert!(site.page("/pools/kafka/2026-08-12").contains("cost nothing on 2026-08-12"));
+    assert!(site.page("/pools").contains("href=\"/pools/kafka\""));
+    for (path, words) in [
+        ("/pools/kafa", "Did you mean kafka?"),
+        ("/pools/kafka/2026-13-01", "is no day"),
+        ("/pools/nothing/2026-08-10", "There is no pool nothing"),
+    ] {
+        let wrong = site.get(path);
+        assert!(wrong.status == 404 && wrong.body.contains(words), "{path}: {}", wrong.body);
+    }
 }

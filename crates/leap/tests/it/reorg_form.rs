@@ -69,10 +69,16 @@ fn what_is_approved_is_what_the_command_would_have_performed_and_it_comes_back_t
         "the total stays",
         "acme/b",
         "b was merged into a, as declared",
+        "Before 2026-08-10",
+        "From 2026-08-10 on",
+        "Team A takes its names and cost",
     ] {
         assert!(preview.body.contains(words), "no '{words}' in {}", preview.body);
     }
     assert!(preview.body.contains("data-sum=\"20.125\""), "{}", preview.body);
+    let trees = preview.body.split("id=\"t-before-0\"").nth(1).and_then(|rest| rest.split("</table>").next());
+    let trees = trees.expect("the org as it was");
+    assert!(trees.contains("Acme") && trees.contains("2 other units") && !trees.contains("Team C"), "{trees}");
     assert_eq!(home.digest(), before);
     assert_eq!(send(&site, &val, "/org/plan", &change()).status, 403);
     assert_eq!(send(&site, &app, "/org/plan", &change()).status, 403, "who approves does not plan");

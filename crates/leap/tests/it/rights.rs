@@ -162,6 +162,8 @@ fn every_address_answers_those_who_may_and_nobody_else() {
                 .replace("{number}", "1")
                 .replace("{channel}", "none")
                 .replace("{contract}/{clause}", "none/none")
+                .replace("{pool}", "none")
+                .replace("{day}", "2026-08-01")
                 .replace("{period}", "2026-08")
         };
         let query = if address.path == "/resource" { "?id=i-a" } else { "" };
@@ -197,7 +199,7 @@ fn every_address_answers_those_who_may_and_nobody_else() {
                 (_, "/assets/{digest}/{file}") => &[404],
                 // Nothing has this number.
                 (_, path) if path.ends_with("/{number}") => &[404],
-                (_, "/contracts/{contract}/{clause}") => &[404],
+                (_, "/contracts/{contract}/{clause}" | "/pools/{pool}" | "/pools/{pool}/{day}") => &[404],
                 _ => &[200],
             };
             if address.path != "/logout" {

@@ -69,6 +69,7 @@ fn what_the_form_applies_is_what_the_command_would_have_applied() {
     }
     assert!(preview.body.contains("data-sum=\"3.375\""), "the moves add up: {}", preview.body);
     assert!(preview.body.contains("data-sum=\"0\""), "and net to nothing: {}", preview.body);
+    assert!(preview.body.contains("<ins>  - id: lost</ins>"), "and how the texts differ: {}", preview.body);
     assert_eq!(home.digest(), before, "a preview changes nothing");
     let forged = send(&site, &stu, HERE, &format!("{change}&expect={}", "0".repeat(64)));
     assert_eq!(forged.status, 409, "{}", forged.body);
@@ -185,4 +186,54 @@ fn rules_and_what_no_rule_owns_are_the_whole_bill() {
     assert_eq!(preview.status, 200, "{}", &preview.body[..preview.body.len().min(2000)]);
     let small = site.ask("POST", "/claims/new", &headers, &format!("reason={}", "x".repeat(2 << 20)));
     assert!(small.status == 422 && small.body.contains("larger than 1 MiB"), "{}", small.body);
+}
+
+#[test]
+fn a_suggestion_joins_the_rules_in_force_after_it_was_shown_what_it_moves() {
+    let home =
+        Home::with(ORG, "rules:\n  - {id: none, when: \"ResourceId = 'i-0'\", owner: c}\nresidual: {steward: c}\n");
+    let august =
+        [("2026-08-10", "i-a", "a", "100.5"), ("2026-08-11", "i-b", "b", "20.125"), ("2026-08-12", "i-x", "", "3")];
+    home.ingest(&home.write("2026-08.csv", &bill("2026-08", &august)));
+    for (name, role) in [("eve", "administrator"), ("stu", "steward"), ("val", "viewer")] {
+        let added = add(&home, name, &[role]);
+        assert_eq!(added.code, 0, "{}", added.err);
+    }
+    let site = Site::start(&home);
+    let [stu, val] = ["stu", "val"].map(|name| cookie(&site, name));
+    let told = home.json(&["rules", "suggest"])["rows"][0].clone();
+    assert_eq!(text(&told["amount"]), "120.625", "{told:#}");
+    let page = as_person(&site, "GET", "/coverage/rules?suggest=1", &stu).body;
+    assert!(page.contains("120.63 USD in 2 charges") && page.contains("Tags['team']"), "{page}");
+    let reader = as_person(&site, "GET", "/coverage/rules?suggest=1", &val).body;
+    assert!(reader.contains("120.63 USD") && !reader.contains("name=\"take\""), "who may not change them reads them");
+    let take = fields(&[("take", &text(&told["rule"]))]);
+    assert_eq!(send(&site, &val, HERE, &take).status, 403);
+    let preview = send(&site, &stu, HERE, &take);
+    assert!(preview.status == 200 && preview.body.contains("120.63 USD gets an owner"), "{}", preview.body);
+    let change =
+        fields(&[("text", &unescaped(&hidden(&preview.body, "text"))), ("expect", &hidden(&preview.body, "expect"))]);
+    let done = send(&site, &stu, HERE, &change);
+    assert_eq!(done.status, 303, "{}", done.body);
+    assert_eq!(home.spend("team", &["--period", "2026-08"])[0], ("a".to_owned(), "100.5".to_owned()));
+    let broken = send(&site, &stu, HERE, &fields(&[("take", "]")]));
+    assert_eq!(broken.status, 422, "{}", broken.body);
+    // Both texts are kept, with who applied them, and how they differ.
+    let versions = as_person(&site, "GET", "/coverage/rules?versions=1", &val).body;
+    assert!(versions.contains(">stu<") && versions.contains("versions=1..2"), "{versions}");
+    let compared = as_person(&site, "GET", "/coverage/rules?versions=1..2", &val).body;
+    assert!(compared.contains("<ins>") && compared.contains("<span>rules:</span>"), "{compared}");
+    for (asked, words) in
+        [("3..1", "there is no version 3"), ("x", "neither 1 nor two versions"), ("1&suggest=1", "one of them")]
+    {
+        let wrong = as_person(&site, "GET", &format!("/coverage/rules?versions={asked}"), &val);
+        assert!(wrong.status == 422 && wrong.body.contains(words), "{asked}: {}", wrong.body);
+    }
+}
+
+/// The text of an attribute.
+fn unescaped(text: &str) -> String {
+    [("&quot;", "\""), ("&#39;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")]
+        .iter()
+        .fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
 }

@@ -179,13 +179,17 @@ fn home() -> Home {
     home
 }
 
-const PAGES: [&str; 30] = [
+const PAGES: [&str; 34] = [
     "/",
     "/team/acme",
     "/team/a",
     "/explore",
     "/explore?by=team",
     "/explore?by=team,service&compare=previous&chart=bars",
+    "/explore?chart=treemap",
+    "/explore?by=service,team,resource&chart=flow",
+    "/coverage/rules?suggest=1",
+    "/coverage/rules?versions=1",
     "/explore?rows=charges",
     "/explore?where=ResourceId%20%3D%20%27i-1%27",
     "/resource?id=i-1",
@@ -260,6 +264,26 @@ fn pages_say_what_the_command_line_says_to_the_last_digit() {
     assert!(why.contains("Rule team-tag matched") && why.contains("It belongs to Team A."), "{why}");
     let (code, said) = site.stop();
     assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn paths_add_up_level_by_level() {
+    let home = home();
+    let site = Site::start(&home);
+    // Days are no part of a path: the next dimension that people ask for joins.
+    let boxes = rows(&site, "/explore?by=team,day&chart=treemap", "paths", "Team › Service", "2026-08");
+    let a = ("Team A", "100.250000001");
+    let (of_a, of_b) = (("Amazon EC2", "100.250000001"), ("Amazon EC2", "20"));
+    let none = [("Residual: no rule", "3.5"), ("Amazon EC2", "3.5")];
+    assert_eq!(boxes, pairs(&[a, of_a, ("Team B", "20"), of_b, none[0], none[1]]));
+    let bands = rows(&site, "/explore?by=service,team,resource&chart=flow", "flow", "From", "Amount");
+    let first = [("Amazon EC2", "100.250000001"), ("Amazon EC2", "20"), ("Amazon EC2", "3.5")];
+    let second = [("Team A", "100.250000001"), ("Team B", "20"), ("Residual: no rule", "3.5")];
+    assert_eq!(bands, pairs(&[first, second].concat()));
+    let page = site.page("/explore?by=service,team&chart=flow");
+    assert!(page.contains("data-chart=\"sankey\"") && page.contains("From service to team"), "{page}");
+    let wrong = site.get("/explore?chart=pie");
+    assert!(wrong.status == 422 && wrong.body.contains("treemap, flow"), "{}", wrong.body);
 }
 
 #[test]

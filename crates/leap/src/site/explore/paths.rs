@@ -130,7 +130,7 @@ struct Tree<'t> {
 impl Tree<'_> {
     /// Adds what lies below a path; parts of what is not drawn are not drawn either.
     fn grow<'r>(&mut self, rows: &[&'r SpendRow], path: &[Option<&'r str>], parent: &str, drawn: bool) {
-        let (ground, level) = (self.ground, path.len());
+        let (ground, level, total) = (self.ground, path.len(), self.total);
         if level == self.by.len() {
             return;
         }
@@ -146,7 +146,7 @@ impl Tree<'_> {
             tree: Some((id.to_owned(), parent.to_owned())),
             depth: level,
             undrawn: !drawn || sum < Money::ZERO,
-            ..Row::new(vec![name, figure, share_cell(sum, self.total)])
+            ..Row::new(vec![name, figure, share_cell(sum, total)])
         };
         for (at, (value, (sum, own))) in parts.into_iter().enumerate() {
             let mut below = path.to_vec();
@@ -181,8 +181,8 @@ struct Level<'r> {
     others: String,
 }
 
-impl Level<'_> {
-    fn name(&self, value: Option<&str>) -> &str {
+impl<'r> Level<'r> {
+    fn name(&self, value: Option<&'r str>) -> &str {
         self.names.get(&value).unwrap_or(&self.others)
     }
 }
@@ -239,8 +239,7 @@ fn bands(ground: &Ground, by: &[Named], rows: &[SpendRow]) -> Vec<Row> {
             let href = exact.map_or_else(String::new, |(first, second)| {
                 leads(ground, &[(&by[level], first), (&by[level + 1], second)], ground.period)
             });
-            let mut row =
-                Row::new(vec![Cell::Text(from.to_owned()), Cell::Text(to.to_owned()), amount(sum, href)]);
+            let mut row = Row::new(vec![Cell::Text(from.to_owned()), Cell::Text(to.to_owned()), amount(sum, href)]);
             row.undrawn = sum < Money::ZERO;
             row.colour = exact.filter(|(_, to)| is_residual(*to)).map(|_| "residual".to_owned());
             row

@@ -58,6 +58,13 @@ pub(super) fn clock(question: &Question<'_>, contract: &Contract) -> Vec<Block> 
         exact(judged.requests).to_grouped(0)
     );
     let within = format!("{} within {}", judged.objective.quantile, shown(i128::from(judged.objective.ns)));
+    if judged.is_unjudged() {
+        let text = format!(
+            "The objective could not be judged: no hour has {} requests. {within}. {hours}",
+            judged.objective.n_min
+        );
+        return vec![Block::Notice(Tone::Warn, text, None)];
+    }
     let (Some(since), Some(at)) = (judged.since(), judged.incident_at()) else {
         return vec![Block::Notice(Tone::Ok, format!("The objective is kept: {within}. {hours}"), None)];
     };

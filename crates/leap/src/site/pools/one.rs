@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use leap_orient::pool::solve::Target;
 use leap_orient::pool::Policies;
 use leap_orient::pool::explain::ExplainedPart;
+use leap_orient::pool::solve::Target;
 use leap_terms::{CostKind, Day, Money, Month, Period, ResidualReason, fault};
 use leap_web::site::Problem;
 use leap_web::site::model::{Block, Cell, Chart, Column, Figure, Link, Page, Row, Table, Tone};

@@ -45,7 +45,8 @@ fn pair(ground: &Ground, asked: &str, all: &[ConfigSummary]) -> Result<Option<(i
     }
     let wrong = |message: String| parameter(ground.ask, "versions", message);
     let number = |text: &str| {
-        let number = text.parse::<i64>().map_err(|_| wrong(format!("'{asked}' is neither 1 nor two versions: 2..5")))?;
+        let number =
+            text.parse::<i64>().map_err(|_| wrong(format!("'{asked}' is neither 1 nor two versions: 2..5")))?;
         match all.iter().any(|version| version.id == number) {
             true => Ok(number),
             false => Err(wrong(format!("there is no version {number} of the rules"))),

@@ -96,7 +96,8 @@ pub(super) fn joined(text: &str, rule: &str) -> Result<String, String> {
     }
     let ending = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let lines: Vec<&str> = text.lines().collect();
-    let by_hand = || "the rules are not written as a list of lines below 'rules:'; add the suggestion by hand".to_owned();
+    let by_hand =
+        || "the rules are not written as a list of lines below 'rules:'; add the suggestion by hand".to_owned();
     let start = lines.iter().position(|line| line.trim_end() == "rules:").ok_or_else(by_hand)?;
     let is_item = |line: &&str| line.trim_start().starts_with("- ");
     let first = lines[start + 1..].iter().find(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
@@ -117,8 +118,14 @@ pub(super) fn joined(text: &str, rule: &str) -> Result<String, String> {
     Ok(out.join(ending) + ending)
 }
 
+/// The lines of a rule behind an indent, whatever indent they had together.
 fn indented(rule: &str, indent: &str) -> String {
-    let lines = rule.trim_end().lines().map(|line| if line.is_empty() { String::new() } else { format!("{indent}{line}") });
+    let of = |line: &str| line.len() - line.trim_start().len();
+    let own = rule.lines().filter(|line| !line.trim().is_empty()).map(of).min().unwrap_or(0);
+    let lines = rule.trim_end().lines().map(|line| match line.get(own..) {
+        Some(rest) if !rest.is_empty() => format!("{indent}{rest}"),
+        _ => String::new(),
+    });
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -136,13 +143,17 @@ mod tests {
                 "rules:\n  - {id: a, owner: x}\n  # last\n\nresidual: {steward: s}\n",
                 "rules:\n  - {id: a, owner: x}\n  # last\n  - id: team-tag\n    owner: {from: \"Tags['team']\"}\n\nresidual: {steward: s}\n",
             ),
-            ("rules:\n- id: a\n  owner: x\n", "rules:\n- id: a\n  owner: x\n- id: team-tag\n  owner: {from: \"Tags['team']\"}\n"),
+            (
+                "rules:\n- id: a\n  owner: x\n",
+                "rules:\n- id: a\n  owner: x\n- id: team-tag\n  owner: {from: \"Tags['team']\"}\n",
+            ),
             (
                 "# head\r\nrules:\r\n    - {id: a, owner: x}\r\n# of what follows\r\nresidual: {}\r\n",
                 "# head\r\nrules:\r\n    - {id: a, owner: x}\r\n    - id: team-tag\r\n      owner: {from: \"Tags['team']\"}\r\n# of what follows\r\nresidual: {}\r\n",
             ),
         ] {
             assert_eq!(joined(text, RULE).as_deref(), Ok(wanted), "{text}");
+            assert_eq!(joined(text, &indented(RULE, "  ")).as_deref(), Ok(wanted), "as suggestions are written");
         }
         for text in ["rules: [{id: a, owner: x}]\n", "rules: []\n", "residual: {}\n", "rules:\nresidual: {}\n"] {
             assert!(joined(text, RULE).is_err(), "{text}");
