@@ -106,6 +106,10 @@ fn a_pool_has_a_page_and_so_has_each_of_its_days() {
     }
     let days = rows(&site, "/pools/kafka?period=2026-08", "days", "Day", "Cost");
     assert_eq!(days, pairs(&[("2026-08-10", "0.000000000000000001"), ("2026-08-11", "4")]));
+    // In a flow, what comes into a pool goes out of it to teams.
+    let bands = rows(&site, "/explore?by=service,pool,team&chart=flow&period=2026-07", "flow", "From", "Amount");
+    let all = [("Amazon EC2", "12"), ("kafka", "9"), ("kafka", "3")];
+    assert_eq!(bands, pairs(&all));
     // A day says what the command says: exact fractions, and who got the unit that cannot be divided.
     let path = "/pools/kafka/2026-08-10";
     let told = home.json(&["pool", "explain", "kafka", "2026-08-10"]);

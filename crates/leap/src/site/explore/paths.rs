@@ -9,7 +9,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use leap_orient::reading::dimension::Named;
+use leap_orient::reading::dimension::{Dimension, Named};
 use leap_orient::reading::spend::SpendRow;
 use leap_terms::Money;
 use leap_web::site::Problem;
@@ -54,7 +54,10 @@ pub(super) fn block(ground: &Ground, kind: &str, by: &[Named], rows: &[SpendRow]
             Chart {
                 kind: "sankey",
                 title: format!("From {}", names.join(" to ")),
-                say: format!("Each band is cost of {} and {} that follow each other. {below}", names[0], names[1]),
+                say: format!(
+                    "A band is as wide as the cost that goes from one {} to one {}. {below}",
+                    names[0], names[1]
+                ),
                 size: "l",
                 target: None,
                 flags: "",
@@ -78,7 +81,10 @@ pub(super) fn block(ground: &Ground, kind: &str, by: &[Named], rows: &[SpendRow]
                 Chart {
                     kind: "treemap",
                     title: format!("{} inside {}", capital(names[names.len() - 1]), names[0]),
-                    say: format!("Area is cost; boxes of {} lie inside those of {}. {below}", names[1], names[0]),
+                    say: format!(
+                        "Area is cost; a box inside another one is a {} of that {}. {below}",
+                        names[1], names[0]
+                    ),
                     size: "l",
                     target: None,
                     flags: "",
@@ -187,14 +193,38 @@ impl<'r> Level<'r> {
     }
 }
 
-/// Names the largest values of each level; no name stands for two things, since a flow knows its places by their names.
-fn levels<'r>(ground: &Ground, by: &[Named], rows: &'r [SpendRow]) -> Vec<Level<'r>> {
+/// A charge on its way through the levels of a flow. What a platform collects has no pool of its own, only its owner is the
+/// pool: on its way it passes through it, so that what comes in and what goes out to teams meet.
+struct Way<'r> {
+    values: Vec<Option<&'r str>>,
+    /// The level of pools, where the charge is collected by one; and that of owners.
+    collected: Option<(usize, usize)>,
+    amount: Money,
+}
+
+fn ways<'r>(by: &[Named], rows: &'r [SpendRow]) -> Vec<Way<'r>> {
+    let level = |wanted: &Dimension| by.iter().position(|named| named.dimension == *wanted);
+    let levels = level(&Dimension::Pool).zip(level(&Dimension::Owner));
+    let way = |row: &'r SpendRow| {
+        let mut values: Vec<Option<&str>> = row.values.iter().map(Option::as_deref).collect();
+        let collected = levels.filter(|(pool, _)| values[*pool].is_none()).and_then(|(pool, owner)| {
+            values[pool] = Some(values[owner]?.strip_prefix("residual:pool:")?);
+            Some((pool, owner))
+        });
+        Way { values, collected, amount: row.amount }
+    };
+    rows.iter().map(way).collect()
+}
+
+/// Names the largest values of each level, by what goes through them; no name stands for two things, since a flow knows its
+/// places by their names.
+fn levels<'r>(ground: &Ground, by: &[Named], ways: &[Way<'r>]) -> Vec<Level<'r>> {
     let mut taken = BTreeSet::<String>::new();
     let mut levels = Vec::with_capacity(by.len());
     for (level, dimension) in by.iter().enumerate() {
         let mut sums = BTreeMap::<Option<&str>, (Money, ())>::new();
-        for row in rows {
-            sums.entry(row.values[level].as_deref()).or_default().0 += row.amount;
+        for way in ways {
+            sums.entry(way.values[level]).or_default().0 += way.amount.abs();
         }
         let mut parts = sorted(sums);
         let others = parts.split_off(named(parts.len()));
@@ -214,34 +244,58 @@ fn levels<'r>(ground: &Ground, by: &[Named], rows: &'r [SpendRow]) -> Vec<Level<
     levels
 }
 
-/// A band of a flow: from a value of a level to one of the next, by their names.
-type Bands<'l> = BTreeMap<(usize, &'l str, &'l str), (Money, Option<(Option<&'l str>, Option<&'l str>)>)>;
+/// What one band is of: values of two levels, where both have a name; and whether a pool collected it.
+type Of<'r> = (Option<&'r str>, Option<&'r str>, Option<(usize, usize)>);
+
+/// Where the charges of a band are.
+fn behind(ground: &Ground, by: &[Named], level: usize, (first, second, collected): Of<'_>) -> String {
+    let Some((pool, owner)) = collected else {
+        return leads(ground, &[(&by[level], first), (&by[level + 1], second)], ground.period);
+    };
+    // Charges that a pool collects are found by their owner, which is the pool.
+    let (name, other, value) = if pool == level { (first, level + 1, second) } else { (second, level, first) };
+    let whose = format!("residual:pool:{}", name.unwrap_or_default());
+    let mut of = vec![(&by[owner], Some(whose.as_str()))];
+    if other != owner {
+        // Splits have no such value; they would be among what has none.
+        if value.is_none() {
+            return String::new();
+        }
+        of.push((&by[other], value));
+    }
+    leads(ground, &of, ground.period)
+}
+
+/// Bands of a flow, by level and the names at both ends.
+type Bands<'l, 'r> = BTreeMap<(usize, &'l str, &'l str), (Money, Option<Of<'r>>)>;
 
 /// Bands as rows: level by level, the largest first.
 fn bands(ground: &Ground, by: &[Named], rows: &[SpendRow]) -> Vec<Row> {
-    let levels = levels(ground, by, rows);
+    let ways = ways(by, rows);
+    let levels = levels(ground, by, &ways);
     let mut bands = Bands::new();
-    for row in rows {
+    for way in &ways {
         for at in 0..by.len() - 1 {
-            let (from, to) = (row.values[at].as_deref(), row.values[at + 1].as_deref());
+            let (from, to) = (way.values[at], way.values[at + 1]);
             let (first, second) = (&levels[at], &levels[at + 1]);
             let exact = first.names.contains_key(&from) && second.names.contains_key(&to);
+            let collected = way.collected.filter(|(pool, _)| [at, at + 1].contains(pool));
             let band = bands.entry((at, first.name(from), second.name(to))).or_default();
-            band.0 += row.amount;
-            band.1 = exact.then_some((from, to));
+            band.0 += way.amount;
+            // One way that was collected makes it a band of what a pool collected.
+            let known = band.1.and_then(|(_, _, known)| known);
+            band.1 = exact.then_some((from, to, collected.or(known)));
         }
     }
     let mut sorted: Vec<_> = bands.into_iter().filter(|(_, (sum, _))| !sum.is_zero()).collect();
     sorted.sort_by_key(|((level, from, to), (sum, _))| (*level, Reverse(*sum), *from, *to));
     sorted
         .into_iter()
-        .map(|((level, from, to), (sum, exact))| {
-            let href = exact.map_or_else(String::new, |(first, second)| {
-                leads(ground, &[(&by[level], first), (&by[level + 1], second)], ground.period)
-            });
+        .map(|((level, from, to), (sum, of))| {
+            let href = of.map_or_else(String::new, |of| behind(ground, by, level, of));
             let mut row = Row::new(vec![Cell::Text(from.to_owned()), Cell::Text(to.to_owned()), amount(sum, href)]);
             row.undrawn = sum < Money::ZERO;
-            row.colour = exact.filter(|(_, to)| is_residual(*to)).map(|_| "residual".to_owned());
+            row.colour = of.filter(|(_, to, _)| is_residual(*to)).map(|_| "residual".to_owned());
             row
         })
         .collect()
