@@ -38,6 +38,9 @@ use crate::world::World;
 /// What is the matter with rules, by their ids.
 type Standing = BTreeMap<String, FindingKind>;
 
+/// What reads a world, and about how many bytes what it found takes.
+type Making<T> = fn(&Home, &World) -> Result<(T, usize), Failure>;
+
 /// Where all of this is.
 const HERE: &str = "/coverage/rules";
 /// The form.
@@ -144,11 +147,7 @@ fn standing(ground: &Ground) -> Result<Option<Arc<Standing>>, Problem> {
 }
 
 /// What is read from all charges that are known, kept per snapshot; `None` while it is worked out from many of them.
-fn worked_out<T: Any + Send + Sync>(
-    ground: &Ground,
-    what: &str,
-    make: fn(&Home, &World) -> Result<(T, usize), Failure>,
-) -> Result<Option<Arc<T>>, Problem> {
+fn worked_out<T: Any + Send + Sync>(ground: &Ground, what: &str, make: Making<T>) -> Result<Option<Arc<T>>, Problem> {
     let world = ground.view().head();
     let key = format!("{what}|{}", world.digest_text());
     let charges: u64 = world.scopes.iter().map(|scope| scope.facts.rows).sum();

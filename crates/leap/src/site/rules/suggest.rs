@@ -104,11 +104,11 @@ pub(super) fn joined(text: &str, rule: &str) -> Result<String, String> {
     let first = first.filter(|line| is_item(line)).ok_or_else(by_hand)?;
     let indent = &first[..first.len() - first.trim_start().len()];
     // The list ends with the first line that begins at the margin and is none of its items.
-    let ends = |line: &&str| {
+    let ends = |line: &str| {
         let begins = line.chars().next().is_some_and(|letter| !letter.is_whitespace() && letter != '#');
         begins && !(indent.is_empty() && line.starts_with('-'))
     };
-    let mut end = lines[start + 1..].iter().position(|line| ends(&line)).map_or(lines.len(), |at| start + 1 + at);
+    let mut end = lines[start + 1..].iter().position(|line| ends(line)).map_or(lines.len(), |at| start + 1 + at);
     while end > start + 1 && (lines[end - 1].trim().is_empty() || lines[end - 1].starts_with('#')) {
         end -= 1;
     }
