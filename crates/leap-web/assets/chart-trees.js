@@ -101,7 +101,8 @@ export function treemap(chart, look) {
     lineHeight: 15,
     fontFamily: look.font,
     overflow: "truncate",
-    formatter: (p) => p.name + "\n" + short(p.value),
+    // the figure of the table, which a box with credits inside is larger than
+    formatter: (p) => p.name + "\n" + short(p.data.own ?? p.value),
   };
   return {
     tooltip: tooltip(chart, look, { trigger: "item" }),
@@ -121,7 +122,7 @@ export function treemap(chart, look) {
         upperLabel: {
           show: true,
           height: 22,
-          formatter: (p) => p.name + "  " + short(p.value),
+          formatter: (p) => p.name + "  " + short(p.data.own ?? p.value),
           color: look.ink,
           fontSize: 11,
           fontWeight: 600,

@@ -15,7 +15,7 @@
 
 use std::fmt;
 
-use leap_terms::Instant;
+use leap_terms::{Instant, Money};
 use serde::{Deserialize, Serialize};
 
 use super::clock::{Episode, History, State, Timing};
@@ -42,6 +42,9 @@ pub struct Incident {
     pub unconfirmed: Option<Instant>,
     /// How often something was said of it: the next saying's key has the number after this.
     pub sayings: u32,
+    /// Of a budget: how far beyond it was spent when that was told last, exactly, in the budget's currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beyond: Option<Money>,
 }
 
 impl Incident {
@@ -281,7 +284,7 @@ impl Sayings {
 pub fn apply(said: &mut Vec<Incident>, saying: &Saying) {
     if let Act::Open(stretch) = &saying.act {
         let stretches = vec![*stretch];
-        said.push(Incident { id: saying.incident.clone(), stretches, unconfirmed: None, sayings: 1 });
+        said.push(Incident { id: saying.incident.clone(), stretches, unconfirmed: None, sayings: 1, beyond: None });
         return;
     }
     let Some(incident) = said.iter_mut().find(|incident| incident.id == saying.incident) else { return };

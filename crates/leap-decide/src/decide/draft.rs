@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use leap_terms::{Exact, Instant, MessageKind, Money, Ratio, TeamId};
+use leap_terms::{Instant, MessageKind, Money, TeamId};
 
 use super::{Acknowledged, Drifted, Frozen, Judged, Pending, SETTLED, Unread, Watched, breach};
 use crate::budget::{self, Verdict};
@@ -50,34 +50,9 @@ fn series(verdict: &Verdict) -> String {
     format!("{} {} {}", verdict.line.unit, verdict.line.cost, verdict.line.currency)
 }
 
-/// Doublings of a breach that are told of at most.
-const MOST_DOUBLINGS: u32 = 20;
-/// A tolerance of less counts as so much where a breach is compared with it: of nothing, everything is infinitely often.
-const LEAST_TOLERANCE_BPS: u32 = 100;
-
-/// How often the tolerance has doubled within what was spent beyond the budget: 0 below twice of it, 1 below four times …
-fn doublings(verdict: &Verdict) -> u32 {
-    let Some(bps) = &verdict.variance.bps else { return 0 };
-    let tolerance = i64::from(verdict.line.tolerance_bps.max(LEAST_TOLERANCE_BPS));
-    let reaches = |doublings: &u32| *bps >= Ratio::whole(Exact::from_whole(tolerance.saturating_mul(1 << *doublings)));
-    (1..=MOST_DOUBLINGS).take_while(reaches).last().unwrap_or(0)
-}
-
-/// Which time it is that a breach is told of: `2026-10 3`, and of a larger one `2026-10 4 x2`.
-fn time(verdict: &Verdict, sayings: u32, doublings: u32) -> String {
-    let more = if doublings == 0 { String::new() } else { format!(" x{doublings}") };
-    format!("{} {sayings}{more}", verdict.line.period)
-}
-
-/// Keys by which it is known how bad a breach was when it was told of last, and those of telling that it has grown.
-pub(super) fn growth(verdict: &Verdict, said: &Incident) -> Vec<String> {
-    let of = |word: &str, period: &str| key(word, &verdict.line.unit, &series(verdict), period);
-    let breached = MessageKind::BudgetBreached.word();
-    let mut keys: Vec<String> =
-        (0..=MOST_DOUBLINGS).map(|doublings| of(breached, &time(verdict, said.sayings, doublings))).collect();
-    let next = time(verdict, said.sayings.saturating_add(1), doublings(verdict));
-    keys.extend([of(breached, &next), of(Happens::Annotated.deed(), &next)]);
-    keys
+/// How much more was spent than the budget has.
+fn beyond(verdict: &Verdict) -> Money {
+    verdict.actual - verdict.line.amount
 }
 
 impl<'i> Draft<'i> {
@@ -157,12 +132,20 @@ impl<'i> Draft<'i> {
         let (happens, after) = match said {
             None => {
                 let id = breach(verdict);
-                (Happens::Opened, Incident { id, stretches: vec![stretch], unconfirmed: None, sayings: 1 })
+                let opened = Incident {
+                    id,
+                    stretches: vec![stretch],
+                    unconfirmed: None,
+                    sayings: 1,
+                    beyond: Some(beyond(verdict)),
+                };
+                (Happens::Opened, opened)
             }
             Some(said) => {
                 let mut after = said.clone();
                 after.stretches.push(stretch);
                 after.sayings = after.sayings.saturating_add(1);
+                after.beyond = Some(beyond(verdict));
                 (Happens::Reopened, after)
             }
         };
@@ -170,17 +153,14 @@ impl<'i> Draft<'i> {
         self.of_budget(verdict, (kind, verdict.sentence()), (happens, after), now);
     }
 
-    /// It is known to be breached: that is told again where it is at least twice as bad as when it was told last.
+    /// It is known to be breached: that is told again where at least twice as much is beyond the budget as when it was told
+    /// last.
     fn grown(&mut self, verdict: &Verdict, said: &Incident, now: Instant) {
-        let line = &verdict.line;
-        let was_told = |doublings: &u32| {
-            let period = time(verdict, said.sayings, *doublings);
-            self.done.contains(&key(MessageKind::BudgetBreached.word(), &line.unit, &series(verdict), &period))
-        };
-        let Some(told) = (0..=MOST_DOUBLINGS).rev().find(was_told) else { return };
-        if doublings(verdict) > told {
+        let is_twice = |told: Money| beyond(verdict) >= told + told;
+        if said.beyond.is_some_and(is_twice) {
             let mut after = said.clone();
             after.sayings = after.sayings.saturating_add(1);
+            after.beyond = Some(beyond(verdict));
             let words = format!("the breach has grown: {}", verdict.sentence());
             self.of_budget(verdict, (MessageKind::BudgetBreached, words), (Happens::Annotated, after), now);
         }
@@ -210,10 +190,7 @@ impl<'i> Draft<'i> {
         let about = About {
             unit: &line.unit,
             subject: &series(verdict),
-            period: match kind {
-                MessageKind::BudgetBreached => time(verdict, after.sayings, doublings(verdict)),
-                _ => time(verdict, after.sayings, 0),
-            },
+            period: format!("{} {}", line.period, after.sayings),
             amount: money.map(|money| Amount { money, currency: line.currency.clone() }),
             reason: format!("the budget is {}", verdict.state.word()),
         };

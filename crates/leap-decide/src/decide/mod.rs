@@ -186,12 +186,7 @@ pub fn keys(inputs: &Inputs<'_>) -> BTreeSet<String> {
     let nothing = BTreeSet::new();
     let all = decide(&Inputs { done: &nothing, ..*inputs });
     let projections = inputs.budgets.iter().map(|judged| draft::projected(judged.verdict));
-    let open = |judged: &Judged<'_>| {
-        let said = judged.said.filter(|said| said.is_open())?;
-        Some(draft::growth(judged.verdict, said))
-    };
-    let grown = inputs.budgets.iter().filter_map(open).flatten();
-    all.steps.into_iter().map(|step| step.key).chain(projections).chain(grown).collect()
+    all.steps.into_iter().map(|step| step.key).chain(projections).collect()
 }
 
 /// A plan that is held asks to be approved: one message to the company, once a day; `over` says what of it is too much, in

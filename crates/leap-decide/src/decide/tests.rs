@@ -133,14 +133,14 @@ fn a_budget_is_spoken_of_when_something_changes() {
         assert!(memory.budget(verdict("61000", end, &[])).is_empty(), "to and fro is told once");
     }
     assert_eq!(memory.budget(verdict("122400.01", will, &[])), ["open_incident", "budget_breached"]);
+    // 2,400.01 was told to be beyond the 120,000.
     let grown = ["annotate_incident", "budget_breached"];
-    assert!(memory.budget(verdict("124799.99", will, &[])).is_empty(), "not yet twice the tolerance");
-    assert_eq!(memory.budget(verdict("124800", will, &[])), grown, "twice the tolerance");
-    assert!(memory.budget(verdict("129599", will, &[])).is_empty());
-    assert_eq!(memory.budget(verdict("130000", will, &[])), grown, "four times");
-    for actual in ["126000", "130000", "139199"] {
+    assert!(memory.budget(verdict("124800.01", will, &[])).is_empty(), "not yet twice as much");
+    assert_eq!(memory.budget(verdict("124800.02", will, &[])), grown, "twice as much");
+    for actual in ["124800.02", "122500", "129600.03"] {
         assert!(memory.budget(verdict(actual, will, &[])).is_empty(), "to and fro is told once: {actual}");
     }
+    assert_eq!(memory.budget(verdict("129600.04", will, &[])), grown, "and again");
     let allowance = |amount: i64| Allowance {
         waiver: "w1".into(),
         amount: Exact::from_whole(amount),

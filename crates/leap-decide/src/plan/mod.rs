@@ -44,7 +44,7 @@ pub enum Happens {
 
 impl Happens {
     /// The word of the deed in keys and findings.
-    pub(crate) fn deed(self) -> &'static str {
+    fn deed(self) -> &'static str {
         match self {
             Happens::Opened => "open_incident",
             Happens::Annotated => "annotate_incident",

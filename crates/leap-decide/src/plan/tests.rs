@@ -56,7 +56,7 @@ fn step(deed: Deed) -> Step {
 }
 
 fn happens(happens: Happens, id: &str) -> Deed {
-    let after = Incident { id: id.to_owned(), stretches: Vec::new(), unconfirmed: None, sayings: 1 };
+    let after = Incident { id: id.to_owned(), stretches: Vec::new(), unconfirmed: None, sayings: 1, beyond: None };
     Deed::Incident { happens, after, at: instant(NOW), words: "why".into() }
 }
 

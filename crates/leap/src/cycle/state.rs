@@ -455,9 +455,9 @@ async fn telling(home: &Home, view: &View, now: Instant, ahead: Result<Ahead, Fa
     Ok(found.into_iter().filter(is_told).collect())
 }
 
-/// True where a channel gets messages of a unit, which stands at the end of this path, of whatever kinds.
+/// True where a channel gets messages of all kinds of a unit, which stands at the end of this path.
 fn has_channel(home: &Home, path: &[TeamId]) -> bool {
-    home.settings.channels.iter().any(|channel| {
+    home.settings.channels.iter().filter(|channel| channel.kinds.is_none()).any(|channel| {
         channel
             .units
             .as_ref()

@@ -144,11 +144,9 @@ pub(super) fn list(ground: &Ground) -> Result<Page, Problem> {
     };
     page.blocks.push(Block::Facts(facts.into_iter().map(fact).collect()));
     if let Some(words) = ended(states.iter().copied(), known.now) {
-        page.blocks.push(Block::Notice(
-            Tone::Warn,
-            format!("{words}."),
-            Some(Link::new("Data", ground.to(&["data"], &[]))),
-        ));
+        let sees_data = ground.view().reach().is_everything();
+        let to = sees_data.then(|| Link::new("Data", ground.to(&["data"], &[])));
+        page.blocks.push(Block::Notice(Tone::Warn, format!("{words}."), to));
     }
     page.blocks.push(Block::Table(table(ground, &states, known.now)));
     Ok(page)

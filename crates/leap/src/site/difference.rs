@@ -1,6 +1,7 @@
 //! What a change would move, as a form shows it before somebody agrees: from whom to whom, per currency, adding up.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use leap_terms::{Currency, Digest, Money, Month};
 use leap_web::site::model::{Block, Cell, Column, DiffLine, Figure, Link, PostForm, Row, Table, Tone};
@@ -115,12 +116,24 @@ const LINES: usize = 2_000;
 /// Lines around a change that stay the same.
 const AROUND: usize = 3;
 
-/// How a text differs from the one before, line by line; `None` where it does not.
+/// Lines that are compared at most.
+const COMPARED: usize = 200_000;
+/// How long a difference may be made smaller; what is found by then is right, and longer than it has to be.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// How a text differs from the one before, line by line, whatever ends its lines; `None` where it does not.
 pub(super) fn text(before: &str, after: &str) -> Option<Block> {
+    let (before, after) = (before.replace("\r\n", "\n"), after.replace("\r\n", "\n"));
     if before == after {
         return None;
     }
-    let difference = TextDiff::configure().algorithm(Algorithm::Patience).diff_lines(before, after);
+    let (old, new) = (before.lines().count(), after.lines().count());
+    if old + new > COMPARED {
+        let text = format!("{old} lines before and {new} after are too many to be compared here.");
+        return Some(Block::Notice(Tone::Info, text, None));
+    }
+    let mut compared = TextDiff::configure();
+    let difference = compared.algorithm(Algorithm::Patience).timeout(PATIENCE).diff_lines(&before, &after);
     let mut lines = Vec::new();
     let mut seen = 0;
     for group in difference.grouped_ops(AROUND) {
@@ -128,6 +141,9 @@ pub(super) fn text(before: &str, after: &str) -> Option<Block> {
         let until = group.last().map_or(from, |last| last.old_range().end);
         lines.extend((from > seen).then(|| DiffLine::Left(from - seen)));
         seen = until;
+        if lines.len() > LINES {
+            break;
+        }
         for change in group.iter().flat_map(|one| difference.iter_changes(one)) {
             let line = change.value().trim_end_matches(['\n', '\r']).to_owned();
             lines.push(match change.tag() {
@@ -140,9 +156,8 @@ pub(super) fn text(before: &str, after: &str) -> Option<Block> {
     let all = before.lines().count();
     lines.extend((all > seen).then(|| DiffLine::Left(all - seen)));
     if lines.len() > LINES {
-        let left = lines.len() - LINES;
         lines.truncate(LINES);
-        lines.push(DiffLine::Same(format!("… and {left} lines more of this difference")));
+        lines.push(DiffLine::Same("… and more: these are its first lines".to_owned()));
     }
     Some(Block::Difference(lines))
 }
@@ -216,6 +231,11 @@ mod tests {
         assert_eq!(lines(before, after), ["…2", " c", " d", " e", "-f", "+F", " g", " h", " i", " j", "+k"]);
         assert_eq!(lines(before, "x\n").iter().filter(|line| line.starts_with('-')).count(), 10);
         assert_eq!(lines("", "x\n"), ["+x"]);
-        assert_eq!(lines("a\r\nb\r\n", "a\r\n"), [" a", "-b"]);
+        assert_eq!(lines("a\r\nb\r\n", "a\n"), [" a", "-b"]);
+        assert_eq!(lines("a\r\n", "a\n"), [""; 0], "ends of lines are no difference");
+        // Nothing in common, and nothing that would take long.
+        let long = |letter: char| (0..40_000).map(|at| format!("{letter}{at}\n")).collect::<String>();
+        assert_eq!(lines(&long('a'), &long('b')).len(), LINES + 1);
+        assert!(matches!(text(&long('a').repeat(5), "x"), Some(Block::Notice(..))));
     }
 }

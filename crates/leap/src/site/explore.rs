@@ -199,7 +199,7 @@ fn grouped(ground: &Ground) -> Result<Page, Problem> {
         let message = format!("'{chart}' is none of area, bars, heatmap, {}", paths::KINDS.join(", "));
         return Err(parameter(ground.ask, "chart", message));
     }
-    let by = if is_path { paths::dimensions(ground, &asked)? } else { asked.clone() };
+    let (by, left_out) = if is_path { paths::dimensions(ground, &asked)? } else { (asked.clone(), Vec::new()) };
     let filter = ground.filter()?;
     let under = ground.under.as_ref();
     let shown_at_once = if is_path { by.len() } else { 2 };
@@ -257,6 +257,10 @@ fn grouped(ground: &Ground) -> Result<Page, Problem> {
             _ => String::new(),
         },
     });
+    if !left_out.is_empty() {
+        let text = format!("A path has four dimensions at most; {} is left out.", left_out.join(", "));
+        page.blocks.push(Block::Notice(Tone::Info, text, None));
+    }
     if by.len() > shown_at_once {
         let deeper: Vec<&str> = by[2..].iter().map(|named| named.name.as_str()).collect();
         page.blocks.push(Block::Notice(

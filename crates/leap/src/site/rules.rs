@@ -260,7 +260,8 @@ pub(super) fn send(acting: &Acting<'_>) -> Result<Done, Problem> {
         Some(rule) => {
             let day = newest.as_ref().map(|(day, _)| *day).filter(|day| *day != Day::EARLIEST);
             let effective = day.map_or_else(String::new, |day| day.to_string());
-            let text = suggest::joined(in_force.unwrap_or_default(), rule)
+            // As the form sends it, which keeps no other ends of lines.
+            let text = suggest::joined(&in_force.unwrap_or_default().replace("\r\n", "\n"), rule)
                 .map_err(|message| Problem::Refused(message, Some(Link::new("Rules", HERE))))?;
             Typed { text, effective, later: String::new() }
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use leap_orient::org::Unit;
 use leap_orient::reading::bridge::{Bridge, Cause};
-use leap_terms::{Money, Period, TeamId};
+use leap_terms::{Money, Month, Period, TeamId};
 use leap_web::site::Problem;
 use leap_web::site::model::{Block, Cell, Chart, Column, Link, Page, Row, Table};
 
@@ -290,7 +290,7 @@ fn services(ground: &Ground, id: &TeamId, total: Money, measured: &Measured) -> 
                 share_cell(*sum, total),
             ];
             cells.extend(more(*sum));
-            cells.push(lines.line(|own| own == service));
+            cells.extend(lines.are_there().then(|| lines.line(|own| own == service)));
             Row::new(cells)
         })
         .collect();
@@ -306,7 +306,8 @@ fn services(ground: &Ground, id: &TeamId, total: Money, measured: &Measured) -> 
             share_cell(sum, total),
         ]);
         row.cells.extend(more(sum));
-        row.cells.push(lines.line(|own| !order[..named].iter().any(|(name, _)| name == own)));
+        let is_other = |own: &str| order[named..].iter().any(|(name, _)| name == own);
+        row.cells.extend(lines.are_there().then(|| lines.line(is_other)));
         row.is_rest = true;
         rows.push(row);
     }
@@ -318,7 +319,7 @@ fn services(ground: &Ground, id: &TeamId, total: Money, measured: &Measured) -> 
         Column::undrawn("Share"),
     ];
     columns.extend(by_measure.as_ref().map(|(name, _)| Column::undrawn(*name)));
-    columns.push(Column::line(format!("{} months", lines.months.len())));
+    columns.extend(lines.are_there().then(|| Column::line(format!("{} months", lines.months.len()))));
     let table = Table {
         id: "t-service".to_owned(),
         caption: format!("{} cost by service, {}, {}", capital(ground.cost.word()), ground.period, ground.currency),
@@ -345,7 +346,20 @@ impl Lines {
             let month = row.values[1].clone().unwrap_or_default();
             *months.entry(month).or_default().entry(service).or_default() += row.amount;
         }
+        // From the first month with cost on each has a point, also one without.
+        let first = months.keys().next().and_then(|month| month.parse::<Month>().ok());
+        let last = ground.trend().until().plus(-1).month();
+        let mut month = first.unwrap_or(last);
+        while month < last {
+            month = month.plus(1);
+            months.entry(month.to_string()).or_default();
+        }
         Ok(Lines { months })
+    }
+
+    /// True where there is more than one month.
+    fn are_there(&self) -> bool {
+        self.months.len() > 1
     }
 
     /// The line of the services that are chosen, over all months with cost of the unit.

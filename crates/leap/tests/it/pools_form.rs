@@ -110,6 +110,8 @@ fn a_pool_has_a_page_and_so_has_each_of_its_days() {
     let bands = rows(&site, "/explore?by=service,pool,team&chart=flow&period=2026-07", "flow", "From", "Amount");
     let all = [("Amazon EC2", "12"), ("kafka", "9"), ("kafka", "3")];
     assert_eq!(bands, pairs(&all));
+    let boxes = rows(&site, "/explore?by=pool,team&chart=treemap&period=2026-07", "paths", "Pool › Team", "2026-07");
+    assert_eq!(boxes, pairs(&[("kafka", "12"), ("Team B", "9"), ("Team A", "3")]));
     // A day says what the command says: exact fractions, and who got the unit that cannot be divided.
     let path = "/pools/kafka/2026-08-10";
     let told = home.json(&["pool", "explain", "kafka", "2026-08-10"]);

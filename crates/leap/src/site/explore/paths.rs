@@ -22,33 +22,40 @@ use crate::spend;
 
 /// Dimensions of a path at most.
 const DEEP: usize = 4;
-/// Values of a level that have a name, of the whole or of the part above them; the others are one part.
+/// Values of a level of a flow that have a name; the others are one part.
 const NAMED: usize = 12;
+/// The same of a tree map, inside of each part above: about 1,500 boxes at most.
+const INSIDE: [usize; DEEP] = [12, 6, 3, 2];
 /// Dimensions that join a path that is too short.
-const NEXT: [&str; 3] = ["service", "team", "account"];
+const NEXT: [&str; 4] = ["service", "team", "account", "category"];
 
 /// The kinds of charts that show paths.
 pub(super) const KINDS: [&str; 2] = ["treemap", "flow"];
 
-/// The dimensions of the path, of those that are asked for.
-pub(super) fn dimensions(ground: &Ground, by: &[Named]) -> Result<Vec<Named>, Problem> {
-    let mut words: Vec<&str> =
-        by.iter().filter(|named| !is_time(named)).map(|named| named.name.as_str()).take(DEEP).collect();
+/// The dimensions of the path, of those that are asked for; and those that are left out, by their names.
+pub(super) fn dimensions(ground: &Ground, by: &[Named]) -> Result<(Vec<Named>, Vec<String>), Problem> {
+    let mut path: Vec<Named> = by.iter().filter(|named| !is_time(named)).cloned().collect();
+    let left = path.split_off(path.len().min(DEEP)).into_iter().map(|named| named.name).collect();
+    // What is chosen already has one value: nothing lies inside of it or goes to it.
+    let chosen = ground.chosen();
     for next in NEXT {
-        if words.len() < 2 && !words.contains(&next) {
-            words.push(next);
+        if path.len() < 2 && !chosen.iter().any(|(name, _)| *name == next) {
+            let found = spend::dimensions(ground.view(), next);
+            let found = found.map_err(|failure| super::parameter(ground.ask, "by", failure.message))?;
+            path.extend(found.into_iter().filter(|one| !by.iter().any(|known| known.dimension == one.dimension)));
         }
     }
-    spend::dimensions(ground.view(), &words.join(","))
-        .map_err(|failure| super::parameter(ground.ask, "by", failure.message))
+    Ok((path, left))
 }
 
 /// The chart with its table, of rows by the path's dimensions.
 pub(super) fn block(ground: &Ground, kind: &str, by: &[Named], rows: &[SpendRow], total: Money) -> Block {
     let names: Vec<&str> = by.iter().map(|named| named.name.as_str()).collect();
+    let (first, last) = (names[0], names[names.len() - 1]);
     let caption = format!("{} cost by {}, {}", capital(ground.cost.word()), names.join(", "), ground.currency);
     let table = Table { caption, unit: ground.currency.as_str().to_owned(), ..Table::default() };
-    let below = "Credits and other parts below zero stand in the table only.";
+    let below =
+        "Credits and other parts below zero stand in the table only, so that what they are part of is drawn larger.";
     match kind {
         "flow" => Block::Chart(
             Chart {
@@ -74,13 +81,13 @@ pub(super) fn block(ground: &Ground, kind: &str, by: &[Named], rows: &[SpendRow]
             },
         ),
         _ => {
+            let ways = ways(by, rows);
             let mut tree = Tree { ground, by, total, lines: Vec::new() };
-            let all: Vec<&SpendRow> = rows.iter().collect();
-            tree.grow(&all, &[], "", true);
+            tree.grow(&ways.iter().collect::<Vec<_>>(), &[], "", true);
             Block::Chart(
                 Chart {
                     kind: "treemap",
-                    title: format!("{} inside {}", capital(names[names.len() - 1]), names[0]),
+                    title: format!("{} inside {first}", capital(last)),
                     say: format!(
                         "Area is cost; a box inside another one is a {} of that {}. {below}",
                         names[1], names[0]
@@ -109,9 +116,9 @@ pub(super) fn block(ground: &Ground, kind: &str, by: &[Named], rows: &[SpendRow]
     }
 }
 
-/// How many of so many parts have a name: one more is shorter than "1 other".
-fn named(parts: usize) -> usize {
-    if parts == NAMED + 1 { parts } else { parts.min(NAMED) }
+/// How many of so many parts have a name where so many may have one: one more is shorter than "1 other".
+fn named(parts: usize, most: usize) -> usize {
+    if parts == most + 1 { parts } else { parts.min(most) }
 }
 
 /// Parts of one level, largest first, without those of nothing.
@@ -135,19 +142,19 @@ struct Tree<'t> {
 
 impl Tree<'_> {
     /// Adds what lies below a path; parts of what is not drawn are not drawn either.
-    fn grow<'r>(&mut self, rows: &[&'r SpendRow], path: &[Option<&'r str>], parent: &str, drawn: bool) {
+    fn grow<'r>(&mut self, ways: &[&Way<'r>], path: &[Option<&'r str>], parent: &str, drawn: bool) {
         let (ground, level, total) = (self.ground, path.len(), self.total);
         if level == self.by.len() {
             return;
         }
-        let mut sums = BTreeMap::<Option<&str>, (Money, Vec<&SpendRow>)>::new();
-        for row in rows {
-            let (sum, own) = sums.entry(row.values[level].as_deref()).or_default();
-            *sum += row.amount;
-            own.push(row);
+        let mut sums = BTreeMap::<Option<&str>, (Money, Vec<&Way<'_>>)>::new();
+        for way in ways {
+            let (sum, own) = sums.entry(way.values[level]).or_default();
+            *sum += way.amount;
+            own.push(way);
         }
         let mut parts = sorted(sums);
-        let others = parts.split_off(named(parts.len()));
+        let others = parts.split_off(named(parts.len(), INSIDE[level.min(DEEP - 1)]));
         let line = |name: Cell, figure: Cell, sum: Money, id: &str| Row {
             tree: Some((id.to_owned(), parent.to_owned())),
             depth: level,
@@ -157,13 +164,12 @@ impl Tree<'_> {
         for (at, (value, (sum, own))) in parts.into_iter().enumerate() {
             let mut below = path.to_vec();
             below.push(value);
-            let of: Vec<(&Named, Option<&str>)> = self.by.iter().zip(below.iter().copied()).collect();
             let name = match level {
                 0 => name_cell(ground, self.by, value),
                 _ => Cell::Text(shown(ground, &self.by[level], value)),
             };
             let id = format!("{parent}/{at}");
-            let mut row = line(name, amount(sum, leads(ground, &of, ground.period)), sum, &id);
+            let mut row = line(name, amount(sum, self.behind(&own, &below)), sum, &id);
             row.colour = is_residual(value).then(|| "residual".to_owned());
             let drawn = !row.undrawn;
             self.lines.push(row);
@@ -176,6 +182,19 @@ impl Tree<'_> {
             let row = line(name, figure, sum, &format!("{parent}/others"));
             self.lines.push(Row { is_rest: true, colour: Some("rest".to_owned()), ..row });
         }
+    }
+
+    /// Where the charges of a part are; nowhere where no one question has them.
+    fn behind(&self, ways: &[&Way<'_>], path: &[Option<&str>]) -> String {
+        let mut of: Vec<(&Named, Option<&str>)> = self.by.iter().zip(path.iter().copied()).collect();
+        if let Some((pool, owner)) = ways.iter().find_map(|way| way.collected) {
+            // What a pool collects is found by its owner, which is the pool; with what it gives to teams, by nothing.
+            if !path.get(owner).is_some_and(|value| is_residual(*value)) {
+                return if path.len() > pool { String::new() } else { leads(self.ground, &of, self.ground.period) };
+            }
+            of.retain(|(named, _)| named.dimension != Dimension::Pool);
+        }
+        leads(self.ground, &of, self.ground.period)
     }
 }
 
@@ -227,7 +246,7 @@ fn levels<'r>(ground: &Ground, by: &[Named], ways: &[Way<'r>]) -> Vec<Level<'r>>
             sums.entry(way.values[level]).or_default().0 += way.amount.abs();
         }
         let mut parts = sorted(sums);
-        let others = parts.split_off(named(parts.len()));
+        let others = parts.split_off(named(parts.len(), NAMED));
         let mut own = BTreeSet::new();
         let mut alone = |name: String| {
             let mut name = if taken.contains(&name) { format!("{name} ({})", dimension.name) } else { name };

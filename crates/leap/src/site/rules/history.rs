@@ -10,6 +10,9 @@ use super::super::{coverage, difference, failed, parameter};
 use crate::failure::Failure;
 use crate::versions;
 
+/// The heading of the rules themselves; files that they name have their names, none of which is called so.
+const MAIN: &str = "The rules";
+
 /// `GET /coverage/rules?versions=1` or `=2..5`.
 pub(super) fn page(ground: &Ground, asked: &str) -> Result<Page, Problem> {
     let read = ground.runtime.block_on(ground.home.book.rules_versions());
@@ -53,7 +56,8 @@ fn pair(ground: &Ground, asked: &str, all: &[ConfigSummary]) -> Result<Option<(i
         }
     };
     let (before, after) = asked.split_once("..").unwrap_or((asked, ""));
-    Ok(Some((number(before)?, number(after)?)))
+    let (before, after) = (number(before)?, number(after)?);
+    Ok(Some((before.min(after), before.max(after))))
 }
 
 /// Name and text of each file of a version; the main file first.
@@ -62,7 +66,7 @@ fn texts(ground: &Ground, number: i64) -> Result<Vec<(String, Digest, Option<Str
     let version = read.map_err(|error| failed(&Failure::from_error(&error)))?;
     let version = version.ok_or_else(|| Problem::NotFound(format!("There is no version {number} of the rules.")))?;
     let main = versions::shown(&version).map_err(|failure| failed(&failure))?;
-    let mut all = vec![("rules".to_owned(), Digest::of(main.as_bytes()), Some(main))];
+    let mut all = vec![(MAIN.to_owned(), Digest::of(main.as_bytes()), Some(main))];
     all.extend(version.files.into_iter().skip(1).map(|(name, content)| {
         let digest = Digest::of(&content);
         (name, digest, String::from_utf8(content).ok())

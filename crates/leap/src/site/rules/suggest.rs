@@ -94,7 +94,6 @@ pub(super) fn joined(text: &str, rule: &str) -> Result<String, String> {
     if text.trim().is_empty() {
         return Ok(format!("rules:\n{}\n", indented(rule, "  ")));
     }
-    let ending = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let lines: Vec<&str> = text.lines().collect();
     let by_hand =
         || "the rules are not written as a list of lines below 'rules:'; add the suggestion by hand".to_owned();
@@ -115,7 +114,7 @@ pub(super) fn joined(text: &str, rule: &str) -> Result<String, String> {
     let mut out: Vec<String> = lines[..end].iter().map(|line| (*line).to_owned()).collect();
     out.extend(indented(rule, indent).lines().map(str::to_owned));
     out.extend(lines[end..].iter().map(|line| (*line).to_owned()));
-    Ok(out.join(ending) + ending)
+    Ok(out.join("\n") + "\n")
 }
 
 /// The lines of a rule behind an indent, whatever indent they had together.
@@ -148,8 +147,8 @@ mod tests {
                 "rules:\n- id: a\n  owner: x\n- id: team-tag\n  owner: {from: \"Tags['team']\"}\n",
             ),
             (
-                "# head\r\nrules:\r\n    - {id: a, owner: x}\r\n# of what follows\r\nresidual: {}\r\n",
-                "# head\r\nrules:\r\n    - {id: a, owner: x}\r\n    - id: team-tag\r\n      owner: {from: \"Tags['team']\"}\r\n# of what follows\r\nresidual: {}\r\n",
+                "# head\nrules:\n    - {id: a, owner: x}\n# of what follows\nresidual: {}\n",
+                "# head\nrules:\n    - {id: a, owner: x}\n    - id: team-tag\n      owner: {from: \"Tags['team']\"}\n# of what follows\nresidual: {}\n",
             ),
         ] {
             assert_eq!(joined(text, RULE).as_deref(), Ok(wanted), "{text}");
