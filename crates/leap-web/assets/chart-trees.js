@@ -8,15 +8,23 @@ export function sankey(chart, look) {
     [to] = having(chart, "to"),
     [value] = having(chart, "y");
   const label = (row, column) => clean(row.cells[column.index].textContent.trim());
+  // places are known by data-id and data-parent where rows have them, else by their names
+  const placed = chart.rows.map((row) => [row.id ?? label(row, from), row.parent ?? label(row, to)]);
   const links = chart.rows.map((row, index) => ({
-    source: label(row, from),
-    target: label(row, to),
+    source: placed[index][0],
+    target: placed[index][1],
     value: numberOf(row.cells[value.index]),
     row: index,
   }));
-  const names = [...new Set(links.flatMap((link) => [link.source, link.target]))];
+  const shown = new Map(
+    chart.rows.flatMap((row, index) => [
+      [placed[index][0], label(row, from)],
+      [placed[index][1], label(row, to)],
+    ]),
+  );
+  const names = [...shown.keys()];
   const special = new Map(
-    chart.rows.filter((row) => row.colour).map((row) => [label(row, to), row.colour]),
+    chart.rows.flatMap((row, index) => (row.colour ? [[placed[index][1], row.colour]] : [])),
   );
   const depth = new Map();
   for (const name of names) if (!links.some((link) => link.target === name)) depth.set(name, 0);
@@ -44,7 +52,7 @@ export function sankey(chart, look) {
           return {
             name,
             itemStyle: paint(look, mark, at),
-            label: { position: at === last ? "left" : "right" },
+            label: { position: at === last ? "left" : "right", formatter: () => shown.get(name) },
           };
         }),
         links,

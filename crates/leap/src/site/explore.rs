@@ -130,7 +130,16 @@ fn chosen(ground: &Ground) -> Vec<(String, String)> {
 
 /// The charges of this page's choice and of some values more; nothing where they cannot be named.
 fn leads(ground: &Ground, more: &[(&Named, Option<&str>)], period: Period) -> String {
+    leads_where(ground, more, None, period)
+}
+
+/// The same, with a condition in the place of that of this page.
+fn leads_where(ground: &Ground, more: &[(&Named, Option<&str>)], condition: Option<&str>, period: Period) -> String {
     let mut all = chosen(ground);
+    if let Some(condition) = condition {
+        all.retain(|(name, _)| name != "where");
+        all.push(("where".to_owned(), condition.to_owned()));
+    }
     let mut days = Some(period);
     for (named, value) in more {
         if !can_choose(ground, named) {

@@ -17,7 +17,7 @@ use leap_web::site::model::{Block, Cell, Chart, Column, Figure, Row, Table};
 
 use super::super::ground::Ground;
 use super::super::words::{amount, capital, share_cell, short};
-use super::{is_time, leads, name_cell, shown};
+use super::{is_time, leads, leads_where, name_cell, shown};
 use crate::spend;
 
 /// Dimensions of a path at most.
@@ -190,11 +190,11 @@ impl Tree<'_> {
         if let Some((pool, owner)) = ways.iter().find_map(|way| way.collected) {
             // What a pool collects is found by its owner, which is the pool; with what it gives to teams, by nothing.
             if !path.get(owner).is_some_and(|value| is_residual(*value)) {
-                return if path.len() > pool { String::new() } else { leads(self.ground, &of, self.ground.period) };
+                return if path.len() > pool { String::new() } else { direct(self.ground, &of, self.by) };
             }
             of.retain(|(named, _)| named.dimension != Dimension::Pool);
         }
-        leads(self.ground, &of, self.ground.period)
+        direct(self.ground, &of, self.by)
     }
 }
 
@@ -263,13 +263,27 @@ fn levels<'r>(ground: &Ground, by: &[Named], ways: &[Way<'r>]) -> Vec<Level<'r>>
     levels
 }
 
+/// The charges of some values. What is direct in a path with owners is what no pool collects: those have an owner's name for
+/// it, and no other.
+fn direct(ground: &Ground, of: &[(&Named, Option<&str>)], by: &[Named]) -> String {
+    let is = |wanted: &Dimension| of.iter().find(|(named, _)| named.dimension == *wanted);
+    let is_direct = is(&Dimension::Pool).is_some_and(|(_, value)| value.is_none());
+    let has_owners = by.iter().any(|named| named.dimension == Dimension::Owner);
+    if !is_direct || !has_owners || is(&Dimension::Owner).is_some() {
+        return leads(ground, of, ground.period);
+    }
+    let own = "team NOT LIKE 'residual:pool:%'";
+    let condition = ground.ask.get("where").map_or_else(|| own.to_owned(), |asked| format!("({asked}) AND {own}"));
+    leads_where(ground, of, Some(&condition), ground.period)
+}
+
 /// What one band is of: values of two levels, where both have a name; and whether a pool collected it.
 type Of<'r> = (Option<&'r str>, Option<&'r str>, Option<(usize, usize)>);
 
 /// Where the charges of a band are.
 fn behind(ground: &Ground, by: &[Named], level: usize, (first, second, collected): Of<'_>) -> String {
     let Some((pool, owner)) = collected else {
-        return leads(ground, &[(&by[level], first), (&by[level + 1], second)], ground.period);
+        return direct(ground, &[(&by[level], first), (&by[level + 1], second)], by);
     };
     // Charges that a pool collects are found by their owner, which is the pool.
     let (name, other, value) = if pool == level { (first, level + 1, second) } else { (second, level, first) };
@@ -313,6 +327,8 @@ fn bands(ground: &Ground, by: &[Named], rows: &[SpendRow]) -> Vec<Row> {
         .map(|((level, from, to), (sum, of))| {
             let href = of.map_or_else(String::new, |of| behind(ground, by, level, of));
             let mut row = Row::new(vec![Cell::Text(from.to_owned()), Cell::Text(to.to_owned()), amount(sum, href)]);
+            // Places of a flow by their levels: whatever names look like, none of them is another's.
+            row.tree = Some((format!("{level}/{from}"), format!("{}/{to}", level + 1)));
             row.undrawn = sum < Money::ZERO;
             row.colour = of.filter(|(_, to, _)| is_residual(*to)).map(|_| "residual".to_owned());
             row
